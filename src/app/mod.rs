@@ -1,0 +1,67 @@
+//! The composition root: the one place that knows which concrete parts the use cases work with.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Settings;
+use crate::exec::identity;
+use crate::ops::agents::Cache;
+use crate::ops::{self, Context};
+use crate::remote;
+use crate::store::Store;
+
+/// Everything a front end needs.
+pub struct App {
+    /// What use cases work with.
+    pub context: Context,
+}
+
+impl App {
+    /// Opens the store the settings name.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(settings: &Settings) -> Result<Self, ops::Error> {
+        let store = Store::open(&settings.store.value).await?;
+        Ok(Self::with(store, settings))
+    }
+
+    /// The same parts around a store that forgets everything, for plans.
+    ///
+    /// # Errors
+    /// When the store cannot be made.
+    pub async fn in_memory(settings: &Settings) -> Result<Self, ops::Error> {
+        let store = Store::open("sqlite::memory:").await?;
+        Ok(Self::with(store, settings))
+    }
+
+    fn with(store: Store, settings: &Settings) -> Self {
+        let program = std::env::current_exe().map_or_else(|_| OsString::from("cgo"), OsString::from);
+        let context = Context {
+            store,
+            data: settings.data.value.clone(),
+            cache: settings.cache.value.clone(),
+            holder: identity::me(),
+            supervisor: vec![program, "supervise".into()],
+            user: user(),
+            agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
+        };
+        Self { context }
+    }
+}
+
+fn user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| {
+        if rustix::process::geteuid().is_root() { "root".to_owned() } else { "the operator".to_owned() }
+    })
+}
+
+/// Keeps one application running until it is told to stop.
+///
+/// # Errors
+/// When the folder is not an application's, or another supervisor has it.
+pub fn supervise(folder: &Path) -> Result<(), ops::Error> {
+    Ok(remote::process::supervise(folder)?)
+}

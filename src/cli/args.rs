@@ -1,0 +1,394 @@
+//! The command line: nouns with verbs. What they do is in the file of the same name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::exit;
+use crate::domain::ids::ReleaseId;
+use crate::domain::names::{AgentName, ProjectName};
+
+/// Turn the description of a project into a running project, and operate it
+#[derive(Debug, Parser)]
+#[command(name = "cgo", version, about, propagate_version = false, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Begin with: cgo project new \"a notes API with title and body\"\nExit codes: cgo help exit-codes")]
+pub struct Cli {
+    /// What every command takes
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command takes
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print the answer as JSON
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Print the answer only, no progress
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Use no colours
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub no_color: bool,
+    /// Take the stated assumptions and confirmations instead of asking
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub yes: bool,
+    /// Read settings from this file
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Use this store: a file, sqlite:PATH or postgres://…
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub store: Option<String>,
+    /// Print every setting with its source, and end
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub show_settings: bool,
+}
+
+/// What to do
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Set cgo up: folders, store and agents
+    Init,
+    /// Check what cgo needs on this machine
+    Doctor,
+    /// Make, list and operate projects
+    #[command(subcommand)]
+    Project(Project),
+    /// Look at, resume and answer runs of the pipeline
+    #[command(subcommand)]
+    Run(Run),
+    /// Deploy a new release of a project, or go back to an older one
+    Deploy(Deploy),
+    /// List the servers projects run on
+    #[command(subcommand)]
+    Servers(Servers),
+    /// Look at and change agents
+    #[command(subcommand)]
+    Agent(Agent),
+    /// Check and format the spec of a project
+    #[command(subcommand)]
+    Spec(Spec),
+    /// Say why a run waits or failed, or how a project stands
+    Explain {
+        /// A run's id or its beginning, a release's id, or a project's name
+        id: String,
+    },
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man {
+        /// The command, for instance `project new`; none for cgo itself
+        command: Vec<String>,
+    },
+    /// List the exit codes
+    #[command(name = "exit-codes", hide = true, long_about = exit_codes_help())]
+    ExitCodes,
+    /// Keep one application running (started by cgo itself)
+    #[command(hide = true)]
+    Supervise {
+        /// The application's folder
+        folder: PathBuf,
+    },
+}
+
+fn exit_codes_help() -> String {
+    format!("The exit codes of every command:\n\n{}", exit::listing())
+}
+
+/// Make, list and operate projects
+#[derive(Debug, Subcommand)]
+pub enum Project {
+    /// Make a running project from a description
+    New(ProjectNew),
+    /// List the projects
+    List,
+    /// Show one project: where it is, what runs, its releases
+    Show {
+        /// The project
+        project: ProjectName,
+    },
+    /// Print what the project's service wrote
+    Logs {
+        /// The project
+        project: ProjectName,
+        /// Go on as new lines come
+        #[arg(long, short)]
+        follow: bool,
+        /// How many lines from the end
+        #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
+        lines: usize,
+    },
+    /// Stop the project's service; its data stays
+    Stop {
+        /// The project
+        project: ProjectName,
+    },
+    /// Start the project's service again
+    Start {
+        /// The project
+        project: ProjectName,
+    },
+    /// Take the project off its server, with its data there
+    Remove {
+        /// The project
+        project: ProjectName,
+        /// Remove the project's folder too
+        #[arg(long)]
+        folder: bool,
+        /// Show what would be removed, and end
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write the generated code of a project again from its spec
+    Generate {
+        /// The project's name or folder; the current folder if none is given
+        project: Option<String>,
+        /// Overwrite generated files that were edited by hand
+        #[arg(long)]
+        force: bool,
+        /// Show what would change, and end
+        #[arg(long)]
+        dry_run: bool,
+        /// Exit with 3 when there are changes (with --dry-run)
+        #[arg(long, requires = "dry_run")]
+        detailed_exit_code: bool,
+    },
+}
+
+/// Make a running project from a description
+#[derive(Debug, Args)]
+pub struct ProjectNew {
+    /// What the project is: "a notes API with title and body"; `-` reads standard input
+    #[arg(conflicts_with_all = ["file", "spec"])]
+    pub text: Option<String>,
+    /// Read the description from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    pub file: Option<PathBuf>,
+    /// Take the spec from a file or folder instead of a description
+    #[arg(long, value_name = "PATH")]
+    pub spec: Option<PathBuf>,
+    /// The project's name; chosen from the description if not given
+    #[arg(long)]
+    pub name: Option<ProjectName>,
+    /// The folder to make; the project's name in the current folder if not given
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
+    /// Stop after this node of the pipeline, for instance `tester`
+    #[arg(long, value_name = "NODE")]
+    pub until: Option<AgentName>,
+    /// Stop when the project is built and tested
+    #[arg(long, conflicts_with = "until")]
+    pub no_deploy: bool,
+    /// Show what would be made, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Look at, resume and answer runs of the pipeline
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// List the newest runs
+    List {
+        /// How many
+        #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Show a run: its steps, effects and state
+    Show {
+        /// The run's id or its beginning
+        run: String,
+    },
+    /// Follow a run as it goes
+    Watch {
+        /// The run's id or its beginning
+        run: String,
+    },
+    /// Go on with a run that was stopped or killed
+    Resume {
+        /// The run's id or its beginning; the only one that can go on if not given
+        run: Option<String>,
+    },
+    /// Answer the questions of a run, and go on with it
+    Answer {
+        /// The run's id or its beginning
+        run: String,
+        /// One answer for each question, in order
+        #[arg(required = true)]
+        answers: Vec<String>,
+        /// Only note the answer
+        #[arg(long)]
+        no_resume: bool,
+    },
+    /// Approve what a run waits for, and go on with it
+    Approve {
+        /// The run's id or its beginning
+        run: String,
+        /// Only note the approval
+        #[arg(long)]
+        no_resume: bool,
+    },
+    /// Refuse what a run waits for; the run ends
+    Reject {
+        /// The run's id or its beginning
+        run: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// End a run
+    Cancel {
+        /// The run's id or its beginning
+        run: String,
+    },
+    /// Make a new run that goes on from one of another run's events
+    Fork {
+        /// The run's id or its beginning
+        run: String,
+        /// The event, as `cgo run show` numbers them
+        #[arg(long, value_name = "EVENT")]
+        at: u64,
+    },
+}
+
+/// Deploy a new release of a project, or go back to an older one
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// The project; the one of the current folder if not given
+    pub project: Option<ProjectName>,
+    /// Go back to the release before, or to this one
+    #[arg(long, value_name = "RELEASE", num_args = 0..=1)]
+    pub rollback: Option<Option<ReleaseId>>,
+    /// Show how the deployment stands, and end
+    #[arg(long, conflicts_with_all = ["rollback", "dry_run"])]
+    pub status: bool,
+    /// Show the steps, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// List the servers projects run on
+#[derive(Debug, Subcommand)]
+pub enum Servers {
+    /// List the servers
+    List,
+}
+
+/// Look at and change agents
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// List the agents
+    List,
+    /// Print an agent's file
+    Show {
+        /// The agent
+        agent: AgentName,
+        /// An older version
+        #[arg(long, value_name = "N")]
+        version: Option<u32>,
+    },
+    /// Edit an agent's file in $VISUAL or $EDITOR
+    Edit {
+        /// The agent
+        agent: AgentName,
+    },
+    /// Set one key of an agent's file
+    Set {
+        /// The agent
+        agent: AgentName,
+        /// The key, for instance `max_turns`
+        key: String,
+        /// The value
+        value: String,
+    },
+    /// Compare two versions of an agent's file
+    Diff {
+        /// The agent
+        agent: AgentName,
+        /// The older version; the one before the newest if not given
+        from: Option<u32>,
+        /// The newer version; the newest if not given
+        to: Option<u32>,
+    },
+    /// List the versions of an agent's file
+    History {
+        /// The agent
+        agent: AgentName,
+    },
+    /// Store an older version again as the newest
+    Rollback {
+        /// The agent
+        agent: AgentName,
+        /// The version; the one before the newest if not given
+        version: Option<u32>,
+    },
+    /// Write agents' files to a folder
+    Export {
+        /// The folder
+        folder: PathBuf,
+        /// The agents; all if none is given
+        agents: Vec<AgentName>,
+    },
+    /// Read agents' files from files or folders
+    Import {
+        /// Files or folders
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Show what would change, and end
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Let one agent work on one input, without a run
+    Test {
+        /// The agent
+        agent: AgentName,
+        /// What it is told; `-` reads standard input
+        #[arg(long, value_name = "TEXT")]
+        input: String,
+    },
+    /// Draw the graph of the agents
+    Graph {
+        /// How
+        #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+        format: GraphFormat,
+    },
+}
+
+/// How a graph is drawn
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For Markdown
+    Mermaid,
+    /// For Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+/// Check and format the spec of a project
+#[derive(Debug, Subcommand)]
+pub enum Spec {
+    /// Check the spec of a project, or a spec in one file
+    Check {
+        /// The project's folder or a file; the current folder if not given
+        path: Option<PathBuf>,
+    },
+    /// Write the spec's files in their standard form
+    Fmt {
+        /// The project's folder; the current folder if not given
+        path: Option<PathBuf>,
+        /// Only say which files would change; exit with 3 if any
+        #[arg(long)]
+        check: bool,
+    },
+    /// Show what the spec says
+    Show {
+        /// The project's folder or a file; the current folder if not given
+        path: Option<PathBuf>,
+    },
+}

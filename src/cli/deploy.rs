@@ -1,0 +1,159 @@
+//! `cgo deploy`: a new release, back to an older one, or how the deployment stands.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Session;
+use super::args::Deploy as Args;
+use super::outcome::{Answer, Failure, Outcome};
+use super::progress::duration;
+use super::project::{ReleaseRow, releases_table};
+use super::run::{self, Driven};
+use super::ui::{Tone, Ui};
+use crate::app::App;
+use crate::domain::ids::{ReleaseId, RunId};
+use crate::domain::names::ProjectName;
+use crate::domain::run::Request;
+use crate::ops::{deploy, projects};
+use crate::pipeline::report::{Stage, Summary};
+use crate::pipeline::runner;
+
+/// `cgo deploy`.
+///
+/// # Errors
+/// [`Failure`] with the next command.
+pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
+    let app = session.app().await?;
+    let context = &app.context;
+    let project = match &args.project {
+        Some(name) => projects::by_name(context, name).await?,
+        None => projects::of_folder(context, None).await?,
+    };
+    if args.status {
+        return status(session, &app, &project.name).await;
+    }
+    let request = match &args.rollback {
+        Some(release) => {
+            deploy::check_rollback(context, &project, release.as_ref()).await?;
+            Request::Rollback { project: project.name.clone(), release: release.clone() }
+        }
+        None => {
+            deploy::check_folder(&project, &session.cancel).await?;
+            Request::Deploy { project: project.name.clone() }
+        }
+    };
+    if args.dry_run {
+        let plan = deploy::preview(context, &project, &request, &session.cancel).await?;
+        return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
+    }
+    let run = runner::create(context, request).await?;
+    match run::drive(session, &app, &run.id).await? {
+        Driven::Summary(summary) => deployed(session, &app, &summary).await,
+        Driven::Outcome(outcome) => Ok(outcome),
+    }
+}
+
+/// What a finished deployment answers.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn deployed(session: &Session<'_>, app: &App, summary: &Summary) -> Result<Outcome, Failure> {
+    let Some(name) = summary.project.clone() else {
+        return Err(Failure::new(crate::domain::diagnose::Kind::Internal, "the run has no project", None));
+    };
+    let project = projects::by_name(&app.context, &name).await?;
+    let active = deploy::active(&app.context, &project).await?;
+    let answer = Deployed {
+        project: name,
+        run: summary.run.clone(),
+        release: active.as_ref().map(|deployment| deployment.release.clone()),
+        commit: active.map(|deployment| deployment.commit),
+        url: summary.url.clone(),
+        tests_passed: summary.tests.as_ref().map(|tests| tests.passed),
+        stages: summary.stages.clone(),
+        ms: summary.ms,
+    };
+    Ok(Outcome::of(session.ui, &answer))
+}
+
+/// What `cgo deploy` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Deployed {
+    project: ProjectName,
+    run: RunId,
+    /// The release that serves.
+    release: Option<ReleaseId>,
+    /// The commit it was built from.
+    commit: Option<String>,
+    url: Option<String>,
+    /// Tests of that commit that passed in this run; none when it was tested before.
+    tests_passed: Option<u32>,
+    stages: Vec<Stage>,
+    ms: i64,
+}
+
+impl Answer for Deployed {
+    const NAME: &'static str = "deploy";
+
+    fn text(&self, ui: &Ui) -> String {
+        let release = self.release.as_ref().map_or("", |release| release.as_str());
+        let commit = self.commit.as_deref().map_or("", |commit| &commit[..commit.len().min(10)]);
+        let url = self.url.as_deref().unwrap_or("no address");
+        let tests = self.tests_passed.map_or_else(String::new, |passed| format!(", {passed} tests passed"));
+        let took = duration(std::time::Duration::from_millis(u64::try_from(self.ms).unwrap_or(0)));
+        format!(
+            "{} serves release {release} of commit {commit}{tests}, in {took}\n  {}\n",
+            ui.tone(Tone::Strong, self.project.as_str()),
+            ui.tone(Tone::Good, url),
+        )
+    }
+}
+
+/// What `cgo deploy --dry-run` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DeployPlan {
+    #[serde(flatten)]
+    plan: deploy::Preview,
+}
+
+impl Answer for DeployPlan {
+    const NAME: &'static str = "deploy.plan";
+
+    fn text(&self, _: &Ui) -> String {
+        let mut out = format!("{}: commit {}\n", self.plan.project, self.plan.commit);
+        for (number, step) in self.plan.steps.iter().enumerate() {
+            out.push_str(&format!("  {}. {step}\n", number + 1));
+        }
+        out.push_str("Nothing was changed.\n");
+        out
+    }
+}
+
+/// What `cgo deploy --status` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Status {
+    #[serde(flatten)]
+    live: projects::Live,
+    project: ProjectName,
+    releases: Vec<ReleaseRow>,
+}
+
+async fn status(session: &Session<'_>, app: &App, name: &ProjectName) -> Result<Outcome, Failure> {
+    let project = projects::by_name(&app.context, name).await?;
+    let live = projects::live(&app.context, &project).await?;
+    let releases = deploy::releases(&app.context, &project).await?.iter().map(ReleaseRow::of).collect();
+    Ok(Outcome::of(session.ui, &Status { live, project: project.name, releases }))
+}
+
+impl Answer for Status {
+    const NAME: &'static str = "deploy.status";
+
+    fn text(&self, ui: &Ui) -> String {
+        let mut out = format!("{}  {}\n", ui.tone(Tone::Strong, self.project.as_str()), self.live.words);
+        if let Some(url) = &self.live.url {
+            out.push_str(&format!("  {url}\n"));
+        }
+        out.push_str(&releases_table(&self.releases));
+        out
+    }
+}

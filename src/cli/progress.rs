@@ -1,0 +1,108 @@
+//! Shows a run as it goes: a line a stage, living ones on a terminal, plain ones in a pipe.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::ui::{Tone, Ui};
+use crate::domain::names::AgentName;
+use crate::graph::engine::{NodeEnd, Observer};
+use crate::pipeline::runner::Watch;
+
+struct Row {
+    label: String,
+    began: Instant,
+    note: String,
+    bar: Option<ProgressBar>,
+}
+
+/// A watcher that draws.
+pub struct Progress<'a> {
+    ui: &'a Ui,
+    bars: Option<MultiProgress>,
+    rows: RefCell<BTreeMap<u32, Row>>,
+    nodes: RefCell<BTreeMap<AgentName, u32>>,
+}
+
+impl<'a> Progress<'a> {
+    /// Nothing drawn yet.
+    #[must_use]
+    pub fn new(ui: &'a Ui) -> Self {
+        let bars = ui.live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
+        Self { ui, bars, rows: RefCell::default(), nodes: RefCell::default() }
+    }
+
+    /// Takes unfinished lines off the screen, so that a question or an error stands alone.
+    pub fn clear(&self) {
+        for (_, row) in std::mem::take(&mut *self.rows.borrow_mut()) {
+            if let Some(bar) = row.bar {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn node_started(&self, visit: u32, node: &AgentName, label: &str) {
+        let bar = self.bars.as_ref().map(|bars| {
+            let style = ProgressStyle::with_template("{spinner:.cyan} {msg}").expect("a constant template");
+            let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+            bar.set_message(label.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(90));
+            bar
+        });
+        self.nodes.borrow_mut().insert(node.clone(), visit);
+        let row = Row { label: label.to_owned(), began: Instant::now(), note: String::new(), bar };
+        self.rows.borrow_mut().insert(visit, row);
+    }
+
+    fn node_finished(&self, visit: u32, _: &AgentName, ended: NodeEnd) {
+        let Some(row) = self.rows.borrow_mut().remove(&visit) else { return };
+        let mark = match ended {
+            NodeEnd::Done => self.ui.tone_err(Tone::Good, "✓"),
+            NodeEnd::Asks => self.ui.tone_err(Tone::Notice, "?"),
+            NodeEnd::Failed => self.ui.tone_err(Tone::Bad, "✗"),
+        };
+        let took = self.ui.tone_err(Tone::Faint, &duration(row.began.elapsed()));
+        let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
+        let line = format!("{mark} {:<28} {took:>8}{note}", row.label);
+        match (row.bar, &self.bars) {
+            (Some(bar), Some(bars)) => {
+                bar.finish_and_clear();
+                if bars.println(&line).is_err() {
+                    self.ui.say(&line);
+                }
+            }
+            _ => self.ui.say(&line),
+        }
+    }
+}
+
+impl Watch for Progress<'_> {
+    fn note(&self, node: &AgentName, text: &str) {
+        let text: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
+        let visit = self.nodes.borrow().get(node).copied();
+        let mut rows = self.rows.borrow_mut();
+        if let Some(row) = visit.and_then(|visit| rows.get_mut(&visit)) {
+            if let Some(bar) = &row.bar {
+                bar.set_message(format!("{:<28} {}", row.label, self.ui.tone_err(Tone::Faint, &text)));
+            }
+            row.note = text;
+        }
+    }
+}
+
+/// A duration for people: `840 ms`, `3.2 s`, `2 min 5 s`.
+#[must_use]
+pub fn duration(span: Duration) -> String {
+    let ms = span.as_millis();
+    if ms < 1000 {
+        format!("{ms} ms")
+    } else if ms < 60_000 {
+        format!("{:.1} s", span.as_secs_f64())
+    } else {
+        format!("{} min {} s", ms / 60_000, ms / 1000 % 60)
+    }
+}

@@ -1,0 +1,360 @@
+//! `cgo project new`: reads what was given, drives the run, asks what the run asks, and tells what came of it.
+
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::args::ProjectNew;
+use super::outcome::{Answer, Failure, Outcome};
+use super::progress::duration;
+use super::run::{self, Driven};
+use super::ui::{Tone, Ui};
+use super::Session;
+use crate::app::App;
+use crate::domain::diagnose::Kind;
+use crate::domain::names::AgentName;
+use crate::domain::run::{NewProject, Request};
+use crate::domain::spec::Language;
+use crate::domain::state::NotBuilt;
+use crate::ops::projects;
+use crate::pipeline::report::Summary;
+use crate::pipeline::runner;
+use crate::scaffold;
+
+/// The longest description, in bytes.
+const DESCRIPTION_LIMIT: u64 = 64 * 1024;
+
+/// `cgo project new`.
+///
+/// # Errors
+/// [`Failure`] with the next command.
+pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
+    let request = request(session, &args)?;
+    if args.dry_run {
+        return dry_run(session, request).await;
+    }
+    let app = session.app().await?;
+    let run = runner::create(&app.context, Request::NewProject(request)).await?;
+    run::drive(session, &app, &run.id).await.and_then(|driven| match driven {
+        Driven::Summary(summary) => Ok(Outcome::of(session.ui, &Created(*summary))),
+        Driven::Outcome(outcome) => Ok(outcome),
+    })
+}
+
+fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::new(Kind::User, format!("the current folder is not there: {error}"), Some("change to another folder".to_owned())))?;
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| here.join(path));
+    if let Some(until) = &args.until {
+        let nodes = runner::nodes().map_err(runner::Error::from)?;
+        if !nodes.contains(until) {
+            let names: Vec<&str> = nodes.iter().map(AgentName::as_str).collect();
+            return Err(Failure::usage(
+                format!("`{until}` is not a node of the pipeline"),
+                format!("the nodes are {}", names.join(", ")),
+            ));
+        }
+    }
+    let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
+    let text = if spec.is_some() { String::new() } else { description(session.ui, args)? };
+    let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
+    Ok(NewProject {
+        text,
+        name: args.name.clone(),
+        folder,
+        parent: here.display().to_string(),
+        spec,
+        until: args.until.clone(),
+        deploy: !args.no_deploy,
+        assume: session.ui.yes,
+    })
+}
+
+fn read_spec(path: &Path) -> Result<String, Failure> {
+    let spec = projects::read_spec(path)?;
+    Ok(serde_json::to_string(&spec).expect("a spec has text keys only"))
+}
+
+/// The description: the argument, the file, standard input, or what a person types.
+fn description(ui: &Ui, args: &ProjectNew) -> Result<String, Failure> {
+    const HINT: &str = "say what the project keeps, for instance: cgo project new \"a notes API with title and body\"";
+    let (bytes, named) = match (&args.text, &args.file) {
+        (Some(text), _) if text != "-" => (text.clone().into_bytes(), "the description".to_owned()),
+        (None, Some(file)) => (read_file(file)?, format!("the description in `{}`", file.display())),
+        (None, None) if ui.interactive => (ask_description()?.into_bytes(), "the description".to_owned()),
+        _ if std::io::stdin().is_terminal() => return Err(Failure::usage("no description was given", HINT)),
+        _ => (read_limited(std::io::stdin().lock(), "standard input")?, "the description on standard input".to_owned()),
+    };
+    if bytes.len() as u64 > DESCRIPTION_LIMIT {
+        return Err(Failure::usage(
+            format!("{named} is too long: the most is {DESCRIPTION_LIMIT} bytes"),
+            "shorten it, or write a spec and pass it with --spec",
+        ));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Failure::usage(format!("{named} is not UTF-8 text: byte {} is not", error.utf8_error().valid_up_to() + 1), HINT))?;
+    if let Some((line, bad)) = text.lines().enumerate().find_map(|(line, content)| {
+        content.chars().find(|c| c.is_control() && *c != '\t' && *c != '\r').map(|bad| (line + 1, bad))
+    }) {
+        return Err(Failure::usage(
+            format!("{named} has a control character in line {line}: `{}`", bad.escape_default()),
+            "remove it and run the command again",
+        ));
+    }
+    if text.trim().is_empty() {
+        return Err(Failure::usage(format!("{named} is empty"), HINT));
+    }
+    Ok(text.trim().to_owned())
+}
+
+fn ask_description() -> Result<String, Failure> {
+    dialoguer::Input::<String>::new()
+        .with_prompt("What should the project do?")
+        .interact_text()
+        .map_err(|_| Failure::new(Kind::Interrupted, "interrupted", None))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let file = std::fs::File::open(path).map_err(|error| {
+        Failure::usage(format!("cannot read `{}`: {error}", path.display()), "name a text file with the description")
+    })?;
+    read_limited(file, &format!("`{}`", path.display()))
+}
+
+fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    source
+        .take(DESCRIPTION_LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::usage(format!("cannot read {name}: {error}"), "name a text file with the description"))?;
+    Ok(bytes)
+}
+
+/// What `--dry-run` shows.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Plan {
+    /// The project's name.
+    project: String,
+    /// Its title.
+    title: String,
+    /// The folder that would be made.
+    folder: String,
+    /// The models, each with its fields in words.
+    models: Vec<String>,
+    /// The files that would be written.
+    files: Vec<String>,
+    /// The port it would be served at, if nobody takes it before.
+    port: Option<u16>,
+    /// The steps that would follow.
+    steps: Vec<String>,
+    /// What was assumed.
+    assumptions: Vec<String>,
+    /// What was asked for and would not be built.
+    not_built: Vec<NotBuilt>,
+}
+
+impl Answer for Plan {
+    const NAME: &'static str = "project.new.plan";
+
+    fn text(&self, ui: &Ui) -> String {
+        let mut out = format!("{} would be made in {}\n", ui.tone(Tone::Strong, &self.project), self.folder);
+        for model in &self.models {
+            out.push_str(&format!("  {model}\n"));
+        }
+        out.push_str(&format!("Files ({}):\n", self.files.len()));
+        for file in &self.files {
+            out.push_str(&format!("  {file}\n"));
+        }
+        out.push_str("Then:\n");
+        for step in &self.steps {
+            out.push_str(&format!("  {step}\n"));
+        }
+        remarks(&mut out, &self.assumptions, &self.not_built, Language::En);
+        out.push_str("Nothing was changed.\n");
+        out
+    }
+}
+
+/// Plans in a store that forgets everything: the same pipeline up to the spec, which touches nothing else.
+async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outcome, Failure> {
+    let app = App::in_memory(session.settings).await?;
+    let last = request.until.take().unwrap_or_else(|| {
+        AgentName::parse(if request.deploy { "documenter" } else { "tester" }).expect("constant names")
+    });
+    let brainstorm = AgentName::parse("brainstorm").expect("a constant name");
+    let graph = runner::graph().map_err(runner::Error::from)?;
+    let steps = graph
+        .definition()
+        .nodes
+        .iter()
+        .filter(|(name, node)| {
+            graph.reaches(&brainstorm, name) && node.agent.is_some() && (**name == last || graph.reaches(name, &last))
+        })
+        .map(|(name, node)| format!("{name}: {}", node.label))
+        .collect();
+    let deploys = last.as_str() != "tester" && (graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last));
+    request.until = Some(brainstorm);
+    let run = runner::create(&app.context, Request::NewProject(request)).await?;
+    let summary = match run::drive(session, &app, &run.id).await? {
+        Driven::Summary(summary) => summary,
+        Driven::Outcome(outcome) => return Ok(outcome),
+    };
+    let state = runner::progress(&app.context, &run.id).await?.state;
+    let mut spec = state.project_spec.ok_or_else(|| Failure::new(Kind::Internal, "the plan has no spec", None))?;
+    if spec.domains.is_empty() {
+        spec.domains = spec.standard_domains().map_err(crate::ops::Error::from)?;
+    }
+    let rendered = scaffold::render::render(&spec).map_err(crate::ops::Error::from)?;
+    let real = session.app().await?;
+    let port = if deploys { projects::likely_port(&real.context).await? } else { None };
+    let plan = Plan {
+        project: spec.project.name.to_string(),
+        title: spec.project.title.clone(),
+        folder: summary.folder.unwrap_or_default(),
+        models: summary.models,
+        files: rendered.files.into_iter().map(|file| file.path).collect(),
+        port,
+        steps,
+        assumptions: summary.assumptions,
+        not_built: summary.not_built,
+    };
+    Ok(Outcome::of(session.ui, &plan))
+}
+
+/// What a finished run of `cgo project new` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Created(pub Summary);
+
+struct Words {
+    live: &'static str,
+    docs: &'static str,
+    folder: &'static str,
+    commits: &'static str,
+    tests: &'static str,
+    passed: &'static str,
+    failed: &'static str,
+    server: &'static str,
+    models: &'static str,
+    time: &'static str,
+    next: &'static str,
+    not_verified: &'static str,
+    assumed: &'static str,
+    not_built: &'static str,
+    would_add: &'static str,
+}
+
+const EN: Words = Words {
+    live: "Live at",
+    docs: "API docs",
+    folder: "Folder",
+    commits: "Commits",
+    tests: "Tests",
+    passed: "passed",
+    failed: "failed",
+    server: "Server",
+    models: "Models",
+    time: "Time",
+    next: "Next",
+    not_verified: "Not verified",
+    assumed: "Assumed",
+    not_built: "Not built",
+    would_add: "a model would add",
+};
+const RU: Words = Words {
+    live: "Работает",
+    docs: "Описание API",
+    folder: "Папка",
+    commits: "Коммиты",
+    tests: "Тесты",
+    passed: "прошло",
+    failed: "не прошло",
+    server: "Сервер",
+    models: "Модели",
+    time: "Время",
+    next: "Дальше",
+    not_verified: "Не проверено",
+    assumed: "Принято без вопроса",
+    not_built: "Не сделано",
+    would_add: "модель добавила бы",
+};
+
+fn words(language: Language) -> &'static Words {
+    match language {
+        Language::En => &EN,
+        Language::Ru => &RU,
+    }
+}
+
+impl Answer for Created {
+    const NAME: &'static str = "project.new";
+
+    fn text(&self, ui: &Ui) -> String {
+        let summary = &self.0;
+        let words = words(summary.language);
+        let mut out = String::new();
+        let name = summary.project.as_ref().map_or("", |name| name.as_str());
+        let title = summary.title.as_deref().unwrap_or_default();
+        out.push_str(&format!("\n{}  {}\n\n", ui.tone(Tone::Strong, name), ui.tone(Tone::Faint, title)));
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        if let Some(url) = &summary.url {
+            rows.push((words.live, ui.tone(Tone::Good, url)));
+        }
+        if let Some(docs) = &summary.docs_url {
+            rows.push((words.docs, docs.clone()));
+        }
+        if let Some(folder) = &summary.folder {
+            rows.push((words.folder, folder.clone()));
+        }
+        if let Some(tests) = &summary.tests {
+            let failed = if tests.failed > 0 { format!(", {} {}", tests.failed, words.failed) } else { String::new() };
+            rows.push((words.tests, format!("{} {}{failed}", tests.passed, words.passed)));
+        }
+        if !summary.commits.is_empty() {
+            let short: Vec<&str> = summary.commits.iter().map(|commit| &commit[..commit.len().min(10)]).collect();
+            rows.push((words.commits, short.join(" ")));
+        }
+        if let Some(server) = &summary.server {
+            rows.push((words.server, server.clone()));
+        }
+        let stages: Vec<String> =
+            summary.stages.iter().map(|stage| format!("{} {}", stage.node, span(stage.ms))).collect();
+        rows.push((words.time, format!("{} ({})", span(summary.ms), stages.join(", "))));
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, value) in rows {
+            let pad = " ".repeat(width - name.chars().count());
+            out.push_str(&format!("  {name}{pad}  {value}\n"));
+        }
+        list(&mut out, words.models, &summary.models);
+        remarks(&mut out, &summary.assumptions, &summary.not_built, summary.language);
+        list(&mut out, words.not_verified, &summary.not_verified);
+        list(&mut out, words.next, &summary.next);
+        out
+    }
+}
+
+fn span(ms: i64) -> String {
+    duration(std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+}
+
+fn list(out: &mut String, heading: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        out.push_str(&format!("\n{heading}:\n"));
+        for line in lines {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
+}
+
+fn remarks(out: &mut String, assumptions: &[String], not_built: &[NotBuilt], language: Language) {
+    let words = words(language);
+    list(out, words.assumed, assumptions);
+    let lines: Vec<String> = not_built
+        .iter()
+        .map(|gap| format!("{}: {}; {}: {}", gap.what, gap.why, words.would_add, gap.model_would_add))
+        .collect();
+    list(out, words.not_built, &lines);
+}
+

@@ -1,0 +1,470 @@
+//! `cgo run`: runs listed, shown, watched, and moved on.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Session;
+use super::args::Run as Args;
+use super::outcome::{Answer, Failure, Outcome};
+use super::progress::Progress;
+use super::project_new::Created;
+use super::ui::{Tone, Ui, table};
+use crate::app::App;
+use crate::domain::diagnose::Kind;
+use crate::domain::ids::{AskId, RunId};
+use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
+use crate::domain::time::Timestamp;
+use crate::graph::engine::Ended;
+use crate::ops::runs::{self, Reply, RunView};
+use crate::pipeline::report::{self, Summary};
+use crate::pipeline::runner;
+
+/// `cgo run …`.
+///
+/// # Errors
+/// [`Failure`] with the next command.
+pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
+    let app = session.app().await?;
+    let context = &app.context;
+    match args {
+        Args::List { limit } => {
+            let runs = runs::list(context, limit).await?;
+            Ok(Outcome::of(session.ui, &Runs { runs }))
+        }
+        Args::Show { run } => {
+            let run = runs::find(context, &run).await?;
+            Ok(Outcome::of(session.ui, &shown(&app, run).await?))
+        }
+        Args::Watch { run } => watch(session, &app, &runs::find(context, &run).await?).await,
+        Args::Resume { run } => {
+            let run = match run {
+                Some(text) => runs::find(context, &text).await?,
+                None => runs::resumable(context).await?,
+            };
+            go_on(session, &app, &run.id).await
+        }
+        Args::Answer { run, answers, no_resume } => {
+            let run = runs::find(context, &run).await?;
+            let ask = runs::open_ask(context, &run, Wait::Input).await?;
+            reply(session, &app, &run, &ask, Reply { approved: true, texts: answers }, no_resume).await
+        }
+        Args::Approve { run, no_resume } => {
+            let run = runs::find(context, &run).await?;
+            let ask = runs::open_ask(context, &run, Wait::Approval).await?;
+            reply(session, &app, &run, &ask, Reply { approved: true, texts: Vec::new() }, no_resume).await
+        }
+        Args::Reject { run, reason } => {
+            let run = runs::find(context, &run).await?;
+            let ask = runs::open_ask(context, &run, Wait::Approval).await?;
+            let texts = reason.into_iter().collect();
+            runs::answer(context, &run, &ask, Reply { approved: false, texts }, runner::answered).await?;
+            let run = runs::find(context, run.id.as_str()).await?;
+            cancelled(session, &app, &run).await
+        }
+        Args::Cancel { run } => {
+            let run = runs::find(context, &run).await?;
+            cancelled(session, &app, &run).await
+        }
+        Args::Fork { run, at } => {
+            let run = runs::find(context, &run).await?;
+            let new = runs::fork(context, &run, at).await?;
+            Ok(Outcome::of(session.ui, &Forked { from: run.id, at, run: new.id }))
+        }
+    }
+}
+
+async fn reply(
+    session: &Session<'_>,
+    app: &App,
+    run: &Run,
+    ask: &Ask,
+    reply: Reply,
+    no_resume: bool,
+) -> Result<Outcome, Failure> {
+    runs::answer(&app.context, run, ask, reply, runner::answered).await?;
+    if no_resume {
+        let run = runs::find(&app.context, run.id.as_str()).await?;
+        return Ok(Outcome::of(session.ui, &Moved { run: run.id, status: run.status }));
+    }
+    go_on(session, app, &run.id).await
+}
+
+async fn cancelled(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
+    let status = runs::cancel(&app.context, run, runner::cancelled(&app.context.user)).await?;
+    Ok(Outcome::of(session.ui, &Moved { run: run.id.clone(), status }))
+}
+
+async fn go_on(session: &Session<'_>, app: &App, run: &RunId) -> Result<Outcome, Failure> {
+    match drive(session, app, run).await? {
+        Driven::Summary(summary) => Ok(summary_outcome(session, app, *summary).await?),
+        Driven::Outcome(outcome) => Ok(outcome),
+    }
+}
+
+async fn summary_outcome(session: &Session<'_>, app: &App, summary: Summary) -> Result<Outcome, Failure> {
+    let run = runs::find(&app.context, summary.run.as_str()).await?;
+    match run.request.kind() {
+        RequestKind::NewProject => Ok(Outcome::of(session.ui, &Created(summary))),
+        RequestKind::Deploy | RequestKind::Rollback => super::deploy::deployed(session, app, &summary).await,
+    }
+}
+
+/// What driving a run came to, when it is no failure.
+pub enum Driven {
+    /// It is done.
+    Summary(Box<Summary>),
+    /// It ended in another way there is an answer for.
+    Outcome(Outcome),
+}
+
+/// Drives a run to its end, asking the person what it asks where there is one to ask.
+///
+/// # Errors
+/// [`Failure`] when it fails, stops or waits.
+pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Driven, Failure> {
+    let ui = session.ui;
+    loop {
+        let progress = Progress::new(ui);
+        let ended = runner::drive(&app.context, id, &progress, &session.cancel).await;
+        progress.clear();
+        match ended? {
+            Ended::Succeeded => {
+                let run = runs::find(&app.context, id.as_str()).await?;
+                return Ok(Driven::Summary(Box::new(report::summary(&app.context, &run).await?)));
+            }
+            Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(ui, &questions) {
+                Some(texts) => note_answers(app, id, &ask, texts).await?,
+                None => return Err(waits(ui, id, &questions)),
+            },
+            Ended::Waiting { wait, questions, .. } => return Err(waits_for(id, wait, &questions)),
+            Ended::Failed { reason, exit, evidence } => return Err(failed(app, id, &reason, exit, evidence).await?),
+            Ended::Stopped { reason, interrupted } => {
+                let kind = if interrupted { Kind::Interrupted } else { Kind::User };
+                let message = if interrupted { format!("run `{id}` was stopped between two steps") } else { reason };
+                return Err(Failure::new(kind, message, Some(format!("run `cgo run resume {id}`"))));
+            }
+            Ended::Cancelled { by } => {
+                return Err(Failure::new(Kind::User, format!("run `{id}` was cancelled by {by}"), None));
+            }
+        }
+    }
+}
+
+async fn note_answers(app: &App, id: &RunId, ask: &AskId, texts: Vec<String>) -> Result<(), Failure> {
+    let run = runs::find(&app.context, id.as_str()).await?;
+    let open = runs::open_ask(&app.context, &run, Wait::Input).await?;
+    debug_assert_eq!(open.id, *ask);
+    runs::answer(&app.context, &run, &open, Reply { approved: true, texts }, runner::answered).await?;
+    Ok(())
+}
+
+/// The answers: the stated assumptions with `--yes` where all questions have one, a person's on a terminal.
+fn answers(ui: &Ui, questions: &[Question]) -> Option<Vec<String>> {
+    let assumed: Option<Vec<String>> = questions.iter().map(|question| question.assumption.clone()).collect();
+    if ui.yes {
+        return assumed;
+    }
+    if !ui.interactive {
+        return None;
+    }
+    questions.iter().map(|question| ask(question)).collect()
+}
+
+fn ask(question: &Question) -> Option<String> {
+    let answer = if question.choices.is_empty() {
+        let mut input = dialoguer::Input::<String>::new().with_prompt(&question.text);
+        if let Some(assumption) = &question.assumption {
+            input = input.default(assumption.clone());
+        }
+        input.interact_text().ok()
+    } else {
+        dialoguer::Select::new()
+            .with_prompt(&question.text)
+            .items(&question.choices)
+            .default(0)
+            .interact_opt()
+            .ok()
+            .flatten()
+            .map(|index| question.choices[index].clone())
+    };
+    super::restore_cursor();
+    answer
+}
+
+fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
+    let mut failure = waits_for(id, Wait::Input, questions);
+    failure.hint = Some(if ui.yes {
+        format!("nothing can be assumed; run `cgo run answer {id} \"…\"` with one answer for each question")
+    } else {
+        format!("run `cgo run answer {id} \"…\"` with one answer for each question")
+    });
+    failure
+}
+
+fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failure {
+    let (what, command) = match wait {
+        Wait::Input => ("an answer", format!("run `cgo run answer {id} \"…\"`")),
+        Wait::Approval => ("an approval", format!("run `cgo run approve {id}` or `cgo run reject {id}`")),
+        Wait::Secret => ("a secret", format!("run `cgo run show {id}`")),
+        Wait::Capacity => ("room on a server", format!("run `cgo run resume {id}` later")),
+    };
+    let mut failure = Failure::new(Kind::Person, format!("run `{id}` waits for {what}"), Some(command));
+    failure.evidence = questions.iter().map(|question| question.text.clone()).collect();
+    failure
+}
+
+/// A failure of the run, with the node it happened at and what its project said.
+async fn failed(
+    app: &App,
+    id: &RunId,
+    reason: &str,
+    exit: u8,
+    evidence: Vec<String>,
+) -> Result<Failure, Failure> {
+    let progress = runner::progress(&app.context, id).await?;
+    let mut failure = Failure::new(Kind::User, reason, Some(format!("run `cgo run show {id}`")));
+    failure.exit = Some(exit);
+    failure.kind = match exit {
+        2 => Kind::Usage,
+        4 => Kind::Person,
+        6 => Kind::Gate,
+        9 => Kind::Preflight,
+        70 => Kind::Internal,
+        _ => Kind::User,
+    };
+    failure.step = progress.active.values().next().map(|visit| visit.node.to_string());
+    failure.evidence = evidence;
+    Ok(failure)
+}
+
+/// What `cgo run list` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Runs {
+    /// Newest first.
+    #[schemars(with = "Vec<Run>")]
+    pub runs: Vec<RunView>,
+}
+
+impl Answer for Runs {
+    const NAME: &'static str = "run.list";
+
+    fn text(&self, ui: &Ui) -> String {
+        if self.runs.is_empty() {
+            return "no runs yet; begin with `cgo project new`".to_owned();
+        }
+        let rows = self
+            .runs
+            .iter()
+            .map(|view| {
+                let about = view.run.reason.clone().unwrap_or_default();
+                vec![
+                    view.run.request.kind().as_str().replace('_', " "),
+                    status(ui, view),
+                    when(view.run.created_at),
+                    about.chars().take(60).collect(),
+                    view.run.id.to_string(),
+                ]
+            })
+            .collect();
+        table(&["request", "status", "begun", "about", "run"], rows)
+    }
+}
+
+/// A run's status in words: a running one without a process says so.
+#[must_use]
+pub fn status(ui: &Ui, view: &RunView) -> String {
+    match (view.run.status, &view.worked_on_by) {
+        (RunStatus::Running, None) => ui.tone(Tone::Notice, "left by its process"),
+        (RunStatus::Succeeded, _) => ui.tone(Tone::Good, "succeeded"),
+        (RunStatus::Failed, _) => ui.tone(Tone::Bad, "failed"),
+        (status, _) => status.as_str().replace('_', " "),
+    }
+}
+
+/// A moment for people: the local date and minute.
+#[must_use]
+pub fn when(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(
+        |_| at.0.to_string(),
+        |moment| moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
+/// One event of a run, for people and scripts.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EventView {
+    /// Its number.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The sort of event.
+    pub kind: String,
+    /// The event.
+    pub event: Value,
+}
+
+/// One effect of a run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EffectView {
+    /// Its idempotency key.
+    pub key: String,
+    /// The kind.
+    pub kind: String,
+    /// How far it got.
+    pub mark: crate::domain::run::EffectMark,
+}
+
+/// What `cgo run show` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Shown {
+    /// The run.
+    #[schemars(with = "Run")]
+    pub run: RunView,
+    /// Its events, oldest first.
+    pub events: Vec<EventView>,
+    /// Its effects.
+    pub effects: Vec<EffectView>,
+    /// What it knows.
+    pub state: crate::domain::state::ProjectState,
+}
+
+async fn shown(app: &App, run: Run) -> Result<Shown, Failure> {
+    let context = &app.context;
+    let events = runs::events(context, &run.id, 0).await?;
+    let effects = runs::effects(context, &run.id).await?;
+    let state = runner::progress(context, &run.id).await?.state;
+    Ok(Shown {
+        run: runs::view(context, run).await?,
+        events: events.into_iter().map(event_view).collect(),
+        effects: effects.into_iter().map(|effect| EffectView { key: effect.key, kind: effect.kind, mark: effect.mark }).collect(),
+        state,
+    })
+}
+
+fn event_view(row: crate::domain::run::EventRow) -> EventView {
+    let event = serde_json::from_str(&row.body).unwrap_or(Value::Null);
+    EventView { seq: row.seq, at: row.at, kind: row.kind, event }
+}
+
+impl Answer for Shown {
+    const NAME: &'static str = "run.show";
+
+    fn text(&self, ui: &Ui) -> String {
+        let view = &self.run;
+        let mut out = format!("run {}  {}  {}\n", view.run.id, view.run.request.kind().as_str(), status(ui, view));
+        if let Some(reason) = &view.run.reason {
+            out.push_str(&format!("  {reason}\n"));
+        }
+        if let Some(by) = &view.worked_on_by {
+            out.push_str(&format!("  worked on by {by}\n"));
+        }
+        for question in view.ask.iter().flat_map(|ask| &ask.questions) {
+            out.push_str(&format!("  asks: {}\n", question.text));
+        }
+        if let Some(project) = &self.state.current_project {
+            out.push_str(&format!("  project {} in {}\n", project.name, project.folder));
+        }
+        out.push_str("\nEvents:\n");
+        let began = self.events.first().map_or(0, |event| event.at.0);
+        for event in &self.events {
+            out.push_str(&format!("{:>5}  {:>9}  {:<14} {}\n", event.seq, format!("+{} ms", event.at.0 - began), event.kind, gist(&event.event)));
+        }
+        out.push_str(&format!("\nEffects: {}\n", self.effects.len()));
+        for effect in self.effects.iter().filter(|effect| effect.kind != "model_call") {
+            out.push_str(&format!("  {:<22} {}\n", effect.kind, effect.mark.as_str()));
+        }
+        out
+    }
+}
+
+/// The part of an event people want to see.
+fn gist(event: &Value) -> String {
+    let Some(inner) = event.as_object().and_then(|map| map.values().next()) else {
+        return String::new();
+    };
+    let text = |key: &str| inner.get(key).and_then(Value::as_str).map(str::to_owned);
+    let list = |key: &str| {
+        inner.get(key).and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+    };
+    let parts: Vec<String> = [
+        text("node"),
+        text("agent"),
+        list("to").filter(|to| !to.is_empty()).map(|to| format!("→ {to}")),
+        text("reason"),
+        text("limit"),
+        text("by").map(|by| format!("by {by}")),
+        text("why"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    parts.join("  ")
+}
+
+/// What a command that only moves a run answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Moved {
+    /// The run.
+    pub run: RunId,
+    /// Where it stands now.
+    pub status: RunStatus,
+}
+
+impl Answer for Moved {
+    const NAME: &'static str = "run.moved";
+
+    fn text(&self, _: &Ui) -> String {
+        match self.status {
+            RunStatus::Running => format!("run {} will be cancelled at its next step", self.run),
+            status => format!("run {} is {}", self.run, status.as_str().replace('_', " ")),
+        }
+    }
+}
+
+/// What `cgo run fork` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Forked {
+    /// The run it was forked from.
+    pub from: RunId,
+    /// The event.
+    pub at: u64,
+    /// The new run.
+    pub run: RunId,
+}
+
+impl Answer for Forked {
+    const NAME: &'static str = "run.fork";
+
+    fn text(&self, _: &Ui) -> String {
+        format!("run {} goes on from event {} of {}\nrun `cgo run resume {0}`", self.run, self.at, self.from)
+    }
+}
+
+/// Follows a run until it is over, waits, or the person has seen enough.
+async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
+    let mut seen = 0;
+    loop {
+        let view = runs::view(&app.context, runs::find(&app.context, run.id.as_str()).await?).await?;
+        for row in runs::events(&app.context, &run.id, seen).await? {
+            seen = row.seq;
+            let event = event_view(row);
+            if session.ui.json {
+                session.ui.answer(&serde_json::to_string(&event).expect("an event has text keys only"));
+            } else {
+                session.ui.answer(&format!("{:>5}  {:<14} {}", event.seq, event.kind, gist(&event.event)));
+            }
+        }
+        let rests = view.run.status.is_terminal() || view.run.status.is_waiting() || view.worked_on_by.is_none();
+        if rests || session.cancel.is_cancelled() {
+            if !session.ui.json {
+                session.ui.say(&format!("run {} is {}", view.run.id, status(session.ui, &view)));
+            }
+            return Ok(Outcome::raw(String::new()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+            () = session.cancel.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The variables cgo reads, each with its meaning.
+
+/// The settings file to read instead of the user's.
+pub const CONFIG: &str = "CGO_CONFIG";
+/// The store: a file's path, `sqlite:PATH` or `postgres://…`.
+pub const STORE: &str = "CGO_STORE";
+/// The folder for releases, logs and the store.
+pub const DATA: &str = "CGO_DATA";
+/// The folder for dependencies; may be deleted at any time.
+pub const CACHE: &str = "CGO_CACHE";
+/// How long a process that stays keeps an agent's file in memory, in seconds.
+pub const AGENT_CACHE_SECONDS: &str = "CGO_AGENT_CACHE_SECONDS";
+/// The Python to use instead of the newest one found.
+pub const PYTHON: &str = "CGO_PYTHON";
+
+/// Every variable with its meaning, for help and for the settings listing.
+pub const ALL: &[(&str, &str)] = &[
+    (CONFIG, "settings file to read instead of the user's"),
+    (STORE, "store: a file's path, sqlite:PATH or postgres://…"),
+    (DATA, "folder for releases, logs and the store"),
+    (CACHE, "folder for dependencies; may be deleted at any time"),
+    (AGENT_CACHE_SECONDS, "seconds a process that stays keeps an agent's file in memory"),
+    (PYTHON, "Python to use instead of the newest one found"),
+    ("NO_COLOR", "any value: no colours"),
+    ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
+];

@@ -1,0 +1,294 @@
+//! Settings in layers: flag, `CGO_*` variable, user file, default. Each value keeps where it came from.
+//!
+//! Only reading is here; what the values mean is the business of who uses them. [`env`] lists the variables.
+
+pub mod env;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+
+/// Where a value came from, strongest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A flag of this command.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// The user's file.
+    File(PathBuf),
+    /// Nobody set it.
+    Default,
+}
+
+/// A value with its source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// The settings of one invocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// The user's file, whether or not it exists.
+    pub config: Sourced<PathBuf>,
+    /// The store: a file's path, `sqlite:PATH` or `postgres://…`.
+    pub store: Sourced<String>,
+    /// Where releases, logs and the store live.
+    pub data: Sourced<PathBuf>,
+    /// Where dependencies are kept; may be deleted at any time.
+    pub cache: Sourced<PathBuf>,
+    /// How long an agent's file is kept in memory by a process that stays, in seconds.
+    pub agent_cache_seconds: Sourced<u64>,
+}
+
+/// The user's file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserFile {
+    /// See [`Settings::store`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// See [`Settings::data`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// See [`Settings::cache`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
+    /// See [`Settings::agent_cache_seconds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_cache_seconds: Option<u64>,
+}
+
+/// What the command line says about settings.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--store`.
+    pub store: Option<String>,
+}
+
+/// Why settings cannot be resolved.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The user's file is there and cannot be read.
+    #[error("cannot read the settings file `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The user's file does not say what it should.
+    #[error("the settings file `{path}` is wrong: {reason}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Why, with line and column.
+        reason: String,
+    },
+    /// A variable holds something else than it should.
+    #[error("the variable {name} is `{value}`, which is not {wanted}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// There is no home folder to put anything in.
+    #[error("no home folder: HOME is not set and neither is {0}")]
+    NoHome(&'static str),
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            Self::Read { path, .. } | Self::Syntax { path, .. } => {
+                Advice::Do(format!("mend `{}` or name another file with --config", path.display()))
+            }
+            Self::Variable { name, .. } => Advice::Do(format!("set {name} to another value or unset it")),
+            Self::NoHome(name) => Advice::Do(format!("set HOME, or {name} to a folder cgo may write to")),
+        })
+    }
+}
+
+/// An environment, so that tests bring their own.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Settings {
+    /// Resolves the settings of one invocation.
+    ///
+    /// # Errors
+    /// [`Error`] naming the file or variable that is wrong.
+    pub fn resolve(flags: &Flags, env: Env<'_>) -> Result<Self, Error> {
+        let config = match (&flags.config, env(env::CONFIG)) {
+            (Some(path), _) => Sourced { value: path.clone(), source: Source::Flag("--config") },
+            (None, Some(path)) => Sourced { value: PathBuf::from(path), source: Source::Variable(env::CONFIG) },
+            (None, None) => Sourced {
+                value: home(env, "XDG_CONFIG_HOME", ".config")?.join("config.yaml"),
+                source: Source::Default,
+            },
+        };
+        let file = read_user_file(&config.value, config.source != Source::Default)?;
+        let from_file = Source::File(config.value.clone());
+        let folder = |variable: &'static str, in_file: Option<PathBuf>, xdg: &'static str, fallback: &str| {
+            Ok(match (env(variable), in_file) {
+                (Some(path), _) => Sourced { value: PathBuf::from(path), source: Source::Variable(variable) },
+                (None, Some(path)) => Sourced { value: path, source: from_file.clone() },
+                (None, None) => Sourced { value: home(env, xdg, fallback)?, source: Source::Default },
+            })
+        };
+        let data = folder(env::DATA, file.data, "XDG_DATA_HOME", ".local/share")?;
+        let cache = folder(env::CACHE, file.cache, "XDG_CACHE_HOME", ".cache")?;
+        let store = match (&flags.store, env(env::STORE), file.store) {
+            (Some(url), _, _) => Sourced { value: url.clone(), source: Source::Flag("--store") },
+            (None, Some(url), _) => Sourced { value: url, source: Source::Variable(env::STORE) },
+            (None, None, Some(url)) => Sourced { value: url, source: from_file.clone() },
+            (None, None, None) => {
+                Sourced { value: format!("sqlite:{}", data.value.join("cgo.db").display()), source: Source::Default }
+            }
+        };
+        let agent_cache_seconds = match (env(env::AGENT_CACHE_SECONDS), file.agent_cache_seconds) {
+            (Some(text), _) => Sourced {
+                value: text.parse().map_err(|_| Error::Variable {
+                    name: env::AGENT_CACHE_SECONDS,
+                    value: text,
+                    wanted: "a whole number of seconds",
+                })?,
+                source: Source::Variable(env::AGENT_CACHE_SECONDS),
+            },
+            (None, Some(seconds)) => Sourced { value: seconds, source: from_file },
+            (None, None) => Sourced { value: 60, source: Source::Default },
+        };
+        Ok(Self { config, store, data, cache, agent_cache_seconds })
+    }
+
+    /// The settings as (name, value, source) for people.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String, String)> {
+        vec![
+            ("config", self.config.value.display().to_string(), words(&self.config.source)),
+            ("store", without_password(&self.store.value), words(&self.store.source)),
+            ("data", self.data.value.display().to_string(), words(&self.data.source)),
+            ("cache", self.cache.value.display().to_string(), words(&self.cache.source)),
+            (
+                "agent_cache_seconds",
+                self.agent_cache_seconds.value.to_string(),
+                words(&self.agent_cache_seconds.source),
+            ),
+        ]
+    }
+
+    /// The settings by name, for JSON.
+    #[must_use]
+    pub fn by_name(&self) -> BTreeMap<&'static str, Sourced<String>> {
+        let sources = [
+            self.config.source.clone(),
+            self.store.source.clone(),
+            self.data.source.clone(),
+            self.cache.source.clone(),
+            self.agent_cache_seconds.source.clone(),
+        ];
+        self.rows().into_iter().zip(sources).map(|((name, value, _), source)| (name, Sourced { value, source })).collect()
+    }
+}
+
+fn words(source: &Source) -> String {
+    match source {
+        Source::Flag(flag) => format!("flag {flag}"),
+        Source::Variable(name) => format!("variable {name}"),
+        Source::File(path) => format!("file {}", path.display()),
+        Source::Default => "default".to_owned(),
+    }
+}
+
+/// A URL with its password, if any, shown as stars.
+#[must_use]
+pub fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority_end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_end);
+    match authority.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{name}:***@{host}{path}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn home(env: Env<'_>, xdg: &'static str, fallback: &str) -> Result<PathBuf, Error> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    if let Some(folder) = env(xdg).map(PathBuf::from).filter(absolute) {
+        return Ok(folder.join("cgo"));
+    }
+    env("HOME")
+        .map(PathBuf::from)
+        .filter(absolute)
+        .map(|home| home.join(fallback).join("cgo"))
+        .ok_or(Error::NoHome(xdg))
+}
+
+fn read_user_file(path: &Path, must_exist: bool) -> Result<UserFile, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(UserFile::default()),
+        Err(source) => return Err(Error::Read { path: path.to_owned(), source }),
+    };
+    if text.trim().is_empty() {
+        return Ok(UserFile::default());
+    }
+    serde_yaml::from_str(&text).map_err(|error| Error::Syntax { path: path.to_owned(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env_of<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn a_flag_beats_a_variable_and_both_are_named_as_the_source() {
+        let env = env_of(&[("HOME", "/h"), ("CGO_STORE", "sqlite:/v.db")]);
+        let flagged = Settings::resolve(&Flags { config: None, store: Some("sqlite:/f.db".to_owned()) }, &env).unwrap();
+        assert_eq!(flagged.store, Sourced { value: "sqlite:/f.db".to_owned(), source: Source::Flag("--store") });
+        let plain = Settings::resolve(&Flags::default(), &env).unwrap();
+        assert_eq!(plain.store.source, Source::Variable("CGO_STORE"));
+        assert_eq!(plain.data.value, Path::new("/h/.local/share/cgo"));
+    }
+
+    #[test]
+    fn relative_xdg_folders_are_ignored_as_their_standard_says() {
+        let env = env_of(&[("HOME", "/h"), ("XDG_DATA_HOME", "here")]);
+        assert_eq!(Settings::resolve(&Flags::default(), &env).unwrap().data.value, Path::new("/h/.local/share/cgo"));
+    }
+
+    #[test]
+    fn a_password_in_the_store_url_is_not_shown() {
+        assert_eq!(without_password("postgres://u:p@ss@h:5432/db"), "postgres://u:***@h:5432/db");
+        assert_eq!(without_password("sqlite:/a/b.db"), "sqlite:/a/b.db");
+    }
+
+    #[test]
+    fn without_a_home_the_variable_that_helps_is_named() {
+        let error = Settings::resolve(&Flags::default(), &env_of(&[])).unwrap_err();
+        assert!(error.to_string().contains("HOME"), "{error}");
+    }
+}

@@ -1,0 +1,259 @@
+//! `cgo.yaml`: how a project is run, checked and deployed.
+//!
+//! The file belongs to the project's people; cgo only reads it. Commands are argument lists and never pass through a
+//! shell. `${NAME}` in an argument or a value stands for a variable of the service's environment; see [`expand`] for
+//! the rule. A command whose first argument is `python` runs with the interpreter of the service's own environment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::names::{Identifier, ProjectName};
+
+/// The version of the file this program reads.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// A whole `cgo.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format; [`MANIFEST_VERSION`].
+    pub version: u32,
+    /// The project's name.
+    pub name: ProjectName,
+    /// The server it is placed on; `local` is this machine.
+    pub server: String,
+    /// What runs, by name.
+    pub services: BTreeMap<Identifier, Service>,
+}
+
+/// A process that serves HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The folder its commands run in, below the project's folder.
+    pub workdir: RelativePath,
+    /// The Python environment.
+    pub python: Python,
+    /// Brings the database up to date: once for each release, before it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrate: Option<Command>,
+    /// Starts the service in the foreground; it stops on SIGTERM.
+    pub command: Command,
+    /// The variable that carries the port to listen on.
+    pub port_env: EnvName,
+    /// The path that answers 200 while the process lives.
+    pub health: HttpPath,
+    /// The path that answers 200 while the service can work.
+    pub ready: HttpPath,
+    /// Seconds between SIGTERM and SIGKILL.
+    pub stop_after: u32,
+    /// Variables of the environment, beside those cgo sets: `HOST`, `RELEASE`, `SHARED` and the one named by `port_env`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<EnvName, String>,
+    /// The file that says where further variables come from, below `workdir`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_contract: Option<RelativePath>,
+    /// What has to pass before a release is made, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+}
+
+/// A Python environment made from a lock file. Both files hold every package with its hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Python {
+    /// The lowest version that does, such as `3.10`.
+    pub requires: String,
+    /// What the service needs, below `workdir`.
+    pub lock: RelativePath,
+    /// The same with what the checks need, below `workdir`.
+    pub dev_lock: RelativePath,
+}
+
+/// A check of the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What it checks: `lint`, `tests`.
+    pub name: Identifier,
+    /// Exits with 0 when the code is good.
+    pub command: Command,
+}
+
+/// A text that is not what its type asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{shown}` is not {wanted}")]
+pub struct Invalid {
+    /// The text, escaped and shortened.
+    pub shown: String,
+    /// What was wanted, with its article.
+    pub wanted: &'static str,
+}
+
+fn refuse(text: &str, wanted: &'static str) -> Invalid {
+    Invalid { shown: text.chars().take(80).flat_map(char::escape_debug).collect(), wanted }
+}
+
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $type:ident, $wanted:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err(refuse(&text, $wanted)) }
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// A path below a folder, with `/` between the parts; it cannot lead out.
+    RelativePath,
+    "a path below the folder, like `services/backend`",
+    |text| {
+        !text.contains(|letter: char| letter.is_control() || letter == '\\')
+            && text.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+    }
+);
+checked_text!(
+    /// The name of an environment variable.
+    EnvName,
+    "the name of an environment variable, like `DATABASE_URL`",
+    |text| {
+        text.starts_with(|letter: char| letter.is_ascii_uppercase())
+            && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+    }
+);
+checked_text!(
+    /// The path of an address, beginning with `/`.
+    HttpPath,
+    "a path of an address, like `/health`",
+    |text| text.starts_with('/') && !text.contains(|letter: char| letter.is_control() || letter.is_whitespace())
+);
+
+/// A program and its arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Command(Vec<String>);
+
+impl Command {
+    /// The program, then its arguments; never empty.
+    #[must_use]
+    pub fn arguments(&self) -> &[String] {
+        &self.0
+    }
+
+    /// The arguments with every variable in its place.
+    ///
+    /// # Errors
+    /// [`UnknownVariable`] names a variable that `lookup` does not have.
+    pub fn expanded(&self, lookup: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, UnknownVariable> {
+        self.0.iter().map(|argument| expand(argument, &lookup)).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Command {
+    type Error = Invalid;
+    fn try_from(arguments: Vec<String>) -> Result<Self, Invalid> {
+        let named = arguments.first().is_some_and(|program| !program.is_empty());
+        if named && !arguments.iter().any(|argument| argument.contains('\0')) {
+            Ok(Self(arguments))
+        } else {
+            Err(refuse(&arguments.join(" "), "a command: a program and its arguments"))
+        }
+    }
+}
+
+impl From<Command> for Vec<String> {
+    fn from(command: Command) -> Self {
+        command.0
+    }
+}
+
+/// A variable that nothing sets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nothing sets the variable `{name}`")]
+pub struct UnknownVariable {
+    /// Its name.
+    pub name: String,
+}
+
+/// Puts values in the place of `${NAME}`; a dollar sign before anything else is a dollar sign.
+///
+/// # Errors
+/// [`UnknownVariable`] names a variable that `lookup` does not have.
+pub fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, UnknownVariable> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let inside = &rest[at + 2..];
+        let name = inside.split_once('}').map(|(name, _)| name).filter(|name| EnvName::try_from((*name).to_owned()).is_ok());
+        let Some(name) = name else {
+            out.push_str(&rest[..at + 2]);
+            rest = inside;
+            continue;
+        };
+        out.push_str(&rest[..at]);
+        out.push_str(&lookup(name).ok_or_else(|| UnknownVariable { name: name.to_owned() })?);
+        rest = &inside[name.len() + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_put_in_their_place_once() {
+        let lookup = |name: &str| (name == "A").then(|| "${B} $ x".to_owned());
+        assert_eq!(expand("-${A}-", lookup).unwrap(), "-${B} $ x-");
+        assert_eq!(expand("$A ${a} ${ $${A", lookup).unwrap(), "$A ${a} ${ $${A");
+        assert_eq!(expand("${B}", lookup).unwrap_err().name, "B");
+    }
+
+    #[test]
+    fn paths_that_lead_out_are_refused() {
+        for bad in ["", "/etc", "..", "a/../b", "a//b", "a\\b", "./a", "a\nb"] {
+            assert!(RelativePath::try_from(bad.to_owned()).is_err(), "{bad:?} was accepted");
+        }
+        assert!(RelativePath::try_from("services/backend".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_command_is_never_empty() {
+        assert!(serde_json::from_str::<Command>("[]").is_err());
+        assert!(serde_json::from_str::<Command>("[\"\"]").is_err());
+        assert!(serde_json::from_str::<Command>("\"ls -l\"").is_err());
+        assert_eq!(serde_json::from_str::<Command>("[\"ls\", \"-l\"]").unwrap().arguments(), ["ls", "-l"]);
+    }
+}

@@ -1,0 +1,20 @@
+//! Plain types, states and their transitions: what cgo talks about.
+//!
+//! Nothing here does IO or reads a clock; every rule can be tested without a runtime. Text from a
+//! person, a model or a file becomes one of these types at the edge, and only the type travels on.
+//! Start with [`state`] (what a run knows), [`spec`] (what a project is) and [`run`] (how work moves).
+
+pub mod agent;
+pub mod deployment;
+pub mod diagnose;
+pub mod ids;
+pub mod inflect;
+pub mod manifest;
+pub mod names;
+pub mod project;
+pub mod run;
+pub mod server;
+pub mod spec;
+pub mod standard;
+pub mod state;
+pub mod time;

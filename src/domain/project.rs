@@ -1,0 +1,65 @@
+//! A project cgo made or took over.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::ProjectId;
+use super::names::ProjectName;
+use super::spec::Module;
+use super::time::Timestamp;
+
+/// A project in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Project {
+    /// Its id.
+    pub id: ProjectId,
+    /// Its name, unique in the store.
+    pub name: ProjectName,
+    /// The name people read.
+    pub title: String,
+    /// What it is for.
+    pub description: String,
+    /// The absolute path of its folder on this machine.
+    pub folder: String,
+    /// The modules it is made of.
+    pub modules: Vec<Module>,
+    /// Where it stands.
+    pub status: ProjectStatus,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// When its record last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Where a project stands. What runs on a server is asked of the server, not kept here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectStatus {
+    /// Its first run is not done.
+    Building,
+    /// Its code is there and tested.
+    Built,
+    /// A release of it was deployed.
+    Deployed,
+    /// Its services were stopped on purpose.
+    Stopped,
+    /// It was taken off its server; its folder stays.
+    Removed,
+}
+
+impl ProjectStatus {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Building, Self::Built, Self::Deployed, Self::Stopped, Self::Removed];
+
+    /// The status as the store and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Built => "built",
+            Self::Deployed => "deployed",
+            Self::Stopped => "stopped",
+            Self::Removed => "removed",
+        }
+    }
+}

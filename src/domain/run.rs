@@ -1,0 +1,462 @@
+//! Runs: one passage through the pipeline, as a row, a journal of events, and effects on the world.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AskId, ProjectId, ReleaseId, RunId};
+use super::names::{AgentName, ProjectName};
+use super::time::Timestamp;
+
+/// A run in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// The project it works on, once there is one.
+    pub project: Option<ProjectId>,
+    /// What was asked for; never changes.
+    pub request: Request,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it stands there, in one line: the question, the failure, who interrupted it.
+    pub reason: Option<String>,
+    /// The run and event it was forked from.
+    pub forked_from: Option<(RunId, u64)>,
+    /// The number of its newest event.
+    pub seq: u64,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its row last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What a run was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// From a description or a spec to a running project.
+    NewProject(NewProject),
+    /// A new release of a project.
+    Deploy {
+        /// The project.
+        project: ProjectName,
+    },
+    /// Back to a release that served before.
+    Rollback {
+        /// The project.
+        project: ProjectName,
+        /// The release; none for the one before the active one.
+        release: Option<ReleaseId>,
+    },
+}
+
+/// Which command asked for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// `cgo project new`.
+    NewProject,
+    /// `cgo deploy`.
+    Deploy,
+    /// `cgo deploy --rollback`.
+    Rollback,
+}
+
+impl RequestKind {
+    /// The kind as JSON spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewProject => "new_project",
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+impl Request {
+    /// Which command asked.
+    #[must_use]
+    pub fn kind(&self) -> RequestKind {
+        match self {
+            Self::NewProject(_) => RequestKind::NewProject,
+            Self::Deploy { .. } => RequestKind::Deploy,
+            Self::Rollback { .. } => RequestKind::Rollback,
+        }
+    }
+
+    /// The project, where the command named one.
+    #[must_use]
+    pub fn project(&self) -> Option<&ProjectName> {
+        match self {
+            Self::NewProject(new) => new.name.as_ref(),
+            Self::Deploy { project } | Self::Rollback { project, .. } => Some(project),
+        }
+    }
+}
+
+/// What `cgo project new` was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProject {
+    /// The description; empty when a spec was given.
+    pub text: String,
+    /// The name the person chose.
+    pub name: Option<ProjectName>,
+    /// The absolute path of the folder the person chose; else `parent` and the name.
+    pub folder: Option<String>,
+    /// The absolute path of the folder a folder of the project's name is made in.
+    pub parent: String,
+    /// The spec the person gave, as JSON of `domain::spec::Spec`.
+    pub spec: Option<String>,
+    /// The last node to visit.
+    pub until: Option<AgentName>,
+    /// Whether the run ends with a deployment.
+    pub deploy: bool,
+    /// Whether questions get their stated assumptions instead of an answer.
+    pub assume: bool,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// To be worked on: new, answered, or stopped between two steps.
+    Queued,
+    /// Being worked on by the process that holds its lease.
+    Running,
+    /// Waits for an answer.
+    WaitingInput,
+    /// Waits for an approval.
+    WaitingApproval,
+    /// Waits for a secret.
+    WaitingSecret,
+    /// Waits for room on a server.
+    WaitingCapacity,
+    /// Done.
+    Succeeded,
+    /// Over without success.
+    Failed,
+    /// Ended by a person.
+    Cancelled,
+}
+
+/// What moves a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMove {
+    /// A process takes it up.
+    TakeUp,
+    /// It stops between two steps and can go on.
+    Stop,
+    /// It has to wait.
+    Wait(Wait),
+    /// What it waited for has come.
+    Continue,
+    /// It is done.
+    Succeed,
+    /// It failed.
+    Fail,
+    /// A person ends it.
+    Cancel,
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// An answer.
+    Input,
+    /// An approval.
+    Approval,
+    /// A secret.
+    Secret,
+    /// Room on a server.
+    Capacity,
+}
+
+/// A move the status does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {} cannot {}; it can {allowed}", status.as_str(), action)]
+pub struct IllegalMove {
+    /// Where the run stands.
+    pub status: RunStatus,
+    /// What was tried.
+    pub action: &'static str,
+    /// What is allowed, in words.
+    pub allowed: String,
+}
+
+impl RunStatus {
+    /// Every status.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Running,
+        Self::WaitingInput,
+        Self::WaitingApproval,
+        Self::WaitingSecret,
+        Self::WaitingCapacity,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The status as the store and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::WaitingInput => "waiting_input",
+            Self::WaitingApproval => "waiting_approval",
+            Self::WaitingSecret => "waiting_secret",
+            Self::WaitingCapacity => "waiting_capacity",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Nothing can move it any more.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// It waits and holds no process.
+    #[must_use]
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::WaitingInput | Self::WaitingApproval | Self::WaitingSecret | Self::WaitingCapacity)
+    }
+
+    /// The status after a move; live runs and replay both ask this one function.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] with the moves that are allowed.
+    pub fn next(self, step: RunMove) -> Result<Self, IllegalMove> {
+        let to = match (self, step) {
+            (Self::Queued | Self::Running, RunMove::TakeUp) => Some(Self::Running),
+            (Self::Queued | Self::Running, RunMove::Stop) => Some(Self::Queued),
+            (Self::Running, RunMove::Wait(wait)) => Some(match wait {
+                Wait::Input => Self::WaitingInput,
+                Wait::Approval => Self::WaitingApproval,
+                Wait::Secret => Self::WaitingSecret,
+                Wait::Capacity => Self::WaitingCapacity,
+            }),
+            (Self::Running, RunMove::Succeed) => Some(Self::Succeeded),
+            (Self::Running, RunMove::Fail) => Some(Self::Failed),
+            (waiting, RunMove::Continue) if waiting.is_waiting() => Some(Self::Queued),
+            (live, RunMove::Cancel) if !live.is_terminal() => Some(Self::Cancelled),
+            _ => None,
+        };
+        to.ok_or_else(|| IllegalMove {
+            status: self,
+            action: match step {
+                RunMove::TakeUp => "be taken up",
+                RunMove::Stop => "be stopped",
+                RunMove::Wait(_) => "begin to wait",
+                RunMove::Continue => "be continued",
+                RunMove::Succeed => "succeed",
+                RunMove::Fail => "fail",
+                RunMove::Cancel => "be cancelled",
+            },
+            allowed: match self {
+                Self::Queued => "be taken up, be stopped or be cancelled".to_owned(),
+                Self::Running => "be taken up, be stopped, begin to wait, succeed, fail or be cancelled".to_owned(),
+                Self::WaitingInput | Self::WaitingApproval | Self::WaitingSecret | Self::WaitingCapacity => {
+                    "be continued or be cancelled".to_owned()
+                }
+                Self::Succeeded | Self::Failed | Self::Cancelled => "only be read: it is over".to_owned(),
+            },
+        })
+    }
+}
+
+/// One line of a run's journal. The body is the event as compact JSON; `graph` knows its types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// Counts from 1 in each run, without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The sort of event, such as `node_finished`.
+    pub kind: String,
+    /// The event as JSON.
+    pub body: String,
+}
+
+/// How far an effect got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectMark {
+    /// About to be done. After a crash: unknown, to be probed.
+    Intended,
+    /// Done; the result is known.
+    Done,
+    /// Tried, and known not to have happened.
+    Failed,
+}
+
+impl EffectMark {
+    /// Every mark.
+    pub const ALL: [Self; 3] = [Self::Intended, Self::Done, Self::Failed];
+
+    /// The mark as the store and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One change of the outside world, with its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectRow {
+    /// The idempotency key: a hash of the run, the place in the run, the kind and the arguments.
+    pub key: String,
+    /// The run.
+    pub run: RunId,
+    /// The kind, such as `git_commit`.
+    pub kind: String,
+    /// How far it got.
+    pub mark: EffectMark,
+    /// What it was done with, as JSON; shown by `cgo explain`.
+    pub args: String,
+    /// What came of it, as JSON, or the failure's text.
+    pub result: Option<String>,
+    /// When the mark was last set.
+    pub at: Timestamp,
+}
+
+/// What a run writes at once: everything in it is on disk together, or nothing is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    /// New events, numbered without a gap after the run's newest.
+    pub events: Vec<EventRow>,
+    /// Effects that are new or whose mark moved.
+    pub effects: Vec<EffectRow>,
+    /// The whole progress after the event of that number, as JSON; replaces an older one.
+    pub snapshot: Option<(u64, String)>,
+    /// The run's new status and its reason.
+    pub status: Option<(RunStatus, Option<String>)>,
+    /// The project the run now works on.
+    pub project: Option<ProjectId>,
+    /// What the run begins to wait for.
+    pub ask: Option<Ask>,
+}
+
+impl Batch {
+    /// Nothing would be written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A question or an approval a run waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ask {
+    /// Its id.
+    pub id: AskId,
+    /// The run that waits.
+    pub run: RunId,
+    /// What it waits for.
+    pub wait: Wait,
+    /// The questions, as JSON of a list of [`Question`].
+    pub questions: Vec<Question>,
+    /// The answer, once given.
+    pub answer: Option<Answer>,
+    /// When it was asked.
+    pub created_at: Timestamp,
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Names it in the answer.
+    pub id: String,
+    /// The question, in the person's language.
+    pub text: String,
+    /// The answers to choose from; empty for free text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// What is taken when nobody answers; none when nothing can be assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumption: Option<String>,
+}
+
+/// The answer to an ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// For an approval: given or refused. For questions: always true.
+    pub approved: bool,
+    /// The texts, in the order of the questions.
+    pub texts: Vec<String>,
+    /// Who answered: the system account, or the chat's user.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The right to work on something for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is on: `run:ID`, `project:NAME`, `server:HANDLE`.
+    pub resource: String,
+    /// Who holds it; see [`Holder`].
+    pub holder: Holder,
+    /// Grows with each new holder. A write that carries an older number is refused.
+    pub fence: u64,
+    /// What it is held for, for people: the run's id.
+    pub purpose: String,
+    /// When it ends unless renewed.
+    pub expires_at: Timestamp,
+}
+
+/// A process, identified so that another process on the same machine can tell whether it still lives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct Holder {
+    /// The machine's name, for people.
+    pub host: String,
+    /// Names one boot of one machine.
+    pub boot_id: String,
+    /// The process.
+    pub pid: u32,
+    /// When the process began, in clock ticks since boot: tells a reused pid.
+    pub started: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_terminal_outcome_wins() {
+        for over in [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Cancelled] {
+            for step in [
+                RunMove::TakeUp,
+                RunMove::Stop,
+                RunMove::Wait(Wait::Input),
+                RunMove::Continue,
+                RunMove::Succeed,
+                RunMove::Fail,
+                RunMove::Cancel,
+            ] {
+                assert!(over.next(step).is_err(), "{} moved by {step:?}", over.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn an_illegal_move_names_the_legal_ones() {
+        let error = RunStatus::WaitingInput.next(RunMove::Succeed).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a run that is waiting_input cannot succeed; it can be continued or be cancelled"
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! Running a program: argv in, bounded output and a typed outcome out.
+//!
+//! Every program cgo starts and waits for goes through [`run`]: no shell, an allow-listed environment, its
+//! own process group, a deadline, a cancel token. When cgo itself is killed, the program is killed with it.
+//! Programs that are to outlive cgo are not started here but by `crate::remote::process`.
+//! [`capture`] bounds what is kept of the output; [`identity`] tells one process from another that got its pid.
+
+pub mod capture;
+mod command;
+mod error;
+pub mod identity;
+
+use std::io;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+use capture::{Captured, Lines};
+pub use command::{Command, inherited_env};
+pub use error::{Error, Exit};
+use identity::PidFd;
+
+/// How long a program has between SIGTERM and SIGKILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// How long output is still read after the program ended, when something outside its group holds the pipe.
+const LINGER: Duration = Duration::from_millis(500);
+/// Lines of output an error carries.
+const EVIDENCE_LINES: usize = 20;
+/// Which of the two streams a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Sees each line of output as it comes.
+pub type OnLine<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
+
+/// What a program that ran to its end left behind.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// How it ended.
+    pub exit: Exit,
+    /// What it wrote on standard output.
+    pub stdout: Captured,
+    /// What it wrote on standard error.
+    pub stderr: Captured,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Output {
+    /// The last lines for a message: of standard error, or of standard output when that is empty. Control characters
+    /// are removed.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<String> {
+        evidence(&self.stdout, &self.stderr)
+    }
+}
+
+fn evidence(stdout: &Captured, stderr: &Captured) -> Vec<String> {
+    let lines = stderr.last_lines(EVIDENCE_LINES);
+    if lines.is_empty() { stdout.last_lines(EVIDENCE_LINES) } else { lines }
+}
+
+/// Runs a program to its end, whatever its exit code.
+///
+/// Its whole process group ends with it: what it left in the background is killed. May be cancelled through
+/// `cancel` (SIGTERM to the group, [`GRACE`], SIGKILL) or by dropping the future (SIGKILL at once). The thread that
+/// calls this must outlive the program, because the kernel kills the program when that thread ends.
+///
+/// # Errors
+/// Every [`Error`] but [`Error::Failed`].
+pub async fn run(command: &Command, cancel: &CancellationToken) -> Result<Output, Error> {
+    run_with(command, cancel, &mut |_, _| ()).await
+}
+
+/// Like [`run`]; an exit code other than 0 is an error.
+///
+/// # Errors
+/// Every [`Error`].
+pub async fn run_ok(command: &Command, cancel: &CancellationToken) -> Result<Output, Error> {
+    let output = run(command, cancel).await?;
+    if output.exit.success() {
+        return Ok(output);
+    }
+    Err(Error::Failed { program: command.name(), exit: output.exit, evidence: output.evidence() })
+}
+
+/// Like [`run`]; `on_line` sees each line as it comes, without its end, cut at [`capture::MAX_LINE`] bytes.
+///
+/// # Errors
+/// Every [`Error`] but [`Error::Failed`].
+pub async fn run_with(command: &Command, cancel: &CancellationToken, on_line: OnLine<'_>) -> Result<Output, Error> {
+    enum Ended {
+        ByItself,
+        Deadline,
+        Cancelled,
+    }
+    let program = command.name();
+    if cancel.is_cancelled() {
+        return Err(Error::Cancelled { program });
+    }
+    let begun = Instant::now();
+    let mut child = spawn(command)?;
+    let lost = |source: io::Error| Error::Lost { program: command.name(), source };
+    let group = Group::of(&child).map_err(lost)?;
+    let pidfd = PidFd::open(group.leader).map_err(lost)?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+
+    let on_line = Mutex::new(on_line);
+    let mut kept_out = Captured::new(command.keep);
+    let mut kept_err = Captured::new(command.keep);
+    let ended = {
+        let io = async {
+            tokio::join!(
+                feed(stdin, command.stdin.as_deref()),
+                pump(stdout, &mut kept_out, Stream::Stdout, &on_line),
+                pump(stderr, &mut kept_err, Stream::Stderr, &on_line),
+            )
+        };
+        tokio::pin!(io);
+        let mut io_done = false;
+        let deadline = tokio::time::sleep(command.deadline);
+        tokio::pin!(deadline);
+        let mut ended = Ended::ByItself;
+        let mut asked = None;
+        loop {
+            let kill = async {
+                match asked {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                exited = pidfd.exited() => { exited.map_err(lost)?; break; }
+                _ = &mut io, if !io_done => io_done = true,
+                () = &mut deadline, if asked.is_none() => {
+                    ended = Ended::Deadline;
+                    group.signal(Signal::TERM);
+                    asked = Some(tokio::time::Instant::now() + GRACE);
+                }
+                () = cancel.cancelled(), if asked.is_none() => {
+                    ended = Ended::Cancelled;
+                    group.signal(Signal::TERM);
+                    asked = Some(tokio::time::Instant::now() + GRACE);
+                }
+                () = kill => {
+                    group.signal(Signal::KILL);
+                    asked = Some(tokio::time::Instant::now() + GRACE);
+                }
+            }
+        }
+        // The leader is a zombie until it is waited for, so its number still means this group and no other.
+        group.signal(Signal::KILL);
+        if !io_done {
+            // Whoever left the group may hold the pipe for as long as it likes.
+            let _ = tokio::time::timeout(LINGER, io).await;
+        }
+        ended
+    };
+    let exit = Exit::from(child.wait().await.map_err(lost)?);
+    group.over();
+    match ended {
+        Ended::ByItself => Ok(Output { exit, stdout: kept_out, stderr: kept_err, took: begun.elapsed() }),
+        Ended::Deadline => {
+            Err(Error::Deadline { program, after: command.deadline, evidence: evidence(&kept_out, &kept_err) })
+        }
+        Ended::Cancelled => Err(Error::Cancelled { program }),
+    }
+}
+
+fn spawn(command: &Command) -> Result<tokio::process::Child, Error> {
+    let mut prepared = tokio::process::Command::new(&command.program);
+    prepared
+        .args(&command.args)
+        .env_clear()
+        .envs(&command.env)
+        .process_group(0)
+        .stdin(if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if let Some(directory) = &command.directory {
+        prepared.current_dir(directory);
+    }
+    die_with_parent(&mut prepared);
+    prepared.spawn().map_err(|source| {
+        let program = command.name();
+        match &command.directory {
+            Some(directory) if !directory.is_dir() => Error::NoDirectory { program, directory: directory.clone() },
+            _ if source.kind() == io::ErrorKind::NotFound => Error::NotFound { program },
+            _ => Error::Start { program, source },
+        }
+    })
+}
+
+/// Has the kernel kill the program when the thread that starts it ends, so that `kill -9` leaves nothing behind.
+#[expect(unsafe_code, reason = "the parent-death signal can only be set between fork and exec")]
+fn die_with_parent(command: &mut tokio::process::Command) {
+    let parent = rustix::process::getpid();
+    let before_exec = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the line above.
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::Interrupted.into()) }
+    };
+    // SAFETY: the closure makes two system calls (prctl, getppid), allocates nothing and takes no lock.
+    unsafe { command.pre_exec(before_exec) };
+}
+
+/// A process group of ours; killed when dropped before [`Group::over`].
+struct Group {
+    leader: Pid,
+    ours: bool,
+}
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> io::Result<Self> {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let leader = leader.ok_or_else(|| io::Error::other("the process has no id"))?;
+        Ok(Self { leader, ours: true })
+    }
+
+    fn signal(&self, signal: Signal) {
+        // The only failure is a group without processes, which is what the signal is for.
+        let _ = rustix::process::kill_process_group(self.leader, signal);
+    }
+
+    /// The leader was waited for: its number may mean another group from now on.
+    fn over(mut self) {
+        self.ours = false;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.ours {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Option<&[u8]>) {
+    if let (Some(mut stdin), Some(bytes)) = (stdin, bytes) {
+        // A program need not read all it is given; its exit code tells whether it minded.
+        let _ = stdin.write_all(bytes).await;
+        let _ = stdin.shutdown().await;
+    }
+}
+
+async fn pump(
+    source: Option<impl AsyncRead + Unpin>,
+    kept: &mut Captured,
+    stream: Stream,
+    on_line: &Mutex<OnLine<'_>>,
+) {
+    let Some(mut source) = source else { return };
+    let mut lines = Lines::default();
+    let mut buffer = vec![0_u8; 16 * 1024];
+    let mut say = |line: &str| {
+        if let Ok(mut on_line) = on_line.lock() {
+            on_line(stream, line);
+        }
+    };
+    while let Ok(count) = source.read(&mut buffer).await {
+        if count == 0 {
+            break;
+        }
+        kept.push(&buffer[..count]);
+        lines.push(&buffer[..count], &mut say);
+    }
+    lines.finish(&mut say);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,432 @@
+//! Drives a run: starts nodes that are ready, side by side where the graph says so, records what came of them,
+//! routes, joins, asks, and stops cleanly between two steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::definition::{self, Graph};
+use super::progress::{self, Event, Progress, Visit, edge};
+use super::recorder::{Journal, JournalError, Recorder};
+use crate::domain::ids::AskId;
+use crate::domain::names::AgentName;
+use crate::domain::run::{Ask, Question, RequestKind, RunStatus, Wait};
+use crate::domain::state::{Field, Patch, ProjectState, Refused};
+use crate::domain::time::Timestamp;
+
+/// What a node came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What it does to the state.
+    pub patch: Patch,
+    /// Where it hands over to by itself, and why.
+    pub handoff: Option<(AgentName, String)>,
+    /// What it asks; it is visited again after the answer.
+    pub ask: Option<(Wait, Vec<Question>)>,
+}
+
+/// Why a node came to nothing.
+#[derive(Debug)]
+pub enum NodeError {
+    /// The work was interrupted; the visit goes on when the run is resumed.
+    Interrupted,
+    /// Something outside the project is in the way; the run can go on once it is gone.
+    Blocked {
+        /// What, in one line.
+        reason: String,
+    },
+    /// The run is over.
+    Failed {
+        /// Why, in one line.
+        reason: String,
+        /// The exit code of the command that runs it.
+        exit: u8,
+        /// Lines that show what happened.
+        evidence: Vec<String>,
+    },
+    /// The journal failed; nothing more may be written.
+    Journal(JournalError),
+}
+
+/// The nodes' work.
+pub trait Nodes {
+    /// One visit of a node.
+    fn visit<'a>(&'a self, visit: u32, node: &'a AgentName, state: ProjectState, cancel: CancellationToken) -> NodeFuture<'a>;
+}
+
+/// A visit at work.
+pub type NodeFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome, NodeError>> + 'a>>;
+
+/// Told what happens, for people who watch. Nothing depends on it.
+pub trait Observer {
+    /// A node begins.
+    fn node_started(&self, visit: u32, node: &AgentName, label: &str);
+    /// A node has ended.
+    fn node_finished(&self, visit: u32, node: &AgentName, ended: NodeEnd);
+}
+
+/// How a visit ended, for people who watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeEnd {
+    /// It did its work.
+    Done,
+    /// It asks a person.
+    Asks,
+    /// It came to nothing.
+    Failed,
+}
+
+/// How a passage through [`Engine::run`] ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The run is done.
+    Succeeded,
+    /// The run is over without success.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The exit code.
+        exit: u8,
+        /// Lines that show what happened.
+        evidence: Vec<String>,
+    },
+    /// The run waits; no process is needed until the answer.
+    Waiting {
+        /// The ask.
+        ask: AskId,
+        /// What for.
+        wait: Wait,
+        /// The questions.
+        questions: Vec<Question>,
+    },
+    /// The run stopped between two steps; resuming goes on.
+    Stopped {
+        /// Why.
+        reason: String,
+        /// It was interrupted by the user, not blocked.
+        interrupted: bool,
+    },
+    /// The run was cancelled.
+    Cancelled {
+        /// Who.
+        by: String,
+    },
+}
+
+/// Why a run cannot be driven at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The graph cannot lead on.
+    #[error(transparent)]
+    Graph(#[from] definition::Error),
+}
+
+/// Everything one passage needs.
+pub struct Engine<'a, J, N> {
+    /// The checked graph.
+    pub graph: &'a Graph,
+    /// The nodes' work.
+    pub nodes: &'a N,
+    /// The durable side.
+    pub recorder: &'a Recorder<J>,
+    /// Who watches.
+    pub observer: &'a dyn Observer,
+    /// Cancelled when the user interrupts.
+    pub cancel: CancellationToken,
+    /// The command that asked for the run.
+    pub request: RequestKind,
+    /// The last node to visit; none for the whole graph.
+    pub until: Option<AgentName>,
+    /// The fields each agent may write.
+    pub writes: BTreeMap<AgentName, BTreeSet<Field>>,
+    /// The agents each agent may hand over to.
+    pub handoffs: BTreeMap<AgentName, BTreeSet<AgentName>>,
+    /// Makes ids for questions.
+    pub new_ask: &'a dyn Fn() -> AskId,
+    /// Reads the clock.
+    pub clock: fn() -> Timestamp,
+    /// Who drives, for the journal.
+    pub by: String,
+}
+
+/// What ends the passage once the branches at work have come to rest, worst last.
+enum Ending {
+    Asks(u32, AgentName, Patch, Wait, Vec<Question>),
+    Blocked(String),
+    Interrupted,
+    Failed(String, u8, Vec<String>),
+}
+
+impl Ending {
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Asks(..) => 0,
+            Self::Blocked(_) => 1,
+            Self::Interrupted => 2,
+            Self::Failed(..) => 3,
+        }
+    }
+}
+
+impl<J: Journal, N: Nodes> Engine<'_, J, N> {
+    /// Drives the run until it is over, waits or stops. May be dropped at any point; another call goes on from
+    /// what is on disk.
+    ///
+    /// # Errors
+    /// [`Error`] when the journal or the graph fails; nothing is written after that.
+    pub async fn run(&self) -> Result<Ended, Error> {
+        self.recorder.record(&Event::TakenUp { by: self.by.clone() }).await?;
+        let progress = self.recorder.progress().await;
+        if progress.visits == 0 && progress.pending.is_empty() && progress.active.is_empty() {
+            let to = self.wanted(self.graph.route(None, self.request, &progress.state)?);
+            self.recorder.record(&Event::Routed { to }).await?;
+        }
+        let stop = self.cancel.child_token();
+        let mut at_work: FuturesUnordered<Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + '_>>> =
+            FuturesUnordered::new();
+        for (visit, active) in progress.active {
+            at_work.push(self.begin(visit, &active.node, &progress.state, &stop));
+        }
+        let mut ending: Option<Ending> = None;
+        loop {
+            if ending.is_none() {
+                let progress = self.recorder.progress().await;
+                for ready in self.ready(&progress) {
+                    if let Some(limit) = self.limit(&progress, &ready) {
+                        self.recorder.record(&Event::LimitMet { limit: limit.clone() }).await?;
+                        ending = Some(self.start_and_ask(&ready, limit).await?);
+                        break;
+                    }
+                    let progress = self.recorder.progress().await;
+                    let visit = progress.visits + 1;
+                    self.recorder
+                        .record(&Event::NodeStarted { visit, node: ready.node.clone(), from: ready.from.clone() })
+                        .await?;
+                    at_work.push(self.begin(visit, &ready.node, &progress.state, &stop));
+                }
+            }
+            let Some((visit, node, result)) = at_work.next().await else { break };
+            if let Some(new) = self.settle(visit, &node, result).await? {
+                if matches!(new, Ending::Failed(..) | Ending::Interrupted) {
+                    stop.cancel();
+                }
+                if ending.as_ref().is_none_or(|old| old.rank() < new.rank()) {
+                    ending = Some(new);
+                }
+            }
+            if ending.is_none() && self.cancel.is_cancelled() {
+                stop.cancel();
+                ending = Some(Ending::Interrupted);
+            }
+            if self.recorder.cancel_requested().await {
+                stop.cancel();
+                while at_work.next().await.is_some() {}
+                let by = "a person".to_owned();
+                self.recorder.record(&Event::Cancelled { by: by.clone() }).await?;
+                self.recorder.flush().await?;
+                return Ok(Ended::Cancelled { by });
+            }
+        }
+        self.conclude(ending).await
+    }
+
+    fn begin<'s>(
+        &'s self,
+        visit: u32,
+        node: &AgentName,
+        state: &ProjectState,
+        stop: &CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + 's>> {
+        let node = node.clone();
+        let state = state.clone();
+        let stop = stop.clone();
+        let label = self.graph.node(&node).map_or("", |node| node.label.as_str());
+        self.observer.node_started(visit, &node, label);
+        Box::pin(async move {
+            let result = if self.graph.node(&node).is_some_and(|node| node.agent.is_none()) {
+                Ok(person_decides(&state))
+            } else {
+                self.nodes.visit(visit, &node, state, stop).await
+            };
+            (visit, node, result)
+        })
+    }
+
+    /// The pending nodes that may start: all but joins that a branch at work, or another pending node, can reach.
+    fn ready(&self, progress: &Progress) -> Vec<Visit> {
+        let mut seen = BTreeSet::new();
+        progress
+            .pending
+            .iter()
+            .filter(|pending| {
+                let join = self.graph.node(&pending.node).is_some_and(|node| node.join);
+                let awaited = join
+                    && progress
+                        .active
+                        .values()
+                        .chain(&progress.pending)
+                        .any(|other| other.node != pending.node && self.graph.reaches(&other.node, &pending.node));
+                !awaited && seen.insert(pending.node.clone())
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn limit(&self, progress: &Progress, next: &Visit) -> Option<String> {
+        let bounds = self.graph.definition().bounds;
+        let factor = progress.granted + 1;
+        if progress.visits >= bounds.steps_per_run.saturating_mul(factor) {
+            return Some(format!("the run has taken {} steps", progress.visits));
+        }
+        let passed = progress.edges.get(&edge(next.from.as_ref(), &next.node)).copied().unwrap_or(0);
+        if passed >= bounds.visits_per_edge.saturating_mul(factor) {
+            let from = next.from.as_ref().map_or("start", AgentName::as_str);
+            return Some(format!("`{from}` has handed over to `{}` {passed} times", next.node));
+        }
+        None
+    }
+
+    async fn start_and_ask(&self, next: &Visit, limit: String) -> Result<Ending, Error> {
+        let visit = self.recorder.progress().await.visits + 1;
+        self.recorder.record(&Event::NodeStarted { visit, node: next.node.clone(), from: next.from.clone() }).await?;
+        let question = Question {
+            id: "continue".to_owned(),
+            text: format!("{limit}; approve to go on with `{}`, reject to end the run", next.node),
+            choices: Vec::new(),
+            assumption: None,
+        };
+        Ok(Ending::Asks(visit, next.node.clone(), Patch::new(), Wait::Approval, vec![question]))
+    }
+
+    /// Records what a visit came to. Returns what ends the passage, if it does.
+    async fn settle(&self, visit: u32, node: &AgentName, result: Result<Outcome, NodeError>) -> Result<Option<Ending>, Error> {
+        let agent = self.agent_of(node);
+        let end = |ended| self.observer.node_finished(visit, node, ended);
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(NodeError::Journal(error)) => return Err(error.into()),
+            Err(other) => {
+                end(NodeEnd::Failed);
+                return Ok(Some(match other {
+                    NodeError::Interrupted => Ending::Interrupted,
+                    NodeError::Blocked { reason } => Ending::Blocked(reason),
+                    NodeError::Failed { reason, exit, evidence } => Ending::Failed(reason, exit, evidence),
+                    NodeError::Journal(_) => unreachable!("handled above"),
+                }));
+            }
+        };
+        if let Some(writes) = self.writes.get(&agent)
+            && let Err(refused) = ProjectState::check_owner(&agent, writes, &outcome.patch)
+        {
+            end(NodeEnd::Failed);
+            return Ok(Some(refusal(node, &refused)));
+        }
+        let state = match self.recorder.progress().await.state.apply(&agent, &outcome.patch) {
+            Ok(state) => state,
+            Err(refused) => {
+                end(NodeEnd::Failed);
+                return Ok(Some(refusal(node, &refused)));
+            }
+        };
+        if let Some((wait, questions)) = outcome.ask {
+            end(NodeEnd::Asks);
+            return Ok(Some(Ending::Asks(visit, agent, outcome.patch, wait, questions)));
+        }
+        let (to, why) = match outcome.handoff {
+            Some((to, why)) => {
+                let allowed = self.handoffs.get(&agent).is_some_and(|agents| agents.contains(&to));
+                if !allowed || self.graph.node(&to).is_none() {
+                    end(NodeEnd::Failed);
+                    return Ok(Some(Ending::Failed(format!("agent `{agent}` may not hand over to `{to}`"), 70, Vec::new())));
+                }
+                (vec![to], Some(why))
+            }
+            None => (self.graph.route(Some(node), self.request, &state)?, None),
+        };
+        let to = if self.until.as_ref() == Some(node) { Vec::new() } else { self.wanted(to) };
+        match self.recorder.record(&Event::NodeFinished { visit, agent, patch: outcome.patch, to, why }).await {
+            Ok(()) => end(NodeEnd::Done),
+            Err(JournalError::Event(progress::Error::Patch(refused))) => {
+                end(NodeEnd::Failed);
+                return Ok(Some(refusal(node, &refused)));
+            }
+            Err(other) => return Err(other.into()),
+        }
+        Ok(None)
+    }
+
+    /// The nodes among these that lie on a way to the last wanted one.
+    fn wanted(&self, nodes: Vec<AgentName>) -> Vec<AgentName> {
+        match &self.until {
+            None => nodes,
+            Some(last) => nodes.into_iter().filter(|node| node == last || self.graph.reaches(node, last)).collect(),
+        }
+    }
+
+    fn agent_of(&self, node: &AgentName) -> AgentName {
+        self.graph.node(node).and_then(|found| found.agent.clone()).unwrap_or_else(|| node.clone())
+    }
+
+    async fn conclude(&self, ending: Option<Ending>) -> Result<Ended, Error> {
+        let ended = match ending {
+            None => {
+                self.recorder.record(&Event::Succeeded).await?;
+                Ended::Succeeded
+            }
+            Some(Ending::Asks(visit, agent, patch, wait, questions)) => {
+                let id = (self.new_ask)();
+                let event = Event::Asked { visit, agent, patch, ask: id.clone(), wait, questions: questions.clone() };
+                let ask = Ask {
+                    id: id.clone(),
+                    run: self.recorder.run().clone(),
+                    wait,
+                    questions: questions.clone(),
+                    answer: None,
+                    created_at: (self.clock)(),
+                };
+                self.recorder.record_ask(&event, ask).await?;
+                Ended::Waiting { ask: id, wait, questions }
+            }
+            Some(Ending::Blocked(reason)) => {
+                self.recorder.record(&Event::Stopped { reason: reason.clone() }).await?;
+                Ended::Stopped { reason, interrupted: false }
+            }
+            Some(Ending::Interrupted) => {
+                let reason = "interrupted".to_owned();
+                self.recorder.record(&Event::Stopped { reason: reason.clone() }).await?;
+                Ended::Stopped { reason, interrupted: true }
+            }
+            Some(Ending::Failed(reason, exit, evidence)) => {
+                let event = Event::Failed { reason: reason.clone(), exit, evidence: evidence.clone() };
+                self.recorder.record(&event).await?;
+                Ended::Failed { reason, exit, evidence }
+            }
+        };
+        self.recorder.flush().await?;
+        debug_assert_ne!(self.recorder.progress().await.status, RunStatus::Running);
+        Ok(ended)
+    }
+}
+
+fn refusal(node: &AgentName, refused: &Refused) -> Ending {
+    Ending::Failed(format!("node `{node}` made a change that was refused: {refused}"), 70, Vec::new())
+}
+
+/// A node without an agent: goes on once the approval was given, asks for it before.
+fn person_decides(state: &ProjectState) -> Outcome {
+    match &state.human_approval_reason {
+        None => Outcome::default(),
+        Some(reason) => Outcome {
+            ask: Some((
+                Wait::Approval,
+                vec![Question { id: "approve".to_owned(), text: reason.clone(), choices: Vec::new(), assumption: None }],
+            )),
+            ..Outcome::default()
+        },
+    }
+}

@@ -1,0 +1,11 @@
+//! The graph runtime: nodes, routing, parallel branches with a join, bounds, and the journal that survives a kill.
+//!
+//! It knows nothing of agents, models or servers: a node is a name and an async call that returns a patch.
+//! [`definition`] is the graph as data and its checks; [`progress`] folds events into where a run stands, for live
+//! runs and replay alike; [`recorder`] makes events and effects durable; [`engine`] drives nodes; [`render`] draws.
+
+pub mod definition;
+pub mod engine;
+pub mod progress;
+pub mod recorder;
+pub mod render;

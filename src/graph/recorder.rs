@@ -1,0 +1,400 @@
+//! Makes a run durable: events in a buffer, everything on disk before the world is touched, effects done once.
+//!
+//! An event is only buffered. Before an effect acts, the buffer and the effect's intent go to disk in one
+//! transaction ([`Recorder::effect`]); what is recorded between two effects shares that commit. After a crash the
+//! newest commit tells which effects may have happened, and those are probed before they are repeated.
+
+use std::collections::HashMap;
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::progress::{self, Event, Progress};
+use crate::domain::ids::{ProjectId, RunId};
+use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow};
+use crate::domain::time::Timestamp;
+
+/// A snapshot of the whole progress is kept every so many events, so that a long run is taken up quickly.
+const SNAPSHOT_EVERY: u64 = 200;
+
+/// Where batches become durable. A write is all or nothing.
+pub trait Journal {
+    /// Writes a batch and returns after it is on disk.
+    fn write(&self, batch: &Batch) -> impl Future<Output = Result<Written, JournalError>>;
+}
+
+/// What the journal says back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Somebody asked for the run to be cancelled.
+    pub cancel_requested: bool,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process has taken the run over.
+    #[error("another process has taken over: {0}")]
+    Lost(String),
+    /// The store failed.
+    #[error("the journal cannot be written")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An event does not fit where the run stands.
+    #[error("an event does not fit the run")]
+    Event(#[from] progress::Error),
+    /// A stored result cannot be read back.
+    #[error("the recorded result of effect `{kind}` cannot be read")]
+    Result {
+        /// The effect's kind.
+        kind: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// An effect on the world: its kind and what it is done with. Both must be the same whenever the same place in the
+/// same run is reached again.
+#[derive(Debug)]
+pub struct Effect<'a> {
+    /// The kind, such as `git_commit`.
+    pub kind: &'a str,
+    /// What it is done with.
+    pub args: serde_json::Value,
+}
+
+/// The place in a run an effect belongs to: a visit, and how many effects it has had before.
+#[derive(Debug)]
+pub struct Place {
+    visit: u32,
+    ordinal: std::cell::Cell<u32>,
+}
+
+impl Place {
+    /// The beginning of a visit.
+    #[must_use]
+    pub fn new(visit: u32) -> Self {
+        Self { visit, ordinal: std::cell::Cell::new(0) }
+    }
+
+    fn next(&self) -> u32 {
+        let ordinal = self.ordinal.get();
+        self.ordinal.set(ordinal + 1);
+        ordinal
+    }
+}
+
+/// An error of an effect that can tell whether the world is as it was.
+pub trait Outcome: std::fmt::Display {
+    /// The effect is known not to have happened.
+    fn nothing_happened(&self) -> bool;
+}
+
+/// Why an effect has no result.
+#[derive(Debug)]
+pub enum Failed<E> {
+    /// It was not tried, or its outcome could not be recorded.
+    Journal(JournalError),
+    /// It was tried.
+    Effect(E),
+}
+
+struct Inner {
+    seq: u64,
+    snapshot_at: u64,
+    progress: Progress,
+    pending: Batch,
+    effects: HashMap<String, EffectRow>,
+    cancel_requested: bool,
+}
+
+/// The durable side of one run in this process.
+pub struct Recorder<J> {
+    run: RunId,
+    journal: J,
+    clock: fn() -> Timestamp,
+    inner: Mutex<Inner>,
+}
+
+impl<J: Journal> Recorder<J> {
+    /// Takes up a run where its journal ends.
+    pub fn new(
+        run: RunId,
+        journal: J,
+        clock: fn() -> Timestamp,
+        loaded: Loaded,
+    ) -> Self {
+        let effects = loaded.effects.into_iter().map(|effect| (effect.key.clone(), effect)).collect();
+        Self {
+            run,
+            journal,
+            clock,
+            inner: Mutex::new(Inner {
+                seq: loaded.seq,
+                snapshot_at: loaded.snapshot_at,
+                progress: loaded.progress,
+                pending: Batch::default(),
+                effects,
+                cancel_requested: false,
+            }),
+        }
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// Where the run stands, events that are not on disk yet included.
+    pub async fn progress(&self) -> Progress {
+        self.inner.lock().await.progress.clone()
+    }
+
+    /// Somebody asked for the run to be cancelled.
+    pub async fn cancel_requested(&self) -> bool {
+        self.inner.lock().await.cancel_requested
+    }
+
+    /// Records an event; it is on disk after the next [`Recorder::flush`] or effect.
+    ///
+    /// # Errors
+    /// [`JournalError::Event`] when it does not fit.
+    pub async fn record(&self, event: &Event) -> Result<(), JournalError> {
+        let mut inner = self.inner.lock().await;
+        let before = inner.progress.status;
+        inner.progress.apply(event)?;
+        inner.seq += 1;
+        let row = EventRow { seq: inner.seq, at: (self.clock)(), kind: event.kind().to_owned(), body: body(event) };
+        inner.pending.events.push(row);
+        let after = inner.progress.status;
+        if after != before || inner.pending.status.is_some() {
+            let reason = inner.progress.reason.clone();
+            inner.pending.status = Some((after, reason));
+        }
+        Ok(())
+    }
+
+    /// Adds what the run begins to wait for, and flushes it with its event.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn record_ask(&self, event: &Event, ask: Ask) -> Result<(), JournalError> {
+        self.record(event).await?;
+        self.inner.lock().await.pending.ask = Some(ask);
+        self.flush().await
+    }
+
+    /// Notes the project the run works on.
+    pub async fn set_project(&self, project: ProjectId) {
+        self.inner.lock().await.pending.project = Some(project);
+    }
+
+    /// Puts everything recorded so far on disk.
+    ///
+    /// # Errors
+    /// [`JournalError`]; what was not written stays in the buffer.
+    pub async fn flush(&self) -> Result<(), JournalError> {
+        let mut inner = self.inner.lock().await;
+        self.write(&mut inner).await
+    }
+
+    async fn write(&self, inner: &mut Inner) -> Result<(), JournalError> {
+        if inner.pending.is_empty() {
+            return Ok(());
+        }
+        if inner.seq - inner.snapshot_at >= SNAPSHOT_EVERY {
+            inner.pending.snapshot = Some((inner.seq, body(&inner.progress)));
+            inner.snapshot_at = inner.seq;
+        }
+        crash_point();
+        let written = self.journal.write(&inner.pending).await?;
+        crash_point();
+        inner.pending = Batch::default();
+        inner.cancel_requested |= written.cancel_requested;
+        Ok(())
+    }
+
+    /// Computes something once and keeps it: read from the journal when the same place is reached again. It has no
+    /// effect on the world, so it needs no commit of its own.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn remember<T, E>(
+        &self,
+        place: &Place,
+        what: Effect<'_>,
+        compute: impl AsyncFnOnce() -> Result<T, E>,
+    ) -> Result<T, Failed<E>>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let key = self.key(place, &what);
+        if let Some(done) = self.done(&key).await.map_err(Failed::Journal)? {
+            return Ok(done);
+        }
+        let value = compute().await.map_err(Failed::Effect)?;
+        self.mark(&key, &what, EffectMark::Done, Some(body(&value))).await;
+        Ok(value)
+    }
+
+    /// Changes the world once. The intent is on disk before `act` runs; when a crash left it unknown whether it
+    /// happened, `probe` is asked first and its finding taken as the result.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn effect<T, E>(
+        &self,
+        place: &Place,
+        effect: Effect<'_>,
+        probe: impl AsyncFnOnce(&str) -> Result<Option<T>, E>,
+        act: impl AsyncFnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failed<E>>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Outcome,
+    {
+        let key = self.key(place, &effect);
+        if let Some(done) = self.done(&key).await.map_err(Failed::Journal)? {
+            return Ok(done);
+        }
+        if self.mark_of(&key).await == Some(EffectMark::Intended) {
+            if let Some(found) = probe(&key).await.map_err(Failed::Effect)? {
+                self.mark(&key, &effect, EffectMark::Done, Some(body(&found))).await;
+                return Ok(found);
+            }
+        } else {
+            self.mark(&key, &effect, EffectMark::Intended, None).await;
+        }
+        self.flush().await.map_err(Failed::Journal)?;
+        match act(&key).await {
+            Ok(value) => {
+                crash_point();
+                self.mark(&key, &effect, EffectMark::Done, Some(body(&value))).await;
+                Ok(value)
+            }
+            Err(error) => {
+                if error.nothing_happened() {
+                    self.mark(&key, &effect, EffectMark::Failed, Some(error.to_string())).await;
+                }
+                Err(Failed::Effect(error))
+            }
+        }
+    }
+
+    fn key(&self, place: &Place, effect: &Effect<'_>) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.run.as_str(), &place.visit.to_string(), &place.next().to_string(), effect.kind] {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        hash.update(effect.args.to_string().as_bytes());
+        hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {
+            use std::fmt::Write as _;
+            write!(hex, "{byte:02x}").expect("a string takes any text");
+            hex
+        })
+    }
+
+    async fn mark_of(&self, key: &str) -> Option<EffectMark> {
+        self.inner.lock().await.effects.get(key).map(|effect| effect.mark)
+    }
+
+    async fn done<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JournalError> {
+        let inner = self.inner.lock().await;
+        let Some(effect) = inner.effects.get(key).filter(|effect| effect.mark == EffectMark::Done) else {
+            return Ok(None);
+        };
+        serde_json::from_str(effect.result.as_deref().unwrap_or("null"))
+            .map(Some)
+            .map_err(|source| JournalError::Result { kind: effect.kind.clone(), source })
+    }
+
+    async fn mark(&self, key: &str, effect: &Effect<'_>, mark: EffectMark, result: Option<String>) {
+        let row = EffectRow {
+            key: key.to_owned(),
+            run: self.run.clone(),
+            kind: effect.kind.to_owned(),
+            mark,
+            args: effect.args.to_string(),
+            result,
+            at: (self.clock)(),
+        };
+        let mut inner = self.inner.lock().await;
+        inner.pending.effects.retain(|pending| pending.key != row.key);
+        inner.pending.effects.push(row.clone());
+        inner.effects.insert(row.key.clone(), row);
+    }
+}
+
+/// What a run's journal holds when a process takes it up.
+pub struct Loaded {
+    /// Where it stands.
+    pub progress: Progress,
+    /// The number of its newest event.
+    pub seq: u64,
+    /// The event its snapshot was taken after; 0 without one.
+    pub snapshot_at: u64,
+    /// Its effects.
+    pub effects: Vec<EffectRow>,
+}
+
+impl Loaded {
+    /// Folds a journal: the newest snapshot, if any, and the events after it.
+    ///
+    /// # Errors
+    /// [`JournalError`] when an event cannot be read or does not fit.
+    pub fn fold(
+        snapshot: Option<(u64, String)>,
+        events: &[EventRow],
+        effects: Vec<EffectRow>,
+    ) -> Result<Self, JournalError> {
+        let read = |kind: &str, source| JournalError::Result { kind: kind.to_owned(), source };
+        let mut rest = events.iter();
+        let (mut progress, snapshot_at) = if let Some((at, text)) = snapshot {
+            (serde_json::from_str::<Progress>(&text).map_err(|source| read("snapshot", source))?, at)
+        } else {
+            let first = rest.next().ok_or(JournalError::Event(progress::Error::Creation))?;
+            let Ok(Event::Created { state }) = serde_json::from_str::<Event>(&first.body) else {
+                return Err(JournalError::Event(progress::Error::Creation));
+            };
+            (Progress::created(*state), 0)
+        };
+        let mut seq = snapshot_at.max(events.first().map_or(0, |row| row.seq));
+        for row in rest {
+            let event: Event = serde_json::from_str(&row.body).map_err(|source| read(&row.kind, source))?;
+            progress.apply(&event)?;
+            seq = row.seq;
+        }
+        Ok(Self { progress, seq, snapshot_at, effects })
+    }
+}
+
+fn body(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("events, progress and results have text keys only")
+}
+
+/// Ends the process at the boundary that `CGO_TEST_CRASH_AT` names, as `kill -9` would. Counting begins at 1; with
+/// `CGO_TEST_CRASH_COUNT` the number of boundaries passed is kept in that file. Only debug builds have it.
+#[cfg(debug_assertions)]
+fn crash_point() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    if let Some(file) = std::env::var_os("CGO_TEST_CRASH_COUNT") {
+        std::fs::write(file, passed.to_string()).expect("the test's count file can be written");
+    }
+    if std::env::var("CGO_TEST_CRASH_AT").is_ok_and(|at| at == passed.to_string()) {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+            .expect("a process may kill itself");
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn crash_point() {}

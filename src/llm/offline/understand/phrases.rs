@@ -1,0 +1,441 @@
+//! From tokens to chunks with senses, and from chunks to statements and their items.
+//!
+//! A chunk is the longest listed phrase at its place, or one unlisted word. A statement is what stands between
+//! full stops, line ends and bullets; its items are what commas and `and` separate, with groups in parentheses
+//! kept aside. What an item says is the business of `read`.
+
+use super::lexicon::{Class, Classes, MAX_PHRASE, Senses, lexicon};
+use super::stem::{is_english_plural, is_russian_plural};
+use super::tokens::{Kind, Token};
+
+/// A word or phrase with its senses, or a mark.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk {
+    /// What it is.
+    pub kind: Kind,
+    /// As it was written.
+    pub surface: String,
+    /// In lower case.
+    pub lower: String,
+    /// The key of the phrase.
+    pub key: String,
+    /// Its senses; none for an unlisted word.
+    pub senses: Senses,
+    /// In Cyrillic.
+    pub cyrillic: bool,
+    /// Looks like a plural.
+    pub plural: bool,
+    /// How many words it has.
+    pub words: usize,
+    /// Written as one identifier, alone or as its first part.
+    pub ident: Option<String>,
+    /// Written together with the chunk before it.
+    pub joined: bool,
+    /// Where it stands in the text, in characters.
+    pub span: (usize, usize),
+}
+
+/// Classes that end a noun phrase.
+const HARD: Classes = Classes::of(&[
+    Class::With,
+    Class::Have,
+    Class::Belong,
+    Class::Assigned,
+    Class::Enrol,
+    Class::Modal,
+    Class::Pron,
+    Class::To,
+    Class::Of,
+    Class::For,
+    Class::By,
+    Class::In,
+    Class::AtU,
+    Class::Be,
+    Class::Conj,
+    Class::And,
+    Class::Or,
+    Class::Neg,
+    Class::Wish,
+    Class::Fields,
+    Class::Entities,
+]);
+/// Words for fields and models that may be fields themselves: `model`.
+const NAMING: Classes = Classes::of(&[Class::Fields, Class::Entities]);
+/// Classes that a noun phrase passes over.
+const LIGHT: Classes =
+    Classes::of(&[Class::Det, Class::Filler, Class::Each, Class::Many, Class::One, Class::All]);
+/// Classes that qualify a field.
+pub(super) const ATTRIBUTES: Classes =
+    Classes::of(&[Class::Optional, Class::Required, Class::Unique, Class::Readonly, Class::Default]);
+/// Names of types.
+pub(super) const TYPES: Classes = Classes::of(&[
+    Class::TypeInt,
+    Class::TypeFloat,
+    Class::TypeDecimal,
+    Class::TypeString,
+    Class::TypeText,
+    Class::TypeBool,
+    Class::TypeDate,
+    Class::TypeTime,
+    Class::TypeDatetime,
+    Class::TypeMoney,
+    Class::TypeEmail,
+    Class::TypeUrl,
+    Class::TypeUuid,
+    Class::TypeEnum,
+    Class::TypeList,
+    Class::TypeJson,
+]);
+/// Verbs.
+pub(super) const VERBS: Classes = Classes::of(&[Class::Make, Class::Use, Class::Assign]);
+
+impl Chunk {
+    /// Whether it is of that class.
+    pub(super) fn is(&self, class: Class) -> bool {
+        self.kind == Kind::Word && self.senses.classes.has(class)
+    }
+
+    /// Whether it is of one of those classes.
+    pub(super) fn is_any(&self, classes: Classes) -> bool {
+        self.kind == Kind::Word && self.senses.classes.any(classes)
+    }
+
+    /// Whether it is that mark.
+    pub(super) fn punct(&self, c: char) -> bool {
+        self.kind == Kind::Punct(c)
+    }
+
+    /// Whether it names a thing, a property or a project.
+    pub(super) fn has_noun_sense(&self) -> bool {
+        self.senses.entity.is_some() || self.senses.field.is_some() || self.senses.app.is_some()
+    }
+
+    /// Whether it can stand in a noun phrase.
+    pub(super) fn is_noun_like(&self) -> bool {
+        self.kind == Kind::Word
+            && !(self.is_any(HARD) && !(self.has_noun_sense() && (self.words > 1 || self.is_any(NAMING))))
+            && !self.is_any(LIGHT)
+            && !(self.is_any(VERBS) && !self.has_noun_sense())
+            && !(self.is_any(ATTRIBUTES) && !self.has_noun_sense())
+            && !(self.senses.classes.has(Class::Values) && !self.has_noun_sense())
+            && !(self.senses.classes.any(Classes::of(&[Class::UpTo, Class::AtLeast])) && !self.has_noun_sense())
+    }
+
+    /// Whether a noun phrase passes over it.
+    pub(super) fn is_light(&self) -> bool {
+        self.is_any(LIGHT) && !(self.has_noun_sense() && self.words > 1)
+    }
+
+    /// A verb, and nothing that could be a noun.
+    pub(super) fn is_plain_verb(&self) -> bool {
+        self.is_any(VERBS) && !self.has_noun_sense()
+    }
+
+    /// Nothing is known about it.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.kind == Kind::Word && self.senses.classes.is_empty() && !self.has_noun_sense()
+    }
+}
+
+/// Groups tokens into chunks: the longest listed phrase at each place.
+#[must_use]
+pub(super) fn chunks(tokens: &[Token]) -> Vec<Chunk> {
+    let tables = lexicon();
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = &tokens[at];
+        if token.kind != Kind::Word {
+            out.push(single(token, Senses::default()));
+            at += 1;
+            continue;
+        }
+        let run = tokens[at..].iter().take(MAX_PHRASE).take_while(|t| matches!(t.kind, Kind::Word | Kind::Number)).count();
+        let mut keys: Vec<String> = Vec::with_capacity(run);
+        let mut key = String::new();
+        for token in &tokens[at..at + run] {
+            if !key.is_empty() {
+                key.push(' ');
+            }
+            key.push_str(&token.key);
+            keys.push(key.clone());
+        }
+        let found = (1..=run).rev().find_map(|width| {
+            let senses = tables.get(&keys[width - 1]).copied();
+            // The exact form of a single word may be listed where its key is not: `has`, `is`.
+            senses.map(|senses| (width, senses))
+        });
+        let (width, senses) = found.unwrap_or_else(|| {
+            let verb = tables.verb(&token.lower).filter(|_| token.cyrillic).copied();
+            (1, verb.unwrap_or_default())
+        });
+        let group = &tokens[at..at + width];
+        let mut chunk = single(token, senses);
+        if width > 1 {
+            chunk.surface = joined(group, |t| &t.surface);
+            chunk.lower = joined(group, |t| &t.lower);
+            chunk.key.clone_from(&keys[width - 1]);
+            chunk.words = width;
+            chunk.span.1 = group.last().map_or(token.span.1, |last| last.span.1);
+            chunk.plural = group.iter().any(|t| !t.cyrillic && is_english_plural(&t.lower))
+                && !group.last().is_some_and(|t| t.cyrillic)
+                || (token.cyrillic && is_russian_plural(&token.lower));
+        }
+        out.push(chunk);
+        at += width;
+    }
+    out
+}
+
+fn joined(group: &[Token], part: impl Fn(&Token) -> &String) -> String {
+    group.iter().map(|t| part(t).as_str()).collect::<Vec<_>>().join(" ")
+}
+
+fn single(token: &Token, senses: Senses) -> Chunk {
+    Chunk {
+        kind: token.kind,
+        surface: token.surface.clone(),
+        lower: token.lower.clone(),
+        key: token.key.clone(),
+        senses,
+        cyrillic: token.cyrillic,
+        plural: if token.cyrillic { is_russian_plural(&token.lower) } else { is_english_plural(&token.lower) },
+        words: 1,
+        ident: token.ident.clone(),
+        joined: token.joined,
+        span: token.span,
+    }
+}
+
+/// What stood before an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joint {
+    /// Nothing: it opens its statement.
+    Start,
+    /// A comma.
+    Comma,
+    /// `and`, `or`.
+    And,
+    /// A slash.
+    Slash,
+}
+
+/// What stands between two commas.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// What stood before it.
+    pub joint: Joint,
+    /// Its chunks, without those in parentheses.
+    pub chunks: Vec<Chunk>,
+    /// Its groups in parentheses, each with the number of chunks before it.
+    pub groups: Vec<(usize, Vec<Chunk>)>,
+}
+
+/// What stands between two full stops or line ends.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Statement {
+    /// It is an entry of a list with bullets.
+    pub bullet: bool,
+    /// An empty line stands before it.
+    pub after_blank: bool,
+    /// A line break or bullet, not a full stop, stands before it.
+    pub new_line: bool,
+    /// Its chunks.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Cuts chunks into statements.
+#[must_use]
+pub(super) fn statements(chunks: Vec<Chunk>) -> Vec<Statement> {
+    let mut out: Vec<Statement> = Vec::new();
+    let mut current = Statement::default();
+    let mut depth = 0_usize;
+    let mut goes_on = false;
+    for chunk in chunks {
+        let ends = match chunk.kind {
+            Kind::Punct('(') => {
+                depth += 1;
+                false
+            }
+            Kind::Punct(')') => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            Kind::Punct('.') | Kind::Blank | Kind::Bullet => true,
+            Kind::Punct(';') => depth == 0,
+            // A line that ends in the middle of a list goes on in the next one.
+            Kind::Break => depth == 0 && !goes_on,
+            Kind::Word | Kind::Number | Kind::Punct(_) => false,
+        };
+        if !matches!(chunk.kind, Kind::Break) {
+            goes_on = chunk.punct(',') || chunk.is(Class::And);
+        }
+        if ends {
+            let next = Statement {
+                bullet: chunk.kind == Kind::Bullet,
+                after_blank: chunk.kind == Kind::Blank || (current.chunks.is_empty() && current.after_blank),
+                new_line: matches!(chunk.kind, Kind::Bullet | Kind::Blank | Kind::Break),
+                chunks: Vec::new(),
+            };
+            let done = std::mem::replace(&mut current, next);
+            if !done.chunks.is_empty() {
+                out.push(done);
+            }
+            depth = 0;
+        } else if depth > 0 && matches!(chunk.kind, Kind::Break | Kind::Punct(';')) {
+            let mut comma = chunk;
+            comma.kind = Kind::Punct(',');
+            current.chunks.push(comma);
+        } else if !matches!(chunk.kind, Kind::Break) {
+            current.chunks.push(chunk);
+        }
+    }
+    if !current.chunks.is_empty() {
+        out.push(current);
+    }
+    out
+}
+
+/// Cuts chunks into items at commas, `and`, `or` and slashes outside parentheses.
+#[must_use]
+pub(super) fn items(chunks: &[Chunk]) -> Vec<Item> {
+    let mut out = Vec::new();
+    let mut item = Item { joint: Joint::Start, chunks: Vec::new(), groups: Vec::new() };
+    let mut depth = 0_usize;
+    for chunk in chunks {
+        match chunk.kind {
+            Kind::Punct('(') => {
+                depth += 1;
+                if depth == 1 {
+                    item.groups.push((item.chunks.len(), Vec::new()));
+                }
+                continue;
+            }
+            Kind::Punct(')') => {
+                depth = depth.saturating_sub(1);
+                continue;
+            }
+            _ => {}
+        }
+        if depth > 0 {
+            if let Some((_, group)) = item.groups.last_mut() {
+                group.push(chunk.clone());
+            }
+            continue;
+        }
+        let joint = match chunk.kind {
+            Kind::Punct(',') => Some(Joint::Comma),
+            Kind::Punct('/') => Some(Joint::Slash),
+            _ if (chunk.is(Class::And) || chunk.is(Class::Or)) && !chunk.has_noun_sense() => Some(Joint::And),
+            _ => None,
+        };
+        if let Some(joint) = joint {
+            if item.chunks.is_empty() && item.groups.is_empty() {
+                // `, and` is an `and`.
+                item.joint = if item.joint == Joint::Start { Joint::Start } else { joint };
+            } else {
+                out.push(std::mem::replace(&mut item, Item { joint, chunks: Vec::new(), groups: Vec::new() }));
+            }
+        } else {
+            item.chunks.push(chunk.clone());
+        }
+    }
+    if !item.chunks.is_empty() || !item.groups.is_empty() {
+        out.push(item);
+    }
+    out
+}
+
+/// A noun phrase: its nouns in order, and what qualified them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NounPhrase {
+    /// The head and its companions, in the order in which they stand.
+    pub nouns: Vec<Chunk>,
+    /// `many`, `several`, `list of`.
+    pub many: bool,
+    /// `each`, `every`.
+    pub each: bool,
+    /// `one`.
+    pub one: bool,
+    /// An article or a possessive.
+    pub det: bool,
+    /// How many chunks it took.
+    pub taken: usize,
+}
+
+impl NounPhrase {
+    /// Reads a noun phrase at the start of the chunks.
+    pub(super) fn read(chunks: &[Chunk]) -> Self {
+        let mut out = Self::default();
+        for (at, chunk) in chunks.iter().enumerate() {
+            if chunk.is_light() {
+                if !out.nouns.is_empty() && (chunk.is(Class::Each) || chunk.is(Class::Many)) {
+                    break;
+                }
+                out.many |= chunk.is(Class::Many);
+                out.each |= chunk.is(Class::Each);
+                out.one |= chunk.is(Class::One);
+                out.det |= chunk.is(Class::Det);
+            } else if chunk.is_noun_like() {
+                let verb_inside = !out.nouns.is_empty() && chunk.is_any(VERBS) && chunk.senses.entity.is_none();
+                if verb_inside && chunk.senses.field.is_none() && chunk.senses.app.is_none() {
+                    break;
+                }
+                out.nouns.push(chunk.clone());
+            } else if chunk.kind == Kind::Number && !out.nouns.is_empty() {
+                // `top 10 books`, `phone 2`: the number says nothing about the noun.
+            } else if chunk.kind == Kind::Number {
+                out.many = true;
+            } else {
+                break;
+            }
+            out.taken = at + 1;
+        }
+        out
+    }
+
+    /// Whether it has no noun.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nouns.is_empty()
+    }
+
+    /// The head: the first noun of a Russian phrase, the last of an English one.
+    pub(super) fn head_index(&self) -> usize {
+        let russian = self.nouns.iter().any(|noun| noun.cyrillic);
+        if !russian {
+            return self.nouns.len().saturating_sub(1);
+        }
+        self.nouns.iter().position(|noun| !is_adjective(noun)).unwrap_or(0)
+    }
+
+    /// The head chunk.
+    pub(super) fn head(&self) -> Option<&Chunk> {
+        self.nouns.get(self.head_index())
+    }
+
+    /// The nouns without the head, in order.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Chunk> {
+        let head = self.head_index();
+        self.nouns.iter().enumerate().filter(move |(at, _)| *at != head).map(|(_, noun)| noun)
+    }
+
+    /// The words as they were written.
+    pub(super) fn surface(&self) -> String {
+        self.nouns.iter().map(|noun| noun.surface.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether an unlisted Russian word has the ending of an adjective.
+pub(super) fn is_adjective(chunk: &Chunk) -> bool {
+    const ENDINGS: &[&str] = &[
+        "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ого", "его", "ому", "ему", "ым", "им", "ых", "их", "ую",
+        "юю", "ыми", "ими",
+    ];
+    const NOUNS: &[&str] = &["ние", "ния", "ний", "тие", "ствие", "ием", "ний"];
+    chunk.cyrillic
+        && !chunk.has_noun_sense()
+        && chunk.words == 1
+        && chunk.lower.chars().count() > 4
+        && ENDINGS.iter().any(|end| chunk.lower.ends_with(end))
+        && !NOUNS.iter().any(|end| chunk.lower.ends_with(end))
+}

@@ -1,0 +1,335 @@
+//! Lists of properties and of values.
+
+use serde_json::json;
+
+use super::super::draft::{Id, Prop};
+use super::super::lexicon::{Class, Classes, lexicon};
+use super::super::phrases::{ATTRIBUTES, Chunk, Item, Joint, NounPhrase, TYPES, items};
+use super::super::things::{self, Weight};
+use super::super::tokens::Kind;
+use super::super::{props, values};
+use super::{Mode, Reader, Walk};
+use crate::domain::names::ModelName;
+use crate::domain::spec::{FieldType, RelationKind};
+
+/// Properties whose words are followed by their values.
+const ENUMS: &[&str] = &["status", "stage", "priority", "severity", "kind", "level", "gender", "frequency", "period", "payment_method", "season"];
+
+impl Reader {
+    /// One entry of a list of properties.
+    pub(super) fn prop_item(&mut self, item: &Item, chunks: &[Chunk], have: bool) {
+        let before: Vec<&Chunk> = chunks.iter().take_while(|c| c.is_any(ATTRIBUTES) || super::is_noise(c) || c.is(Class::Fields)).collect();
+        let start = before.len();
+        let np = NounPhrase::read(&chunks[start..]);
+        if np.is_empty() {
+            self.qualify_last(chunks);
+            return;
+        }
+        let tail_from = (start + np.taken).min(chunks.len());
+        let (np, typed) = split_type(np);
+        let mut tail: Vec<Chunk> = chunks[..start].to_vec();
+        tail.extend(typed);
+        tail.extend_from_slice(&chunks[tail_from..]);
+        let Some(head) = np.head().cloned() else { return };
+        let has_field = head.senses.field.is_some();
+        let colon = tail.iter().position(|c| c.punct(':') || c.punct('-') || c.punct('='));
+        let said = props::said_type(&tail[colon.unwrap_or(0)..]).is_some();
+        let plural = head.plural || np.many;
+        let opening = item.joint == Joint::Start;
+        let lists = has_field && matches!(props::prop(&np).and_then(|p| p.ty), Some(FieldType::List(_)));
+        let related = !said
+            && !(lists && !np.many && self.owner.is_some())
+            && ((head.senses.entity.is_some()
+                && (np.many || (plural && !has_field) || (plural && self.is_also_thing(&np, have && opening))))
+                || (np.many && have && !has_field && head.is_unknown() && head.plural)
+                || (self.owner.is_none() && head.senses.entity.is_some() && !has_field && !np.many));
+        if related {
+            self.related(&np, item);
+            return;
+        }
+        if is_forbidden(&head) {
+            return;
+        }
+        // `product name` of a product is its name, and a product of a product is the product.
+        let own_model = self.owner.map(|owner| self.draft.things[owner].model.clone());
+        let mut np = np;
+        if let Some(model) = &own_model {
+            let is_own = |noun: &Chunk| noun.senses.entity.is_some_and(|at| lexicon().entity(at).model == model);
+            if np.nouns.len() > 1 && has_field && np.others().any(is_own) {
+                np.nouns = vec![head.clone()];
+            } else if np.nouns.len() == 1 && is_own(&head) && self.owner.is_some() && !said {
+                return;
+            }
+        }
+        let Some(mut prop) = props::prop(&np) else { return };
+        props::qualify(&mut prop, &tail);
+        let owner = self.owner_of(&prop, item);
+        let mut group_values: Vec<values::Choice> = Vec::new();
+        for (_, group) in &item.groups {
+            if props::only_qualifies(group) || group.iter().any(|c| c.is_any(ATTRIBUTES) || c.is_any(TYPES) || c.is(Class::Default)) {
+                props::qualify(&mut prop, group);
+            }
+            let inner = items(group);
+            let enough = inner.len() > 1 || prop.listed.is_some_and(|name| ENUMS.contains(&name));
+            let nothing_said = props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
+            if enough && nothing_said && !group.iter().any(|c| c.kind == Kind::Number && c.joined) {
+                group_values.extend(inner.iter().filter(|i| !props::only_qualifies(&i.chunks)).filter_map(|i| values::choice(&i.chunks)));
+            }
+        }
+        let after = colon.map_or(&tail[..0], |at| &tail[at + 1..]);
+        let following = if after.is_empty() { value_after(&np, &tail) } else { None };
+        let names_type = after.iter().any(|c| c.is(Class::TypeEnum));
+        let begins = (!after.is_empty() && !props::only_qualifies(after) && !said) || following.is_some() || names_type;
+        let at = self.draft.prop(owner, prop);
+        if group_values.len() > 1 {
+            for (nth, choice) in group_values.into_iter().enumerate() {
+                self.add_value(owner, at, nth == 0, &choice);
+            }
+            self.finish_values();
+        } else if begins {
+            self.owner = owner;
+            self.mode = Mode::Values { at };
+            let source: Vec<Chunk> = match following {
+                Some(chunk) => vec![chunk],
+                None => after.iter().filter(|c| !c.is(Class::TypeEnum)).cloned().collect(),
+            };
+            self.first_value(owner, at, &source);
+            for (_, group) in &item.groups {
+                for inner in items(group) {
+                    if let Some(choice) = values::choice(&inner.chunks) {
+                        self.add_value(owner, at, false, &choice);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a plural that is also a property is meant as a thing: it is one elsewhere, or `X have Ys`.
+    fn is_also_thing(&self, np: &NounPhrase, have: bool) -> bool {
+        let Some(entry) = np.head().and_then(|head| head.senses.entity).map(|at| lexicon().entity(at)) else { return false };
+        let elsewhere = self.draft.find(entry.model).is_some_and(|id| self.draft.things[id].score > 1);
+        have || elsewhere || !matches!(entry.model, "Note" | "Photo" | "Document" | "File" | "Discount" | "Contact" | "Video" | "Skill" | "Hobby" | "Location" | "Seat")
+    }
+
+    /// Whose property it is: the list's owner, or a thing the list just named that usually has it.
+    fn owner_of(&mut self, prop: &Prop, item: &Item) -> Option<Id> {
+        let (Some(recent), Some(owner)) = (self.recent, self.owner) else { return self.owner };
+        let (recents, owners) = (self.draft.usual(recent, &prop.name), self.draft.usual(owner, &prop.name));
+        if recents != owners {
+            self.sticky = recents;
+        } else if !self.sticky && item.joint == Joint::Start {
+            self.sticky = false;
+        }
+        Some(if self.sticky { recent } else { owner })
+    }
+
+    /// A list of properties named a thing: a relation of its owner.
+    fn related(&mut self, np: &NounPhrase, item: &Item) {
+        let tables = lexicon();
+        let Some(owner) = self.owner else {
+            let id = things::thing(&mut self.draft, np, Weight { known: 3, unknown: 2 });
+            if let Some(id) = id {
+                self.draft.things[id].listed = true;
+                self.current = Some(id);
+                if let Some((_, group)) = item.groups.first() {
+                    self.group_of_thing(id, group);
+                }
+            }
+            return;
+        };
+        let owner_model = self.draft.things[owner].model.clone();
+        let head_model = np.head().and_then(|head| head.senses.entity).map(|at| tables.entity(at).model);
+        let id = if head_model == Some("Item") {
+            let own = ["Item", "Line"].iter().map(|end| format!("{owner_model}{end}")).find_map(|name| tables.model(&name).map(|at| (name, at)));
+            let (name, entry) = own.map_or_else(|| (format!("{owner_model}Item"), None), |(name, at)| (name, Some(at)));
+            if ModelName::parse(&name).is_err() {
+                return;
+            }
+            Some(self.draft.thing(&name, entry, &np.surface(), 3))
+        } else {
+            things::thing(&mut self.draft, np, Weight { known: 3, unknown: 2 })
+        };
+        let Some(id) = id else { return };
+        self.saw(id);
+        if id == owner {
+            return;
+        }
+        let refers = |from: Id, to: Id, reader: &Self| {
+            let model = &reader.draft.things[to].model;
+            reader.draft.things[from].entry.is_some_and(|at| {
+                tables.entity(at).fields.split(',').any(|field| field.trim().split('>').next_back().is_some_and(|m| m == model && field.contains('>')))
+            })
+        };
+        let classifies = self.draft.things[id].entry.is_some_and(|at| tables.entity(at).is_classifier());
+        let (from, to, kind) = if self.is_shared(id) {
+            (owner, id, RelationKind::ManyToMany)
+        } else if refers(id, owner, self) {
+            (id, owner, RelationKind::ManyToOne)
+        } else if np.one || (classifies && !np.many) || (!np.many && refers(owner, id, self)) || (!np.many && !np.head().is_some_and(|h| h.plural)) {
+            (owner, id, RelationKind::ManyToOne)
+        } else {
+            (id, owner, RelationKind::ManyToOne)
+        };
+        let optional = (from == owner).then_some(true);
+        self.link(from, to, kind, optional, false);
+        self.recent = Some(id);
+        self.sticky = false;
+        if let Some((_, group)) = item.groups.first() {
+            self.group_of_thing(id, group);
+        }
+    }
+
+    /// `…, optional`: says something of the property before it.
+    fn qualify_last(&mut self, chunks: &[Chunk]) {
+        if let Some(owner) = self.owner
+            && let Some(prop) = self.draft.things[owner].props.last_mut()
+        {
+            props::qualify(prop, chunks);
+        }
+    }
+
+    /// `status: new, done`, `stage can be lead, won or lost`.
+    pub(super) fn begin_values(&mut self, walk: &Walk<'_>, tail: &[Chunk]) {
+        let Some(np) = &walk.prop else { return };
+        let owner = walk.subject.or(match self.mode {
+            Mode::Props => self.owner.or(self.current),
+            _ => self.current,
+        });
+        let Some(mut prop) = props::prop(np) else { return };
+        if props::only_qualifies(tail) {
+            props::qualify(&mut prop, tail);
+            self.draft.prop(owner, prop);
+            self.mode = if self.top { self.mode } else { Mode::Props };
+            self.owner = owner;
+            return;
+        }
+        props::qualify(&mut prop, tail);
+        let at = self.draft.prop(owner, prop);
+        self.owner = owner;
+        self.mode = Mode::Values { at };
+        self.first_value(owner, at, tail);
+    }
+
+    fn first_value(&mut self, owner: Option<Id>, at: usize, chunks: &[Chunk]) {
+        if let Some(choice) = values::choice(chunks) {
+            self.add_value(owner, at, true, &choice);
+        }
+    }
+
+    /// One entry of a list of values. False when it is none, and the list is over.
+    pub(super) fn value_item(&mut self, at: usize, item: &Item, chunks: &[Chunk]) -> bool {
+        let owner = self.owner;
+        let head = chunks.iter().find(|c| !super::is_noise(c));
+        let over = chunks.iter().any(|c| c.punct(':') || c.punct('=') || super::is_marker(c) && c.senses.value.is_none())
+            || head.is_none_or(|head| {
+                let value = head.senses.value.is_some() || values_know(chunks);
+                let prop_only = head.senses.field.is_some() && head.senses.entity.is_none();
+                let thing_of_list = self.top && head.plural && head.senses.entity.is_some();
+                !value && (prop_only || thing_of_list || super::ability(chunks).is_some() || (head.is_plain_verb() && chunks.len() > 1))
+            });
+        if over {
+            self.finish_values();
+            return false;
+        }
+        if props::only_qualifies(chunks) && chunks.iter().all(|c| c.senses.value.is_none()) {
+            if let Some(prop) = self.draft.prop_mut(owner, at) {
+                props::qualify(prop, chunks);
+            }
+            return true;
+        }
+        match values::choice(chunks) {
+            Some(choice) => {
+                self.add_value(owner, at, false, &choice);
+                if item.joint == Joint::And || !item.groups.is_empty() {
+                    self.finish_values();
+                }
+                true
+            }
+            None => {
+                self.finish_values();
+                false
+            }
+        }
+    }
+
+    fn add_value(&mut self, owner: Option<Id>, at: usize, fresh: bool, choice: &values::Choice) {
+        let Some(prop) = self.draft.prop_mut(owner, at) else { return };
+        if fresh {
+            prop.default = None;
+            prop.spoken = true;
+            prop.thing = None;
+            prop.bounds = crate::domain::spec::Bounds::default();
+            prop.description = prop.description.take().map(|text| text.split(':').next().unwrap_or_default().to_owned());
+        }
+        if values::add(&mut prop.ty, fresh, &choice.value) {
+            let first = matches!(&prop.ty, Some(FieldType::Enum(values)) if values.len() == 1);
+            if let Some(label) = &choice.label {
+                let shown = format!("{} — {label}", choice.value);
+                prop.description = Some(match prop.description.take() {
+                    Some(text) if first => format!("{text}: {shown}"),
+                    Some(text) => format!("{text}, {shown}"),
+                    None => shown,
+                });
+            }
+            if first && prop.listed.is_some_and(|name| matches!(name, "status" | "stage")) {
+                prop.default = Some(json!(choice.value));
+            }
+        }
+    }
+
+    /// The list of values is over.
+    fn finish_values(&mut self) {
+        self.mode = if self.top && self.closed { Mode::Things } else { Mode::Props };
+    }
+}
+
+fn values_know(chunks: &[Chunk]) -> bool {
+    let key = chunks.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(" ");
+    lexicon().get(&key).is_some_and(|senses| senses.value.is_some())
+}
+
+/// Secrets are not kept as plain text.
+fn is_forbidden(head: &Chunk) -> bool {
+    matches!(head.key.as_str(), "password" | "парол")
+}
+
+/// `status new/done`: a value right after the property's word.
+fn value_after(np: &NounPhrase, tail: &[Chunk]) -> Option<Chunk> {
+    let head = np.head()?;
+    let field = head.senses.field.map(|at| lexicon().fields[usize::from(at)].name)?;
+    let first = tail.first().filter(|_| ENUMS.contains(&field))?;
+    (first.senses.value.is_some() && !first.is_any(ATTRIBUTES)).then(|| first.clone())
+}
+
+/// `name string`, `price decimal`: a type's name at the end of the phrase is no part of the name.
+fn split_type(np: NounPhrase) -> (NounPhrase, Vec<Chunk>) {
+    const SURE: Classes = Classes::of(&[
+        Class::TypeInt,
+        Class::TypeFloat,
+        Class::TypeDecimal,
+        Class::TypeString,
+        Class::TypeText,
+        Class::TypeBool,
+        Class::TypeDatetime,
+        Class::TypeUuid,
+        Class::TypeJson,
+        Class::TypeDate,
+        Class::TypeMoney,
+    ]);
+    let mut np = np;
+    let mut types = Vec::new();
+    while np.nouns.len() > 1 && np.nouns.last().is_some_and(|last| last.is_any(SURE) && last.ident.is_none() && !last.joined) {
+        let last = np.nouns.last().is_some_and(|last| {
+            let named = props::named_type(last);
+            // `birth date`, `phone number`, `note text` are names.
+            let ambiguous = last.senses.field.is_some();
+            let first_is_whole = np.nouns[0].senses.field.is_some();
+            named.is_some() && (!ambiguous || first_is_whole)
+        });
+        if !last {
+            break;
+        }
+        types.extend(np.nouns.pop());
+    }
+    (np, types)
+}

@@ -1,0 +1,321 @@
+//! Agents as people handle them: looked at, edited, compared, rolled back, moved between stores.
+//!
+//! An agent is a YAML file kept in versions. The built-in files are part of the program and seeded as version 1; every
+//! change is a new version, checked before it is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rust_embed::RustEmbed;
+
+use super::{Context, Error};
+use crate::domain::agent::{Agent, AgentVersion};
+use crate::domain::names::AgentName;
+use crate::store::Agents as _;
+
+#[derive(RustEmbed)]
+#[folder = "agents/"]
+struct Files;
+
+/// The graph's file among the agents'.
+const GRAPH: &str = "graph.yaml";
+/// The longest file taken, in bytes.
+const LIMIT: usize = 256 * 1024;
+
+/// The built-in graph, as text.
+#[must_use]
+pub fn graph_text() -> String {
+    text_of(GRAPH).expect("the graph is embedded")
+}
+
+fn text_of(file: &str) -> Option<String> {
+    Files::get(file).map(|file| String::from_utf8_lossy(&file.data).into_owned())
+}
+
+/// The built-in agents' files, by name.
+#[must_use]
+pub fn built_in() -> BTreeMap<AgentName, String> {
+    Files::iter()
+        .filter(|file| file != GRAPH)
+        .filter_map(|file| {
+            let name = AgentName::parse(file.strip_suffix(".yaml")?).ok()?;
+            Some((name, text_of(&file)?))
+        })
+        .collect()
+}
+
+/// What is wrong with an agent's file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Problem {
+    /// Where, counted from 1, when the place is known.
+    pub at: Option<(u64, u64)>,
+    /// What is wrong, with the lines around it where the place is known.
+    pub reason: String,
+}
+
+/// Reads and checks an agent's file.
+///
+/// # Errors
+/// [`Problem`] with line, column and reason.
+pub fn parse(expected: &AgentName, text: &str) -> Result<Agent, Problem> {
+    let plain = |reason: String| Problem { at: None, reason };
+    if text.len() > LIMIT {
+        return Err(plain(format!("the file has {} bytes; the most is {LIMIT}", text.len())));
+    }
+    let agent: Agent = serde_yaml::from_str(text).map_err(|error| Problem {
+        at: error.location().map(|place| (place.line(), place.column())),
+        reason: error.to_string(),
+    })?;
+    let at = |key: &str, reason: String| Problem { at: place_of(text, key), reason };
+    if agent.id != *expected {
+        return Err(at("id", format!("`id` is `{}`, but this is the file of `{expected}`; ids never change", agent.id)));
+    }
+    if !(0.0..=2.0).contains(&agent.temperature) {
+        return Err(at("temperature", format!("`temperature` is {}; it must be from 0 to 2", agent.temperature)));
+    }
+    if agent.max_tokens == 0 || agent.max_tokens > 1_000_000 {
+        return Err(at("max_tokens", format!("`max_tokens` is {}; it must be from 1 to 1000000", agent.max_tokens)));
+    }
+    if agent.max_turns == 0 || agent.max_turns > 200 {
+        return Err(at("max_turns", format!("`max_turns` is {}; it must be from 1 to 200", agent.max_turns)));
+    }
+    if agent.budget.is_some_and(|budget| !(0.0..=1_000_000.0).contains(&budget)) {
+        return Err(at("budget", "`budget` must be 0 or more".to_owned()));
+    }
+    if agent.system_prompt.trim().is_empty() {
+        return Err(at("system_prompt", "`system_prompt` is empty".to_owned()));
+    }
+    let known = built_in();
+    if let Some(stranger) = agent.handoffs.iter().find(|to| !known.contains_key(*to)) {
+        let names: Vec<&str> = known.keys().map(AgentName::as_str).collect();
+        return Err(at("handoffs", format!("there is no agent `{stranger}`; the agents are {}", names.join(", "))));
+    }
+    if agent.provider != "offline" {
+        return Err(at("provider", format!("there is no provider `{}`; this version has: offline", agent.provider)));
+    }
+    Ok(agent)
+}
+
+/// The line and column of a key at the beginning of a line.
+fn place_of(text: &str, key: &str) -> Option<(u64, u64)> {
+    let line = text.lines().position(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')))?;
+    Some((line as u64 + 1, 1))
+}
+
+/// Agents kept in memory by a process that stays, for a while; our own writes are seen at once.
+#[derive(Debug)]
+pub struct Cache {
+    keep: Duration,
+    entries: Mutex<BTreeMap<AgentName, (Instant, Agent)>>,
+}
+
+impl Cache {
+    /// A cache that keeps an agent for so long.
+    #[must_use]
+    pub fn new(keep: Duration) -> Self {
+        Self { keep, entries: Mutex::default() }
+    }
+
+    fn get(&self, name: &AgentName) -> Option<Agent> {
+        let entries = self.entries.lock().expect("no holder of this lock panics");
+        entries.get(name).filter(|(at, _)| at.elapsed() < self.keep).map(|(_, agent)| agent.clone())
+    }
+
+    fn put(&self, agent: Agent) {
+        let mut entries = self.entries.lock().expect("no holder of this lock panics");
+        entries.insert(agent.id.clone(), (Instant::now(), agent));
+    }
+
+    fn forget(&self, name: &AgentName) {
+        self.entries.lock().expect("no holder of this lock panics").remove(name);
+    }
+}
+
+/// Puts the built-in files of agents the store does not know into it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn seed(context: &Context) -> Result<(), Error> {
+    let files = built_in();
+    let seeds: Vec<(AgentName, &str)> = files.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
+    context.store.seed_agents(&seeds, context.now()).await?;
+    Ok(())
+}
+
+/// The agent as it is configured now, from memory or the store.
+///
+/// # Errors
+/// [`Error::NoSuchAgent`], or [`Error::BrokenAgent`] when the stored file no longer passes the checks.
+pub async fn current(context: &Context, name: &AgentName) -> Result<Agent, Error> {
+    if let Some(agent) = context.agents.get(name) {
+        return Ok(agent);
+    }
+    let version = newest(context, name).await?;
+    let agent = parse(name, &version.text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
+    context.agents.put(agent.clone());
+    Ok(agent)
+}
+
+/// The newest stored version of an agent's file.
+///
+/// # Errors
+/// [`Error::NoSuchAgent`].
+pub async fn newest(context: &Context, name: &AgentName) -> Result<AgentVersion, Error> {
+    if let Some(version) = context.store.agent(name).await? {
+        return Ok(version);
+    }
+    seed(context).await?;
+    context.store.agent(name).await?.ok_or_else(|| no_such(name))
+}
+
+fn no_such(name: &AgentName) -> Error {
+    Error::NoSuchAgent { name: name.to_string(), known: built_in().keys().map(ToString::to_string).collect() }
+}
+
+/// The newest version of every agent, by name.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(context: &Context) -> Result<Vec<AgentVersion>, Error> {
+    seed(context).await?;
+    Ok(context.store.agents().await?)
+}
+
+/// All versions of an agent, newest first.
+///
+/// # Errors
+/// [`Error::NoSuchAgent`].
+pub async fn history(context: &Context, name: &AgentName) -> Result<Vec<AgentVersion>, Error> {
+    newest(context, name).await?;
+    Ok(context.store.agent_history(name).await?)
+}
+
+/// One version of an agent's file.
+///
+/// # Errors
+/// [`Error::NoSuchVersion`].
+pub async fn version(context: &Context, name: &AgentName, number: u32) -> Result<AgentVersion, Error> {
+    let newest = newest(context, name).await?;
+    context.store.agent_version(name, number).await?.ok_or(Error::NoSuchVersion {
+        name: name.clone(),
+        number,
+        newest: newest.version,
+    })
+}
+
+/// Stores a new version, checked, on top of the one its author saw. The same text again changes nothing.
+///
+/// # Errors
+/// [`Error::BrokenAgent`] with line and column; a conflict when somebody else stored a version meanwhile.
+pub async fn save(
+    context: &Context,
+    name: &AgentName,
+    seen: u32,
+    text: &str,
+    origin: &str,
+) -> Result<AgentVersion, Error> {
+    parse(name, text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
+    let newest = newest(context, name).await?;
+    if newest.text == text {
+        return Ok(newest);
+    }
+    let stored = context.store.add_agent_version(name, Some(seen), text, origin, context.now()).await?;
+    context.agents.forget(name);
+    Ok(stored)
+}
+
+/// The file with one key set to a value, comments and order kept.
+///
+/// # Errors
+/// [`Error::Usage`] when the key is not one that is set this way.
+pub fn with_value(text: &str, key: &str, value: &str) -> Result<String, Error> {
+    const KEYS: &[&str] = &[
+        "name", "description", "engine", "provider", "model", "temperature", "max_tokens", "max_turns", "budget",
+        "is_active", "tools", "handoffs", "reads", "writes",
+    ];
+    if !KEYS.contains(&key) {
+        return Err(Error::Usage {
+            what: format!("`{key}` cannot be set this way"),
+            hint: format!("set one of {}, or run `cgo agent edit`", KEYS.join(", ")),
+        });
+    }
+    if value.contains(['\n', '\r']) {
+        return Err(Error::Usage {
+            what: format!("the value of `{key}` has more than one line"),
+            hint: "run `cgo agent edit` for longer texts".to_owned(),
+        });
+    }
+    let wants_text = ["name", "description", "model", "provider"].contains(&key);
+    let value = if wants_text { serde_json::Value::from(value).to_string() } else { value.to_owned() };
+    let line = format!("{key}: {value}");
+    let mut out: Vec<&str> = Vec::new();
+    let mut lines = text.lines().peekable();
+    let mut done = false;
+    while let Some(present) = lines.next() {
+        if !present.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')) {
+            out.push(present);
+            continue;
+        }
+        out.push(&line);
+        done = true;
+        while lines.peek().is_some_and(|next| next.starts_with([' ', '-'])) {
+            lines.next();
+        }
+    }
+    if !done {
+        let before = out.iter().position(|line| line.starts_with("system_prompt:")).unwrap_or(out.len());
+        out.insert(before, &line);
+    }
+    Ok(out.join("\n") + "\n")
+}
+
+/// Checks that every agent's tools exist, as the front end's checks of its own tool list.
+///
+/// # Errors
+/// The first tool without a meaning, by agent.
+pub fn check_tools(agent: &Agent, known: &BTreeSet<AgentName>) -> Result<(), Problem> {
+    match agent.tools.iter().find(|tool| !known.contains(*tool)) {
+        None => Ok(()),
+        Some(stranger) => {
+            let names: Vec<&str> = known.iter().map(AgentName::as_str).collect();
+            Err(Problem { at: None, reason: format!("there is no tool `{stranger}`; the tools are {}", names.join(", ")) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_file_passes_its_own_check() {
+        let files = built_in();
+        assert_eq!(files.len(), 9);
+        for (name, text) in files {
+            parse(&name, &text).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        }
+    }
+
+    #[test]
+    fn a_broken_file_shows_line_column_and_reason() {
+        let name = AgentName::parse("tester").unwrap();
+        let text = built_in()[&name].replace("temperature", "x").replace("max_tokens: 2048", "max_tokens: many");
+        let problem = parse(&name, &text).unwrap_err();
+        assert!(problem.at.is_some(), "{problem:?}");
+        let misspelt = built_in()[&name].replace("max_tokens", "max_token");
+        let problem = parse(&name, &misspelt).unwrap_err();
+        assert!(problem.reason.contains("max_token"), "{problem}");
+    }
+
+    #[test]
+    fn setting_a_value_keeps_the_rest_of_the_file() {
+        let name = AgentName::parse("tester").unwrap();
+        let text = &built_in()[&name];
+        let set = with_value(text, "max_tokens", "99").unwrap();
+        assert_eq!(set, text.replace("max_tokens: 2048", "max_tokens: 99"));
+        assert_eq!(parse(&name, &with_value(text, "budget", "1.5").unwrap()).unwrap().budget, Some(1.5));
+        assert!(with_value(text, "system_prompt", "x").is_err());
+    }
+}

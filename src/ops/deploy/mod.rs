@@ -1,0 +1,157 @@
+//! Deploying a release: what is to be done, as data, and each step of it.
+//!
+//! [`plan`] decides; [`steps`] acts, each step idempotent and able to say whether it has happened; the pipeline puts
+//! each in the journal. The commit point is the flip: before it the old release serves whatever happens.
+
+pub mod plan;
+pub mod steps;
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Error, repository};
+use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::ids::ReleaseId;
+use crate::domain::manifest::{MANIFEST_VERSION, Manifest, Service};
+use crate::domain::project::Project;
+use crate::store::Deployments as _;
+
+pub use plan::{Plan, Preview, preview};
+
+/// Good releases that are kept besides the active one, so that one can go back.
+pub const KEEP_GOOD: usize = 3;
+
+/// The name of the project's file.
+pub const MANIFEST_FILE: &str = "cgo.yaml";
+
+/// Reads `cgo.yaml` in a folder.
+///
+/// # Errors
+/// [`Error::Manifest`] with line and column.
+pub fn manifest(folder: &Path) -> Result<Manifest, Error> {
+    let path = folder.join(MANIFEST_FILE);
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::Path { action: "read", path: path.clone(), source })?;
+    let manifest: Manifest =
+        serde_yaml::from_str(&text).map_err(|error| Error::Manifest { path: path.clone(), reason: error.to_string() })?;
+    if manifest.version != MANIFEST_VERSION {
+        let reason = format!("`version` is {}; this cgo reads version {MANIFEST_VERSION}", manifest.version);
+        return Err(Error::Manifest { path, reason });
+    }
+    if manifest.services.is_empty() {
+        return Err(Error::Manifest { path, reason: "it names no service".to_owned() });
+    }
+    if manifest.services.len() > 1 {
+        let reason = "it names several services; this version runs one".to_owned();
+        return Err(Error::Manifest { path, reason });
+    }
+    Ok(manifest)
+}
+
+/// The service people open: with its name.
+#[must_use]
+pub fn service(manifest: &Manifest) -> (&str, &Service) {
+    let (name, service) = manifest.services.iter().next().expect("a manifest that was read has a service");
+    (name.as_str(), service)
+}
+
+/// Every release of a project, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn releases(context: &Context, project: &Project) -> Result<Vec<Deployment>, Error> {
+    Ok(context.store.deployments(&project.id).await?)
+}
+
+/// The release that serves.
+///
+/// # Errors
+/// When the store fails.
+pub async fn active(context: &Context, project: &Project) -> Result<Option<Deployment>, Error> {
+    Ok(context.store.active_deployment(&project.id).await?)
+}
+
+/// One release.
+///
+/// # Errors
+/// [`crate::store::Error::NotFound`].
+pub async fn release(context: &Context, id: &ReleaseId) -> Result<Deployment, Error> {
+    context.store.deployment(id).await?.ok_or_else(|| {
+        crate::store::Error::NotFound { what: "release", id: id.to_string() }.into()
+    })
+}
+
+/// Checks that what would be deployed is what is in the folder: committed, and generated from its spec.
+///
+/// # Errors
+/// [`Error::Uncommitted`], [`Error::NotGenerated`].
+pub async fn check_folder(project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    let folder = Path::new(&project.folder);
+    if !folder.is_dir() {
+        return Err(Error::Path {
+            action: "find the project's folder",
+            path: folder.to_owned(),
+            source: std::io::ErrorKind::NotFound.into(),
+        });
+    }
+    let mut files = repository::changes(project, cancel).await?;
+    if !files.is_empty() {
+        let more = files.len().saturating_sub(5);
+        files.truncate(5);
+        if more > 0 {
+            files.push(format!("and {more} more"));
+        }
+        return Err(Error::Uncommitted { folder: folder.to_owned(), files });
+    }
+    let generated = super::projects::generate(folder, false, true)?;
+    if generated.changes.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::NotGenerated { project: project.name.clone(), changes: generated.changes.len() })
+    }
+}
+
+/// The release a rollback goes to: the named one, or the newest good one before the active.
+///
+/// # Errors
+/// [`Error::NoRelease`], [`Error::BadRelease`].
+pub async fn check_rollback(
+    context: &Context,
+    project: &Project,
+    wanted: Option<&ReleaseId>,
+) -> Result<Deployment, Error> {
+    let releases = releases(context, project).await?;
+    let active = releases.iter().find(|release| release.status == DeploymentStatus::Active);
+    let is_there = |release: &&Deployment| release_folder(context, project, &release.release).join(steps::COMPLETE).exists();
+    let good: Vec<&Deployment> =
+        releases.iter().filter(|release| release.status == DeploymentStatus::Retired).filter(is_there).collect();
+    match wanted {
+        None => {
+            // Retired releases newest first; those made after the active one were gone back from.
+            let before = good.iter().find(|release| active.is_none_or(|active| release.created_at < active.created_at));
+            before.map(|release| (*release).clone()).ok_or_else(|| Error::NoRelease { project: project.name.clone() })
+        }
+        Some(id) => good.iter().find(|release| release.release == *id).map(|release| (*release).clone()).ok_or_else(|| {
+            let reason = match releases.iter().find(|release| release.release == *id) {
+                None => "the project has no such release",
+                Some(release) => match release.status {
+                    DeploymentStatus::Active => "it serves now",
+                    DeploymentStatus::Failed => "it never passed its health gate",
+                    DeploymentStatus::Pending => "its deployment was not finished",
+                    DeploymentStatus::Retired => "its files were pruned",
+                },
+            };
+            Error::BadRelease {
+                release: id.clone(),
+                reason: reason.to_owned(),
+                good: good.iter().map(|release| release.release.clone()).collect(),
+            }
+        }),
+    }
+}
+
+/// The folder of a release.
+#[must_use]
+pub fn release_folder(context: &Context, project: &Project, release: &ReleaseId) -> std::path::PathBuf {
+    context.app_folder(&project.name).join("releases").join(release.as_str())
+}

@@ -1,0 +1,144 @@
+//! What a deployment would do, decided before anything is done.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::super::{Context, Error, projects, random, repository, servers};
+use super::{check_rollback, manifest, release_folder, service};
+use crate::domain::deployment::Slot;
+use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::names::ProjectName;
+use crate::domain::project::Project;
+use crate::domain::run::Request;
+use crate::domain::server::PortPurpose;
+use crate::domain::time::Timestamp;
+use crate::remote::runtime::Runtime;
+
+/// A deployment as it is going to be. Kept in the journal, so that a resumed run does the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The release.
+    pub release: ReleaseId,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// The commit, in full.
+    pub commit: String,
+    /// The server.
+    pub server: ServerId,
+    /// The slot it starts in.
+    pub slot: Slot,
+    /// The slot that serves now and is retired after the flip.
+    pub serving: Option<Slot>,
+    /// The port people open.
+    pub public_port: u16,
+    /// The port of the slot.
+    pub port: u16,
+    /// The release's folder.
+    pub folder: PathBuf,
+    /// It was built and migrated before: a rollback.
+    pub is_built: bool,
+}
+
+/// Plans a deployment of a commit, or of a release that was built before, and reserves its ports.
+///
+/// # Errors
+/// When a port cannot be reserved or the server cannot be asked.
+pub async fn plan(context: &Context, project: &Project, request: &Request, commit: &str) -> Result<Plan, Error> {
+    let server = servers::local(context).await?;
+    let manifest_folder = Path::new(&project.folder);
+    let (known, commit) = match request {
+        Request::Rollback { release, .. } => {
+            let release = check_rollback(context, project, release.as_ref()).await?;
+            let commit = release.commit.clone();
+            (Some(release), commit)
+        }
+        Request::NewProject(_) | Request::Deploy { .. } => (None, commit.to_owned()),
+    };
+    let manifest = match &known {
+        None => manifest(manifest_folder)?,
+        Some(release) => manifest(&release_folder(context, project, &release.release).join(super::steps::SOURCE))?,
+    };
+    let (name, _) = service(&manifest);
+    let reserve = async |purpose| servers::reserve_port(context, &server, &project.id, name, purpose).await;
+    let public = reserve(PortPurpose::Public).await?;
+    let blue = reserve(PortPurpose::Blue).await?;
+    let green = reserve(PortPurpose::Green).await?;
+    let status = projects::runtime_at(context, project, public.port).inspect().await?;
+    let slot = projects::idle_slot(status.as_ref());
+    let now = context.now();
+    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, random()), |release| release.release.clone());
+    Ok(Plan {
+        folder: release_folder(context, project, &release),
+        created_at: known.as_ref().map_or(now, |release| release.created_at),
+        is_built: known.is_some(),
+        release,
+        commit,
+        server: server.id,
+        slot,
+        serving: status.and_then(|status| status.active),
+        public_port: public.port,
+        port: match slot {
+            Slot::Blue => blue.port,
+            Slot::Green => green.port,
+        },
+    })
+}
+
+/// What `cgo deploy --dry-run` shows. Nothing is reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Preview {
+    /// The project.
+    pub project: ProjectName,
+    /// The commit, in full.
+    pub commit: String,
+    /// The steps, in order.
+    pub steps: Vec<String>,
+}
+
+/// Says what a deployment would do.
+///
+/// # Errors
+/// When what would be deployed cannot be read.
+pub async fn preview(
+    context: &Context,
+    project: &Project,
+    request: &Request,
+    cancel: &CancellationToken,
+) -> Result<Preview, Error> {
+    let runtime = projects::runtime(context, project).await?;
+    let status = match &runtime {
+        Some(runtime) => runtime.inspect().await?,
+        None => None,
+    };
+    let slot = projects::idle_slot(status.as_ref()).as_str();
+    let (commit, mut steps) = match request {
+        Request::Rollback { release, .. } => {
+            let release = check_rollback(context, project, release.as_ref()).await?;
+            (release.commit.clone(), vec![format!("take release {} as it was built", release.release)])
+        }
+        Request::NewProject(_) | Request::Deploy { .. } => {
+            let manifest = manifest(Path::new(&project.folder))?;
+            let (_, service) = service(&manifest);
+            let checks: Vec<&str> = service.checks.iter().map(|check| check.name.as_str()).collect();
+            let mut steps = vec![
+                format!("run the checks: {}", checks.join(", ")),
+                "build a release: the commit's files and its dependencies".to_owned(),
+            ];
+            if service.migrate.is_some() {
+                steps.push("migrate the database".to_owned());
+            }
+            (repository::head(project, cancel).await?.as_str().to_owned(), steps)
+        }
+    };
+    steps.push(format!("start it in slot {slot}, beside what serves"));
+    steps.push("ask it until it has answered well three times in a row".to_owned());
+    steps.push(format!("send visitors to slot {slot}"));
+    if let Some(serving) = status.and_then(|status| status.active) {
+        steps.push(format!("let slot {} finish its requests, and stop it", serving.as_str()));
+    }
+    steps.push("probe the live service".to_owned());
+    Ok(Preview { project: project.name.clone(), commit, steps })
+}

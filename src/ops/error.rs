@@ -1,0 +1,406 @@
+//! What a use case can fail with, and what to do about it.
+
+use std::path::PathBuf;
+
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::ids::{ReleaseId, RunId};
+use crate::domain::names::{AgentName, InvalidName, ProjectName};
+use crate::domain::run::{Question, RunStatus, Wait};
+use crate::workspace::{checks, git, python};
+use crate::{exec, remote, scaffold, store};
+
+/// Why a use case came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Git.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// Python and its packages.
+    #[error(transparent)]
+    Python(#[from] python::Error),
+    /// The project's own checks.
+    #[error(transparent)]
+    Checks(#[from] checks::Error),
+    /// A program.
+    #[error(transparent)]
+    Exec(#[from] exec::Error),
+    /// A health gate that could not be asked; see [`Error::Gate`] for one that did not open.
+    #[error(transparent)]
+    GateUnknown(#[from] remote::gate::Error),
+    /// A live probe that got no answer.
+    #[error(transparent)]
+    NoAnswer(#[from] remote::probe::Error),
+    /// A live probe that got a bad answer.
+    #[error("{url} answered with status {status}: {body}")]
+    Probe {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// Another release answers than the one that was deployed.
+    #[error("{url} answers as release `{says}`, not as `{wanted}`")]
+    OtherRelease {
+        /// The address.
+        url: String,
+        /// The release that was deployed.
+        wanted: ReleaseId,
+        /// What the service says.
+        says: String,
+    },
+    /// `cgo.yaml` is wrong.
+    #[error("`{}` is wrong: {reason}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why, with line and column.
+        reason: String,
+    },
+    /// The generated code does not follow from the spec.
+    #[error("the generated code of `{project}` does not follow from its spec: {changes} files would change")]
+    NotGenerated {
+        /// The project.
+        project: ProjectName,
+        /// How many files.
+        changes: usize,
+    },
+    /// A newer release has come to serve while this one was being deployed.
+    #[error("release `{release}` was overtaken by `{by}`, which serves now")]
+    Superseded {
+        /// The release.
+        release: ReleaseId,
+        /// The newer one.
+        by: ReleaseId,
+    },
+    /// The folder was not made by cgo for this project.
+    #[error("the folder `{}` was not made by cgo for this project", folder.display())]
+    FolderNotOurs {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The processes on a server.
+    #[error(transparent)]
+    Remote(#[from] remote::error::Error),
+    /// Rendering a project.
+    #[error(transparent)]
+    Render(#[from] scaffold::render::Error),
+    /// A name breaks its rule.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The command was given something that makes no sense.
+    #[error("{what}")]
+    Usage {
+        /// What.
+        what: String,
+        /// What would make sense.
+        hint: String,
+    },
+    /// The spec has problems; each is shown.
+    #[error("the spec has {} problem{}", problems.len(), if problems.len() == 1 { "" } else { "s" })]
+    Spec {
+        /// They, with file, line and column.
+        problems: Vec<String>,
+    },
+    /// No project has that name.
+    #[error("there is no project `{name}`")]
+    NoSuchProject {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The folder for a new project holds something.
+    #[error("the folder `{}` is not empty", folder.display())]
+    FolderNotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder or file cannot be used.
+    #[error("cannot {action} `{}`", path.display())]
+    Path {
+        /// What was tried: `write to`, `create`.
+        action: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is not enough room on the disk.
+    #[error("the disk of `{}` has {available_mb} MB left; {needed_mb} MB are needed", path.display())]
+    NoRoom {
+        /// The folder.
+        path: PathBuf,
+        /// What is left.
+        available_mb: u64,
+        /// What is needed.
+        needed_mb: u64,
+    },
+    /// The project's folder has changes that no commit holds.
+    #[error("`{}` has changes that are not committed: {}", folder.display(), files.join(", "))]
+    Uncommitted {
+        /// The folder.
+        folder: PathBuf,
+        /// The first few files.
+        files: Vec<String>,
+    },
+    /// The project has no release to go back to.
+    #[error("project `{project}` has no release to go back to")]
+    NoRelease {
+        /// The project.
+        project: ProjectName,
+    },
+    /// The release does not exist, or cannot be gone back to.
+    #[error("cannot go back to release `{release}`: {reason}")]
+    BadRelease {
+        /// The release.
+        release: ReleaseId,
+        /// Why.
+        reason: String,
+        /// The releases one can go back to.
+        good: Vec<ReleaseId>,
+    },
+    /// A release did not pass its gate; what served before still serves.
+    #[error("release `{release}` did not pass its health gate: {cause}")]
+    Gate {
+        /// The release.
+        release: ReleaseId,
+        /// Why, in one line.
+        cause: String,
+        /// The last log lines.
+        evidence: Vec<String>,
+        /// An older release goes on serving.
+        old_serves: bool,
+    },
+    /// A release's migration failed; nothing of it was started.
+    #[error("the migration of release `{release}` failed")]
+    Migration {
+        /// The release.
+        release: ReleaseId,
+        /// The last lines.
+        evidence: Vec<String>,
+    },
+    /// No server takes the project.
+    #[error("no server takes the project: {}", refusals.join("; "))]
+    NoServer {
+        /// Each server's reason.
+        refusals: Vec<String>,
+    },
+    /// No run has that id.
+    #[error("there is no run `{0}`")]
+    NoSuchRun(String),
+    /// Several runs fit.
+    #[error("{} runs fit `{text}`: {}", ids.len(), ids.iter().map(RunId::as_str).collect::<Vec<_>>().join(", "))]
+    AmbiguousRun {
+        /// What was given.
+        text: String,
+        /// The runs.
+        ids: Vec<RunId>,
+    },
+    /// No run can go on.
+    #[error("no run can be resumed")]
+    NothingToResume,
+    /// The run has no such event.
+    #[error("run `{run}` has no event {at}; its events are 1 to {newest}")]
+    NoSuchEvent {
+        /// The run.
+        run: RunId,
+        /// The event.
+        at: u64,
+        /// The newest event.
+        newest: u64,
+    },
+    /// The run does not wait for that.
+    #[error("run `{run}` is {}, it does not wait for {}", status.as_str(), words(*wanted))]
+    NotWaiting {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        status: RunStatus,
+        /// What was to be given.
+        wanted: Wait,
+    },
+    /// The answers do not fit the questions.
+    #[error("run `{run}` asks {} question{}, and {given} answer{} given", questions.len(), if questions.len() == 1 { "" } else { "s" }, if *given == 1 { " was" } else { "s were" })]
+    WrongAnswers {
+        /// The run.
+        run: RunId,
+        /// The questions.
+        questions: Vec<Question>,
+        /// How many answers were given.
+        given: usize,
+    },
+    /// There is no such agent.
+    #[error("there is no agent `{name}`")]
+    NoSuchAgent {
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// The agent has no such version.
+    #[error("agent `{name}` has no version {number}; its versions are 1 to {newest}")]
+    NoSuchVersion {
+        /// The agent.
+        name: AgentName,
+        /// The version.
+        number: u32,
+        /// Its newest.
+        newest: u32,
+    },
+    /// The agent's file is wrong.
+    #[error("the file of agent `{name}` is wrong{}: {problem}", place(problem.at))]
+    BrokenAgent {
+        /// The agent.
+        name: AgentName,
+        /// What is wrong.
+        #[source]
+        problem: super::agents::Problem,
+    },
+    /// Something that cannot happen did.
+    #[error("a bug in cgo: {0}")]
+    Internal(String),
+}
+
+fn words(wait: Wait) -> &'static str {
+    match wait {
+        Wait::Input => "an answer",
+        Wait::Approval => "an approval",
+        Wait::Secret => "a secret",
+        Wait::Capacity => "room on a server",
+    }
+}
+
+fn place(at: Option<(u64, u64)>) -> String {
+    at.map_or_else(String::new, |(line, column)| format!(" at line {line}, column {column}"))
+}
+
+impl Error {
+    /// Something outside cgo and the project is in the way and may pass: the work is kept and goes on later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Python(error) if error.is_passing())
+    }
+
+    /// The lines that show what happened, where there are some.
+    #[must_use]
+    pub fn evidence(&self) -> &[String] {
+        match self {
+            Self::Gate { evidence, .. } | Self::Migration { evidence, .. } => evidence,
+            Self::Spec { problems } => problems,
+            Self::Exec(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => evidence,
+            _ => &[],
+        }
+    }
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Git(error) => error.kind(),
+            Self::Python(error) => error.kind(),
+            Self::Checks(error) => error.kind(),
+            Self::Exec(error) => error.kind(),
+            Self::GateUnknown(error) => error.kind(),
+            Self::NoAnswer(error) => error.kind(),
+            Self::Remote(error) => error.kind(),
+            Self::Render(error) => error.kind(),
+            Self::Name(_) | Self::Usage { .. } => Kind::Usage,
+            Self::Gate { .. } => Kind::Gate,
+            Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
+            Self::Internal(_) => Kind::Internal,
+            Self::Spec { .. }
+            | Self::NoSuchProject { .. }
+            | Self::FolderNotEmpty { .. }
+            | Self::Path { .. }
+            | Self::Uncommitted { .. }
+            | Self::Probe { .. }
+            | Self::OtherRelease { .. }
+            | Self::Manifest { .. }
+            | Self::NotGenerated { .. }
+            | Self::Superseded { .. }
+            | Self::FolderNotOurs { .. }
+            | Self::NoRelease { .. }
+            | Self::BadRelease { .. }
+            | Self::Migration { .. }
+            | Self::NoSuchRun(_)
+            | Self::AmbiguousRun { .. }
+            | Self::NothingToResume
+            | Self::NoSuchEvent { .. }
+            | Self::NotWaiting { .. }
+            | Self::WrongAnswers { .. }
+            | Self::NoSuchAgent { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::BrokenAgent { .. } => Kind::User,
+        }
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        let run = |command: String| Some(Advice::Run(command));
+        let say = |text: String| Some(Advice::Do(text));
+        match self {
+            Self::Store(error) => error.advice(),
+            Self::Git(error) => error.advice(),
+            Self::Python(error) => error.advice(),
+            Self::Checks(error) => error.advice(),
+            Self::Exec(error) => error.advice(),
+            Self::GateUnknown(error) => error.advice(),
+            Self::NoAnswer(_) | Self::Probe { .. } | Self::OtherRelease { .. } => say("look at the service's last lines with `cgo project logs`".to_owned()),
+            Self::Manifest { path, .. } => say(format!("mend `{}`", path.display())),
+            Self::NotGenerated { project, .. } => run(format!("cgo project generate {project}")),
+            Self::Superseded { .. } => say("deploy again if you want this version to serve".to_owned()),
+            Self::FolderNotOurs { .. } => say("remove the folder yourself, and the project without --folder".to_owned()),
+            Self::Remote(error) => error.advice(),
+            Self::Render(error) => error.advice(),
+            Self::Name(_) => say("choose another name".to_owned()),
+            Self::Usage { hint, .. } => say(hint.clone()),
+            Self::Spec { .. } => say("mend the places above and run the command again".to_owned()),
+            Self::NoSuchProject { known, .. } if known.is_empty() => run("cgo project new \"a notes API with title and body\"".to_owned()),
+            Self::NoSuchProject { known, .. } => say(format!("the projects are {}", known.join(", "))),
+            Self::FolderNotEmpty { .. } => say("choose another folder with --dir, or another name with --name".to_owned()),
+            Self::Path { .. } => say("choose another folder, or change the rights of this one".to_owned()),
+            Self::NoRoom { .. } => say("free some room, or choose another folder with --dir".to_owned()),
+            Self::Uncommitted { folder, .. } => run(format!("git -C {} add -A && git -C {0} commit -m \"…\"", folder.display())),
+            Self::NoRelease { project } => run(format!("cgo deploy {project}")),
+            Self::BadRelease { good, .. } if good.is_empty() => say("there is none to go back to".to_owned()),
+            Self::BadRelease { good, .. } => {
+                say(format!("choose one of {}", good.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")))
+            }
+            Self::Gate { .. } | Self::Migration { .. } => say("mend the cause in the project, commit, and deploy again".to_owned()),
+            Self::NoServer { .. } => run("cgo servers list".to_owned()),
+            Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume => run("cgo run list".to_owned()),
+            Self::NoSuchEvent { run: id, .. } => run(format!("cgo run show {id}")),
+            Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
+            Self::WrongAnswers { run: id, questions, .. } => {
+                let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
+                run(format!("cgo run answer {id} {}", texts.join(" ")))
+            }
+            Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),
+            Self::NoSuchVersion { name, .. } => run(format!("cgo agent history {name}")),
+            Self::BrokenAgent { name, .. } => run(format!("cgo agent edit {name}")),
+            Self::Internal(_) => say("report it with the command and what it printed".to_owned()),
+        }
+    }
+}
+
+/// An error with its causes in one line: `cannot reach x: connection refused`.
+#[must_use]
+pub fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
+}

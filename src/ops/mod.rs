@@ -1,0 +1,73 @@
+//! The use cases, shared by every front end and by the agents' tools.
+//!
+//! A function here takes the [`Context`], decides with plain code, and acts through the drivers. It prints nothing
+//! and asks nobody: what a person has to know comes back as data or as an [`Error`].
+
+pub mod agents;
+pub mod deploy;
+pub mod doctor;
+pub mod error;
+pub mod leases;
+pub mod projects;
+pub mod repository;
+pub mod runs;
+pub mod servers;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::domain::run::Holder;
+use crate::domain::time::Timestamp;
+use crate::store::Store;
+pub use error::{Error, explain};
+
+/// What every use case works with; made once by the composition root.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The store.
+    pub store: Store,
+    /// Where releases, logs and applications live.
+    pub data: PathBuf,
+    /// Where dependencies are kept.
+    pub cache: PathBuf,
+    /// This process.
+    pub holder: Holder,
+    /// The command that starts the program which keeps a project running; the application's folder is added.
+    pub supervisor: Vec<OsString>,
+    /// Who works here, for journals: the system account.
+    pub user: String,
+    /// Agents kept in memory.
+    pub agents: std::sync::Arc<agents::Cache>,
+}
+
+impl Context {
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        now()
+    }
+
+    /// The folder of a project's application on the `local` server.
+    #[must_use]
+    pub fn app_folder(&self, project: &crate::domain::names::ProjectName) -> PathBuf {
+        self.data.join("servers").join(crate::domain::server::LOCAL).join("apps").join(project.as_str()).join("production")
+    }
+
+    /// The folder all applications of the `local` server are in.
+    #[must_use]
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+}
+
+/// The present moment by the system's clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// A random number for an id.
+#[must_use]
+pub fn random() -> u32 {
+    rand::random()
+}

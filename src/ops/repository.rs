@@ -1,0 +1,173 @@
+//! A project's folder as cgo makes it: begun once, committed step by step, each step findable by its effect.
+
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Error};
+use crate::domain::project::Project;
+use crate::domain::spec::Spec;
+use crate::domain::state::RepoInfo;
+use crate::scaffold::{render, spec};
+use crate::workspace::git::{Repository, Sha};
+
+/// The file in `.git` that says which project the folder was made for.
+const MARK: &str = "cgo-project";
+
+fn path_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Path { action, path, source }
+}
+
+/// A project's repository as the state tells it: it is on this machine only.
+#[must_use]
+pub fn info(project: &Project) -> RepoInfo {
+    RepoInfo {
+        full_name: project.name.to_string(),
+        html_url: project.folder.clone(),
+        clone_url: project.folder.clone(),
+        commits: Vec::new(),
+    }
+}
+
+/// Whether the folder was begun for this project.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn is_begun(project: &Project) -> Result<bool, Error> {
+    let mark = Path::new(&project.folder).join(".git").join(MARK);
+    match std::fs::read_to_string(&mark) {
+        Ok(text) => Ok(text.trim() == project.id.as_str()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(path_error("read", &mark)(error)),
+    }
+}
+
+/// Makes the folder and its repository, marked as this project's. May be repeated, also after a crash in the middle.
+///
+/// # Errors
+/// [`Error::FolderNotEmpty`] when the folder holds anything else.
+pub async fn begin(project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    let folder = Path::new(&project.folder);
+    if !is_free(folder)? && !is_begun(project)? {
+        return Err(Error::FolderNotEmpty { folder: folder.to_owned() });
+    }
+    std::fs::create_dir_all(folder).map_err(path_error("create", folder))?;
+    Repository::init_or_open(folder, cancel).await?;
+    let mark = folder.join(".git").join(MARK);
+    std::fs::write(&mark, format!("{}\n", project.id)).map_err(path_error("write to", &mark))
+}
+
+/// A folder a project can be made in: not there, empty, or holding nothing but a repository that was just begun.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn is_free(folder: &Path) -> Result<bool, Error> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(false),
+        Err(error) => return Err(path_error("read", folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(path_error("read", folder))?;
+        let just_begun = entry.file_name() == ".git" && !entry.path().join("refs/heads/main").exists();
+        if !just_begun {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The commit an effect made, if it did.
+///
+/// # Errors
+/// When git fails.
+pub async fn commit_of(project: &Project, key: &str, cancel: &CancellationToken) -> Result<Option<String>, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    let found = repository.find_commit_by_effect(key, cancel).await?;
+    Ok(found.map(|sha| sha.as_str().to_owned()))
+}
+
+async fn commit(project: &Project, message: &str, key: &str, cancel: &CancellationToken) -> Result<String, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    let commit = repository.commit_all(message, key, None, cancel).await?;
+    Ok(commit.sha.as_str().to_owned())
+}
+
+/// Writes the spec's files and commits them.
+///
+/// # Errors
+/// When a file cannot be written or git fails.
+pub async fn commit_spec(
+    project: &Project,
+    content: &Spec,
+    key: &str,
+    cancel: &CancellationToken,
+) -> Result<String, Error> {
+    let root = PathBuf::from(&project.folder);
+    for (path, text) in spec::files(content) {
+        let file = root.join(path);
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(path_error("create", folder))?;
+        }
+        std::fs::write(&file, text).map_err(path_error("write to", &file))?;
+    }
+    commit(project, "Add the spec", key, cancel).await
+}
+
+/// Generates the project from its spec and commits it. Returns the commit and how many files were written.
+///
+/// # Errors
+/// When the spec cannot be rendered, a file cannot be written, or git fails.
+pub async fn commit_generated(
+    project: &Project,
+    content: &Spec,
+    key: &str,
+    cancel: &CancellationToken,
+) -> Result<(String, usize), Error> {
+    let plan = render::plan_generate(content, Path::new(&project.folder), render::Overwrite::No)?;
+    let applied = plan.apply()?;
+    let written = applied.created.len() + applied.updated.len();
+    Ok((commit(project, "Generate the project from its spec", key, cancel).await?, written))
+}
+
+/// The newest commit, in full.
+///
+/// # Errors
+/// When the folder has no repository or no commit.
+pub async fn head(project: &Project, cancel: &CancellationToken) -> Result<Sha, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    repository.head(cancel).await?.ok_or_else(|| Error::Usage {
+        what: format!("`{}` has no commit yet", project.folder),
+        hint: format!("run `git -C {} add -A && git -C {0} commit`", project.folder),
+    })
+}
+
+/// The files that differ from the newest commit.
+///
+/// # Errors
+/// When git fails.
+pub async fn changes(project: &Project, cancel: &CancellationToken) -> Result<Vec<String>, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    let files = repository.changed_files(cancel).await?;
+    Ok(files.into_iter().map(|file| file.path.display().to_string()).collect())
+}
+
+/// Puts a commit's files in a folder, whole or not at all.
+///
+/// # Errors
+/// When git fails or the folder cannot be written.
+pub async fn export(project: &Project, commit: &str, into: &Path, cancel: &CancellationToken) -> Result<(), Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    repository.export(&Sha::parse(commit)?, into, cancel).await?;
+    Ok(())
+}
+
+impl Context {
+    /// The folder dependencies are kept in.
+    #[must_use]
+    pub fn environments(&self) -> crate::workspace::python::Cache {
+        crate::workspace::python::Cache::new(&self.cache)
+    }
+}

@@ -1,0 +1,285 @@
+//! Runs as people handle them: listed, looked at, answered, cancelled, forked. Driving them is the pipeline's.
+
+use serde::{Deserialize, Serialize};
+
+use super::leases::{self, Leases, run_resource};
+use super::{Context, Error, random};
+use crate::domain::ids::{AskId, RunId};
+use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
+use crate::store::{self, RunFilter, Runs as _};
+
+/// Why a batch was not written.
+#[derive(Debug)]
+pub enum AppendError {
+    /// Another process has the run.
+    Lost(String),
+    /// The store failed.
+    Store(store::Error),
+}
+
+/// Writes a batch under this process's lease on the run. True when a cancel was requested.
+///
+/// # Errors
+/// [`AppendError`].
+pub async fn append(
+    context: &Context,
+    leases: &Leases<'_>,
+    run: &RunId,
+    batch: &Batch,
+) -> Result<bool, AppendError> {
+    let Some(lease) = leases.find(&run_resource(run)) else {
+        return Err(AppendError::Lost("this process does not hold the run".to_owned()));
+    };
+    match context.store.append(&lease, run, batch, context.now()).await {
+        Ok(appended) => Ok(appended.cancel_requested),
+        Err(error @ store::Error::FenceLost { .. }) => Err(AppendError::Lost(error.to_string())),
+        Err(error) => Err(AppendError::Store(error)),
+    }
+}
+
+/// Makes a run that no process works on yet, with its first event.
+///
+/// # Errors
+/// When the store fails.
+pub async fn create(
+    context: &Context,
+    request: Request,
+    project: Option<crate::domain::ids::ProjectId>,
+    first_event: impl Fn(&Run) -> EventRow,
+) -> Result<Run, Error> {
+    let now = context.now();
+    let run = Run {
+        id: RunId::new(now, random()),
+        project,
+        request,
+        status: RunStatus::Queued,
+        reason: None,
+        forked_from: None,
+        seq: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    context.store.create_run(&run).await?;
+    let leases = Leases::new(context);
+    leases.take_run(&run.id).await?;
+    let batch = Batch { events: vec![first_event(&run)], ..Batch::default() };
+    let written = append(context, &leases, &run.id, &batch).await;
+    leases.release().await?;
+    match written {
+        Ok(_) => Ok(Run { seq: 1, ..run }),
+        Err(AppendError::Store(error)) => Err(error.into()),
+        Err(AppendError::Lost(reason)) => Err(Error::Internal(reason)),
+    }
+}
+
+/// The run an id, or the beginning of one, names.
+///
+/// # Errors
+/// [`Error::NoSuchRun`] when there is none, [`Error::AmbiguousRun`] when there are several.
+pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
+    let well_formed = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !well_formed {
+        return Err(Error::NoSuchRun(text.chars().take(40).flat_map(char::escape_debug).collect()));
+    }
+    let prefix = if text.starts_with(RunId::PREFIX) { text.to_owned() } else { format!("{}{text}", RunId::PREFIX) };
+    let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
+    let mut found = context.store.runs(&filter).await?;
+    match found.len() {
+        0 => Err(Error::NoSuchRun(text.to_owned())),
+        1 => Ok(found.remove(0)),
+        _ => Err(Error::AmbiguousRun { text: text.to_owned(), ids: found.into_iter().map(|run| run.id).collect() }),
+    }
+}
+
+/// The one run that can go on now: queued, or left by a process that died. Used when no id is given.
+///
+/// # Errors
+/// [`Error::NothingToResume`] or [`Error::AmbiguousRun`].
+pub async fn resumable(context: &Context) -> Result<Run, Error> {
+    let filter = RunFilter {
+        statuses: vec![RunStatus::Queued, RunStatus::Running],
+        limit: 50,
+        ..RunFilter::default()
+    };
+    let mut free = Vec::new();
+    for run in context.store.runs(&filter).await? {
+        if leases::holder(context, &run_resource(&run.id)).await?.is_none() {
+            free.push(run);
+        }
+    }
+    match free.len() {
+        0 => Err(Error::NothingToResume),
+        1 => Ok(free.remove(0)),
+        _ => Err(Error::AmbiguousRun { text: String::new(), ids: free.into_iter().map(|run| run.id).collect() }),
+    }
+}
+
+/// A run with who works on it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunView {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// The process that works on it, if one lives.
+    pub worked_on_by: Option<String>,
+    /// What it waits for, if it waits.
+    pub ask: Option<Ask>,
+}
+
+/// Adds who works on a run and what it waits for.
+///
+/// # Errors
+/// When the store fails.
+pub async fn view(context: &Context, run: Run) -> Result<RunView, Error> {
+    let lease = leases::holder(context, &run_resource(&run.id)).await?;
+    let ask = if run.status.is_waiting() { context.store.open_ask(&run.id).await? } else { None };
+    let worked_on_by = lease.map(|lease| format!("process {} on {}", lease.holder.pid, lease.holder.host));
+    Ok(RunView { run, worked_on_by, ask })
+}
+
+/// The runs of a project that are not over.
+///
+/// # Errors
+/// When the store fails.
+pub async fn unfinished(context: &Context, project: &crate::domain::ids::ProjectId) -> Result<Vec<Run>, Error> {
+    let statuses = RunStatus::ALL.into_iter().filter(|status| !status.is_terminal()).collect();
+    let filter = RunFilter { project: Some(project.clone()), statuses, limit: 1000, ..RunFilter::default() };
+    Ok(context.store.runs(&filter).await?)
+}
+
+/// The newest runs.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(context: &Context, limit: u32) -> Result<Vec<RunView>, Error> {
+    let mut views = Vec::new();
+    for run in context.store.runs(&RunFilter { limit, ..RunFilter::default() }).await? {
+        views.push(view(context, run).await?);
+    }
+    Ok(views)
+}
+
+/// All events of a run after one, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn events(context: &Context, run: &RunId, after: u64) -> Result<Vec<EventRow>, Error> {
+    const PAGE: u32 = 1000;
+    let mut events: Vec<EventRow> = Vec::new();
+    loop {
+        let newest = events.last().map_or(after, |event| event.seq);
+        let page = context.store.events(run, newest, PAGE).await?;
+        let last = page.len() < PAGE as usize;
+        events.extend(page);
+        if last {
+            return Ok(events);
+        }
+    }
+}
+
+/// Everything a process needs to take a run up: snapshot, the events after it, effects.
+///
+/// # Errors
+/// When the store fails.
+pub async fn journal(
+    context: &Context,
+    run: &RunId,
+) -> Result<(Option<(u64, String)>, Vec<EventRow>, Vec<EffectRow>), Error> {
+    let snapshot = context.store.snapshot(run).await?;
+    let after = snapshot.as_ref().map_or(0, |(seq, _)| *seq);
+    let events = events(context, run, after).await?;
+    let effects = context.store.effects(run).await?;
+    Ok((snapshot, events, effects))
+}
+
+/// The effects of a run, in the order of their first marks.
+///
+/// # Errors
+/// When the store fails.
+pub async fn effects(context: &Context, run: &RunId) -> Result<Vec<EffectRow>, Error> {
+    Ok(context.store.effects(run).await?)
+}
+
+/// What a person says to a waiting run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// An approval is given, or refused. True for answers.
+    pub approved: bool,
+    /// The texts, in the order of the questions.
+    pub texts: Vec<String>,
+}
+
+/// The open question of a run, checked to be of the wanted sort.
+///
+/// # Errors
+/// [`Error::NotWaiting`] when the run waits for nothing, or for something else.
+pub async fn open_ask(context: &Context, run: &Run, wanted: Wait) -> Result<Ask, Error> {
+    let ask = context.store.open_ask(&run.id).await?;
+    ask.filter(|ask| ask.wait == wanted && run.status.is_waiting()).ok_or_else(|| Error::NotWaiting {
+        run: run.id.clone(),
+        status: run.status,
+        wanted,
+    })
+}
+
+/// Answers a question; the first answer wins.
+///
+/// # Errors
+/// [`store::Error::AlreadyAnswered`], or [`Error::WrongAnswers`] when the number of texts does not fit.
+pub async fn answer(
+    context: &Context,
+    run: &Run,
+    ask: &Ask,
+    reply: Reply,
+    event: impl Fn(&AskId, &Answer) -> (String, String),
+) -> Result<(), Error> {
+    if ask.wait == Wait::Input && reply.texts.len() != ask.questions.len() {
+        return Err(Error::WrongAnswers { run: run.id.clone(), questions: ask.questions.clone(), given: reply.texts.len() });
+    }
+    let now = context.now();
+    let answer = Answer { approved: reply.approved, texts: reply.texts, by: context.user.clone(), at: now };
+    let (kind, body) = event(&ask.id, &answer);
+    let row = EventRow { seq: run.seq + 1, at: now, kind, body };
+    context.store.answer(&ask.id, &answer, &row).await?;
+    Ok(())
+}
+
+/// Cancels a run: at once when no process works on it, else at its next step.
+///
+/// # Errors
+/// [`store::Error::IllegalMove`] when it is over.
+pub async fn cancel(context: &Context, run: &Run, event: (String, String)) -> Result<RunStatus, Error> {
+    let to = run.status.next(crate::domain::run::RunMove::Cancel).map_err(store::Error::from)?;
+    if leases::holder(context, &run_resource(&run.id)).await?.is_some() {
+        context.store.request_cancel(&run.id, context.now()).await?;
+        return Ok(run.status);
+    }
+    let now = context.now();
+    let row = EventRow { seq: run.seq + 1, at: now, kind: event.0, body: event.1 };
+    let reason = format!("cancelled by {}", context.user);
+    context.store.move_run(&run.id, run.status, to, Some(&reason), &row, now).await?;
+    Ok(to)
+}
+
+/// Makes a new run that goes on from one of another run's events. The other run stays as it is.
+///
+/// # Errors
+/// [`Error::NoSuchEvent`] when the run has no such event.
+pub async fn fork(context: &Context, from: &Run, at: u64) -> Result<Run, Error> {
+    if at == 0 || at > from.seq {
+        return Err(Error::NoSuchEvent { run: from.id.clone(), at, newest: from.seq });
+    }
+    let now = context.now();
+    let new = Run {
+        id: RunId::new(now, random()),
+        status: RunStatus::Queued,
+        reason: Some(format!("forked from {} at event {at}", from.id)),
+        forked_from: Some((from.id.clone(), at)),
+        seq: at,
+        created_at: now,
+        updated_at: now,
+        ..from.clone()
+    };
+    context.store.fork_run(&from.id, at, &new).await?;
+    Ok(new)
+}

@@ -1,0 +1,32 @@
+//! The graph's journal, kept in the store.
+
+use crate::domain::ids::RunId;
+use crate::domain::run::Batch;
+use crate::graph::recorder::{Journal, JournalError, Written};
+use crate::ops::leases::Leases;
+use crate::ops::{Context, runs};
+
+/// Writes a run's batches under the lease of that run.
+pub struct StoreJournal<'a> {
+    context: &'a Context,
+    leases: &'a Leases<'a>,
+    run: RunId,
+}
+
+impl<'a> StoreJournal<'a> {
+    /// The journal of a run whose lease is among `leases`.
+    #[must_use]
+    pub fn new(context: &'a Context, leases: &'a Leases<'a>, run: RunId) -> Self {
+        Self { context, leases, run }
+    }
+}
+
+impl Journal for StoreJournal<'_> {
+    async fn write(&self, batch: &Batch) -> Result<Written, JournalError> {
+        match runs::append(self.context, self.leases, &self.run, batch).await {
+            Ok(cancel_requested) => Ok(Written { cancel_requested }),
+            Err(runs::AppendError::Lost(who)) => Err(JournalError::Lost(who)),
+            Err(runs::AppendError::Store(error)) => Err(JournalError::Store(Box::new(error))),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The pipeline: agents at the nodes of the graph, their tools, and the runs that drive them.
+//!
+//! [`runner`] takes a run up and drives it; [`executor`] lets one agent work: a model or [`rules`] decides, the
+//! [`tools`] act through `ops`. Where the run stands and what is durable is the graph's business; how a person
+//! sees it is the front end's.
+
+pub mod executor;
+pub mod journal;
+pub mod report;
+pub mod rules;
+pub mod runner;
+pub mod tools;
+pub mod trial;

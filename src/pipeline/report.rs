@@ -1,0 +1,186 @@
+//! What a run came to, told from its journal: nothing here is remembered elsewhere.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::runner::{self, Error};
+use crate::domain::ids::RunId;
+use crate::domain::names::ProjectName;
+use crate::domain::run::{EventRow, Run, RunStatus};
+use crate::domain::spec::{FieldType, Language, Spec};
+use crate::domain::state::{NotBuilt, ProjectState, TestResults};
+use crate::graph::progress::Event;
+use crate::ops::{Context, runs};
+
+/// How long one stage took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Stage {
+    /// The node.
+    pub node: String,
+    /// What happened there.
+    pub label: String,
+    /// Milliseconds from its first start to its last end.
+    pub ms: i64,
+}
+
+/// A run's result.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Summary {
+    /// The run.
+    pub run: RunId,
+    /// How it stands.
+    pub status: RunStatus,
+    /// The project, once there is one.
+    pub project: Option<ProjectName>,
+    /// The name people read.
+    pub title: Option<String>,
+    /// The address a probe got an answer from; none when nothing was deployed.
+    pub url: Option<String>,
+    /// The API's documentation.
+    pub docs_url: Option<String>,
+    /// The project's folder.
+    pub folder: Option<String>,
+    /// The models, each with its fields in words.
+    pub models: Vec<String>,
+    /// The commits of the run, oldest first, in full.
+    pub commits: Vec<String>,
+    /// What the project's own tests said; none when they were not run.
+    pub tests: Option<TestResults>,
+    /// The server it was put on.
+    pub server: Option<String>,
+    /// What was assumed.
+    pub assumptions: Vec<String>,
+    /// What was asked for and is not built.
+    pub not_built: Vec<NotBuilt>,
+    /// What nobody checked.
+    pub not_verified: Vec<String>,
+    /// How long each stage took.
+    pub stages: Vec<Stage>,
+    /// Milliseconds in all.
+    pub ms: i64,
+    /// Commands one may want next.
+    pub next: Vec<String>,
+    /// The language of the person.
+    pub language: Language,
+}
+
+/// Summarises a run from its journal.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
+    let state = runner::progress(context, &run.id).await?.state;
+    let events = runs::events(context, &run.id, 0).await?;
+    let spec = state.project_spec.as_ref();
+    let name = state.current_project.as_ref().map(|project| project.name.clone());
+    let intent = state.project_intent.clone();
+    let ms = events.last().map_or(0, |last| last.at.since(events[0].at));
+    Ok(Summary {
+        run: run.id.clone(),
+        status: run.status,
+        title: spec.map(|spec| spec.project.title.clone()),
+        docs_url: state.deployed_url.as_ref().map(|url| format!("{url}/docs")),
+        url: state.deployed_url.clone(),
+        folder: state.current_project.as_ref().map(|project| project.folder.clone()),
+        models: spec.map(models).unwrap_or_default(),
+        commits: state.repo_info.as_ref().map(|repo| repo.commits.clone()).unwrap_or_default(),
+        tests: state.test_results.clone(),
+        server: state.allocated_resources.values().next().map(|place| place.server_handle.clone()),
+        assumptions: intent.as_ref().map(|intent| intent.assumptions.clone()).unwrap_or_default(),
+        not_built: intent.map(|intent| intent.not_built).unwrap_or_default(),
+        not_verified: not_verified(&state),
+        stages: stages(&events)?,
+        ms,
+        next: next(&state, run),
+        language: spec.map(|spec| spec.project.language).unwrap_or_default(),
+        project: name,
+    })
+}
+
+fn models(spec: &Spec) -> Vec<String> {
+    spec.models
+        .iter()
+        .map(|model| {
+            let fields: Vec<String> = model
+                .fields
+                .iter()
+                .map(|field| {
+                    let optional = if field.optional { "?" } else { "" };
+                    let kind = match &field.ty {
+                        FieldType::Ref(reference) => format!(" → {}", reference.model),
+                        FieldType::Enum(values) => {
+                            format!(" ({})", values.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("|"))
+                        }
+                        _ => String::new(),
+                    };
+                    format!("{}{optional}{kind}", field.name)
+                })
+                .collect();
+            format!("{}: {}", model.name, fields.join(", "))
+        })
+        .collect()
+}
+
+fn not_verified(state: &ProjectState) -> Vec<String> {
+    let mut list = Vec::new();
+    match &state.test_results {
+        None => list.push("the project's own tests were not run".to_owned()),
+        Some(results) if results.skipped > 0 => list.push(format!("{} tests were skipped", results.skipped)),
+        Some(_) => {}
+    }
+    if state.deployed_url.is_none() {
+        list.push("nothing was deployed, so no live service was probed".to_owned());
+    }
+    list
+}
+
+fn next(state: &ProjectState, run: &Run) -> Vec<String> {
+    let Some(project) = &state.current_project else {
+        return vec![format!("cgo run show {}", run.id)];
+    };
+    let mut commands = Vec::new();
+    match (&run.status, &state.deployed_url) {
+        (RunStatus::Succeeded, Some(url)) => {
+            let path = state.project_spec.as_ref().and_then(|spec| spec.domains.first()).map(|domain| domain.prefix.as_str());
+            commands.push(format!("curl {url}{}", path.unwrap_or("/health")));
+            commands.push(format!("cgo project logs {} -f", project.name));
+            commands.push(format!("cgo deploy {}", project.name));
+            commands.push(format!("cgo project stop {}", project.name));
+        }
+        (RunStatus::Succeeded, None) => {
+            commands.push(format!("cd {}", project.folder));
+            commands.push(format!("cgo deploy {}", project.name));
+        }
+        _ => commands.push(format!("cgo run show {}", run.id)),
+    }
+    commands
+}
+
+/// The stages in the order they began. A node visited twice counts from its first start to its last end, waiting
+/// for a person left out.
+fn stages(events: &[EventRow]) -> Result<Vec<Stage>, Error> {
+    let graph = runner::graph()?;
+    let mut open: Vec<(u32, String, i64)> = Vec::new();
+    let mut stages: Vec<Stage> = Vec::new();
+    for row in events {
+        match serde_json::from_str::<Event>(&row.body) {
+            Ok(Event::NodeStarted { visit, node, .. }) => {
+                let label = graph.node(&node).map(|node| node.label.clone()).unwrap_or_default();
+                if !stages.iter().any(|stage| stage.node == node.as_str()) {
+                    stages.push(Stage { node: node.to_string(), label, ms: 0 });
+                }
+                open.push((visit, node.to_string(), row.at.0));
+            }
+            Ok(Event::NodeFinished { visit, .. } | Event::Asked { visit, .. }) => {
+                if let Some(at) = open.iter().position(|(other, _, _)| *other == visit) {
+                    let (_, node, began) = open.swap_remove(at);
+                    if let Some(stage) = stages.iter_mut().find(|stage| stage.node == node) {
+                        stage.ms += row.at.0 - began;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(stages)
+}

@@ -1,0 +1,344 @@
+//! Takes a run up and drives it: lease, journal, graph, agents. One process at a time works on a run; what it leaves
+//! behind, killed or not, another goes on with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio_util::sync::CancellationToken;
+
+use super::executor::Visit;
+use super::journal::StoreJournal;
+use super::rules::Rules;
+use super::tools::Registry;
+use crate::domain::agent::{Agent, Engine as AgentEngine};
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::ids::{AskId, ProjectId, RunId};
+use crate::domain::names::AgentName;
+use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
+use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
+use crate::graph::definition::{self, Graph};
+use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
+use crate::graph::progress::{Event, Progress};
+use crate::graph::recorder::{JournalError, Loaded, Recorder};
+use crate::llm::Provider;
+use crate::llm::offline::Offline;
+use crate::ops::leases::{Leases, RENEW_EVERY};
+use crate::ops::{self, Context, agents, runs};
+
+/// Why a run could not be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A use case failed.
+    #[error(transparent)]
+    Ops(#[from] ops::Error),
+    /// The journal or the graph failed.
+    #[error("run `{run}` cannot go on")]
+    Engine {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: engine::Error,
+    },
+    /// The graph's file is wrong.
+    #[error("the graph is wrong")]
+    Graph(#[from] definition::Error),
+    /// The run is over.
+    #[error("run `{run}` is over: it {}", status.as_str())]
+    Over {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// The run waits for a person.
+    #[error("run `{run}` is {}{}", status.as_str(), reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Waits {
+        /// The run.
+        run: RunId,
+        /// What it waits for.
+        status: RunStatus,
+        /// The question.
+        reason: Option<String>,
+    },
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Ops(error) => error.kind(),
+            Self::Engine { source: engine::Error::Journal(JournalError::Lost(_)), .. } => Kind::Locked,
+            Self::Engine { .. } => Kind::Unknown,
+            Self::Graph(_) => Kind::Internal,
+            Self::Over { .. } => Kind::User,
+            Self::Waits { .. } => Kind::Person,
+        }
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Ops(error) => error.advice(),
+            Self::Engine { run, .. } => Some(Advice::Run(format!("cgo run resume {run}"))),
+            Self::Graph(_) => None,
+            Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
+            Self::Waits { run, status: RunStatus::WaitingApproval, .. } => Some(Advice::Run(format!("cgo run approve {run}"))),
+            Self::Waits { run, .. } => Some(Advice::Run(format!("cgo run answer {run} \"…\""))),
+        }
+    }
+}
+
+/// Told what happens in a run, for people who watch.
+pub trait Watch: Observer {
+    /// Something worth a line happened within a node.
+    fn note(&self, node: &AgentName, text: &str);
+}
+
+/// The checked graph with the agents that exist.
+///
+/// # Errors
+/// [`definition::Error`] naming what is wrong.
+pub fn graph() -> Result<Graph, definition::Error> {
+    let agents: BTreeSet<AgentName> = agents::built_in().into_keys().collect();
+    Graph::parse(&agents::graph_text(), &agents)
+}
+
+/// The nodes of the graph, for `--until`.
+///
+/// # Errors
+/// [`definition::Error`].
+pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
+    Ok(graph()?.definition().nodes.keys().cloned().collect())
+}
+
+/// Makes a run for a request; nothing is done yet.
+///
+/// # Errors
+/// When the project is not there or the store fails.
+pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
+    let (state, project) = first_state(context, &request).await?;
+    let run = runs::create(context, request, project, |_| row(1, context, &Event::Created { state: Box::new(state.clone()) })).await?;
+    Ok(run)
+}
+
+async fn first_state(context: &Context, request: &Request) -> Result<(ProjectState, Option<ProjectId>), Error> {
+    let mut state = ProjectState::default();
+    match request {
+        Request::NewProject(new) => {
+            if !new.text.is_empty() {
+                state.messages.push(Message { role: Role::User, agent: None, content: new.text.clone() });
+            }
+            Ok((state, None))
+        }
+        Request::Deploy { project } | Request::Rollback { project, .. } => {
+            let project = ops::projects::by_name(context, project).await?;
+            state.po_intent = Some(Intent::Deploy);
+            state.project_spec = ops::projects::spec(&project).ok();
+            state.repo_info = Some(ops::repository::info(&project));
+            state.current_project = Some(CurrentProject {
+                id: project.id.clone(),
+                name: project.name.clone(),
+                folder: project.folder.clone(),
+            });
+            Ok((state, Some(project.id)))
+        }
+    }
+}
+
+fn row(seq: u64, context: &Context, event: &Event) -> EventRow {
+    let (kind, body) = spelled(event);
+    EventRow { seq, at: context.now(), kind, body }
+}
+
+fn spelled(event: &Event) -> (String, String) {
+    (event.kind().to_owned(), serde_json::to_string(event).expect("an event has text keys only"))
+}
+
+/// The journal's event for an answer.
+#[must_use]
+pub fn answered(ask: &AskId, answer: &Answer) -> (String, String) {
+    spelled(&Event::Answered {
+        ask: ask.clone(),
+        approved: answer.approved,
+        texts: answer.texts.clone(),
+        by: answer.by.clone(),
+    })
+}
+
+/// The journal's event for a cancellation.
+#[must_use]
+pub fn cancelled(by: &str) -> (String, String) {
+    spelled(&Event::Cancelled { by: by.to_owned() })
+}
+
+/// Where a run stands, folded from its journal.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn progress(context: &Context, run: &RunId) -> Result<Progress, Error> {
+    let (snapshot, events, effects) = runs::journal(context, run).await?;
+    Loaded::fold(snapshot, &events, effects)
+        .map(|loaded| loaded.progress)
+        .map_err(|error| Error::Engine { run: run.clone(), source: error.into() })
+}
+
+/// Drives a run until it is over, waits or stops. Interrupted through `cancel` it stops between two steps.
+///
+/// # Errors
+/// [`Error`]; the run can be resumed unless it is over.
+pub async fn drive(
+    context: &Context,
+    run: &RunId,
+    watch: &dyn Watch,
+    cancel: &CancellationToken,
+) -> Result<Ended, Error> {
+    let graph = graph()?;
+    let leases = Leases::new(context);
+    leases.take_run(run).await?;
+    let driven = drive_leased(context, run, &graph, &leases, watch, cancel).await;
+    let released = leases.release().await;
+    let ended = driven?;
+    released?;
+    Ok(ended)
+}
+
+async fn drive_leased(
+    context: &Context,
+    run: &RunId,
+    graph: &Graph,
+    leases: &Leases<'_>,
+    watch: &dyn Watch,
+    cancel: &CancellationToken,
+) -> Result<Ended, Error> {
+    let run = runs::find(context, run.as_str()).await?;
+    if run.status.is_terminal() {
+        return Err(Error::Over { run: run.id, status: run.status });
+    }
+    if run.status.is_waiting() {
+        return Err(Error::Waits { run: run.id, status: run.status, reason: run.reason });
+    }
+    let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
+    let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
+    let loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
+    if let Some(project) = &loaded.progress.state.current_project {
+        leases.take_project(&project.name, &run.id).await?;
+    }
+    let recorder = Recorder::new(run.id.clone(), StoreJournal::new(context, leases, run.id.clone()), ops::now, loaded);
+    let team = Team::load(context, graph).await?;
+    let until = match &run.request {
+        Request::NewProject(new) if !new.deploy && new.until.is_none() => {
+            Some(AgentName::parse("tester").expect("a constant name"))
+        }
+        Request::NewProject(new) => new.until.clone(),
+        Request::Deploy { .. } | Request::Rollback { .. } => None,
+    };
+    let crew = Crew { context, run: &run, leases, recorder: &recorder, graph, team: &team, registry: Registry::default(), watch };
+    let stop = cancel.child_token();
+    let engine = Engine {
+        graph,
+        nodes: &crew,
+        recorder: &recorder,
+        observer: watch,
+        cancel: stop.clone(),
+        request: run.request.kind(),
+        until,
+        writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
+        handoffs: team.agents.iter().map(|(name, agent)| (name.clone(), agent.handoffs.iter().cloned().collect())).collect(),
+        new_ask: &|| AskId::new(ops::now(), ops::random()),
+        clock: ops::now,
+        by: format!("process {} on {}", context.holder.pid, context.holder.host),
+    };
+    let working = engine.run();
+    tokio::pin!(working);
+    let mut every = tokio::time::interval(RENEW_EVERY);
+    every.tick().await;
+    loop {
+        tokio::select! {
+            ended = &mut working => return ended.map_err(engine_failed),
+            _ = every.tick() => {
+                if let Err(error) = leases.renew().await {
+                    if matches!(error, ops::Error::Store(crate::store::Error::FenceLost { .. })) {
+                        stop.cancel();
+                        return Err(error.into());
+                    }
+                    watch.note(&AgentName::parse("run").expect("a constant name"), &format!("the lease could not be renewed: {error}"));
+                }
+            }
+        }
+    }
+}
+
+/// The agents of a graph and who decides for them.
+struct Team {
+    agents: BTreeMap<AgentName, Agent>,
+    offline: Offline,
+    rules: Rules,
+}
+
+impl Team {
+    async fn load(context: &Context, graph: &Graph) -> Result<Self, ops::Error> {
+        let mut team = BTreeMap::new();
+        for name in graph.definition().nodes.values().filter_map(|node| node.agent.as_ref()) {
+            if !team.contains_key(name) {
+                team.insert(name.clone(), agents::current(context, name).await?);
+            }
+        }
+        Ok(Self { agents: team, offline: Offline, rules: Rules })
+    }
+
+    fn provider(&self, agent: &Agent) -> &dyn Provider {
+        match agent.engine {
+            AgentEngine::Rules => &self.rules,
+            AgentEngine::Model => &self.offline,
+        }
+    }
+}
+
+/// The nodes' work: the agent of the node, at this run.
+struct Crew<'a> {
+    context: &'a Context,
+    run: &'a Run,
+    leases: &'a Leases<'a>,
+    recorder: &'a Recorder<StoreJournal<'a>>,
+    graph: &'a Graph,
+    team: &'a Team,
+    registry: Registry,
+    watch: &'a dyn Watch,
+}
+
+impl Nodes for Crew<'_> {
+    fn visit<'a>(
+        &'a self,
+        visit: u32,
+        node: &'a AgentName,
+        state: ProjectState,
+        cancel: CancellationToken,
+    ) -> NodeFuture<'a> {
+        Box::pin(async move {
+            let agent = self.graph.node(node).and_then(|node| node.agent.as_ref()).and_then(|name| self.team.agents.get(name));
+            let Some(agent) = agent else {
+                return Err(NodeError::Failed { reason: format!("node `{node}` has no agent"), exit: 70, evidence: Vec::new() });
+            };
+            if !agent.is_active {
+                return Err(NodeError::Failed {
+                    reason: format!("agent `{}` is switched off (run `cgo agent set {} is_active true`)", agent.id, agent.id),
+                    exit: 1,
+                    evidence: Vec::new(),
+                });
+            }
+            Visit {
+                ops: self.context,
+                run: self.run,
+                leases: self.leases,
+                recorder: self.recorder,
+                agent,
+                provider: self.team.provider(agent),
+                registry: &self.registry,
+                node,
+                number: visit,
+                cancel,
+                notes: &|text| self.watch.note(node, text),
+            }
+            .work(state)
+            .await
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! Making the project: its operations, its repository, its plan, its code.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::project::ProjectStatus;
+use crate::domain::spec::{Domain, Spec};
+use crate::domain::state::{Change, Complexity, EngineeringStatus};
+use crate::ops::{self, projects, repository};
+use crate::scaffold;
+
+/// Writes the operations.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WriteDomains {
+    /// The operations by domain; absent for the standard ones of every model and ability.
+    #[serde(default)]
+    domains: Option<Vec<Domain>>,
+}
+
+/// Takes no arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Plans the work.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    /// Simple when generated code does it all.
+    complexity: Complexity,
+    /// What is to be done, in order.
+    tasks: Vec<Task>,
+}
+
+/// One task.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Task {
+    /// What, in one line.
+    title: String,
+    /// The check that says it is done.
+    done_when: String,
+}
+
+/// Gives the work back.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReportBlocked {
+    /// Why, in one line.
+    reason: String,
+}
+
+/// The tools of this file.
+#[must_use]
+pub fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "write_domains",
+            "Write the operations of the spec. Without arguments: the standard ones of every model and ability.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(write_domains(context, args)),
+        ),
+        Tool::new(
+            "create_repository",
+            "Make the project's folder and repository, and commit the spec.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(create_repository(context, args)),
+        ),
+        Tool::new("plan", "Say how big the work is and list its tasks. Ends the architect's part.", WorldEffect::Changes, |context, args| {
+            Box::pin(plan(context, args))
+        }),
+        Tool::new(
+            "generate_project",
+            "Generate the project's code from its spec and commit it.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(generate_project(context, args)),
+        ),
+        Tool::new(
+            "report_blocked",
+            "Say that the work cannot go on without a person, and why.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(report_blocked(context, args)),
+        ),
+    ]
+}
+
+fn spec<'a>(context: &'a Context<'_>) -> Result<&'a Spec, ToolError> {
+    context.state.project_spec.as_ref().ok_or_else(|| ToolError::refused("there is no spec yet"))
+}
+
+async fn write_domains(context: &Context<'_>, args: WriteDomains) -> Result<Output, ToolError> {
+    let spec = spec(context)?;
+    let domains = match args.domains {
+        Some(domains) => domains,
+        None if !spec.domains.is_empty() => spec.domains.clone(),
+        None => spec.standard_domains().map_err(|error| ToolError::refused(error.to_string()))?,
+    };
+    let whole = Spec { domains: domains.clone(), ..spec.clone() };
+    let problems = scaffold::spec::check(&whole);
+    if !problems.is_empty() {
+        let listed: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(ToolError::refused(format!("the operations have {} problems: {}", listed.len(), listed.join("; "))));
+    }
+    let operations: usize = domains.iter().map(|domain| domain.operations.len()).sum();
+    (context.notes)(&format!("{operations} operations"));
+    context.change(Change::ProjectSpecDomains(domains));
+    Ok(json!({ "operations": operations }).into())
+}
+
+async fn create_repository(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let spec = spec(context)?;
+    let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(|error| ToolError::of(&error))?;
+    context
+        .effect(
+            "create_folder",
+            json!({ "folder": project.folder }),
+            async |_| Ok(repository::is_begun(&project)?.then_some(())),
+            async |_| repository::begin(&project, context.cancel).await,
+        )
+        .await?;
+    let commit = context
+        .effect(
+            "git_commit",
+            json!({ "folder": project.folder, "what": "spec" }),
+            async |key| repository::commit_of(&project, key, context.cancel).await,
+            async |key| repository::commit_spec(&project, spec, key, context.cancel).await,
+        )
+        .await?;
+    (context.notes)(&format!("{} in {}", short(&commit), project.folder));
+    let info = repository::info(&project);
+    context.change(Change::RepoInfo(info));
+    context.change(Change::RepoCommit(commit.clone()));
+    Ok(json!({ "folder": project.folder, "commit": commit }).into())
+}
+
+/// The beginning of a commit id, for people.
+pub(super) fn short(commit: &str) -> &str {
+    &commit[..commit.len().min(10)]
+}
+
+async fn plan(context: &Context<'_>, args: Plan) -> Result<Output, ToolError> {
+    if args.tasks.is_empty() {
+        return Err(ToolError::refused("a plan has at least one task"));
+    }
+    context.change(Change::ProjectComplexity(args.complexity));
+    context.change(Change::ArchitectComplete(true));
+    (context.notes)(&format!("{} tasks", args.tasks.len()));
+    Ok(json!({ "tasks": args.tasks }).into())
+}
+
+async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let spec = spec(context)?;
+    let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(|error| ToolError::of(&error))?;
+    let commit = context
+        .effect(
+            "git_commit",
+            json!({ "folder": project.folder, "what": "generated" }),
+            async |key| repository::commit_of(&project, key, context.cancel).await,
+            async |key| {
+                let (commit, files) = repository::commit_generated(&project, spec, key, context.cancel).await?;
+                (context.notes)(&format!("{files} files, {}", short(&commit)));
+                Ok::<_, ops::Error>(commit)
+            },
+        )
+        .await?;
+    context
+        .remember("project_built", json!({ "project": project.id }), async || {
+            projects::set_status(context.ops, &project.id, ProjectStatus::Built).await
+        })
+        .await?;
+    context.change(Change::RepoCommit(commit.clone()));
+    context.change(Change::EngineeringStatus(EngineeringStatus::Working));
+    Ok(json!({ "commit": commit }).into())
+}
+
+async fn report_blocked(context: &Context<'_>, args: ReportBlocked) -> Result<Output, ToolError> {
+    context.change(Change::EngineeringStatus(EngineeringStatus::Blocked));
+    context.change(Change::NeedsHumanApproval(Some(format!(
+        "{}; mend the project in its folder, commit, and approve to test it again",
+        args.reason
+    ))));
+    Ok(json!({ "ok": true }).into())
+}

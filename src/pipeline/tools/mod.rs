@@ -1,0 +1,278 @@
+//! What agents can do. A tool has a typed input, a description for the model and a declared effect; it calls `ops`.
+//!
+//! [`talk`] finds out what is wanted, [`build`] makes the project, [`check`] tests it, [`place`] finds it a server,
+//! [`ship`] deploys and probes it, [`report`] tells about it.
+
+pub mod build;
+pub mod check;
+pub mod place;
+pub mod report;
+pub mod ship;
+pub mod talk;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::journal::StoreJournal;
+use crate::domain::diagnose::{Diagnose, Kind};
+use crate::domain::names::AgentName;
+use crate::domain::run::{Question, Run, Wait};
+use crate::domain::state::{Change, CurrentProject, Patch, ProjectState};
+use crate::graph::engine::NodeError;
+use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
+use crate::llm::ToolSpec;
+use crate::ops::leases::Leases;
+use crate::ops;
+
+/// What a tool works with.
+pub struct Context<'a> {
+    /// The use cases.
+    pub ops: &'a ops::Context,
+    /// The run.
+    pub run: &'a Run,
+    /// The leases this process holds.
+    pub leases: &'a Leases<'a>,
+    /// The run's durable side.
+    pub recorder: &'a Recorder<StoreJournal<'a>>,
+    /// The place of this visit's effects.
+    pub place: &'a Place,
+    /// The node.
+    pub node: &'a AgentName,
+    /// The state with everything this visit has changed so far.
+    pub state: &'a ProjectState,
+    /// What this call changes.
+    pub patch: &'a RefCell<Patch>,
+    /// Cancelled when the visit has to stop.
+    pub cancel: &'a CancellationToken,
+    /// Told what happens, for people who watch.
+    pub notes: &'a dyn Fn(&str),
+}
+
+/// What a call came to.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The result, for the model.
+    pub content: Value,
+    /// What a person is asked.
+    pub ask: Option<(Wait, Vec<Question>)>,
+    /// Whom the agent hands over to, and why.
+    pub handoff: Option<(AgentName, String)>,
+}
+
+impl From<Value> for Output {
+    fn from(content: Value) -> Self {
+        Self { content, ..Self::default() }
+    }
+}
+
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub enum ToolError {
+    /// The call was refused; the model may mend it. When it does not, the visit fails with this reason and exit code.
+    Refused {
+        /// Why, in one line.
+        reason: String,
+        /// The exit code when nothing mends it.
+        exit: u8,
+    },
+    /// The visit is over.
+    Node(NodeError),
+}
+
+impl ToolError {
+    /// Refuses a call.
+    #[must_use]
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into(), exit: 1 }
+    }
+
+    /// Ends the run.
+    #[must_use]
+    pub fn failed(reason: impl Into<String>, exit: u8, evidence: Vec<String>) -> Self {
+        Self::Node(NodeError::Failed { reason: reason.into(), exit, evidence })
+    }
+
+    /// What an operation's error means for the visit: interrupted and blocked work can go on later, the rest is
+    /// over, with the exit code of its kind.
+    #[must_use]
+    pub fn of(error: &ops::Error) -> Self {
+        let reason = ops::explain(error);
+        Self::Node(match error.kind() {
+            Kind::Interrupted => NodeError::Interrupted,
+            Kind::Unknown | Kind::Locked => NodeError::Blocked { reason },
+            _ if error.is_passing() => NodeError::Blocked { reason },
+            kind => NodeError::Failed { reason, exit: kind.exit_code(), evidence: error.evidence().to_vec() },
+        })
+    }
+}
+
+impl Outcome for ops::Error {
+    fn nothing_happened(&self) -> bool {
+        !matches!(self.kind(), Kind::Interrupted | Kind::Unknown)
+    }
+}
+
+impl From<Failed<ops::Error>> for ToolError {
+    fn from(failed: Failed<ops::Error>) -> Self {
+        match failed {
+            Failed::Journal(error) => Self::Node(NodeError::Journal(error)),
+            Failed::Effect(error) => Self::of(&error),
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Changes the state.
+    pub fn change(&self, change: Change) {
+        self.patch.borrow_mut().push(change);
+    }
+
+    /// The project the run works on.
+    ///
+    /// # Errors
+    /// Refused when there is none yet.
+    pub fn project(&self) -> Result<&CurrentProject, ToolError> {
+        self.state.current_project.as_ref().ok_or_else(|| ToolError::refused("there is no project yet"))
+    }
+
+    /// An effect at this place; see [`Recorder::effect`].
+    ///
+    /// # Errors
+    /// [`ToolError`].
+    pub async fn effect<T>(
+        &self,
+        kind: &str,
+        args: Value,
+        probe: impl AsyncFnOnce(&str) -> Result<Option<T>, ops::Error>,
+        act: impl AsyncFnOnce(&str) -> Result<T, ops::Error>,
+    ) -> Result<T, ToolError>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        if self.cancel.is_cancelled() {
+            return Err(ToolError::Node(NodeError::Interrupted));
+        }
+        Ok(self.recorder.effect(self.place, Effect { kind, args }, probe, act).await?)
+    }
+
+    /// A value computed once at this place; see [`Recorder::remember`].
+    ///
+    /// # Errors
+    /// [`ToolError`].
+    pub async fn remember<T>(
+        &self,
+        kind: &str,
+        args: Value,
+        compute: impl AsyncFnOnce() -> Result<T, ops::Error>,
+    ) -> Result<T, ToolError>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        Ok(self.recorder.remember(self.place, Effect { kind, args }, compute).await?)
+    }
+}
+
+/// What a tool does to the world. Every tool says it; there is no default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldEffect {
+    /// Only looks.
+    Reads,
+    /// Makes or changes something.
+    Changes,
+    /// Removes something.
+    Destroys,
+}
+
+/// A call under way.
+pub type CallFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + 'a>>;
+
+/// One tool.
+pub struct Tool {
+    /// Its name.
+    pub name: AgentName,
+    /// What it does, for the model.
+    pub description: &'static str,
+    /// What it does to the world.
+    pub effect: WorldEffect,
+    /// The JSON Schema of its arguments.
+    pub parameters: Value,
+    /// Runs it.
+    pub call: Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>,
+}
+
+impl Tool {
+    /// A tool whose arguments are `A`.
+    ///
+    /// # Panics
+    /// When the name is not a snake_case name: names are constants of the code.
+    pub fn new<A, F>(name: &'static str, description: &'static str, effect: WorldEffect, call: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema,
+        F: for<'a> Fn(&'a Context<'a>, A) -> CallFuture<'a> + 'static,
+    {
+        let parameters = schemars::schema_for!(A).to_value();
+        Self {
+            name: AgentName::parse(name).expect("a tool's name is a constant"),
+            description,
+            effect,
+            parameters,
+            call: Box::new(move |context, arguments| match serde_json::from_value::<A>(arguments) {
+                Ok(arguments) => call(context, arguments),
+                Err(error) => {
+                    let refused = ToolError::refused(format!("the arguments of `{name}` do not fit: {error}"));
+                    Box::pin(async move { Err(refused) })
+                }
+            }),
+        }
+    }
+}
+
+/// All tools.
+pub struct Registry {
+    tools: Vec<Tool>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            tools: [talk::tools(), build::tools(), check::tools(), place::tools(), ship::tools(), report::tools()]
+                .into_iter()
+                .flatten()
+                .collect(),
+        }
+    }
+}
+
+impl Registry {
+    /// The tool of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|tool| tool.name.as_str() == name)
+    }
+
+    /// What a model is told of these tools; names without a tool are left out.
+    #[must_use]
+    pub fn specs(&self, names: &[AgentName]) -> Vec<ToolSpec> {
+        names
+            .iter()
+            .filter_map(|name| self.find(name.as_str()))
+            .map(|tool| ToolSpec {
+                name: tool.name.to_string(),
+                description: tool.description.to_owned(),
+                parameters: tool.parameters.clone(),
+            })
+            .collect()
+    }
+
+    /// All tools, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Tool> {
+        self.tools.iter()
+    }
+}

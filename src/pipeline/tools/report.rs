@@ -1,0 +1,66 @@
+//! Telling what was done.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::spec::Language;
+use crate::domain::state::{Change, Message, ProjectState, Role};
+
+/// Writes the report.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WriteReport {
+    /// The text; absent for one made from the state.
+    #[serde(default)]
+    text: Option<String>,
+}
+
+/// The tools of this file.
+#[must_use]
+pub fn tools() -> Vec<Tool> {
+    vec![Tool::new(
+        "write_report",
+        "Write the report that closes the run. Without a text, one is made from the state.",
+        WorldEffect::Changes,
+        |context, args| Box::pin(write_report(context, args)),
+    )]
+}
+
+async fn write_report(context: &Context<'_>, args: WriteReport) -> Result<Output, ToolError> {
+    let content = args.text.unwrap_or_else(|| report(context.state));
+    context.change(Change::Messages(Message {
+        role: Role::Assistant,
+        agent: Some(context.node.clone()),
+        content,
+    }));
+    Ok(json!({ "ok": true }).into())
+}
+
+/// The report in the person's language, from what the state shows and nothing else.
+fn report(state: &ProjectState) -> String {
+    let russian = state.project_spec.as_ref().is_some_and(|spec| spec.project.language == Language::Ru);
+    let say = |en: String, ru: String| if russian { ru } else { en };
+    let name = state.current_project.as_ref().map_or("", |project| project.name.as_str());
+    let mut lines = Vec::new();
+    lines.push(match &state.deployed_url {
+        Some(url) => say(format!("`{name}` works at {url}."), format!("`{name}` работает: {url}.")),
+        None => say(format!("`{name}` is built; nothing was deployed."), format!("`{name}` собран; ничего не развёрнуто.")),
+    });
+    match &state.test_results {
+        Some(results) => lines.push(say(
+            format!("{} tests passed, {} failed, {} skipped.", results.passed, results.failed, results.skipped),
+            format!("Тесты: прошло {}, не прошло {}, пропущено {}.", results.passed, results.failed, results.skipped),
+        )),
+        None => lines.push(say("Not verified: no tests were run.".to_owned(), "Не проверено: тесты не запускались.".to_owned())),
+    }
+    if let Some(intent) = &state.project_intent {
+        lines.extend(intent.assumptions.iter().map(|text| say(format!("Assumed: {text}"), format!("Принято: {text}"))));
+        lines.extend(intent.not_built.iter().map(|gap| {
+            say(format!("Not built: {} ({})", gap.what, gap.why), format!("Не сделано: {} ({})", gap.what, gap.why))
+        }));
+    }
+    lines.extend(state.errors.iter().map(|error| say(format!("Noticed: {error}"), format!("Замечено: {error}"))));
+    lines.join("\n")
+}

@@ -1,0 +1,119 @@
+//! Deploying the tested commit and probing it as a visitor would.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::build::short;
+use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::run::RequestKind;
+use crate::domain::state::Change;
+use crate::ops::deploy::steps::{self, Steps};
+use crate::ops::{self, deploy, projects};
+
+/// Takes no arguments.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// The tools of this file.
+#[must_use]
+pub fn tools() -> Vec<Tool> {
+    vec![
+        Tool::new(
+            "deploy_service",
+            "Deploy the tested commit: build a release, start it beside the old one, wait for its health gate, switch, drain, retire.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(deploy_service(context, args)),
+        ),
+        Tool::new(
+            "probe_service",
+            "Ask the live service whether it works, and which release answers.",
+            WorldEffect::Reads,
+            |context, args| Box::pin(probe_service(context, args)),
+        ),
+    ]
+}
+
+async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let failed = |error: ops::Error| ToolError::of(&error);
+    let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(failed)?;
+    let commit = match (&context.state.test_results, context.run.request.kind()) {
+        (Some(results), _) if results.failed == 0 && results.passed > 0 => results.commit.clone(),
+        (_, RequestKind::Rollback) => String::new(),
+        _ => return Err(ToolError::refused("no commit was tested, so there is nothing to deploy")),
+    };
+    let plan = context
+        .remember("plan_deployment", json!({ "commit": commit }), async || {
+            deploy::plan::plan(context.ops, &project, &context.run.request, &commit).await
+        })
+        .await?;
+    let steps = Steps::new(context.ops, &project, &plan, context.cancel);
+    let release = json!({ "release": plan.release });
+    let say = |text: &str| (context.notes)(text);
+    if !plan.is_built {
+        context
+            .remember("note_deployment", release.clone(), async || steps.note(&context.run.id).await)
+            .await?;
+        say(&format!("building {} of {}", plan.release, short(&plan.commit)));
+        context
+            .effect(
+                "build_release",
+                release.clone(),
+                async |_| Ok(steps.is_built().then_some(())),
+                async |_| steps.build(&|_| ()).await,
+            )
+            .await?;
+        say("migrating the database");
+        // Repeating a migration that ran changes nothing, so a killed one is simply run again.
+        context.effect("migrate", release.clone(), async |_| Ok(None), async |_| steps.migrate().await).await?;
+    }
+    say(&format!("starting in slot {}", plan.slot.as_str()));
+    // Starting is idempotent in the driver: the same launch twice is one process.
+    context.effect("start_release", release.clone(), async |_| Ok(None), async |_| steps.start().await).await?;
+    say("waiting for its health gate");
+    let gate = context.remember("health_gate", release.clone(), async || steps.gate().await).await?;
+    context
+        .effect(
+            "flip",
+            release.clone(),
+            async |_| Ok(steps.is_flipped().await?.then_some(())),
+            async |_| steps.flip().await,
+        )
+        .await?;
+    if plan.serving.is_some() {
+        say("the new release serves; the old one finishes its requests");
+    }
+    let retired = context.effect("retire_old", release.clone(), async |_| Ok(None), async |_| steps.retire().await).await?;
+    let pruned = context.effect("prune_releases", release, async |_| Ok(None), async |_| steps.prune().await).await?;
+    if retired.cut_requests + retired.cut_tunnels > 0 {
+        context.change(Change::Errors(format!(
+            "{} requests and {} open connections of the old release were cut off at the drain limit",
+            retired.cut_requests, retired.cut_tunnels
+        )));
+    }
+    say(&format!("release {} passed its gate in {} ms", plan.release, gate.took_ms));
+    Ok(json!({ "release": plan.release, "url": projects::url(plan.public_port), "pruned": pruned }).into())
+}
+
+async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let failed = |error: ops::Error| ToolError::of(&error);
+    let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(failed)?;
+    let active = deploy::active(context.ops, &project).await.map_err(failed)?;
+    let Some(active) = active else {
+        return Err(ToolError::refused("no release serves, so there is nothing to probe"));
+    };
+    let Some(port) = projects::public_port(context.ops, &project).await.map_err(failed)? else {
+        return Err(ToolError::refused("the project has no public port"));
+    };
+    let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
+    let (ready, url) = steps::ready_url(Path::new(&folder), port).map_err(failed)?;
+    let seen = context
+        .remember("live_probe", json!({ "url": ready }), async || steps::probe_live(&ready, &url, &active.release).await)
+        .await?;
+    (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
+    context.change(Change::DeployedUrl(url.clone()));
+    Ok(json!({ "url": url, "status": seen.status, "ms": seen.took_ms, "release": active.release }).into())
+}

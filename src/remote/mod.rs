@@ -1,0 +1,14 @@
+//! Where projects run: starting releases, asking how they do, moving traffic from one to the next.
+//!
+//! [`runtime::Runtime`] is what every driver does; [`process`] is the one that needs neither containers nor root.
+//! [`gate`] decides whether a started release may serve, [`probe`] asks a URL as a visitor would, [`ports`] knows
+//! which ports of this machine are taken. What to deploy, when, and in which order is decided above, in `ops`.
+
+pub mod error;
+mod files;
+pub mod gate;
+mod http;
+pub mod ports;
+pub mod probe;
+pub mod process;
+pub mod runtime;

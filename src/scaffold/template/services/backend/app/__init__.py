@@ -1,0 +1,1 @@
+"""The backend: an HTTP API over a database."""

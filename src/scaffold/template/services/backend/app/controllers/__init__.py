@@ -1,0 +1,1 @@
+"""What is special about this project: each class here may override the generated operations of its domain."""

@@ -1,0 +1,1 @@
+"""What the operations of each domain do unless `app/controllers` says otherwise."""

@@ -1,0 +1,1 @@
+"""What every domain shares: the database, problems, lists, logging."""

@@ -1,0 +1,1 @@
+"""How the list of each model is narrowed and ordered."""

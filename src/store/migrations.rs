@@ -1,0 +1,90 @@
+//! The schema's migrations: dated, append-only, one purpose each, embedded in the binary.
+//!
+//! A migration's version is `YYYYMMDDNN`, which fits SQLite's `user_version`: that number, or the newest row of
+//! the migrations table on PostgreSQL, tells at once whether there is anything to do. Texts that both engines
+//! take stand in `migrations/`, the others in a folder of each engine.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// The table in which the migrator keeps what it did; other users of a shared database have their own.
+pub(super) const TABLE: &str = "_cgo_migrations";
+
+struct Step {
+    version: i64,
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! step {
+    ($version:literal, $name:literal, same) => {
+        step!(
+            $version,
+            $name,
+            concat!("migrations/", $version, "_", $name, ".sql"),
+            concat!("migrations/", $version, "_", $name, ".sql")
+        )
+    };
+    ($version:literal, $name:literal, differs) => {
+        step!(
+            $version,
+            $name,
+            concat!("migrations/sqlite/", $version, "_", $name, ".sql"),
+            concat!("migrations/postgres/", $version, "_", $name, ".sql")
+        )
+    };
+    ($version:literal, $name:literal, $sqlite:expr, $postgres:expr) => {
+        Step { version: $version, name: $name, sqlite: include_str!($sqlite), postgres: include_str!($postgres) }
+    };
+}
+
+const STEPS: [Step; 7] = [
+    step!(2026112101, "projects", same),
+    step!(2026112102, "servers", same),
+    step!(2026112103, "runs", differs),
+    step!(2026112104, "asks", same),
+    step!(2026112105, "leases", same),
+    step!(2026112106, "agents", same),
+    step!(2026112107, "deployments", same),
+];
+
+/// The version of the schema this cgo works with.
+pub(super) const NEWEST: i64 = STEPS[STEPS.len() - 1].version;
+
+fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {
+    let migrations = STEPS.iter().map(|step| {
+        Migration::new(step.version, step.name.into(), MigrationType::Simple, text(step).into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.dangerous_set_table_name(TABLE);
+    migrator
+}
+
+pub(super) fn sqlite() -> Migrator {
+    migrator(|step| step.sqlite)
+}
+
+pub(super) fn postgres() -> Migrator {
+    migrator(|step| step.postgres)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_opens_with_a_comment_that_says_why() {
+        for step in &STEPS {
+            for text in [step.sqlite, step.postgres] {
+                assert!(text.starts_with("-- "), "{}", step.name);
+            }
+        }
+    }
+
+    #[test]
+    fn versions_grow_and_fit_the_number_sqlite_keeps() {
+        assert!(STEPS.is_sorted_by_key(|step| step.version));
+        assert!(i32::try_from(NEWEST).is_ok());
+    }
+}

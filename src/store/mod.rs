@@ -1,0 +1,81 @@
+//! The one transactional store: projects, servers, ports, runs with their journal, leases, agents, deployments.
+//!
+//! [`Store`] is SQLite or PostgreSQL, chosen by URL; each aggregate is one trait in a file of its own, with its SQL
+//! beside the method that runs it. The store keeps what it is told and enforces what concurrent processes could
+//! break (uniqueness, fences, order, the first answer); it decides nothing about runs or deployments and reads no
+//! clock. Begin with [`runs`] for the journal; `engine` is the only file that knows both engines.
+
+mod agents;
+mod deployments;
+mod engine;
+mod error;
+mod leases;
+mod migrations;
+mod place;
+mod ports;
+mod postgres;
+mod projects;
+mod runs;
+mod servers;
+mod sqlite;
+
+use std::fmt;
+use std::sync::Arc;
+
+use engine::Pools;
+use place::Place;
+
+pub use agents::Agents;
+pub use deployments::Deployments;
+pub use error::Error;
+pub use leases::Leases;
+pub use ports::Ports;
+pub use projects::Projects;
+pub use runs::{Appended, RunFilter, Runs};
+pub use servers::Servers;
+
+/// An open store. Clones share its connections.
+#[derive(Clone)]
+pub struct Store {
+    pools: Pools,
+    place: Arc<Place>,
+}
+
+impl Store {
+    /// Opens the store at `url`: `sqlite:/path/cgo.db` or a bare path, `sqlite::memory:`, `postgres://…`. A SQLite
+    /// file that is not there is made (for this user alone), and an older schema is brought up to date; both wait
+    /// up to ten seconds for other processes that do the same.
+    ///
+    /// # Errors
+    /// [`Error`]: the URL is wrong, the place cannot be reached or written, or holds something else, something
+    /// damaged or something newer; then nothing was changed.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let place = Place::parse(url)?;
+        let pools = match &place {
+            Place::File(path) => sqlite::open(path, &place).await?,
+            Place::Memory => sqlite::open_in_memory(&place).await?,
+            Place::Server { url, .. } => postgres::open(url, &place).await?,
+        };
+        Ok(Self { pools, place: Arc::new(place) })
+    }
+
+    /// Closes the connections of this store and of its clones; waits for what they are doing.
+    pub async fn close(self) {
+        match self.pools {
+            Pools::Sqlite { readers, writer } => sqlite::close(readers, writer).await,
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Where the store is, without the password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.place.to_string()
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.url()).finish()
+    }
+}

@@ -1,0 +1,344 @@
+//! Runs: rows, the journal they append to, and the questions they wait for.
+//!
+//! Whoever holds the lease appends ([`Runs::append`]); a run that waits or is queued is moved without one
+//! ([`Runs::move_run`], [`Runs::answer`]). Every write happens in one transaction that first looks at what stands,
+//! so two processes cannot both win, and a run that is over stays as it is. The journal's statements are in
+//! `journal`, moves and answers in `moves`.
+
+mod journal;
+mod moves;
+
+use super::engine::{Row, Tx, args, locking, transaction};
+use super::{Error, Store};
+use crate::domain::ids::{AskId, ProjectId, RunId};
+use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, IllegalMove, Lease, Run, RunStatus};
+use crate::domain::time::Timestamp;
+
+/// Which runs to list; what is absent or empty does not restrict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Runs of this project.
+    pub project: Option<ProjectId>,
+    /// Runs that stand at one of these.
+    pub statuses: Vec<RunStatus>,
+    /// Runs whose id begins so.
+    pub id_prefix: Option<String>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Default for RunFilter {
+    fn default() -> Self {
+        Self { project: None, statuses: Vec::new(), id_prefix: None, limit: u32::MAX }
+    }
+}
+
+/// What came of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// A person asked for the run to end.
+    pub cancel_requested: bool,
+}
+
+/// What can be done with the runs of a store.
+pub trait Runs {
+    /// Adds a run.
+    ///
+    /// # Errors
+    /// [`Error::IdTaken`]; [`Error::NotFound`] without its project.
+    fn create_run(&self, run: &Run) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The run with that id.
+    fn run(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, Error>> + Send;
+    /// The runs a filter lets through, newest first.
+    fn runs(&self, filter: &RunFilter) -> impl Future<Output = Result<Vec<Run>, Error>> + Send;
+    /// Writes a batch, all of it or nothing; it is on disk when this returns. An empty batch only asks.
+    ///
+    /// # Errors
+    /// [`Error::FenceLost`] unless the lease is still its holder's (expired is good enough while nobody took it);
+    /// [`Error::OutOfOrder`] when the events do not follow the newest one; [`Error::IllegalMove`] when the run is
+    /// over; [`Error::Conflict`] when an effect is done already; [`Error::NotFound`].
+    fn append(
+        &self,
+        lease: &Lease,
+        run: &RunId,
+        batch: &Batch,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Appended, Error>> + Send;
+    /// The events of a run after a number, in order; none for a run that is not there.
+    fn events(&self, run: &RunId, after: u64, limit: u32) -> impl Future<Output = Result<Vec<EventRow>, Error>> + Send;
+    /// The newest snapshot of a run, with the number of the event it was taken after.
+    fn snapshot(&self, run: &RunId) -> impl Future<Output = Result<Option<(u64, String)>, Error>> + Send;
+    /// The effect with that key; where forks share it, the one of the run they came from.
+    fn effect(&self, key: &str) -> impl Future<Output = Result<Option<EffectRow>, Error>> + Send;
+    /// The effects of a run, in the order of their first mark.
+    fn effects(&self, run: &RunId) -> impl Future<Output = Result<Vec<EffectRow>, Error>> + Send;
+    /// Leaves a note for the holder of a run that it should end.
+    ///
+    /// # Errors
+    /// [`Error::IllegalMove`] when the run is over; [`Error::NotFound`].
+    fn request_cancel(&self, run: &RunId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Moves a run that nobody holds, with the event that says so.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the run is not at `expected` any more or has newer events; [`Error::IllegalMove`]
+    /// when `expected` is the end; [`Error::NotFound`].
+    fn move_run(
+        &self,
+        run: &RunId,
+        expected: RunStatus,
+        to: RunStatus,
+        reason: Option<&str>,
+        event: &EventRow,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The ask with that id.
+    fn ask(&self, id: &AskId) -> impl Future<Output = Result<Option<Ask>, Error>> + Send;
+    /// What a run waits for now: its newest ask without an answer, while the run waits.
+    fn open_ask(&self, run: &RunId) -> impl Future<Output = Result<Option<Ask>, Error>> + Send;
+    /// Stores the first answer to an ask and queues the run, with the event that says so.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyAnswered`]; [`Error::IllegalMove`] or [`Error::Conflict`] when the run no longer waits for
+    /// it or has newer events; [`Error::NotFound`].
+    fn answer(&self, ask: &AskId, answer: &Answer, event: &EventRow) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Copies a run's journal up to event `at` into a new run: the events, the snapshot when it is not newer, the
+    /// effects done by then. `new` gives the id, the request, the status and the project; its origin and number
+    /// are set here. The old run is untouched.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without the run or that event; [`Error::IdTaken`].
+    fn fork_run(&self, from: &RunId, at: u64, new: &Run) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+fn status(text: &str) -> Option<RunStatus> {
+    RunStatus::ALL.into_iter().find(|status| status.as_str() == text)
+}
+
+fn decode(row: &Row) -> Result<Run, Error> {
+    let row = row.of("run");
+    let forked_from = row.maybe_parsed(5, |text| RunId::parse(text).ok())?;
+    Ok(Run {
+        id: row.parsed(0, |text| RunId::parse(text).ok())?,
+        project: row.maybe_parsed(1, |text| ProjectId::parse(text).ok())?,
+        request: row.parsed(2, |text| serde_json::from_str(text).ok())?,
+        status: row.parsed(3, status)?,
+        reason: row.maybe_text(4)?,
+        forked_from: match forked_from {
+            Some(run) => Some((run, row.number(6)?)),
+            None => None,
+        },
+        seq: row.number(7)?,
+        created_at: row.time(8)?,
+        updated_at: row.time(9)?,
+    })
+}
+
+/// What a transaction has to know of a run before it writes.
+struct Standing {
+    number: i64,
+    seq: u64,
+    status: RunStatus,
+    cancel_requested: bool,
+}
+
+impl Standing {
+    /// Looks at a run and keeps it as it is until the transaction ends.
+    async fn of(tx: &mut Tx, run: &RunId) -> Result<Self, Error> {
+        let row = tx
+            .row(locking!("select number, seq, status, cancel_requested from run where id = $1"), args![run.as_str()])
+            .await?;
+        let Some(row) = row else { return Err(missing(run)) };
+        let row = row.of("run");
+        Ok(Self {
+            number: row.int(0)?,
+            seq: row.number(1)?,
+            status: row.parsed(2, status)?,
+            cancel_requested: row.bool(3)?,
+        })
+    }
+
+    /// The first terminal outcome wins: nothing is written to a run that is over.
+    fn check_live(&self) -> Result<(), Error> {
+        if self.status.is_terminal() {
+            return Err(Error::IllegalMove(IllegalMove {
+                status: self.status,
+                action: "be written to",
+                allowed: "only be read: it is over".to_owned(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// A single event that someone without the lease appends has to be the next one.
+    fn check_next(&self, run: &RunId, event: &EventRow) -> Result<(), Error> {
+        if event.seq == self.seq + 1 {
+            return Ok(());
+        }
+        Err(Error::Conflict {
+            what: format!("run `{run}`"),
+            expected: format!("event {} to be its newest", event.seq.saturating_sub(1)),
+            found: format!("event {}", self.seq),
+        })
+    }
+}
+
+fn missing(run: &RunId) -> Error {
+    Error::NotFound { what: "run", id: run.to_string() }
+}
+
+async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
+    let request = serde_json::to_string(&run.request).expect("a request is JSON");
+    let (forked_from, forked_at) = run.forked_from.as_ref().map(|(id, at)| (id.as_str(), *at)).unzip();
+    let inserted = tx
+        .execute(
+            "insert into run (id, project_id, request, status, reason, forked_from, forked_at, seq, \
+             cancel_requested, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, false, $9, $10)",
+            args![
+                run.id.as_str(),
+                run.project.as_ref().map(ProjectId::as_str),
+                &request,
+                run.status.as_str(),
+                run.reason.as_deref(),
+                forked_from,
+                forked_at,
+                run.seq,
+                run.created_at,
+                run.updated_at,
+            ],
+        )
+        .await;
+    match (inserted, &run.project) {
+        (Ok(_), _) => Ok(()),
+        (Err(error), _) if error.breaks_unique() => Err(Error::IdTaken { what: "run", id: run.id.to_string() }),
+        (Err(error), Some(project)) if error.breaks_reference() => {
+            Err(Error::NotFound { what: "project", id: project.to_string() })
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+impl Runs for Store {
+    async fn create_run(&self, run: &Run) -> Result<(), Error> {
+        transaction!(self, |tx| { insert(tx, run).await })
+    }
+
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, Error> {
+        self.find(
+            "select id, project_id, request, status, reason, forked_from, forked_at, seq, created_at, updated_at \
+             from run where id = $1",
+            args![id.as_str()],
+            decode,
+        )
+        .await
+    }
+
+    async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Error> {
+        // `,queued,running,`: a list in one argument, which both engines can search.
+        let mut statuses = String::new();
+        for status in &filter.statuses {
+            statuses.push_str(if statuses.is_empty() { "," } else { "" });
+            statuses.push_str(status.as_str());
+            statuses.push(',');
+        }
+        self.list(
+            "select id, project_id, request, status, reason, forked_from, forked_at, seq, created_at, updated_at \
+             from run where (cast($1 as text) is null or project_id = $1) \
+             and ($2 = '' or $2 like '%,' || status || ',%') \
+             and substr(id, 1, length(cast($3 as text))) = $3 \
+             order by created_at desc, number desc limit $4",
+            args![
+                filter.project.as_ref().map(ProjectId::as_str),
+                &statuses,
+                filter.id_prefix.as_deref().unwrap_or(""),
+                filter.limit,
+            ],
+            decode,
+        )
+        .await
+    }
+
+    async fn append(&self, lease: &Lease, run: &RunId, batch: &Batch, at: Timestamp) -> Result<Appended, Error> {
+        journal::append(self, lease, run, batch, at).await
+    }
+
+    async fn events(&self, run: &RunId, after: u64, limit: u32) -> Result<Vec<EventRow>, Error> {
+        journal::events(self, run, after, limit).await
+    }
+
+    async fn snapshot(&self, run: &RunId) -> Result<Option<(u64, String)>, Error> {
+        self.find(
+            "select s.seq, s.body from run_snapshot s join run r on r.number = s.run_number where r.id = $1",
+            args![run.as_str()],
+            |row| {
+                let row = row.of("run_snapshot");
+                Ok((row.number(0)?, row.text(1)?))
+            },
+        )
+        .await
+    }
+
+    async fn effect(&self, key: &str) -> Result<Option<EffectRow>, Error> {
+        self.find(
+            "select e.key, r.id, e.kind, e.mark, e.args, e.result, e.updated_at \
+             from effect e join run r on r.number = e.run_number where e.key = $1 order by e.number limit 1",
+            args![key],
+            journal::effect,
+        )
+        .await
+    }
+
+    async fn effects(&self, run: &RunId) -> Result<Vec<EffectRow>, Error> {
+        self.list(
+            "select e.key, r.id, e.kind, e.mark, e.args, e.result, e.updated_at \
+             from effect e join run r on r.number = e.run_number where r.id = $1 order by e.number",
+            args![run.as_str()],
+            journal::effect,
+        )
+        .await
+    }
+
+    async fn request_cancel(&self, run: &RunId, at: Timestamp) -> Result<(), Error> {
+        moves::request_cancel(self, run, at).await
+    }
+
+    async fn move_run(
+        &self,
+        run: &RunId,
+        expected: RunStatus,
+        to: RunStatus,
+        reason: Option<&str>,
+        event: &EventRow,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        moves::move_run(self, run, expected, to, reason, event, at).await
+    }
+
+    async fn ask(&self, id: &AskId) -> Result<Option<Ask>, Error> {
+        self.find(
+            "select id, run_id, wait, questions, answer, created_at from ask where id = $1",
+            args![id.as_str()],
+            moves::decode_ask,
+        )
+        .await
+    }
+
+    async fn open_ask(&self, run: &RunId) -> Result<Option<Ask>, Error> {
+        self.find(
+            "select a.id, a.run_id, a.wait, a.questions, a.answer, a.created_at \
+             from ask a join run r on r.id = a.run_id where a.run_id = $1 and a.answer is null \
+             and r.status in ('waiting_input', 'waiting_approval', 'waiting_secret', 'waiting_capacity') \
+             order by a.created_at desc, a.id desc limit 1",
+            args![run.as_str()],
+            moves::decode_ask,
+        )
+        .await
+    }
+
+    async fn answer(&self, ask: &AskId, answer: &Answer, event: &EventRow) -> Result<(), Error> {
+        moves::answer(self, ask, answer, event).await
+    }
+
+    async fn fork_run(&self, from: &RunId, at: u64, new: &Run) -> Result<(), Error> {
+        journal::fork(self, from, at, new).await
+    }
+}

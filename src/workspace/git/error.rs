@@ -1,0 +1,152 @@
+//! What can go wrong with a project's repository.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::exec;
+use crate::workspace::install_advice;
+
+/// Why a repository could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no `git` program.
+    #[error("cannot find the program `git`")]
+    NoGit,
+    /// The `git` program is too old to begin a repository on a branch of a given name.
+    #[error("git {found} is too old: 2.28 or newer is needed")]
+    GitTooOld {
+        /// What `git --version` said.
+        found: String,
+    },
+    /// The folder holds no repository of its own.
+    #[error("`{}` is not a git repository", folder.display())]
+    NotARepository {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An effect key that cannot stand in a trailer.
+    #[error("`{key}` cannot be an effect key: one line without spaces around it, at most 200 characters")]
+    BadKey {
+        /// The key, escaped.
+        key: String,
+    },
+    /// A text that is no commit id.
+    #[error("`{text}` is not a full commit id")]
+    BadSha {
+        /// The text, escaped and cut.
+        text: String,
+    },
+    /// The repository has no such commit.
+    #[error("`{}` has no commit {sha}", folder.display())]
+    NoCommit {
+        /// The repository's folder.
+        folder: PathBuf,
+        /// The commit.
+        sha: String,
+    },
+    /// Another git works in the repository and did not finish.
+    #[error("another git process works in `{}` (pid {pid})", folder.display())]
+    Busy {
+        /// The repository's folder.
+        folder: PathBuf,
+        /// The process.
+        pid: u32,
+    },
+    /// A lock file that cgo did not make was left behind.
+    #[error("`{}` was left behind by another program", lock.display())]
+    ForeignLock {
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// A symbolic link in the commit leads out of the exported folder.
+    #[error("the link `{link}` leads out of the project, to `{target}`")]
+    LinkLeaves {
+        /// The link, relative to the project.
+        link: String,
+        /// Where it leads.
+        target: String,
+    },
+    /// The folder to export into is there and holds something else than the commit.
+    #[error("`{}` exists and does not hold commit {sha}", into.display())]
+    ExportExists {
+        /// The folder.
+        into: PathBuf,
+        /// The commit.
+        sha: String,
+    },
+    /// `git` said something nobody understands.
+    #[error("git {command} gave an answer that cannot be read: {what}")]
+    Answer {
+        /// The git command.
+        command: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// `git` failed.
+    #[error("git {command} failed in `{}`", folder.display())]
+    Git {
+        /// The git command.
+        command: &'static str,
+        /// The repository's folder.
+        folder: PathBuf,
+        /// How, with the last lines of its output.
+        #[source]
+        source: exec::Error,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {doing} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoGit | Self::GitTooOld { .. } => Kind::Preflight,
+            Self::BadKey { .. } | Self::Answer { .. } => Kind::Internal,
+            Self::BadSha { .. } => Kind::Usage,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Preflight,
+            Self::NotARepository { .. }
+            | Self::NoCommit { .. }
+            | Self::Busy { .. }
+            | Self::ForeignLock { .. }
+            | Self::LinkLeaves { .. }
+            | Self::ExportExists { .. }
+            | Self::Io { .. } => Kind::User,
+            Self::Git { source, .. } => source.kind(),
+        }
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::NoGit | Self::GitTooOld { .. } => Some(install_advice("git", "git", "git")),
+            Self::NotARepository { folder } => Some(Advice::Run(format!("git -C '{}' init", folder.display()))),
+            Self::Busy { .. } => Some(Advice::Do("let the other git finish, then try again".to_owned())),
+            Self::ForeignLock { lock } => Some(Advice::Do(format!(
+                "see that no editor or other git works there, then remove `{}`",
+                lock.display()
+            ))),
+            Self::LinkLeaves { link, .. } => {
+                Some(Advice::Do(format!("make `{link}` a relative link inside the project, or a file")))
+            }
+            Self::ExportExists { into, .. } => Some(Advice::Do(format!("move `{}` away", into.display()))),
+            Self::Git { source, .. } => source.advice(),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some(Advice::Do("free some disk space, then try again".to_owned()))
+            }
+            Self::BadKey { .. }
+            | Self::Answer { .. }
+            | Self::BadSha { .. }
+            | Self::NoCommit { .. }
+            | Self::Io { .. } => None,
+        }
+    }
+}

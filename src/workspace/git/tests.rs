@@ -1,0 +1,275 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command as Std;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn go() -> CancellationToken {
+    CancellationToken::new()
+}
+
+/// Git as anybody may use it in the folder, with nothing but an empty home.
+fn git(folder: &Path, args: &[&str]) -> String {
+    let output = Std::new("git")
+        .args(["-c", "user.name=other", "-c", "user.email=o@example.org", "-c", "protocol.file.allow=always"])
+        .args(args)
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", "/nonexistent")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+async fn repository() -> (TempDir, Repository) {
+    let home = tempfile::tempdir().unwrap();
+    let repository = Repository::init_or_open(&home.path().join("a ünï/проект"), &go()).await.unwrap();
+    (home, repository)
+}
+
+fn write(repository: &Repository, name: &str, text: &str) {
+    let path = repository.folder().join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_becomes_a_repository_with_one_commit_for_a_key() {
+    let (_home, repository) = repository().await;
+    assert_eq!(repository.head(&go()).await.unwrap(), None);
+    assert_eq!(repository.find_commit_by_effect("run-1:commit", &go()).await.unwrap(), None);
+    write(&repository, "src/заметки и.txt", "x\r\ny\n");
+    assert_eq!(repository.changed_files(&go()).await.unwrap()[0].path, Path::new("src/заметки и.txt"));
+    let first = repository.commit_all("# scaffold the project\n\nbody\n", "run-1:commit", None, &go()).await.unwrap();
+    assert_eq!(first.origin, Origin::Made);
+    assert!(repository.is_clean(&go()).await.unwrap());
+    write(&repository, "later", "z");
+    let again = repository.commit_all("scaffold", "run-1:commit", None, &go()).await.unwrap();
+    assert_eq!(again, Commit { sha: first.sha.clone(), origin: Origin::Found });
+    assert_eq!(repository.head(&go()).await.unwrap(), Some(first.sha.clone()));
+    let message = git(repository.folder(), &["log", "-1", "--format=%B"]);
+    assert_eq!(message, "# scaffold the project\n\nbody\n\nCgo-Effect: run-1:commit");
+    assert_eq!(git(repository.folder(), &["symbolic-ref", "HEAD"]), "refs/heads/main");
+    assert_eq!(git(repository.folder(), &["show", "HEAD:src/заметки и.txt"]), "x\r\ny");
+    let second = repository.commit_all("implement", "run-1:implement", None, &go()).await.unwrap();
+    assert_ne!(second.sha, first.sha);
+    assert_eq!(repository.find_commit_by_effect("run-1:commit", &go()).await.unwrap(), Some(first.sha));
+}
+
+#[tokio::test]
+async fn nothing_new_is_no_new_commit_but_an_empty_project_still_gets_one() {
+    let (_home, repository) = repository().await;
+    let empty = repository.commit_all("begin", "a", None, &go()).await.unwrap();
+    assert_eq!(empty.origin, Origin::Made);
+    let same = repository.commit_all("go on", "b", None, &go()).await.unwrap();
+    assert_eq!(same, Commit { sha: empty.sha, origin: Origin::Unchanged });
+}
+
+#[tokio::test]
+async fn a_key_is_found_only_as_a_whole_and_only_in_the_trailer() {
+    let (_home, repository) = repository().await;
+    write(&repository, "a", "1");
+    repository.commit_all("says Cgo-Effect: k1\nin its text", "k10", None, &go()).await.unwrap();
+    assert_eq!(repository.find_commit_by_effect("k1", &go()).await.unwrap(), None);
+    git(repository.folder(), &["checkout", "--quiet", "-b", "side"]);
+    write(&repository, "b", "1");
+    let side = repository.commit_all("on a branch", "k1", None, &go()).await.unwrap();
+    git(repository.folder(), &["checkout", "--quiet", "main"]);
+    assert_eq!(repository.find_commit_by_effect("k1", &go()).await.unwrap(), Some(side.sha));
+    for bad in ["", " k", "a\nCgo-Effect: b", "\u{7}", &"k".repeat(201)] {
+        assert!(matches!(repository.find_commit_by_effect(bad, &go()).await, Err(Error::BadKey { .. })), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_author_is_named_and_ignored_files_stay_out() {
+    let (_home, repository) = repository().await;
+    write(&repository, ".gitignore", "secret.env\n");
+    write(&repository, "secret.env", "K=v");
+    let author = Author { name: "Ада".to_owned(), email: "ada@example.org".to_owned() };
+    repository.commit_all("begin", "k", Some(&author), &go()).await.unwrap();
+    assert_eq!(git(repository.folder(), &["log", "-1", "--format=%an <%ae>"]), "Ада <ada@example.org>");
+    assert_eq!(git(repository.folder(), &["ls-files"]), ".gitignore");
+}
+
+#[tokio::test]
+async fn a_repository_around_the_folder_is_not_meant() {
+    let home = tempfile::tempdir().unwrap();
+    git(home.path(), &["init", "--quiet"]);
+    let folder = home.path().join("inner");
+    fs::create_dir(&folder).unwrap();
+    assert!(matches!(Repository::open(&folder), Err(Error::NotARepository { .. })));
+    let inner = Repository::init_or_open(&folder, &go()).await.unwrap();
+    write(&inner, "a", "1");
+    inner.commit_all("begin", "k", None, &go()).await.unwrap();
+    assert_eq!(git(&folder, &["rev-list", "--count", "HEAD"]), "1");
+    assert_eq!(git(home.path(), &["rev-list", "--count", "--all"]), "0");
+    assert!(Repository::open(&folder).is_ok());
+}
+
+#[tokio::test]
+async fn what_the_repository_itself_configures_runs_no_program() {
+    let (home, repository) = repository().await;
+    let trap = home.path().join("trap");
+    let witness = home.path().join("witness");
+    fs::write(&trap, format!("#!/bin/sh\ntouch '{}'\nexit 1\n", witness.display())).unwrap();
+    fs::set_permissions(&trap, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let hooks = repository.folder().join(".git/hooks");
+    fs::create_dir_all(&hooks).unwrap();
+    for hook in
+        ["pre-commit", "commit-msg", "prepare-commit-msg", "post-commit", "reference-transaction", "post-index-change"]
+    {
+        fs::copy(&trap, hooks.join(hook)).unwrap();
+    }
+    let path = trap.to_str().unwrap();
+    for (key, value) in [
+        ("core.fsmonitor", path),
+        ("gpg.program", path),
+        ("commit.gpgSign", "true"),
+        ("core.editor", path),
+        ("core.autocrlf", "true"),
+        ("commit.template", "/nonexistent"),
+        ("log.showSignature", "true"),
+    ] {
+        git(repository.folder(), &["config", key, value]);
+    }
+    write(&repository, "a", "1\n");
+    let made = repository.commit_all("begin", "k", None, &go()).await.unwrap();
+    assert_eq!(made.origin, Origin::Made);
+    assert!(repository.is_clean(&go()).await.unwrap());
+    repository.export(&made.sha, &home.path().join("out"), &go()).await.unwrap();
+    assert!(!witness.exists(), "a program the repository names was run");
+}
+
+#[tokio::test]
+async fn locks_of_a_killed_git_go_when_they_are_ours_and_stay_when_they_are_not() {
+    let (_home, repository) = repository().await;
+    write(&repository, "a", "1");
+    let lock = repository.folder().join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    let error = repository.commit_all("begin", "k", None, &go()).await.unwrap_err();
+    assert!(matches!(&error, Error::ForeignLock { lock: named } if *named == lock), "{error}");
+    assert!(lock.exists());
+    fs::write(repository.folder().join(".git/cgo-writes"), "1").unwrap();
+    fs::write(repository.folder().join(".git/refs/heads/main.lock"), "").unwrap();
+    repository.commit_all("begin", "k", None, &go()).await.unwrap();
+    assert!(!lock.exists() && !repository.folder().join(".git/cgo-writes").exists());
+}
+
+#[tokio::test]
+async fn an_interrupted_beginning_is_completed() {
+    let (_home, repository) = repository().await;
+    fs::remove_file(repository.folder().join(".git/config")).unwrap();
+    fs::write(repository.folder().join(".git/config.lock"), "").unwrap();
+    fs::write(repository.folder().join(".git/cgo-writes"), "1").unwrap();
+    assert!(matches!(Repository::open(repository.folder()), Err(Error::NotARepository { .. })));
+    let again = Repository::init_or_open(repository.folder(), &go()).await.unwrap();
+    write(&again, "a", "1");
+    again.commit_all("begin", "k", None, &go()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_living_git_is_waited_for_and_not_robbed_of_its_lock() {
+    let (_home, repository) = repository().await;
+    write(&repository, "a", "1");
+    let lock = repository.folder().join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    fs::write(repository.folder().join(".git/cgo-writes"), "1").unwrap();
+    let mut living = Std::new("git")
+        .args(["cat-file", "--batch"])
+        .current_dir(repository.folder())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let (token, key) = (go(), "k");
+    let commit = repository.commit_all("begin", key, None, &token);
+    tokio::pin!(commit);
+    tokio::select! {
+        done = &mut commit => panic!("the lock of a living git was taken: {done:?}"),
+        () = tokio::time::sleep(Duration::from_millis(300)) => assert!(lock.exists()),
+    }
+    living.kill().unwrap();
+    living.wait().unwrap();
+    commit.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_export_holds_the_commits_files_and_nothing_else() {
+    let (home, repository) = repository().await;
+    write(&repository, "app/main.py", "1\n");
+    write(&repository, ".gitattributes", "app export-ignore\n");
+    write(&repository, "run.sh", "#!/bin/sh\n");
+    fs::set_permissions(repository.folder().join("run.sh"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    symlink("app/main.py", repository.folder().join("inside")).unwrap();
+    let sha = repository.commit_all("begin", "k", None, &go()).await.unwrap().sha;
+    write(&repository, "app/main.py", "2\n");
+    write(&repository, "untracked", "x");
+    let into = home.path().join("releases/a b");
+    fs::create_dir_all(home.path().join("releases/.a b.cgo-export/left")).unwrap();
+    repository.export(&sha, &into, &go()).await.unwrap();
+    assert_eq!(fs::read_to_string(into.join("inside")).unwrap(), "1\n");
+    assert!(!into.join(".git").exists() && !into.join("untracked").exists() && !into.join("left").exists());
+    assert_eq!(
+        fs::metadata(into.join("run.sh")).unwrap().permissions(),
+        fs::metadata(repository.folder().join("run.sh")).unwrap().permissions()
+    );
+    let others: Vec<_> = fs::read_dir(home.path().join("releases")).unwrap().collect();
+    assert_eq!(others.len(), 1, "something temporary stayed: {others:?}");
+    // Again: what is there is left, also when an environment stands beside it; what differs is refused.
+    fs::create_dir(into.join(".venv")).unwrap();
+    repository.export(&sha, &into, &go()).await.unwrap();
+    fs::write(into.join("app/main.py"), "3\n").unwrap();
+    assert!(matches!(repository.export(&sha, &into, &go()).await, Err(Error::ExportExists { .. })));
+    let unknown = Sha::parse(&"0".repeat(40)).unwrap();
+    assert!(matches!(repository.export(&unknown, &into, &go()).await, Err(Error::NoCommit { .. })));
+}
+
+#[tokio::test]
+async fn links_that_lead_out_of_an_export_are_refused() {
+    for (number, links) in [
+        vec![("a", "/etc/passwd")],
+        vec![("a", "../outside")],
+        vec![("deep/a", "../../missing")],
+        vec![("d", "."), ("deep/a", "../d/../../outside")],
+        vec![("a", "missing/../../outside")],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (home, repository) = repository().await;
+        fs::write(home.path().join("outside"), "").unwrap();
+        for (link, target) in &links {
+            let path = repository.folder().join(link);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            symlink(target, path).unwrap();
+        }
+        let sha = repository.commit_all("begin", "k", None, &go()).await.unwrap().sha;
+        let into = home.path().join("out");
+        let result = repository.export(&sha, &into, &go()).await;
+        assert!(matches!(result, Err(Error::LinkLeaves { .. })), "case {number} {links:?}: {result:?}");
+        assert!(!into.exists());
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_command_says_it_was_interrupted() {
+    use crate::domain::diagnose::{Diagnose as _, Kind};
+    let (_home, repository) = repository().await;
+    let token = go();
+    token.cancel();
+    assert_eq!(repository.head(&token).await.unwrap_err().kind(), Kind::Interrupted);
+}
+
+#[test]
+fn only_full_ids_are_commits() {
+    for bad in ["", "main", "HEAD", "abc123", &"g".repeat(40), &"A".repeat(40), "--all"] {
+        assert!(Sha::parse(bad).is_err(), "{bad:?} was accepted");
+    }
+    assert!(Sha::parse(&"0f".repeat(20)).is_ok() && Sha::parse(&"0f".repeat(32)).is_ok());
+}
