@@ -119,10 +119,9 @@ async fn main() {
     }
 
     println!("journal: {STEPS} steps of 2 events and 320 bytes of JSON, each on disk before the next");
-    println!(
-        "  stored                 {:>9.1} bytes a step ({full} in all, {empty} empty)",
-        (full - empty) as f64 / STEPS as f64
-    );
+    let (stored, steps) = (u32::try_from(full - empty), u32::try_from(STEPS));
+    let each = f64::from(stored.expect("a few MB")) / f64::from(steps.expect("a few thousand"));
+    println!("  stored                 {each:>9.1} bytes a step ({full} in all, {empty} empty)");
     println!("  append, store          {:>9.1} us median", microseconds(ours));
     println!("  append, bare fdatasync {:>9.1} us median", microseconds(theirs));
     println!("  ratio                  {:>9.2}", ours.as_secs_f64() / theirs.as_secs_f64());

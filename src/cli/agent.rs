@@ -17,9 +17,8 @@ use crate::app::App;
 use crate::domain::agent::AgentVersion;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
-use crate::graph::render;
 use crate::ops::{self, agents};
-use crate::pipeline::{runner, trial};
+use crate::pipeline::{drawing, runner, trial};
 
 /// `cgo agent …`.
 ///
@@ -30,9 +29,9 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         let graph = runner::graph().map_err(runner::Error::from)?;
         let definition = graph.definition();
         return Ok(Outcome::raw(match format {
-            GraphFormat::Mermaid => render::mermaid(definition),
-            GraphFormat::Dot => render::dot(definition),
-            GraphFormat::Svg => render::svg(definition),
+            GraphFormat::Mermaid => drawing::mermaid(definition),
+            GraphFormat::Dot => drawing::dot(definition),
+            GraphFormat::Svg => drawing::svg(definition),
         }));
     }
     let app = session.app().await?;

@@ -173,12 +173,6 @@ impl From<ops::Error> for Failure {
     }
 }
 
-impl From<crate::store::Error> for Failure {
-    fn from(error: crate::store::Error) -> Self {
-        ops::Error::from(error).into()
-    }
-}
-
 impl From<runner::Error> for Failure {
     fn from(error: runner::Error) -> Self {
         match error {

@@ -8,8 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ui::{Tone, Ui};
 use crate::domain::names::AgentName;
-use crate::graph::engine::{NodeEnd, Observer};
 use crate::pipeline::runner::Watch;
+use crate::pipeline::{NodeEnd, Observer};
 
 struct Row {
     label: String,

@@ -21,7 +21,6 @@ use crate::domain::state::NotBuilt;
 use crate::ops::projects;
 use crate::pipeline::report::Summary;
 use crate::pipeline::runner;
-use crate::scaffold;
 
 /// The longest description, in bytes.
 const DESCRIPTION_LIMIT: u64 = 64 * 1024;
@@ -206,7 +205,7 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
     if spec.domains.is_empty() {
         spec.domains = spec.standard_domains().map_err(crate::ops::Error::from)?;
     }
-    let rendered = scaffold::render::render(&spec).map_err(crate::ops::Error::from)?;
+    let files = projects::files(&spec)?;
     let real = session.app().await?;
     let port = if deploys { projects::likely_port(&real.context).await? } else { None };
     let plan = Plan {
@@ -214,7 +213,7 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         title: spec.project.title.clone(),
         folder: summary.folder.unwrap_or_default(),
         models: summary.models,
-        files: rendered.files.into_iter().map(|file| file.path).collect(),
+        files,
         port,
         steps,
         assumptions: summary.assumptions,

@@ -15,8 +15,8 @@ use crate::domain::diagnose::Kind;
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
-use crate::graph::engine::Ended;
 use crate::ops::runs::{self, Reply, RunView};
+use crate::pipeline::Ended;
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
 

@@ -9,14 +9,14 @@ use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
 use crate::domain::spec::Spec;
 use crate::domain::state::ProjectState;
-use crate::graph::definition::Definition;
+use crate::pipeline::runner;
 
 /// Every schema: file name and contents.
 #[must_use]
 pub fn all() -> Vec<(String, Value)> {
     let mut schemas = vec![
         ("agent.schema.json".to_owned(), of::<Agent>()),
-        ("graph.schema.json".to_owned(), of::<Definition>()),
+        ("graph.schema.json".to_owned(), of::<runner::Definition>()),
         ("manifest.schema.json".to_owned(), of::<Manifest>()),
         ("spec.schema.json".to_owned(), of::<Spec>()),
         ("state.schema.json".to_owned(), of::<ProjectState>()),

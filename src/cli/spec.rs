@@ -89,7 +89,7 @@ impl Answer for Shown {
 
     fn text(&self, _: &Ui) -> String {
         let mut out = format!("{}  {}\n", self.spec.project.name, self.spec.project.title);
-        for (path, text) in crate::scaffold::spec::files(&self.spec) {
+        for (path, text) in projects::spec_texts(&self.spec) {
             out.push_str(&format!("\n--- {path}\n{text}"));
         }
         out

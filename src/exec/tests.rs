@@ -144,3 +144,32 @@ fn a_signal_is_named() {
     let output = run_now(&sh("kill -9 $$")).unwrap();
     assert_eq!(output.exit.to_string(), "SIGKILL");
 }
+
+/// Tells this test binary to stand in for a cgo that runs a program.
+const ORDER: &str = "CGO_TEST_EXEC_ORDER";
+
+#[test]
+fn stands_in_for_a_cgo_that_is_killed() {
+    if std::env::var_os(ORDER).is_some() {
+        let mut on_line = |_, line: &str| println!("child {line}");
+        let _ = on_one_thread(run_with(&sh("echo $$; exec sleep 60"), &CancellationToken::new(), &mut on_line));
+    }
+}
+
+#[test]
+fn a_program_dies_with_a_cgo_that_is_killed() {
+    use std::io::{BufRead as _, BufReader};
+    let mut cgo = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["exec::tests::stands_in_for_a_cgo_that_is_killed", "--exact", "--nocapture"])
+        .env(ORDER, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(cgo.stdout.take().unwrap()).lines();
+    let mut said = lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("child ")?.1.to_owned()));
+    let child: u32 = said.next().unwrap().parse().unwrap();
+    assert!(identity::Stat::of(child).is_some_and(|stat| stat.lives()));
+    cgo.kill().unwrap();
+    cgo.wait().unwrap();
+    wait_gone(child);
+}

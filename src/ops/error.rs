@@ -287,6 +287,12 @@ impl Error {
         matches!(self, Self::Python(error) if error.is_passing())
     }
 
+    /// Another process has taken over what this one was working on.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Store(store::Error::FenceLost { .. }))
+    }
+
     /// The lines that show what happened, where there are some.
     #[must_use]
     pub fn evidence(&self) -> &[String] {

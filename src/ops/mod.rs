@@ -4,6 +4,7 @@
 //! and asks nobody: what a person has to know comes back as data or as an [`Error`].
 
 pub mod agents;
+pub mod checks;
 pub mod deploy;
 pub mod doctor;
 pub mod error;

@@ -233,6 +233,26 @@ fn invalid(invalid: spec_files::Invalid) -> Error {
     Error::Spec { problems: invalid.problems.iter().map(ToString::to_string).collect() }
 }
 
+/// Everything that is wrong with a spec that came from an agent, one line each.
+#[must_use]
+pub fn problems(spec: &Spec) -> Vec<String> {
+    spec_files::check(spec).iter().map(ToString::to_string).collect()
+}
+
+/// The files a project of this spec consists of, by path.
+///
+/// # Errors
+/// When the spec cannot be rendered.
+pub fn files(spec: &Spec) -> Result<Vec<String>, Error> {
+    Ok(render::render(spec)?.files.into_iter().map(|file| file.path).collect())
+}
+
+/// The spec's own files, as (path, text).
+#[must_use]
+pub fn spec_texts(spec: &Spec) -> Vec<(String, String)> {
+    spec_files::files(spec)
+}
+
 /// Writes a folder's spec files in their standard form, or only says which would change: (changed, kept with why).
 ///
 /// # Errors

@@ -4,6 +4,9 @@
 //! [`tools`] act through `ops`. Where the run stands and what is durable is the graph's business; how a person
 //! sees it is the front end's.
 
+pub use crate::graph::engine::{Ended, NodeEnd, Observer};
+pub use crate::graph::render as drawing;
+
 pub mod executor;
 pub mod journal;
 pub mod report;

@@ -15,6 +15,7 @@ use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
+pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
 use crate::graph::progress::{Event, Progress};
@@ -255,7 +256,7 @@ async fn drive_leased(
             ended = &mut working => return ended.map_err(engine_failed),
             _ = every.tick() => {
                 if let Err(error) = leases.renew().await {
-                    if matches!(error, ops::Error::Store(crate::store::Error::FenceLost { .. })) {
+                    if error.is_lost() {
                         stop.cancel();
                         return Err(error.into());
                     }

@@ -67,7 +67,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("read", path)(error)),
     };
-    // The reason names a place and an expectation; none of our files makes it echo a secret, see `Launches`.
+    // The reason names a place and an expectation; the only file with secrets holds strings, of which it echoes none.
     let parsed = serde_json::from_slice(&bytes);
     parsed.map(Some).map_err(|error| Error::Damaged { path: path.to_owned(), reason: error.to_string() })
 }

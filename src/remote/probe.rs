@@ -113,3 +113,54 @@ pub async fn get(url: &str, timeout: Duration) -> Result<Probe, Error> {
         Err(NoAnswer::Broken(reason)) => Err(Error::Broken { url: url.to_owned(), reason }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(300);
+
+    /// A listener whose first visitor is told `words`, or is left waiting.
+    async fn told(words: Option<&'static str>) -> (String, tokio::task::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            match words {
+                Some(words) => stream.write_all(words.as_bytes()).await.unwrap(),
+                None => std::future::pending().await,
+            }
+        });
+        (url, task)
+    }
+
+    #[tokio::test]
+    async fn a_status_and_a_redirect_are_answers() {
+        let (url, _task) = told(Some("HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 2\r\n\r\nok")).await;
+        let probe = get(&url, SOON).await.unwrap();
+        assert_eq!((probe.status, probe.location.as_deref(), probe.body.as_str()), (302, Some("/x"), "ok"));
+        assert!(!probe.is_good());
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_told_from_a_late_and_from_a_strange_one() {
+        let (url, task) = told(None).await;
+        assert!(matches!(get(&url, SOON).await, Err(Error::Timeout { .. })));
+        task.abort();
+        let _ = task.await;
+        assert!(matches!(get(&url, SOON).await, Err(Error::Refused { .. })));
+        let (url, _task) = told(Some("SSH-2.0-OpenSSH\r\n")).await;
+        assert!(matches!(get(&url, SOON).await, Err(Error::Broken { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_asked_is_refused() {
+        for url in ["", "/health", "https://example.org/", "ftp://example.org/", "http://"] {
+            assert!(matches!(get(url, SOON).await, Err(Error::Unusable { .. })), "{url:?}");
+        }
+    }
+}

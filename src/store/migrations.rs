@@ -39,6 +39,7 @@ macro_rules! step {
     };
 }
 
+#[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
 const STEPS: [Step; 7] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),

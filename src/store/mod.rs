@@ -3,12 +3,13 @@
 //! [`Store`] is SQLite or PostgreSQL, chosen by URL; each aggregate is one trait in a file of its own, with its SQL
 //! beside the method that runs it. The store keeps what it is told and enforces what concurrent processes could
 //! break (uniqueness, fences, order, the first answer); it decides nothing about runs or deployments and reads no
-//! clock. Begin with [`runs`] for the journal; `engine` is the only file that knows both engines.
+//! clock. Begin with [`Runs`] for the journal; `engine` runs every statement on either engine.
 
 mod agents;
 mod deployments;
 mod engine;
 mod error;
+mod fault;
 mod leases;
 mod migrations;
 mod place;

@@ -48,13 +48,8 @@ pub(super) async fn open(url: &str, place: &Place) -> Result<Pools, Error> {
 
 async fn check(options: &PgConnectOptions, place: &Place) -> Result<(), Error> {
     let connected = tokio::time::timeout(PATIENCE, options.connect()).await;
-    let mut connection = match connected {
-        Ok(connected) => connected.map_err(|error| Error::engine(place, error))?,
-        Err(_) => {
-            let source = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-            return Err(Error::Unreachable { store: place.to_string(), source });
-        }
-    };
+    let connected = connected.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())));
+    let mut connection = connected.map_err(|error| Error::engine(place, error))?;
     match version(&mut connection).await.map_err(|error| Error::engine(place, error))? {
         Some(migrations::NEWEST) => {}
         Some(found) if found > migrations::NEWEST => {

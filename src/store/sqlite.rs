@@ -263,6 +263,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_store_is_made_by_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cgo.db");
+        let place = Place::File(path.clone());
+        let other = lock(&path, &place).await.unwrap();
+        let mut opening = std::pin::pin!(open(&path, &place));
+        assert!(tokio::time::timeout(Duration::from_millis(100), &mut opening).await.is_err());
+        assert!(!path.exists(), "the file was made while another process held the lock");
+        drop(other);
+        opening.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_writer_waits_for_the_disk_and_readers_cannot_write() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cgo.db");

@@ -358,7 +358,7 @@ async fn checks_are_told_apart(home: &Path, environment: &Path) {
         write(&project.join(file), text);
         for argv in [vec!["pytest", "-q", "t"], vec!["python", "-m", "pytest", "t"]] {
             let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
-            let check = Check { folder: &project, environment, argv: &argv, deadline: Duration::from_secs(60) };
+            let check = Check { folder: &project, environment, argv: &argv, deadline: Duration::from_mins(1) };
             let report = checks::run_tests(&check, &go()).await.unwrap();
             let verdict = match report.verdict {
                 Verdict::Passed => "right",
@@ -367,7 +367,7 @@ async fn checks_are_told_apart(home: &Path, environment: &Path) {
                 Verdict::CouldNotTest { .. } => "could not",
             };
             assert_eq!((verdict, report.counts), (expected, counts), "{text}: {report:?}");
-            assert_eq!(report.failed.len() as u32, counts.failed + counts.errors, "{report:?}");
+            assert_eq!(report.failed.len(), (counts.failed + counts.errors) as usize, "{report:?}");
         }
         assert!(!project.join(".pytest_cache").exists());
     }
@@ -396,7 +396,7 @@ async fn a_killed_installation_is_repeated_and_two_processes_install_once() {
         entries.filter_map(Result::ok).find(|entry| entry.file_name().to_string_lossy().contains(name))
     };
     let wait = |what: &str, ready: &dyn Fn() -> bool| {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while !ready() {
             assert!(Instant::now() < until, "{what} did not happen");
             std::thread::sleep(Duration::from_millis(2));

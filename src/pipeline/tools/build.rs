@@ -9,7 +9,6 @@ use crate::domain::project::ProjectStatus;
 use crate::domain::spec::{Domain, Spec};
 use crate::domain::state::{Change, Complexity, EngineeringStatus};
 use crate::ops::{self, projects, repository};
-use crate::scaffold;
 
 /// Writes the operations.
 #[derive(Deserialize, JsonSchema)]
@@ -99,11 +98,7 @@ async fn write_domains(context: &Context<'_>, args: WriteDomains) -> Result<Outp
         None => spec.standard_domains().map_err(|error| ToolError::refused(error.to_string()))?,
     };
     let whole = Spec { domains: domains.clone(), ..spec.clone() };
-    let problems = scaffold::spec::check(&whole);
-    if !problems.is_empty() {
-        let listed: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(ToolError::refused(format!("the operations have {} problems: {}", listed.len(), listed.join("; "))));
-    }
+    super::check_spec(&whole)?;
     let operations: usize = domains.iter().map(|domain| domain.operations.len()).sum();
     (context.notes)(&format!("{operations} operations"));
     context.change(Change::ProjectSpecDomains(domains));

@@ -23,6 +23,7 @@ use super::journal::StoreJournal;
 use crate::domain::diagnose::{Diagnose, Kind};
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Run, Wait};
+use crate::domain::spec::Spec;
 use crate::domain::state::{Change, CurrentProject, Patch, ProjectState};
 use crate::graph::engine::NodeError;
 use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
@@ -176,6 +177,15 @@ impl Context<'_> {
     {
         Ok(self.recorder.remember(self.place, Effect { kind, args }, compute).await?)
     }
+}
+
+/// Refuses a spec that has problems, naming all of them.
+fn check_spec(spec: &Spec) -> Result<(), ToolError> {
+    let problems = ops::projects::problems(spec);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(ToolError::refused(format!("the spec has {} problems: {}", problems.len(), problems.join("; "))))
 }
 
 /// What a tool does to the world. Every tool says it; there is no default.

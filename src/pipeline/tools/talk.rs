@@ -9,7 +9,6 @@ use crate::domain::run::{Question, Request, Wait};
 use crate::domain::spec::{Module, Spec};
 use crate::domain::state::{Change, CurrentProject, Intent, NotBuilt, ProjectIntent, Role};
 use crate::ops::projects;
-use crate::scaffold;
 
 /// The most rounds of questions in one run.
 const ROUNDS: usize = 3;
@@ -105,11 +104,7 @@ async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output
     if !spec.modules.contains(&Module::Backend) {
         spec.modules.insert(0, Module::Backend);
     }
-    let problems = scaffold::spec::check(&spec);
-    if !problems.is_empty() {
-        let listed: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(ToolError::refused(format!("the spec has {} problems: {}", listed.len(), listed.join("; "))));
-    }
+    super::check_spec(&spec)?;
     let wanted = spec.project.name.clone();
     let (project, note) = context
         .remember("choose_name", json!({ "name": wanted }), async || projects::choose(context.ops, new, &spec).await)

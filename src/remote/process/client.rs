@@ -142,14 +142,13 @@ impl ProcessRuntime {
     /// Starts a supervisor that lives on when this process has ended.
     fn spawn_supervisor(&self) -> Result<tokio::process::Child, Error> {
         let system = |source| Error::System { action: "start the supervisor", source };
-        let words: Vec<OsString> = match &self.supervisor {
-            Some(words) => words.clone(),
-            None => {
-                let me = std::env::current_exe().map_err(system)?;
-                // A program that was replaced or removed since it began can still be started under its other name.
-                let me = if me.is_file() { me } else { PathBuf::from("/proc/self/exe") };
-                vec![me.into(), "supervise".into()]
-            }
+        let words = if let Some(words) = &self.supervisor {
+            words.clone()
+        } else {
+            let me = std::env::current_exe().map_err(system)?;
+            // A program that was replaced or removed since it began can still be started under its other name.
+            let me = if me.is_file() { me } else { PathBuf::from("/proc/self/exe") };
+            vec![me.into(), OsString::from("supervise")]
         };
         let (program, args) = words.split_first().ok_or_else(|| system(io::ErrorKind::InvalidInput.into()))?;
         let log = self.layout.supervisor_log();

@@ -1,6 +1,6 @@
 //! The process driver: releases as plain processes of this machine, without containers, systemd or root.
 //!
-//! Each application has a folder ([`layout`]) and one supervisor, a detached process of cgo itself
+//! Each application has a folder (`layout`) and one supervisor, a detached process of cgo itself
 //! ([`supervise`]), which listens for visitors, passes their requests on and keeps the releases running. A command
 //! never starts or kills a release: it writes down what should run and waits until that is so, which makes every
 //! command repeatable, whoever was killed in its midst. Whether a release is any good is for `super::gate` to say.

@@ -274,7 +274,7 @@ impl Supervisor {
 
     fn flip(&mut self) {
         let before = self.written.as_ref().and_then(|status| status.active);
-        if before == self.desired.active {
+        if before == self.desired.active || self.leaving {
             return;
         }
         self.proxy.set_active(self.desired.active);

@@ -25,7 +25,8 @@ struct FactoryView {
     words: String,
     body: String,
     numbered: bool,
-    related: bool,
+    /// Column and the expression that makes what it points to.
+    related: Vec<(String, String)>,
 }
 
 /// What the template of a domain's tests needs.
@@ -53,7 +54,6 @@ struct Check {
     relations: Vec<String>,
     lists: Vec<String>,
     filters: Option<String>,
-    ranges: Option<String>,
     search: Option<SearchCheck>,
     field: Option<FieldCheck>,
     columns: Vec<String>,
@@ -122,13 +122,13 @@ pub fn factories(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
             .name(&format!("app.generated.models.{}", model.table), model.name)
             .name(&format!("app.generated.schemas.{}", model.table), &format!("{}Create", model.name));
         let mut items = Vec::new();
-        let mut related = false;
+        let mut related = Vec::new();
         for column in model.columns.iter().filter(|column| !column.field.readonly) {
             let value = match &column.target {
                 Some(_) if column.field.optional => continue,
                 Some(target) => {
-                    related = true;
-                    Code::atom(format!("make_{}(db).id", target.model.snake()))
+                    related.push((column.name.clone(), format!("make_{}(db).id", target.model.snake())));
+                    continue;
                 }
                 None => match sample::good(model, column.field) {
                     Some(value) => value,
@@ -141,10 +141,9 @@ pub fn factories(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
             let other = facts.model(&members.target)?;
             let least = members.field.bounds.min_length.unwrap_or(0);
             if least > 0 && other.name != model.name && can_be_made(facts, other) {
-                related = true;
                 let made = format!("make_{}(db).id", members.target.snake());
                 let value = if least == 1 { format!("[{made}]") } else { format!("[{made} for _ in range({least})]") };
-                items.push(Code::atom(value).after(&format!("{}: ", literal(&members.ids))));
+                related.push((members.ids.clone(), value));
             }
         }
         items.push(Code::atom("**changes"));
@@ -155,7 +154,7 @@ pub fn factories(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
         if body.contains("uuid.UUID(") {
             imports.module("uuid", None);
         }
-        let numbered = body.contains("number");
+        let numbered = used_numbers(&body);
         if numbered {
             imports.module("itertools", None);
         }
@@ -169,6 +168,12 @@ pub fn factories(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
         });
     }
     Ok(FactoriesView { imports: imports.lay(0), models })
+}
+
+/// Whether a text names the variable `number`; names of fields, which it may hold as text, have none of these forms.
+fn used_numbers(text: &str) -> bool {
+    let forms = ["{number", "=number)", "+ number", "[number %", "(number ", ": number,", ": number}"];
+    forms.iter().any(|form| text.contains(form))
 }
 
 /// Describes the tests of a domain; none when nothing of it can be tested.
@@ -213,7 +218,6 @@ impl Check {
             relations: Vec::new(),
             lists: Vec::new(),
             filters: None,
-            ranges: None,
             search: None,
             field: None,
             columns: Vec::new(),
@@ -233,11 +237,11 @@ impl Check {
         if self.kind != "custom" {
             imports.name("sqlalchemy.orm", "Session");
         }
-        if self.bad.is_some() || self.required.is_some() || self.filters.is_some() || self.ranges.is_some() {
+        if self.bad.is_some() {
             imports.module("pytest", None);
         }
         let factories = "tests.generated.factories";
-        let (make, body) = (format!("make_{}", self.one), format!("{}_body", self.one));
+        let (make, body) = (format!("make_{}", self.one), format!("body_of_{}", self.one));
         if self.kind == "export" {
             imports.module("csv", None);
         }
@@ -370,26 +374,20 @@ fn list_checks(model: &ModelFacts<'_>, check: &mut Check, standard_output: bool)
                 && (column.target.is_some() || sample::good(model, column.field).is_some())
         })
     };
-    let names = |kinds: &[FilterKind]| {
-        let pairs: Vec<Code> = filters
-            .iter()
-            .filter(|filter| kinds.contains(&filter.kind))
-            .filter(given)
-            .filter_map(|filter| {
-                let column = filter.column?;
-                Some(Code::atom(format!("({}, {})", literal(&filter.name), literal(&column.name))))
-            })
-            .collect();
-        (!pairs.is_empty()).then(|| {
-            Code::call(
-                "@pytest.mark.parametrize",
-                vec![Code::atom("(\"parameter\", \"field\")"), Code::list(pairs)],
-            )
-            .lay(0, 0)
+    let plain = [FilterKind::Equal, FilterKind::From, FilterKind::To];
+    let pairs: Vec<Code> = filters
+        .iter()
+        .filter(|filter| plain.contains(&filter.kind))
+        .filter(given)
+        .filter_map(|filter| {
+            let column = filter.column?;
+            Some(Code::atom(literal(&column.name)).after(&format!("{}: ", literal(&filter.name))))
         })
-    };
-    check.filters = names(&[FilterKind::Equal]);
-    check.ranges = names(&[FilterKind::From, FilterKind::To]);
+        .collect();
+    if !pairs.is_empty() {
+        let dict = Code::Group { open: "{".to_owned(), items: pairs, close: "}".to_owned() };
+        check.filters = Some(dict.lay(4, "filters = ".len()));
+    }
     check.search = filters.iter().find(|filter| filter.kind == FilterKind::Search).and_then(|filter| {
         let column = model.columns.iter().find(|column| {
             matches!(column.field.ty, FieldType::String | FieldType::Text)
@@ -424,16 +422,18 @@ fn input_checks(model: &ModelFacts<'_>, check: &mut Check) {
     }
     for members in model.members.iter().filter(|members| !members.field.readonly) {
         bad.push(Code::atom(format!("({}, None)", literal(&members.ids))));
+        if members.field.bounds.min_length.unwrap_or(0) > 0 {
+            required.push(literal(&members.ids));
+        }
         check.lists.push(members.ids.clone());
     }
-    let parametrize = |names: &str, items: Vec<Code>| {
-        (!items.is_empty()).then(|| {
-            Code::call("@pytest.mark.parametrize", vec![Code::atom(names.to_owned()), Code::list(items)]).lay(0, 0)
-        })
-    };
-    check.bad = parametrize("(\"field\", \"value\")", bad);
+    check.bad = (!bad.is_empty()).then(|| {
+        let names = Code::atom("(\"field\", \"value\")");
+        Code::call("@pytest.mark.parametrize", vec![names, Code::list(bad)]).lay(0, 0)
+    });
     if check.kind == "create" {
-        check.required = parametrize("\"field\"", required.into_iter().map(Code::atom).collect());
+        let names = Code::list(required.into_iter().map(Code::atom).collect());
+        check.required = Some(names.lay(4, "required = ".len())).filter(|names| names != "[]");
     } else {
         check.unique.clear();
         check.field = model
@@ -441,7 +441,7 @@ fn input_checks(model: &ModelFacts<'_>, check: &mut Check) {
             .iter()
             .filter(|column| !column.field.readonly && column.target.is_none())
             .find_map(|column| Some(FieldCheck { name: column.name.clone(), value: sample::good(model, column.field)?.flat() }))
-            .filter(|field| !field.value.contains("number") && !field.value.contains(" * "));
+            .filter(|field| !used_numbers(&format!(": {},", field.value)) && !field.value.contains(" * "));
     }
 }
 

@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::python::{Code, literal};
 use super::schema::{Column, ColumnType, ForeignKey, Schema, Table};
 
+/// The helper of a migration that gives a value to rows which have none; the template brings it where it is called.
+pub const FILL: &str = "_fill";
+
 /// Something a person should know before a migration runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Note {
@@ -166,6 +169,10 @@ impl Writer {
                 }
                 Some(before) => {
                     self.alter_column(table, before, after, &mut first, &mut fills, &mut second);
+                    if before.unique.is_none() && after.unique.is_some() {
+                        self.changes.push(format!("make_{table}_{}_unique", after.name));
+                        self.note(format!("rows that share a `{table}.{}` stop the migration", after.name), false);
+                    }
                     add_attachments(Some(before), after, &mut second);
                 }
             }
@@ -235,15 +242,8 @@ impl Writer {
             );
             return;
         };
-        let rows = format!("sa.table({}, sa.column({}))", literal(table), literal(&column.name));
-        let empty = format!("sa.column({}).is_(None)", literal(&column.name));
-        let value = Code::call("sa.literal_column", vec![value]);
-        let set = Code::Group {
-            open: format!("{rows}.update().where({empty}).values({{"),
-            items: vec![value.after(&format!("{}: ", literal(&column.name)))],
-            close: "})".to_owned(),
-        };
-        fills.push(format!("op.execute(\n        {},\n    )", set.lay(8, 1)));
+        let items = vec![string(table), string(&column.name), value];
+        fills.push(Code::call(FILL, items).lay(4, 0));
         self.note(
             format!("rows that are there already get `{}` as `{table}.{}`", column.fill.as_deref().unwrap_or_default(), column.name),
             false,

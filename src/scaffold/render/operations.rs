@@ -171,7 +171,7 @@ impl Builder<'_, '_> {
             }
             Action::Get => {
                 self.crud();
-                let body = vec![format!("return _crud.fetch(self._db, {class}, {})", names[0])];
+                let body = vec![Code::call("return _crud.fetch", atoms(&["self._db", class, names[0]])).lay(8, 0)];
                 (format!("Return one {words}."), id.into_iter().collect(), body)
             }
             Action::Update => {
@@ -180,12 +180,12 @@ impl Builder<'_, '_> {
                 self.controller.alias("app.generated.core", "inputs", "_inputs");
                 let data = Argument::new(free_name("data", &names), &input, &input);
                 let given = format!("_inputs.given({})", data.name);
-                let body = vec![format!("return _crud.update(self._db, {class}, {}, {given})", names[0])];
+                let body = vec![Code::call("return _crud.update", atoms(&["self._db", class, names[0], &given])).lay(8, 0)];
                 (format!("Change one {words}."), id.into_iter().chain([data]).collect(), body)
             }
             Action::Delete => {
                 self.crud();
-                let body = vec![format!("_crud.delete(self._db, {class}, {})", names[0])];
+                let body = vec![Code::call("_crud.delete", atoms(&["self._db", class, names[0]])).lay(8, 0)];
                 response = Response::nothing();
                 (format!("Remove one {words}."), id.into_iter().collect(), body)
             }

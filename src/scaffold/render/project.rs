@@ -217,7 +217,8 @@ pub fn migration_text(
         "upgrade": steps.upgrade,
         "downgrade": steps.downgrade,
         "notes": steps.notes.iter().map(|note| one_line(&note.text)).collect::<Vec<_>>(),
-        "uses_sa": steps.upgrade.iter().chain(&steps.downgrade).any(|step| step.contains("sa.")),
+        "fills": steps.upgrade.iter().chain(&steps.downgrade).any(|step| step.starts_with(migration::FILL)),
+        "uses_sa": steps.upgrade.iter().chain(&steps.downgrade).any(|step| step.contains("sa.") || step.starts_with(migration::FILL)),
     });
     fill(&format!("{VERSIONS}/_migration.py"), &body)
 }

@@ -201,6 +201,21 @@ impl Code {
     }
 }
 
+/// `name = value`, where a name that leaves no room for the value's beginning puts it in brackets of its own.
+#[must_use]
+pub fn assign(name: &str, value: Code, indent: usize) -> String {
+    let head = match &value {
+        Code::Group { open, .. } => format!("{name} = {open}"),
+        Code::Atom(_) => String::new(),
+    };
+    let whole = value.clone().after(&format!("{name} = "));
+    if indent + width(&head) <= LINE || indent + width(&whole.flat()) <= LINE {
+        return whole.lay(indent, 0);
+    }
+    let pad = " ".repeat(indent);
+    format!("{name} = (\n{pad}    {}\n{pad})", value.lay(indent + 4, 0))
+}
+
 /// The imports of a module, in the order the linter wants.
 #[derive(Debug, Default)]
 pub struct Imports {
@@ -295,7 +310,13 @@ impl Imports {
 
 fn from_import(module: &str, names: &[(String, Option<String>)], indent: usize) -> String {
     if let [(name, Some(alias))] = names {
-        return format!("from {module} import {name} as {alias}");
+        let flat = format!("from {module} import {name} as {alias}");
+        let pad = " ".repeat(indent);
+        return if indent + flat.len() <= LINE {
+            flat
+        } else {
+            format!("from {module} import (\n{pad}    {name} as {alias},\n{pad})")
+        };
     }
     let mut names: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_by_key(|name| (member_kind(name), natural(name)));

@@ -34,7 +34,7 @@ pub struct Filter<'m> {
     /// The type of a value.
     ty: &'m FieldType,
     choice: String,
-    condition: String,
+    condition: Code,
     /// The column it compares, where it is one.
     pub column: Option<&'m Column<'m>>,
     /// How it compares.
@@ -99,7 +99,7 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
                 name: column.name.clone(),
                 ty: &column.field.ty,
                 choice: choice_name(owner, column.field),
-                condition: format!("_listing.equals({owner}.{})", column.name),
+                condition: call("equals", [format!("{owner}.{}", column.name)]),
                 column: Some(column),
                 kind: FilterKind::Equal,
             });
@@ -110,7 +110,7 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
             name: members.id.clone(),
             ty: &members.field.ty,
             choice: String::new(),
-            condition: format!("_listing.has({owner}.{}, {}.id)", members.relation, members.target),
+            condition: call("has", [format!("{owner}.{}", members.relation), format!("{}.id", members.target)]),
             column: None,
             kind: FilterKind::Member,
         });
@@ -120,7 +120,7 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
             name: format!("{}_id", reverse.model.snake()),
             ty: &FieldType::Int,
             choice: "RecordId".to_owned(),
-            condition: format!("_listing.has({owner}.{}, {}.id)", reverse.name, reverse.model),
+            condition: call("has", [format!("{owner}.{}", reverse.name), format!("{}.id", reverse.model)]),
             column: None,
             kind: FilterKind::Member,
         });
@@ -149,7 +149,7 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
                 name: format!("{name}_{suffix}"),
                 ty,
                 choice: String::new(),
-                condition: format!("_listing.{function}({owner}.{name})"),
+                condition: call(function, [format!("{owner}.{name}")]),
                 column,
                 kind,
             });
@@ -157,18 +157,22 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
     }
     let texts = searched(model);
     if !texts.is_empty() {
-        let columns: Vec<String> = texts.iter().map(|name| format!("{owner}.{name}")).collect();
         let name = if model.column("q").is_some() { "search" } else { "q" };
         add(Filter {
             name: name.to_owned(),
             ty: &FieldType::Text,
             choice: String::new(),
-            condition: format!("_listing.contains({})", columns.join(", ")),
+            condition: call("contains", texts.iter().map(|name| format!("{owner}.{name}"))),
             column: None,
             kind: FilterKind::Search,
         });
     }
     found
+}
+
+/// A call of one of the conditions that all lists share.
+fn call(function: &str, arguments: impl IntoIterator<Item = String>) -> Code {
+    Code::call(format!("_listing.{function}"), arguments.into_iter().map(Code::atom).collect())
 }
 
 /// The columns a list can be ordered by.
@@ -219,7 +223,7 @@ pub fn view(facts: &Facts<'_>, model: &ModelFacts<'_>) -> Result<QueryView, Erro
         scope.imports.name(&format!("app.generated.models.{}", other.table), other.name);
     }
     for reverse in &model.reverse {
-        if filters.iter().any(|filter| filter.condition.contains(&format!(", {}.id)", reverse.model))) {
+        if filters.iter().any(|filter| filter.condition.flat().contains(&format!(", {}.id)", reverse.model))) {
             let other = facts.model(&reverse.model)?;
             scope.imports.name(&format!("app.generated.models.{}", other.table), other.name);
         }
@@ -228,7 +232,7 @@ pub fn view(facts: &Facts<'_>, model: &ModelFacts<'_>) -> Result<QueryView, Erro
         open: "{".to_owned(),
         items: filters
             .iter()
-            .map(|filter| Code::atom(filter.condition.clone()).after(&format!("{}: ", literal(&filter.name))))
+            .map(|filter| filter.condition.clone().after(&format!("{}: ", literal(&filter.name))))
             .collect(),
         close: "}".to_owned(),
     };

@@ -214,7 +214,10 @@ fn fill(column: &ColumnFacts<'_>) -> Option<String> {
         });
     }
     let bounds = &field.bounds;
-    let least = bounds.ge.as_ref().or(bounds.gt.as_ref()).map(ToString::to_string);
+    let above = |number: &serde_json::Number| {
+        number.as_i64().map_or_else(|| number.as_f64().map(|n| (n.floor() + 1.0).to_string()), |n| Some((n + 1).to_string()))
+    };
+    let least = bounds.ge.as_ref().map(ToString::to_string).or_else(|| bounds.gt.as_ref().and_then(above));
     Some(match &field.ty {
         FieldType::Int | FieldType::Float | FieldType::Decimal | FieldType::Money => {
             least.unwrap_or_else(|| "0".to_owned())

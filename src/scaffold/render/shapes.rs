@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::facts::{Column, Facts, ModelFacts};
-use super::python::{Code, docstring, literal, one_line};
+use super::python::{Code, assign, docstring, literal, one_line};
 use super::typing::{Scope, choice_name, choices, literal_type};
 use crate::domain::spec::{Bounds, FieldType, Shape, Variant};
 
@@ -194,7 +194,7 @@ fn lay_field(head: &str, mut items: Vec<Code>, value: Value) -> String {
         }
         Value::Unchanged => "_inputs.unchanged",
     };
-    Code::call(format!("{head} = {call}"), items).lay(4, 0)
+    assign(head, Code::call(call, items), 4)
 }
 
 fn about(text: &str) -> Code {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Error;
 use super::facts::{Column, Facts, Members, ModelFacts, Reverse};
 use super::migration::{closing_keys, one_of};
-use super::python::{Code, Imports, literal};
+use super::python::{Code, Imports, assign, literal};
 use super::schema::{self, ColumnType, Table};
 use super::typing::Scope;
 use crate::domain::spec::{FieldType, RelationKind};
@@ -127,7 +127,8 @@ fn mapped(column: &schema::Column, facts: &Column<'_>, is_late: bool, scope: &mu
         items.push(Code::atom(format!("default={value}")));
     }
     let optional = if field.optional { " | None" } else { "" };
-    Ok(Code::call(format!("{}: _orm.Mapped[{ty}{optional}] = _orm.mapped_column", column.name), items).lay(4, 0))
+    let head = format!("{}: _orm.Mapped[{ty}{optional}]", column.name);
+    Ok(assign(&head, Code::call("_orm.mapped_column", items), 4))
 }
 
 fn foreign_key(key: &schema::ForeignKey) -> Vec<Code> {
@@ -240,11 +241,8 @@ fn to_one(model: &ModelFacts<'_>, column: &Column<'_>) -> String {
     if target.model == model.model.name {
         items.push(Code::atom(format!("remote_side=\"{}.id\"", model.name)));
     }
-    Code::call(
-        format!("{}: _orm.Mapped[\"{}{optional}\"] = _orm.relationship", column.field.name, target.model),
-        items,
-    )
-    .lay(4, 0)
+    let head = format!("{}: _orm.Mapped[\"{}{optional}\"]", column.field.name, target.model);
+    assign(&head, Code::call("_orm.relationship", items), 4)
 }
 
 fn to_many(model: &ModelFacts<'_>, members: &Members<'_>, scope: &mut Scope) -> String {
@@ -257,11 +255,8 @@ fn to_many(model: &ModelFacts<'_>, members: &Members<'_>, scope: &mut Scope) -> 
         Code::atom(format!("info={{\"ids\": {}}}", literal(&members.ids))),
     ]);
     let list = scope.builtin("list");
-    Code::call(
-        format!("{}: _orm.Mapped[{list}[\"{}\"]] = _orm.relationship", members.relation, members.target),
-        items,
-    )
-    .lay(4, 0)
+    let head = format!("{}: _orm.Mapped[{list}[\"{}\"]]", members.relation, members.target);
+    assign(&head, Code::call("_orm.relationship", items), 4)
 }
 
 /// The two joins that a many-to-many relation of a model with itself needs.
@@ -297,5 +292,6 @@ fn from_other(model: &ModelFacts<'_>, reverse: &Reverse, scope: &mut Scope) -> S
         items.push(Code::atom(format!("foreign_keys=\"{}.{}\"", reverse.model, reverse.through)));
         items.push(Code::atom("passive_deletes=\"all\""));
     }
-    Code::call(format!("{}: _orm.Mapped[{ty}] = _orm.relationship", reverse.name), items).lay(4, 0)
+    let head = format!("{}: _orm.Mapped[{ty}]", reverse.name);
+    assign(&head, Code::call("_orm.relationship", items), 4)
 }

@@ -1,33 +1,42 @@
 use super::*;
 
-fn counts(passed: u32, failed: u32, skipped: u32, errors: u32) -> Option<Counts> {
-    Some(Counts { passed, failed, skipped, errors })
+fn counts(passed: u32, failed: u32, skipped: u32, errors: u32) -> Counts {
+    Counts { passed, failed, skipped, errors }
 }
 
 #[test]
 fn the_exit_code_and_the_report_make_one_verdict() {
     let judge = |code, counts, tail: &str| verdict(Exit::Code(code), counts, &[tail.to_owned()]);
-    assert_eq!(judge(0, counts(3, 0, 1, 0), ""), Verdict::Passed);
+    assert_eq!(judge(0, Some(counts(3, 0, 1, 0)), ""), Verdict::Passed);
     let wrong = |reason: &str| Verdict::ProductWrong { reason: reason.to_owned() };
-    assert_eq!(judge(1, counts(1, 2, 0, 0), ""), wrong("2 of 3 tests failed"));
-    assert_eq!(judge(2, counts(0, 0, 0, 1), ""), wrong("1 of 1 tests could not be run"));
+    assert_eq!(judge(1, Some(counts(1, 2, 0, 0)), ""), wrong("2 of 3 tests failed"));
+    assert_eq!(judge(2, Some(counts(0, 0, 0, 1)), ""), wrong("1 of 1 tests could not be run"));
     // A plugin that turns a failure into exit code 0 does not turn it into a pass.
-    assert_eq!(judge(0, counts(1, 1, 0, 1), ""), wrong("1 of 3 tests failed, 1 could not be run"));
+    assert_eq!(judge(0, Some(counts(1, 1, 0, 1)), ""), wrong("1 of 3 tests failed, 1 could not be run"));
     assert!(matches!(
         judge(4, None, "ImportError while loading conftest '/x/conftest.py'."),
         Verdict::ProductWrong { .. }
     ));
-    for (code, counts) in
-        [(0, counts(0, 0, 2, 0)), (5, counts(0, 0, 0, 0)), (0, None), (0, counts(0, 0, 0, 0)), (5, None)]
-    {
+    for (code, counts) in [
+        (0, Some(counts(0, 0, 2, 0))),
+        (5, Some(counts(0, 0, 0, 0))),
+        (0, None),
+        (0, Some(counts(0, 0, 0, 0))),
+        (5, None),
+    ] {
         assert!(matches!(judge(code, counts, ""), Verdict::NothingVerified { .. }), "{code} {counts:?}");
     }
-    for (code, counts) in
-        [(2, counts(5, 0, 0, 0)), (3, counts(1, 0, 0, 0)), (4, None), (1, None), (137, None), (1, counts(1, 0, 0, 0))]
-    {
+    for (code, counts) in [
+        (2, Some(counts(5, 0, 0, 0))),
+        (3, Some(counts(1, 0, 0, 0))),
+        (4, None),
+        (1, None),
+        (137, None),
+        (1, Some(counts(1, 0, 0, 0))),
+    ] {
         assert!(matches!(judge(code, counts, ""), Verdict::CouldNotTest { .. }), "{code} {counts:?}");
     }
-    let killed = verdict(Exit::Signal(9), counts(1, 1, 0, 0), &[]);
+    let killed = verdict(Exit::Signal(9), Some(counts(1, 1, 0, 0)), &[]);
     assert!(matches!(killed, Verdict::CouldNotTest { .. }), "{killed:?}");
 }
 

@@ -83,8 +83,14 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// No room.
+    #[error("the disk of `{}` is full", folder.display())]
+    DiskFull {
+        /// The repository's folder.
+        folder: PathBuf,
+    },
     /// `git` failed.
-    #[error("git {command} failed in `{}`", folder.display())]
+    #[error("git {command} failed in `{}`{}", folder.display(), said(source))]
     Git {
         /// The git command.
         command: &'static str,
@@ -107,13 +113,19 @@ pub enum Error {
     },
 }
 
+/// The line in which git says why.
+fn said(source: &exec::Error) -> String {
+    let exec::Error::Failed { evidence, .. } = source else { return String::new() };
+    let fatal = evidence.iter().find(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
+    fatal.or(evidence.last()).map(|line| format!(": {line}")).unwrap_or_default()
+}
+
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoGit | Self::GitTooOld { .. } => Kind::Preflight,
+            Self::NoGit | Self::GitTooOld { .. } | Self::DiskFull { .. } => Kind::Preflight,
             Self::BadKey { .. } | Self::Answer { .. } => Kind::Internal,
             Self::BadSha { .. } => Kind::Usage,
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::Preflight,
             Self::NotARepository { .. }
             | Self::NoCommit { .. }
             | Self::Busy { .. }
@@ -139,9 +151,7 @@ impl Diagnose for Error {
             }
             Self::ExportExists { into, .. } => Some(Advice::Do(format!("move `{}` away", into.display()))),
             Self::Git { source, .. } => source.advice(),
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                Some(Advice::Do("free some disk space, then try again".to_owned()))
-            }
+            Self::DiskFull { .. } => Some(Advice::Do("free some disk space, then try again".to_owned())),
             Self::BadKey { .. }
             | Self::Answer { .. }
             | Self::BadSha { .. }

@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Repository, Sha, io_error, joined};
+use super::command::joined;
+use super::{Error, Repository, Sha, io_error};
 use crate::exec::Exit;
 
 impl Repository {

@@ -4,8 +4,10 @@
 //! mistake. Nothing the user or the machine configured takes part (hooks, templates, signing, line ends, ignore
 //! files, `GIT_*` variables) but the user's name and address. A commit carries the key of the effect it is, as a
 //! trailer, so that after a crash it can be looked for before it is made again. Nothing here talks to a remote.
-//! [`lock`] deals with lock files that a killed git left behind, [`export`] with the files of a commit.
+//! The module `command` says how git is run, `lock` deals with lock files that a killed git left behind, `export` with
+//! the files of a commit.
 
+mod command;
 pub mod error;
 mod export;
 mod lock;
@@ -14,52 +16,19 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 pub use error::Error;
 
-use crate::exec::{self, Command, Exit, Output};
+use command::{base, check_version};
+
+use crate::exec::{self, Exit};
 
 /// The branch a new repository begins on.
 pub const BRANCH: &str = "main";
 /// The trailer that carries the effect's key.
 pub const TRAILER: &str = "Cgo-Effect";
-/// How long one git command may take.
-const DEADLINE: Duration = Duration::from_secs(120);
-/// Output kept of a command whose whole answer is needed, in bytes.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// Settings that win over those of the repository itself.
-const SETTINGS: [&str; 24] = [
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.excludesFile=/dev/null",
-    "core.attributesFile=/dev/null",
-    "core.autocrlf=false",
-    "core.eol=lf",
-    "core.safecrlf=false",
-    "core.symlinks=true",
-    "core.bare=false",
-    "core.commentChar=#",
-    // A commit that was reported is there after a power cut.
-    "core.fsync=loose-object,pack,reference",
-    "core.fsyncMethod=batch",
-    "commit.gpgSign=false",
-    "commit.cleanup=whitespace",
-    "i18n.commitEncoding=UTF-8",
-    "i18n.logOutputEncoding=UTF-8",
-    "log.showSignature=false",
-    "color.ui=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "submodule.recurse=false",
-    "advice.addEmbeddedRepo=false",
-    "protocol.allow=never",
-    "init.defaultRefFormat=files",
-];
-
 /// The full id of a commit, in lowercase hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha(String);
@@ -296,111 +265,6 @@ impl Repository {
     pub async fn is_clean(&self, cancel: &CancellationToken) -> Result<bool, Error> {
         Ok(self.changed_files(cancel).await?.is_empty())
     }
-
-    /// Who the user is to git: the only thing that is taken from the user's settings. Settings that cannot be read
-    /// count as none.
-    async fn user(&self, cancel: &CancellationToken) -> Result<Author, Error> {
-        let mut query = Command::new("git").directory(&self.folder).deadline(DEADLINE).env("LC_ALL", "C");
-        if let Some(folder) = std::env::var_os("XDG_CONFIG_HOME") {
-            query = query.env("XDG_CONFIG_HOME", folder);
-        }
-        let query = query.arg(joined("--git-dir=", &self.git_dir)).args([
-            "config",
-            "--includes",
-            "--null",
-            "--get-regexp",
-            "^user\\.(name|email)$",
-        ]);
-        let output = self.run("config", &query, cancel).await?;
-        let mut author = Author { name: "cgo".to_owned(), email: "cgo@localhost".to_owned() };
-        if output.exit.success() {
-            let usable = |value: &str| value.chars().any(char::is_alphanumeric);
-            for entry in output.stdout.text().split('\0') {
-                match entry.split_once('\n') {
-                    Some(("user.name", name)) if usable(name) => author.name = name.to_owned(),
-                    Some(("user.email", email)) if usable(email) => author.email = email.to_owned(),
-                    _ => {}
-                }
-            }
-        }
-        Ok(author)
-    }
-
-    /// A git command on this repository and no other.
-    fn git(&self, command: &'static str) -> Command {
-        self.git_on(&self.folder, command)
-    }
-
-    /// A git command on this repository's commits and the files of another folder.
-    fn git_on(&self, work_tree: &Path, command: &'static str) -> Command {
-        base()
-            .arg(joined("--git-dir=", &self.git_dir))
-            .arg(joined("--work-tree=", work_tree))
-            .arg(command)
-            .directory(work_tree)
-    }
-
-    async fn run(&self, name: &'static str, command: &Command, cancel: &CancellationToken) -> Result<Output, Error> {
-        self.finish(name, exec::run(command, cancel).await)
-    }
-
-    /// Runs a command that must succeed.
-    async fn ask(&self, name: &'static str, command: Command, cancel: &CancellationToken) -> Result<String, Error> {
-        self.answer(name, command, cancel).await.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// Like [`Self::ask`], for an answer that may hold other bytes than text.
-    async fn answer(&self, name: &'static str, command: Command, cancel: &CancellationToken) -> Result<Vec<u8>, Error> {
-        let command = command.keep(ANSWER_LIMIT);
-        let output = self.finish(name, exec::run_ok(&command, cancel).await)?;
-        if output.stdout.left_out() > 0 {
-            return Err(Error::Answer { command: name, what: format!("it is longer than {ANSWER_LIMIT} bytes") });
-        }
-        Ok(output.stdout.bytes())
-    }
-
-    fn finish(&self, command: &'static str, result: Result<Output, exec::Error>) -> Result<Output, Error> {
-        result.map_err(|source| match source {
-            exec::Error::NotFound { .. } => Error::NoGit,
-            source => Error::Git { command, folder: self.folder.clone(), source },
-        })
-    }
-
-    fn failed(&self, command: &'static str, output: &Output) -> Error {
-        let source = exec::Error::Failed { program: "git".to_owned(), exit: output.exit, evidence: output.evidence() };
-        Error::Git { command, folder: self.folder.clone(), source }
-    }
-}
-
-/// `git` without anything that was configured outside the repository.
-fn base() -> Command {
-    let mut command = Command::new("git")
-        .deadline(DEADLINE)
-        .env("LC_ALL", "C")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_SYSTEM", "/dev/null")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_ATTR_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .args(["--no-pager", "--literal-pathspecs", "--no-replace-objects"]);
-    for setting in SETTINGS {
-        command = command.args(["-c", setting]);
-    }
-    command
-}
-
-async fn check_version(cancel: &CancellationToken) -> Result<(), Error> {
-    let output = exec::run_ok(&base().arg("--version"), cancel).await.map_err(|source| match source {
-        exec::Error::NotFound { .. } => Error::NoGit,
-        source => Error::Git { command: "--version", folder: PathBuf::from("."), source },
-    })?;
-    let text = output.stdout.text();
-    let found = text.trim().strip_prefix("git version ").unwrap_or(text.trim()).to_owned();
-    let mut numbers = found.split(['.', ' ']).map_while(|part| part.parse::<u32>().ok());
-    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if (major, minor) >= (2, 28) { Ok(()) } else { Err(Error::GitTooOld { found }) }
 }
 
 fn check_key(key: &str) -> Result<(), Error> {
@@ -408,18 +272,15 @@ fn check_key(key: &str) -> Result<(), Error> {
     if fits { Ok(()) } else { Err(Error::BadKey { key: key.chars().take(80).flat_map(char::escape_debug).collect() }) }
 }
 
-fn joined(option: &str, path: &Path) -> std::ffi::OsString {
-    let mut argument = std::ffi::OsString::from(option);
-    argument.push(path);
-    argument
-}
-
 fn os(bytes: &[u8]) -> &OsStr {
     std::os::unix::ffi::OsStrExt::from_bytes(bytes)
 }
 
 fn io_error(doing: &'static str, path: &Path, source: io::Error) -> Error {
-    Error::Io { doing, path: path.to_owned(), source }
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::DiskFull { folder: path.to_owned() },
+        _ => Error::Io { doing, path: path.to_owned(), source },
+    }
 }
 
 #[cfg(test)]

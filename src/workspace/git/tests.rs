@@ -2,6 +2,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command as Std;
 
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -272,4 +274,42 @@ fn only_full_ids_are_commits() {
         assert!(Sha::parse(bad).is_err(), "{bad:?} was accepted");
     }
     assert!(Sha::parse(&"0f".repeat(20)).is_ok() && Sha::parse(&"0f".repeat(32)).is_ok());
+}
+
+#[tokio::test]
+async fn a_worktree_is_a_repository_like_any_other() {
+    let (home, repository) = repository().await;
+    write(&repository, "a", "1");
+    let first = repository.commit_all("begin", "k1", None, &go()).await.unwrap();
+    let folder = home.path().join("tree");
+    git(repository.folder(), &["worktree", "add", "--quiet", "-b", "task", folder.to_str().unwrap()]);
+    let tree = Repository::open(&folder).unwrap();
+    write(&tree, "b", "2");
+    let second = tree.commit_all("go on", "k2", None, &go()).await.unwrap();
+    assert_eq!(repository.head(&go()).await.unwrap(), Some(first.sha));
+    assert_eq!(repository.find_commit_by_effect("k2", &go()).await.unwrap(), Some(second.sha));
+    assert!(tree.is_clean(&go()).await.unwrap() && repository.is_clean(&go()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_failure_says_what_git_said() {
+    let (_home, repository) = repository().await;
+    fs::write(repository.folder().join(".git/HEAD"), "rubbish").unwrap();
+    let error = repository.commit_all("begin", "k", None, &go()).await.unwrap_err();
+    assert!(error.to_string().contains(": fatal: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_folder_of_another_user_is_no_obstacle() {
+    let (_home, repository) = repository().await;
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can give a folder away");
+        return;
+    }
+    write(&repository, "a", "1");
+    for path in [repository.folder().to_owned(), repository.folder().join(".git")] {
+        std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    }
+    let made = repository.commit_all("begin", "k", None, &go()).await.unwrap();
+    assert_eq!(repository.find_commit_by_effect("k", &go()).await.unwrap(), Some(made.sha));
 }

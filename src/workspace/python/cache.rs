@@ -32,9 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Environments [`Cache::prune`] keeps however old they are.
 const KEEP: usize = 5;
 /// How long an environment is kept that nobody uses.
-const KEEP_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEEP_FOR: Duration = Duration::from_hours(30 * 24);
 /// How old something unfinished must be before it is taken for left behind.
-const LEFT_BEHIND_AFTER: Duration = Duration::from_secs(24 * 3600);
+const LEFT_BEHIND_AFTER: Duration = Duration::from_hours(24);
 
 /// The cache of environments.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(600), tries: 3, pause: Duration::from_secs(1) }
+        Self { deadline: Duration::from_mins(10), tries: 3, pause: Duration::from_secs(1) }
     }
 }
 
@@ -222,7 +222,8 @@ impl Cache {
         let prefix = format!("{key}.new-");
         for path in entries(envs) {
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
-                remove(&path)?;
+                // What a killed process left may still be written to for a moment; then the next one removes it.
+                let _ = remove(&path);
             }
         }
         // An installer may outlive a killed cgo for a moment: it must not write into the next attempt.
@@ -243,7 +244,12 @@ impl Cache {
         };
         write_manifest(&folder, &manifest)?;
         let cached = envs.join(key);
-        fs::rename(&folder, &cached).map_err(|source| Error::io("move the environment to", &cached, source))
+        match fs::rename(&folder, &cached) {
+            Ok(()) => Ok(()),
+            // Somebody removed the cache, lock and all, and another process was quicker.
+            Err(_) if read_manifest(&cached).is_some() => remove(&folder),
+            Err(source) => Err(Error::io("move the environment to", &cached, source)),
+        }
     }
 
     /// Copies the environment from the cache; `None` when there is none that is whole.
@@ -320,9 +326,10 @@ fn copy_whole(cached: &Path, manifest: Manifest, target: &Path, interpreter: &Pa
     }
     let parent = target.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(parent).map_err(|source| Error::io("make the folder", parent, source))?;
-    // Two processes must not copy to the same place at once. The lock is on the folder itself and leaves nothing.
+    // Two processes must not copy to the same place at once. The lock is on the folder itself and leaves nothing; a
+    // network's file system may refuse it, and there the lease on the project is what keeps them apart.
     let guard = File::open(parent).map_err(|source| Error::io("open", parent, source))?;
-    guard.lock().map_err(|source| Error::io("lock", parent, source))?;
+    let _ = guard.lock();
     let (new, old) = (beside(target, ".cgo-new"), beside(target, ".cgo-old"));
     remove(&new)?;
     remove(&old)?;
@@ -363,8 +370,8 @@ fn read_manifest(environment: &Path) -> Option<Manifest> {
 
 fn write_manifest(environment: &Path, manifest: &Manifest) -> Result<(), Error> {
     let path = environment.join(MANIFEST);
-    let text = serde_json::to_vec_pretty(manifest)
-        .expect("a manifest of paths, which serde refuses only when they are not UTF-8");
+    // Only a path that is not UTF-8 is refused.
+    let text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::io("write", &path, error.into()))?;
     fs::write(&path, text).map_err(|source| Error::io("write", &path, source))
 }
 
@@ -384,7 +391,7 @@ fn key(toolchain: &Toolchain, locks: &[PathBuf]) -> Result<String, Error> {
     for lock in locks {
         add(&fs::read(lock).map_err(|source| Error::io("read the lock file", lock, source))?);
     }
-    Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hash.finalize())[..32].to_owned())
 }
 
 #[cfg(test)]

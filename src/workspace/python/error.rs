@@ -39,7 +39,7 @@ pub enum Error {
         reason: String,
     },
     /// The package index cannot be reached; it was tried several times.
-    #[error("cannot reach the package index: {cause} ({tries} tries)")]
+    #[error("cannot reach the package index: {cause} (tried {})", times(*tries))]
     NoNetwork {
         /// What is in the way.
         cause: Network,
@@ -177,6 +177,10 @@ fn list(found: &[(PathBuf, Version)]) -> String {
         let _ = write!(text, "{comma}{version} (`{}`)", path.display());
     }
     text
+}
+
+fn times(tries: u32) -> String {
+    if tries == 1 { "once".to_owned() } else { format!("{tries} times") }
 }
 
 fn quoted(evidence: &[String]) -> String {

@@ -159,7 +159,7 @@ fn replace(text: &[u8], wanted: &[u8], by: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn to<'a>(target: &'a str) -> Move<'a> {
+    fn to(target: &str) -> Move<'_> {
         Move {
             from: Path::new("/old/e"),
             to: Path::new(target),

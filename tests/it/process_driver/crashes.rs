@@ -202,10 +202,10 @@ async fn a_command_that_is_killed_at_any_moment_and_repeated_has_one_outcome() {
         return;
     }
     let app = App::new();
-    for round in 0..25_u32 {
+    for round in 0..16_u32 {
         let slot = if round % 2 == 0 { Blue } else { Green };
         let mut killed = command(&app, slot, round).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(u64::from(round) * 8)).await;
+        tokio::time::sleep(Duration::from_millis(u64::from(round) * 12)).await;
         killed.kill().unwrap();
         killed.wait().unwrap();
         let (supervisors, _) = app.processes();
@@ -255,4 +255,25 @@ async fn ten_commands_at_once_start_one_supervisor() {
     app.assert_runs(&[Blue]).await;
     app.gate(Blue).await.unwrap();
     assert_eq!(app.get("/"), name(1));
+}
+
+#[tokio::test]
+async fn a_supervisor_inherits_nothing_from_the_command() {
+    if !python_is_here() {
+        return;
+    }
+    let app = App::new();
+    let command = command(&app, Blue, 1);
+    let held = app.folder.path().join("held");
+    // A descriptor as a shell or a CI job leaves it open, without close-on-exec.
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg("exec \"$0\" \"$@\" 9>\"$HELD\"").arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("HELD", &held);
+    assert!(shell.stdout(Stdio::null()).status().unwrap().success());
+    assert!(held.exists());
+    for pid in [app.supervisor().await, app.slot(Blue).await.process.unwrap().pid] {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| fs::read_link(entry.unwrap().path()));
+        let open: Vec<_> = open.filter_map(Result::ok).collect();
+        assert!(open.iter().all(|target| *target != held), "process {pid} holds {open:?}");
+    }
 }

@@ -92,7 +92,7 @@ async fn a_batch_is_written_whole_and_read_back(place: &Place) {
     let (work, lease) = leased_run(&store, 1).await;
     let mut batch = events(1..=3);
     batch.events[1].body = ODD.repeat(1000);
-    batch.events[1].kind = ODD.to_owned();
+    batch.events[1].kind = ODD.into();
     batch.effects = vec![effect(&work, "b", EffectMark::Intended, 1), effect(&work, "a", EffectMark::Failed, 2)];
     batch.snapshot = Some((3, ODD.to_owned()));
     batch.status = Some((RunStatus::Running, Some("busy".to_owned())));

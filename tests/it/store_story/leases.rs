@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use cgo::domain::diagnose::{Advice, Diagnose as _, Kind};
-use cgo::domain::run::{Holder, Lease};
+use cgo::domain::run::{Batch, Holder, Lease};
 use cgo::domain::server::PortPurpose;
-use cgo::store::{Error, Leases, Ports, Servers, Store};
+use cgo::store::{Error, Leases, Ports, Runs, Servers, Store};
+use sqlx::{ConnectOptions as _, Executor as _, Row as _};
 
-use super::{Place, alive, at, holder, local, on_both, placed_project};
+use super::{Place, alive, at, event, holder, leased_run, local, on_both, placed_project};
 
 on_both!(
     a_lease_has_one_holder_and_its_fence_only_grows,
@@ -150,4 +151,28 @@ async fn processes_that_open_a_fresh_store_at_once_and_race_for_ports_share_none
     let server = store.ensure_server(&local(9)).await.unwrap();
     let ports = store.ports(&server.id).await.unwrap();
     check_ports(ports.iter().map(|port| port.port).collect(), 80);
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_given_up_for_anothers_sake_is_tried_again() {
+    let Some(place) = Place::postgres().await else { return };
+    let store = place.open().await;
+    let (run, lease) = leased_run(&store, 1).await;
+    let options: sqlx::postgres::PgConnectOptions = place.url.parse().unwrap();
+    let (mut other, mut watcher) = (options.connect().await.unwrap(), options.connect().await.unwrap());
+    // Only the store's session looks for deadlocks in time, so it is the one that is given up.
+    other.execute("set deadlock_timeout = '1min'; begin; select 1 from run for update").await.unwrap();
+    let append = tokio::spawn(async move {
+        let batch = Batch { events: vec![event(1)], ..Batch::default() };
+        store.append(&lease, &run.id, &batch, at(1)).await
+    });
+    // The append has the lease's row and waits for the run's.
+    let waits = "select exists (select 1 from pg_stat_activity where wait_event_type = 'Lock' \
+                 and datname = current_database())";
+    while !watcher.fetch_one(waits).await.unwrap().get::<bool, _>(0) {
+        tokio::task::yield_now().await;
+    }
+    other.execute("select 1 from lease for update").await.unwrap();
+    other.execute("commit").await.unwrap();
+    append.await.unwrap().unwrap();
 }

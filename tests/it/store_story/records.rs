@@ -52,8 +52,8 @@ async fn projects_are_kept_as_given_and_found_by_id_and_name(place: &Place) {
     let error = store.set_project_status(&project(3, "no").id, ProjectStatus::Built, at(1)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "project", .. }), "{error}");
 
-    notes.title = "Notes".to_owned();
-    notes.folder = "/elsewhere".to_owned();
+    notes.title = "Notes".into();
+    notes.folder = "/elsewhere".into();
     notes.modules = vec![];
     notes.status = ProjectStatus::Deployed;
     notes.updated_at = at(9);
@@ -94,7 +94,7 @@ async fn servers_are_made_once_for_a_handle(place: &Place) {
     assert_eq!(first, local(1));
     assert_eq!(store.ensure_server(&local(2)).await.unwrap(), first);
     let mut other = local(1);
-    other.handle = "fra1".to_owned();
+    other.handle = "fra1".into();
     let error = store.ensure_server(&other).await.unwrap_err();
     assert!(matches!(error, Error::IdTaken { what: "server", .. }), "{error}");
     other.id = local(2).id;
@@ -202,7 +202,7 @@ fn deployment(number: u32, project: &cgo::domain::ids::ProjectId, server: &cgo::
         server: server.clone(),
         run: super::run_id(1),
         commit: "0".repeat(40),
-        slot: if number % 2 == 0 { Slot::Blue } else { Slot::Green },
+        slot: if number.is_multiple_of(2) { Slot::Blue } else { Slot::Green },
         status: DeploymentStatus::Pending,
         reason: None,
         created_at: at(i64::from(number)),
@@ -266,7 +266,7 @@ async fn one_release_is_active_and_the_one_before_retires(place: &Place) {
 async fn a_text_with_a_nul_character_is_refused_whatever_the_engine(place: &Place) {
     let store = place.open().await;
     let mut notes = project(1, "notes");
-    notes.description = "before\0after".to_owned();
+    notes.description = "before\0after".into();
     let error = store.create_project(&notes).await.unwrap_err();
     assert_eq!(error.to_string(), "a text with a NUL character cannot be stored: `before\\0after`");
     assert_eq!(store.projects().await.unwrap(), []);

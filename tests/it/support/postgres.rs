@@ -189,7 +189,7 @@ fn free_port() -> u16 {
 
 /// Waits until the server takes connections; false when it gave up (its port was taken meanwhile).
 fn is_up(keeper: &mut Child, folder: &Path) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while Instant::now() < deadline {
         // The last line of this file says `ready` once the server takes connections.
         let ready = std::fs::read_to_string(folder.join("data/postmaster.pid"))

@@ -5,14 +5,15 @@
 
 use std::collections::HashSet;
 
-use super::draft::{Draft, Id, Link};
+use super::draft::{Draft, Id};
 use super::fields::{FieldSet, usual_fields};
 use super::lexicon::lexicon;
+use super::links::relate;
 use super::things::app_of;
 use super::wording::{list, say};
 use crate::domain::inflect::plural;
 use crate::domain::names::{FieldName, ModelName};
-use crate::domain::spec::{Field, FieldType, Language, Model, OnDelete, Reference, RelationKind};
+use crate::domain::spec::{Field, FieldType, Language, Model};
 
 /// The most models a project is given.
 const MAX_MODELS: usize = 24;
@@ -94,6 +95,11 @@ fn select(draft: &mut Draft, language: Language, assumptions: &mut Vec<String>) 
                 kept.push(id);
             }
         }
+        let mentioned = (0..draft.things.len()).filter(|id| {
+            let thing = &draft.things[*id];
+            thing.score > 0 && thing.entry.is_some_and(|at| !tables.entity(at).is_role()) && !kept.contains(id)
+        });
+        kept.extend(mentioned.collect::<Vec<_>>());
         if take > 1 {
             let shown = list(language, &names);
             assumptions.push(say(
@@ -136,13 +142,19 @@ fn select(draft: &mut Draft, language: Language, assumptions: &mut Vec<String>) 
 fn in_context(draft: &mut Draft, kept: &mut Vec<Id>) {
     let tables = lexicon();
     let has = |draft: &Draft, kept: &[Id], model: &str| kept.iter().any(|id| draft.things[*id].model == model);
-    let warehouse = draft.heads.iter().flat_map(|(np, _)| np.nouns.iter()).filter_map(app_of).any(|app| app.name == "warehouse");
+    let warehouse =
+        draft.heads.iter().flat_map(|(np, _)| np.nouns.iter()).filter_map(app_of).any(|app| app.name == "warehouse");
     if has(draft, kept, "Supplier") && !has(draft, kept, "Courier") && !has(draft, kept, "Supply") {
         for id in kept.iter().copied() {
             if draft.things[id].model == "Delivery" {
                 draft.things[id].entry = tables.model("Supply");
             }
         }
+    }
+    let shows = ["Screening", "Event", "Flight", "Movie", "Seat", "Match"].iter().any(|model| has(draft, kept, model));
+    if let Some(ticket) = draft.find("Ticket").filter(|_| shows && draft.find("EventTicket").is_none()) {
+        "EventTicket".clone_into(&mut draft.things[ticket].model);
+        draft.things[ticket].entry = tables.model("EventTicket");
     }
     if warehouse && has(draft, kept, "Income") && has(draft, kept, "Expense") {
         let moves = draft.thing("Movement", tables.model("Movement"), "movement", 2);
@@ -157,7 +169,8 @@ fn in_context(draft: &mut Draft, kept: &mut Vec<Id>) {
 fn attach_loose(draft: &mut Draft, kept: &[Id]) {
     let Some(main) = main_thing(draft, kept) else { return };
     for prop in std::mem::take(&mut draft.loose) {
-        let owner = kept.iter().copied().find(|id| draft.usual(*id, &prop.name)).filter(|_| !draft.usual(main, &prop.name));
+        let owner =
+            kept.iter().copied().find(|id| draft.usual(*id, &prop.name)).filter(|_| !draft.usual(main, &prop.name));
         draft.prop(Some(owner.unwrap_or(main)), prop);
     }
 }
@@ -180,10 +193,13 @@ pub(super) fn main_thing(draft: &Draft, kept: &[Id]) -> Option<Id> {
 fn merge_synonyms(draft: &mut Draft, kept: &mut Vec<Id>) {
     let tables = lexicon();
     let group = |draft: &Draft, id: Id| draft.things[id].entry.and_then(|at| tables.entity(at).group());
-    let headings: Vec<Id> = kept.iter().copied().filter(|id| draft.things[*id].heading && draft.things[*id].props.is_empty()).collect();
+    let headings: Vec<Id> =
+        kept.iter().copied().filter(|id| draft.things[*id].heading && draft.things[*id].props.is_empty()).collect();
     for heading in headings {
         let Some(name) = group(draft, heading) else { continue };
-        let Some(other) = kept.iter().copied().find(|id| *id != heading && group(draft, *id) == Some(name)) else { continue };
+        let Some(other) = kept.iter().copied().find(|id| *id != heading && group(draft, *id) == Some(name)) else {
+            continue;
+        };
         for link in &mut draft.links {
             for end in [&mut link.from, &mut link.to] {
                 if *end == heading {
@@ -269,139 +285,6 @@ fn make_distinct(draft: &Draft, kept: &mut Vec<Id>) {
     });
 }
 
-/// Turns stated, usual and implied relations into fields.
-fn relate(
-    draft: &Draft,
-    kept: &[Id],
-    names: &[String],
-    sets: &mut [FieldSet],
-    language: Language,
-    assumptions: &mut Vec<String>,
-) {
-    let place = |id: Id| kept.iter().position(|kept| *kept == id);
-    for weak in [false, true] {
-        for link in draft.links.iter().filter(|link| link.weak == weak) {
-            let (Some(from), Some(to)) = (place(link.from), place(link.to)) else { continue };
-            if from == to || (weak && related(sets, names, from, to)) {
-                continue;
-            }
-            add_link(link, names, sets, from, to);
-        }
-        if !weak {
-            wished(names, sets);
-            usual_relations(names, sets, language, assumptions);
-        }
-    }
-    break_circles(names, sets);
-}
-
-fn add_link(link: &Link, names: &[String], sets: &mut [FieldSet], from: usize, to: usize) {
-    let tables = lexicon();
-    let target = &names[to];
-    let usual = sets[from].relations.iter().find(|relation| relation.model == *target);
-    let part = tables.model(&names[from]).is_some_and(|at| tables.entity(at).is_part()) || usual.is_some_and(|u| u.required);
-    let optional = link.optional.unwrap_or(false);
-    let on_delete = match (optional, part) {
-        (true, _) => OnDelete::SetNull,
-        (false, true) => OnDelete::Cascade,
-        (false, false) => OnDelete::Restrict,
-    };
-    let name = link.name.clone().or_else(|| usual.map(|usual| usual.name.clone()));
-    sets[from].refer(target, name, link.kind, optional && link.kind != RelationKind::ManyToMany, on_delete);
-}
-
-/// Whether two models already refer to each other.
-fn related(sets: &[FieldSet], names: &[String], a: usize, b: usize) -> bool {
-    sets[a].refers_to(&names[b]) || sets[b].refers_to(&names[a])
-}
-
-/// A property whose word is also a model refers to it.
-fn wished(names: &[String], sets: &mut [FieldSet]) {
-    for at in 0..sets.len() {
-        for (field, model) in std::mem::take(&mut sets[at].wishes) {
-            let Some(to) = names.iter().position(|name| *name == model).filter(|to| *to != at) else { continue };
-            let Some(known) = sets[at].fields.iter().position(|known| known.name.as_str() == field) else { continue };
-            let removed = sets[at].fields.remove(known);
-            if !related(sets, names, at, to) {
-                let on_delete = if removed.optional { OnDelete::SetNull } else { OnDelete::Restrict };
-                sets[at].refer(&model, None, RelationKind::ManyToOne, removed.optional, on_delete);
-            }
-        }
-    }
-}
-
-/// The relations such models usually have, where both are there and nothing else was said.
-fn usual_relations(names: &[String], sets: &mut [FieldSet], language: Language, assumptions: &mut Vec<String>) {
-    let mut assumed = Vec::new();
-    for at in 0..sets.len() {
-        for relation in std::mem::take(&mut sets[at].relations) {
-            let Some(to) = names.iter().position(|name| *name == relation.model) else { continue };
-            if to == at || related(sets, names, at, to) {
-                continue;
-            }
-            let on_delete = if relation.required { OnDelete::Cascade } else { OnDelete::SetNull };
-            let optional = !relation.required && relation.kind != RelationKind::ManyToMany;
-            sets[at].refer(&relation.model, Some(relation.name), relation.kind, optional, on_delete);
-            let (one, other) = (&names[at], &names[to]);
-            assumed.push(match relation.kind {
-                RelationKind::ManyToMany => {
-                    say(language, format!("{one} and {other} are many to many"), format!("{one} и {other} связаны «многие ко многим»"))
-                }
-                RelationKind::ManyToOne | RelationKind::OneToOne if relation.required => {
-                    say(language, format!("each {one} belongs to a {other}"), format!("каждый {one} относится к одному {other}"))
-                }
-                RelationKind::ManyToOne | RelationKind::OneToOne => {
-                    say(language, format!("each {one} may belong to a {other}"), format!("каждый {one} может относиться к {other}"))
-                }
-            });
-        }
-    }
-    if !assumed.is_empty() {
-        assumptions.push(assumed.join("; "));
-    }
-}
-
-/// Required references must not lead back to where they started.
-fn break_circles(names: &[String], sets: &mut [FieldSet]) {
-    for start in 0..names.len() {
-        let mut stack = vec![(start, Vec::<usize>::new())];
-        let mut seen = HashSet::new();
-        let mut circle = false;
-        while let Some((at, _)) = stack.pop() {
-            for to in required(names, &sets[at]) {
-                if to == start {
-                    circle = true;
-                } else if seen.insert(to) {
-                    stack.push((to, Vec::new()));
-                }
-            }
-        }
-        if circle {
-            for field in &mut sets[start].fields {
-                if let FieldType::Ref(reference) = &mut field.ty
-                    && reference.kind != RelationKind::ManyToMany
-                {
-                    field.optional = true;
-                    reference.on_delete = OnDelete::SetNull;
-                }
-            }
-        }
-    }
-}
-
-fn required(names: &[String], set: &FieldSet) -> Vec<usize> {
-    set.fields
-        .iter()
-        .filter(|field| !field.optional)
-        .filter_map(|field| match &field.ty {
-            FieldType::Ref(Reference { model, kind, .. }) if *kind != RelationKind::ManyToMany => {
-                names.iter().position(|name| name == model.as_str())
-            }
-            _ => None,
-        })
-        .collect()
-}
-
 /// The last touch: every model has a field, and no field stands in the way of a relation's other side.
 fn finish(draft: &Draft, kept: &[Id], sets: Vec<FieldSet>, language: Language) -> Vec<Model> {
     let tables = lexicon();
@@ -417,12 +300,15 @@ fn finish(draft: &Draft, kept: &[Id], sets: Vec<FieldSet>, language: Language) -
         }
         let description = match (language, thing.entry) {
             (Language::En, _) => None,
-            (Language::Ru, Some(at)) if tables.entity(at).model == thing.model => Some(super::props::capitalized(tables.entity(at).ru)),
+            (Language::Ru, Some(at)) if tables.entity(at).model == thing.model => {
+                Some(super::props::capitalized(tables.entity(at).ru))
+            }
             (Language::Ru, _) => Some(super::props::capitalized(&thing.word)),
         };
         models.push(Model { name, description, fields, variants: Vec::new() });
     }
-    let mut taken: Vec<(String, HashSet<String>)> = models.iter().map(|model| (model.name.to_string(), HashSet::new())).collect();
+    let mut taken: Vec<(String, HashSet<String>)> =
+        models.iter().map(|model| (model.name.to_string(), HashSet::new())).collect();
     for model in &models {
         for field in &model.fields {
             if let FieldType::Ref(reference) = &field.ty

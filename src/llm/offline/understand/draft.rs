@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::lexicon::lexicon;
-use super::phrases::NounPhrase;
+use super::noun::NounPhrase;
 use crate::domain::spec::{Bounds, FieldType, RelationKind};
 
 /// The place of a thing in the draft.
@@ -32,6 +32,7 @@ pub(super) struct Thing {
 
 /// A property that was mentioned.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Prop {
     /// The field's name.
     pub name: String,
@@ -135,6 +136,9 @@ impl Draft {
             known.unique |= prop.unique;
             known.implied &= prop.implied;
             known.spoken |= prop.spoken;
+            if known.bounds.is_empty() {
+                known.bounds = prop.bounds;
+            }
             if known.default.is_none() {
                 known.default = prop.default;
             }

@@ -45,11 +45,20 @@ impl FieldSet {
 
     /// Whether a field points to that model.
     pub(super) fn refers_to(&self, model: &str) -> bool {
-        self.fields.iter().any(|field| matches!(&field.ty, FieldType::Ref(reference) if reference.model.as_str() == model))
+        self.fields
+            .iter()
+            .any(|field| matches!(&field.ty, FieldType::Ref(reference) if reference.model.as_str() == model))
     }
 
     /// Adds a relation.
-    pub(super) fn refer(&mut self, model: &str, name: Option<String>, kind: RelationKind, optional: bool, on_delete: OnDelete) {
+    pub(super) fn refer(
+        &mut self,
+        model: &str,
+        name: Option<String>,
+        kind: RelationKind,
+        optional: bool,
+        on_delete: OnDelete,
+    ) {
         let own = snake_case(model);
         let name = match kind {
             RelationKind::ManyToMany => plural(&own),
@@ -58,7 +67,9 @@ impl FieldSet {
         let (Ok(name), Ok(model)) = (field_name(&name), ModelName::parse(model)) else { return };
         // A plain field of that name, or of its key, said the same with less.
         let key = format!("{name}_id");
-        self.fields.retain(|field| (field.name != name && field.name.as_str() != key) || matches!(field.ty, FieldType::Ref(_)));
+        self.fields.retain(|field| {
+            (field.name != name && field.name.as_str() != key) || matches!(field.ty, FieldType::Ref(_))
+        });
         let mut field = Field::new(name, FieldType::Ref(Reference { model, kind, on_delete }));
         field.optional = optional;
         self.push(field);
@@ -107,9 +118,9 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
     let has = |names: &[&str]| thing.props.iter().any(|prop| names.contains(&prop.name.as_str()));
     let is_user = entry.is_some_and(super::lexicon::EntityEntry::is_role);
     let has_label = thing.props.iter().any(|prop| is_label(prop, is_user));
-    let label_at = extra
-        .iter()
-        .position(|(required, field)| *required && matches!(field.ty, FieldType::String | FieldType::Text | FieldType::Url));
+    let label_at = extra.iter().position(|(required, field)| {
+        *required && matches!(field.ty, FieldType::String | FieldType::Text | FieldType::Url)
+    });
     let progress = has(&["done", "completed", "status", "stage", "is_done", "finished"])
         || thing.props.iter().any(|p| p.listed.is_some_and(|l| matches!(l, "done" | "status" | "stage")));
     for (nth, (required, field)) in extra.iter().cloned().enumerate() {
@@ -133,18 +144,25 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
             set.push(field);
         }
     }
-    if entry.is_none() && said > 0 && !has_label && set.fields.is_empty() {
+    let dated =
+        thing.props.iter().any(|prop| matches!(prop.ty, Some(FieldType::Date | FieldType::Time | FieldType::Datetime)));
+    if entry.is_none() && dated && said > 1 {
+        set.fields.clear();
+    } else if entry.is_none() && said > 0 && !has_label && set.fields.is_empty() {
         set.fields.extend(usual_field("name").map(|(_, field)| field));
     }
     for prop in &thing.props {
-        if let Some(model) = prop.thing.as_ref().filter(|model| models.contains(model) && **model != thing.model) {
-            if let Ok(name) = field_name(&prop.name) {
-                set.wishes.push((name.to_string(), model.clone()));
-            }
+        if let Some(model) = prop.thing.as_ref().filter(|model| models.contains(model) && **model != thing.model)
+            && let Ok(name) = field_name(&prop.name)
+        {
+            set.wishes.push((name.to_string(), model.clone()));
         }
         let Some(mut field) = field_of(prop) else { continue };
         // A status without values has those of its kind of thing.
-        if let Some((_, usual)) = extra.iter().find(|(_, usual)| !prop.spoken && usual.name == field.name) {
+        let vague = !prop.spoken && (prop.listed.is_none() || matches!(field.ty, FieldType::Enum(_)));
+        if let Some((_, usual)) =
+            extra.iter().find(|(_, usual)| vague && field.bounds.is_empty() && usual.name == field.name)
+        {
             field.ty.clone_from(&usual.ty);
             field.bounds.clone_from(&usual.bounds);
             field.default.clone_from(&usual.default);
@@ -158,15 +176,80 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
 /// Whether a property tells one record from another to a person.
 fn is_label(prop: &Prop, is_user: bool) -> bool {
     const NOT: &[&str] = &[
-        "isbn", "phone", "sku", "barcode", "code", "unit", "color", "size", "location", "address", "description", "position", "brand",
-        "model", "comment", "note", "notes", "source", "reason", "result", "category", "kind", "author", "city", "country", "duration",
-        "serial_number", "inventory_number", "specialization", "genre", "language", "currency", "department_name", "company_name",
-        "breed", "species", "owner_name", "bio", "instructions", "platform", "destination", "answer", "contacts", "website", "condition",
-        "dosage", "publisher_name", "artist_name", "customer_name", "client_name", "diagnosis", "symptoms", "treatment", "mood", "tax_number", "passport_number", "bank_details", "vin", "plate_number", "insurance_number",
-        "assignee", "responsible", "position", "sender", "recipient", "contact_person", "zip_code", "ip_address",
+        "isbn",
+        "phone",
+        "sku",
+        "barcode",
+        "code",
+        "unit",
+        "color",
+        "size",
+        "location",
+        "address",
+        "description",
+        "position",
+        "brand",
+        "model",
+        "comment",
+        "note",
+        "notes",
+        "source",
+        "reason",
+        "result",
+        "category",
+        "kind",
+        "author",
+        "city",
+        "country",
+        "duration",
+        "serial_number",
+        "inventory_number",
+        "specialization",
+        "genre",
+        "language",
+        "currency",
+        "department_name",
+        "company_name",
+        "breed",
+        "species",
+        "owner_name",
+        "bio",
+        "instructions",
+        "platform",
+        "destination",
+        "answer",
+        "contacts",
+        "website",
+        "condition",
+        "dosage",
+        "publisher_name",
+        "artist_name",
+        "customer_name",
+        "client_name",
+        "diagnosis",
+        "symptoms",
+        "treatment",
+        "mood",
+        "tax_number",
+        "passport_number",
+        "bank_details",
+        "vin",
+        "plate_number",
+        "insurance_number",
+        "assignee",
+        "responsible",
+        "position",
+        "sender",
+        "recipient",
+        "contact_person",
+        "zip_code",
+        "ip_address",
     ];
-    let text = matches!(prop.ty, None | Some(FieldType::String | FieldType::Text)) || (is_user && prop.ty == Some(FieldType::Email));
-    text && !prop.optional && prop.thing.is_none() && prop.listed.is_none_or(|name| !NOT.contains(&name) && !name.ends_with("_url"))
+    let text = matches!(prop.ty, None | Some(FieldType::String | FieldType::Text))
+        || (is_user && prop.ty == Some(FieldType::Email));
+    text && !prop.optional
+        && (prop.thing.is_none() || prop.listed.is_some())
+        && prop.listed.is_none_or(|name| !NOT.contains(&name) && !name.ends_with("_url"))
 }
 
 fn usual_relation(item: &str) -> Option<Usual> {
@@ -175,7 +258,8 @@ fn usual_relation(item: &str) -> Option<Usual> {
     } else if let Some((name, model)) = item.split_once('*') {
         (name, model, false, RelationKind::ManyToMany)
     } else {
-        let (name, model) = item.split_once('>').filter(|(_, model)| model.starts_with(|c: char| c.is_ascii_uppercase()))?;
+        let (name, model) =
+            item.split_once('>').filter(|(_, model)| model.starts_with(|c: char| c.is_ascii_uppercase()))?;
         (name, model, false, RelationKind::ManyToOne)
     };
     Some(Usual { name: name.to_owned(), model: model.to_owned(), required, kind })
@@ -227,15 +311,17 @@ pub(super) fn field_of(prop: &Prop) -> Option<Field> {
         other => other,
     };
     let mut field = Field::new(name, ty);
-    field.unique = prop.unique && !matches!(field.ty, FieldType::Text | FieldType::List(_) | FieldType::Dict(_) | FieldType::Bool);
+    field.unique =
+        prop.unique && !matches!(field.ty, FieldType::Text | FieldType::List(_) | FieldType::Dict(_) | FieldType::Bool);
     field.readonly = prop.readonly;
     field.description.clone_from(&prop.description);
     field.bounds = bounds(&field.ty, &prop.bounds);
     field.default = prop.default.clone().filter(|value| fits(&field, value));
-    if field.default.is_none() && prop.listed.is_some_and(|name| matches!(name, "status" | "stage")) {
-        if let FieldType::Enum(values) = &field.ty {
-            field.default = values.first().map(|value| json!(value.as_str()));
-        }
+    if field.default.is_none()
+        && prop.listed.is_some_and(|name| matches!(name, "status" | "stage"))
+        && let FieldType::Enum(values) = &field.ty
+    {
+        field.default = values.first().map(|value| json!(value.as_str()));
     }
     let list = matches!(field.ty, FieldType::List(_) | FieldType::Dict(_));
     field.optional = (prop.optional || list) && !prop.required && field.default.is_none();
@@ -262,7 +348,8 @@ fn bounds(ty: &FieldType, bounds: &Bounds) -> Bounds {
         }
         FieldType::String | FieldType::Text => {
             out.min_length = bounds.min_length;
-            out.max_length = bounds.max_length.filter(|most| *most > 0 && bounds.min_length.is_none_or(|least| least <= *most));
+            out.max_length =
+                bounds.max_length.filter(|most| *most > 0 && bounds.min_length.is_none_or(|least| least <= *most));
             if bounds.min_length.is_some() && bounds.max_length.is_some() && out.max_length.is_none() {
                 out.min_length = None;
             }

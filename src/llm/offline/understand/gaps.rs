@@ -1,15 +1,16 @@
 //! What was asked for and is not built.
 
+use super::Gap;
 use super::draft::Draft;
 use super::features::negated;
 use super::lexicon::lexicon;
 use super::phrases::Chunk;
 use super::wording::{gap_words, say};
-use super::Gap;
 use crate::domain::spec::{Language, Model};
 
 /// Models that make a plain `payments` mean taking money rather than writing it down.
-const COMMERCE: &[&str] = &["Order", "Cart", "Product", "Reservation", "Subscription", "EventTicket", "Appointment", "Rental"];
+const COMMERCE: &[&str] =
+    &["Order", "Cart", "Product", "Reservation", "Subscription", "EventTicket", "Appointment", "Rental"];
 
 /// Every ability the text asks for that is not built, each once.
 pub(super) fn gaps(chunks: &[Chunk], draft: &Draft, models: &[Model], language: Language) -> Vec<Gap> {

@@ -7,12 +7,15 @@
 //! from the models (`Spec::standard_domains`). Start reading at [`understand`], then `read`.
 
 mod build;
+mod classes;
 mod draft;
 mod features;
 mod fields;
 mod gaps;
 mod lexicon;
+mod links;
 mod naming;
+mod noun;
 mod outcome;
 mod phrases;
 mod props;

@@ -2,9 +2,10 @@
 
 use super::draft::Draft;
 use super::lexicon::{Class, lexicon};
-use super::phrases::{Chunk, NounPhrase, is_adjective};
+use super::noun::{NounPhrase, is_adjective};
+use super::phrases::Chunk;
 use super::props::capitalized;
-use super::read::{is_marker, is_noise};
+use super::read::words::{is_marker, is_noise};
 use super::stem::{lower, nominative, transliterate};
 use super::things::app_of;
 use super::tokens::Kind;
@@ -17,9 +18,43 @@ const MAX_TITLE: usize = 60;
 
 /// The name that the text gives explicitly: `called Foo`, `под названием «…»`.
 pub(super) fn explicit(text: &str) -> Option<(String, std::ops::Range<usize>)> {
+    const APPS: &[&str] = &[
+        "app",
+        "api",
+        "service",
+        "project",
+        "bot",
+        "site",
+        "website",
+        "tool",
+        "system",
+        "сервис",
+        "проект",
+        "приложение",
+        "бот",
+        "сайт",
+    ];
     const BEFORE: &[&str] = &[
-        "called", "named", "name it", "call it", "titled", "project name:", "project name is", "the name is", "под названием", "с названием",
-        "называется", "назови его", "назови", "назвать", "по имени", "имя проекта", "название проекта", "название:", "project:", "проект:",
+        "called",
+        "named",
+        "name it",
+        "call it",
+        "titled",
+        "project name:",
+        "project name is",
+        "the name is",
+        "под названием",
+        "с названием",
+        "называется",
+        "назови его",
+        "назови",
+        "назвать",
+        "по имени",
+        "имя проекта",
+        "название проекта",
+        "название:",
+        "project:",
+        "проект:",
     ];
     let low = lower(text);
     // Lower case may change the length of exotic letters; such a text is taken as it is.
@@ -35,17 +70,37 @@ pub(super) fn explicit(text: &str) -> Option<(String, std::ops::Range<usize>)> {
         .min()?;
     let rest = text.get(at..)?.trim_start_matches([' ', ':', '-', '—', '–']);
     let from = text.len() - rest.len();
-    let quoted = [('"', '"'), ('«', '»'), ('“', '”'), ('\'', '\''), ('„', '“'), ('`', '`')]
-        .iter()
-        .find_map(|(open, close)| rest.strip_prefix(*open).and_then(|rest| rest.split_once(*close)).map(|(name, _)| name));
+    let quoted =
+        [('"', '"'), ('«', '»'), ('“', '”'), ('\'', '\''), ('„', '“'), ('`', '`')].iter().find_map(|(open, close)| {
+            rest.strip_prefix(*open).and_then(|rest| rest.split_once(*close)).map(|(name, _)| name)
+        });
     if let Some(name) = quoted {
         let end = from + rest.chars().next().map_or(0, char::len_utf8) + name.len();
         let end = end + text[end..].chars().next().map_or(0, char::len_utf8);
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        return (!name.is_empty() && name.chars().count() <= MAX_TITLE && !name.chars().any(char::is_control)).then_some((name, start..end));
+        return (!name.is_empty() && name.chars().count() <= MAX_TITLE && !name.chars().any(char::is_control))
+            .then_some((name, start..end));
     }
     let mut words = rest.split_whitespace();
     let first = words.next()?;
+    // `a column called price` names no project: without quotes or a capital, the project itself must be called so.
+    let sure = [
+        "name it",
+        "call it",
+        "project name:",
+        "project name is",
+        "назови",
+        "назови его",
+        "имя проекта",
+        "название проекта",
+        "project:",
+        "проект:",
+    ];
+    let told = sure.contains(&low[start..at].trim())
+        || low[..start].split_whitespace().next_back().is_some_and(|word| APPS.contains(&word));
+    if !told && !first.starts_with(char::is_uppercase) {
+        return None;
+    }
     let clean = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
     let mut name = clean(first);
     let mut end = from + first.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
@@ -60,7 +115,9 @@ pub(super) fn explicit(text: &str) -> Option<(String, std::ops::Range<usize>)> {
             }
         }
     }
-    let fits = name.chars().any(char::is_alphabetic) && name.chars().count() <= MAX_TITLE && !name.chars().any(char::is_control);
+    let fits = name.chars().any(char::is_alphabetic)
+        && name.chars().count() <= MAX_TITLE
+        && !name.chars().any(char::is_control);
     fits.then_some((name, start..end))
 }
 
@@ -82,7 +139,7 @@ pub(super) fn project_name(text: &str) -> Option<ProjectName> {
 
 /// The name that what the project is about gives it.
 pub(super) fn derived(draft: &Draft, models: &[Model], modules: &[Module]) -> Option<ProjectName> {
-    let by_head = draft.heads.iter().find_map(|(np, _)| head_name(draft, np, models));
+    let by_head = draft.heads.iter().enumerate().find_map(|(nth, (np, _))| head_name(np, models, nth == 0));
     let bot = modules.contains(&Module::TelegramBot);
     let name = by_head.unwrap_or_else(|| {
         let main = models.iter().find(|model| !is_minor(model.name.as_str())).or(models.first());
@@ -100,11 +157,34 @@ fn is_minor(model: &str) -> bool {
 }
 
 /// `notes API` → `notes_api`, `учёт личных финансов` → `personal-finance`.
-fn head_name(draft: &Draft, np: &NounPhrase, models: &[Model]) -> Option<String> {
+fn head_name(np: &NounPhrase, models: &[Model], first: bool) -> Option<String> {
     let apps: Vec<_> = np.nouns.iter().filter_map(app_of).collect();
     let suffix = apps.iter().filter(|app| app.models.is_empty() || app.name == "booking").map(|app| app.suffix);
     let suffix = suffix.into_iter().find(|suffix| !suffix.is_empty()).unwrap_or_default();
-    let domain = np.nouns.iter().find(|noun| app_of(noun).is_some_and(|app| !app.models.is_empty() && app.name != "booking"));
+    let domain =
+        np.nouns.iter().find(|noun| app_of(noun).is_some_and(|app| !app.models.is_empty() && app.name != "booking"));
+    let latin = np.nouns.iter().all(|noun| !noun.cyrillic && noun.senses.field.is_none());
+    let canonical = domain.is_some_and(|noun| match app_of(noun).map(|app| app.name) {
+        Some("todo-list") => noun.lower.contains("do"),
+        name => matches!(name, Some("short-links" | "crm")),
+    });
+    if latin && !canonical && np.nouns.iter().map(|noun| noun.words).sum::<usize>() <= 4 {
+        let words: Vec<String> = np
+            .nouns
+            .iter()
+            .filter(|noun| app_of(noun).is_none_or(|app| !app.models.is_empty() || !app.suffix.is_empty()))
+            .map(|noun| noun.lower.replace(' ', "_"))
+            .collect();
+        let alone = suffix.is_empty() && domain.is_none();
+        if words.len() > usize::from(!suffix.is_empty()) {
+            let name = words.join("_");
+            return Some(if alone && !name.ends_with("ing") {
+                plural(&crate::domain::inflect::singular(&name))
+            } else {
+                name
+            });
+        }
+    }
     if let Some(noun) = domain {
         let app = app_of(noun)?;
         let base = if app.suffix.is_empty() { app.name } else { app.suffix };
@@ -120,22 +200,28 @@ fn head_name(draft: &Draft, np: &NounPhrase, models: &[Model]) -> Option<String>
         let latin = !noun.cyrillic;
         if latin {
             words.push(noun.lower.replace(' ', "_"));
-        } else if let Some(at) = noun.senses.entity {
-            words.push(crate::domain::inflect::snake_case(tables.entity(at).model));
         } else if let Some(at) = noun.senses.gloss {
             words.push(tables.gloss[usize::from(at)].to_owned());
+        } else if let Some(at) = noun.senses.entity {
+            words.push(crate::domain::inflect::snake_case(tables.entity(at).model));
         } else if !is_adjective(noun) {
             words.push(tables.english(&noun.key, &nominative(&noun.lower)));
         }
     }
-    // A Russian adjective stands before its noun and so does the English one.
     let russian = np.nouns.iter().any(|noun| noun.cyrillic);
+    // `учёт посещаемости студентов`: what follows in Russian goes before in English; an adjective stands before in both.
+    if russian && np.nouns.iter().filter(|noun| app_of(noun).is_none()).all(|noun| noun.senses.entity.is_some()) {
+        words.reverse();
+    }
     if words.is_empty() {
         let thing = models.iter().find(|model| !is_minor(model.name.as_str()))?;
-        if suffix.is_empty() || draft.things.is_empty() {
+        if suffix.is_empty() || !first {
             return None;
         }
-        return Some(format!("{}_{suffix}", if matches!(suffix, "api" | "bot") { thing.name.plural_snake() } else { thing.name.snake() }));
+        return Some(format!(
+            "{}_{suffix}",
+            if matches!(suffix, "api" | "bot") { thing.name.plural_snake() } else { thing.name.snake() }
+        ));
     }
     words.truncate(3);
     let mut base = words.join("_");
@@ -153,17 +239,24 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
         .iter()
         .take_while(|chunk| {
             !matches!(chunk.kind, Kind::Word | Kind::Number)
-                || ((is_noise(chunk) || chunk.is_plain_verb() || chunk.is(Class::To) || chunk.is(Class::For)) && !chunk.has_noun_sense())
+                || ((is_noise(chunk) || chunk.is_plain_verb() || chunk.is(Class::To) || chunk.is(Class::For))
+                    && !chunk.has_noun_sense())
         })
         .count();
     let mut body: Vec<&Chunk> = chunks[skip..]
         .iter()
-        .take_while(|chunk| matches!(chunk.kind, Kind::Word | Kind::Number) && !is_marker(chunk) && !chunk.is(Class::Conj) && !chunk.is(Class::Pron) && !chunk.is(Class::Modal))
+        .take_while(|chunk| {
+            matches!(chunk.kind, Kind::Word | Kind::Number)
+                && !is_marker(chunk)
+                && !chunk.is(Class::Conj)
+                && !chunk.is(Class::Pron)
+                && !chunk.is(Class::Modal)
+        })
         .collect();
     while body.last().is_some_and(|last| !last.is_noun_like()) {
         body.pop();
     }
-    let generic = |chunk: &Chunk| chunk.senses.entity.is_none() && app_of(chunk).is_some_and(|app| app.models.is_empty());
+    let generic = |chunk: &Chunk| app_of(chunk).is_some_and(|app| app.models.is_empty());
     let role = |chunk: &Chunk| chunk.senses.entity.is_some_and(|at| lexicon().entity(at).is_role());
     let nouns: Vec<&&Chunk> = body.iter().filter(|chunk| chunk.is_noun_like()).collect();
     let told = nouns.iter().any(|chunk| chunk.has_noun_sense()) && !nouns.iter().all(|c| generic(c) || role(c));

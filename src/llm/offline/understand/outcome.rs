@@ -12,7 +12,9 @@ use super::tokens::{self, Kind, MAX_CHARS, tokenize};
 use super::wording::say;
 use super::{Answer, Understanding, gaps, naming, questions};
 use crate::domain::names::ModelName;
-use crate::domain::spec::{Feature, FieldType, Language, Model, Module, ProjectMeta, RedirectFields, RelationKind, Spec};
+use crate::domain::spec::{
+    Feature, FieldType, Language, Model, Module, ProjectMeta, RedirectFields, RelationKind, Spec,
+};
 
 /// The longest description kept in the spec, in characters.
 const MAX_DESCRIPTION: usize = 2_000;
@@ -50,7 +52,8 @@ pub(super) fn of(text: &str, answers: &[Answer]) -> Understanding {
     let mut reader = Reader::new();
     reader.read(&statements(all.clone()));
     let mut draft = reader.draft;
-    let website_is_a_field = draft.things.iter().flat_map(|thing| &thing.props).any(|prop| prop.listed == Some("website"));
+    let website_is_a_field =
+        draft.things.iter().flat_map(|thing| &thing.props).any(|prop| prop.listed == Some("website"));
     let (wanted, implied_telegram) = features::modules(&all, website_is_a_field);
     let built = build::models(&mut draft, language);
     let modules_wanted: Vec<Module> = [Module::Backend].into_iter().chain(wanted.iter().copied()).collect();
@@ -143,7 +146,8 @@ fn features_of(
 ) -> Vec<Feature> {
     let mut out: Vec<Feature> = Vec::new();
     let named = |id: Option<Id>| {
-        id.and_then(|id| models.iter().find(|model| model.name.as_str() == draft.things[id].model)).map(|model| model.name.clone())
+        id.and_then(|id| models.iter().find(|model| model.name.as_str() == draft.things[id].model))
+            .map(|model| model.name.clone())
     };
     for target in &draft.exports {
         let targets = match named(*target) {
@@ -158,14 +162,16 @@ fn features_of(
         }
     }
     for target in &draft.summaries {
-        let told = named(*target).filter(|model| models.iter().any(|m| m.name == *model && (is_dated(m) || target_is_only(models, m))));
+        let told = named(*target)
+            .filter(|model| models.iter().any(|m| m.name == *model && (is_dated(m) || target_is_only(models, m))));
         let targets = match told {
             Some(model) => vec![model],
             None => records(models, 2),
         };
         for model in targets {
             let has_date = models.iter().any(|m| {
-                m.name == model && m.fields.iter().any(|f| matches!(f.ty, FieldType::Date | FieldType::Datetime) && !f.optional)
+                m.name == model
+                    && m.fields.iter().any(|f| matches!(f.ty, FieldType::Date | FieldType::Datetime) && !f.optional)
             });
             let feature = Feature::Summary { model: model.clone() };
             if !out.contains(&feature) {
@@ -187,7 +193,9 @@ fn features_of(
 }
 
 fn target_is_only(models: &[Model], model: &Model) -> bool {
-    !models.iter().any(is_dated) || models.len() == 1 || model.fields.iter().any(|f| matches!(f.ty, FieldType::Date | FieldType::Datetime))
+    !models.iter().any(is_dated)
+        || models.len() == 1
+        || model.fields.iter().any(|f| matches!(f.ty, FieldType::Date | FieldType::Datetime))
 }
 
 /// The models a report or an export without a name is about: what happens, before what there is.
@@ -204,7 +212,8 @@ fn records(models: &[Model], most: usize) -> Vec<ModelName> {
     if most < usize::MAX && dated.iter().any(|model| money(model)) {
         dated.retain(|model| money(model));
     }
-    let chosen = if dated.is_empty() { models.iter().filter(|model| !minor(model)).take(most.min(3)).collect() } else { dated };
+    let chosen =
+        if dated.is_empty() { models.iter().filter(|model| !minor(model)).take(most.min(3)).collect() } else { dated };
     let mut names: Vec<ModelName> = chosen.into_iter().take(most).map(|model| model.name.clone()).collect();
     if names.is_empty() {
         names.extend(models.first().map(|model| model.name.clone()));
@@ -214,15 +223,17 @@ fn records(models: &[Model], most: usize) -> Vec<ModelName> {
 
 /// Short links: the fields a visit works with, made where they are missing.
 fn redirect(draft: &Draft, models: &mut [Model], chunks: &[Chunk]) -> Option<Feature> {
-    let short = draft.heads.iter().flat_map(|(np, _)| np.nouns.iter()).filter_map(app_of).any(|app| app.name == "short-links")
-        || chunks.iter().any(|chunk| {
-            let words = chunk.lower.as_str();
-            matches!(features::ability(std::slice::from_ref(chunk)), Some((Ability::Redirect, _)))
-                || (words.contains("short") && (words.contains("link") || words.contains("url")))
-                || (words.contains("корот") && (words.contains("ссыл") || words.contains("адрес")))
-        });
+    let short =
+        draft.heads.iter().flat_map(|(np, _)| np.nouns.iter()).filter_map(app_of).any(|app| app.name == "short-links")
+            || chunks.iter().any(|chunk| {
+                let words = chunk.lower.as_str();
+                matches!(features::ability(std::slice::from_ref(chunk)), Some((Ability::Redirect, _)))
+                    || (words.contains("short") && (words.contains("link") || words.contains("url")))
+                    || (words.contains("корот") && (words.contains("ссыл") || words.contains("адрес")))
+            });
     let model = models.iter_mut().find(|model| model.name.as_str() == "Link").filter(|_| short)?;
-    let expires_said = model.fields.iter().any(|field| matches!(field.ty, FieldType::Datetime | FieldType::Date) && !field.readonly);
+    let expires_said =
+        model.fields.iter().any(|field| matches!(field.ty, FieldType::Datetime | FieldType::Date) && !field.readonly);
     let expires = model
         .fields
         .iter()
@@ -233,11 +244,22 @@ fn redirect(draft: &Draft, models: &mut [Model], chunks: &[Chunk]) -> Option<Fea
         field.ty = FieldType::Datetime;
         field.optional = true;
     }
-    let by_type = |model: &Model, ty: &FieldType| model.fields.iter().find(|field| field.ty == *ty).map(|field| field.name.clone());
+    let by_type = |model: &Model, ty: &FieldType| {
+        model.fields.iter().find(|field| field.ty == *ty).map(|field| field.name.clone())
+    };
     let target = by_type(model, &FieldType::Url).or_else(|| add(model, "url", "url"))?;
-    let code = model.fields.iter().find(|field| field.name.as_str() == "code" || field.name.as_str() == "slug" || field.name.as_str() == "alias").map(|field| field.name.clone());
+    let code = model
+        .fields
+        .iter()
+        .find(|field| field.name.as_str() == "code" || field.name.as_str() == "slug" || field.name.as_str() == "alias")
+        .map(|field| field.name.clone());
     let key = code.or_else(|| add(model, "code", "string"))?;
-    let counter = model.fields.iter().find(|field| field.ty == FieldType::Int && field.readonly).map(|field| field.name.clone()).or_else(|| add(model, "clicks", "counter"))?;
+    let counter = model
+        .fields
+        .iter()
+        .find(|field| field.ty == FieldType::Int && field.readonly)
+        .map(|field| field.name.clone())
+        .or_else(|| add(model, "clicks", "counter"))?;
     for field in &mut model.fields {
         if field.name == key {
             field.ty = FieldType::String;
@@ -258,7 +280,9 @@ fn add(model: &mut Model, name: &str, ty: &str) -> Option<crate::domain::names::
     super::props::apply_type(&mut prop, ty);
     let field = super::fields::field_of(&prop)?;
     let name = field_name(name).ok()?;
-    let taken = model.fields.iter().any(|field| field.name == name && !matches!(&field.ty, FieldType::Ref(r) if r.kind == RelationKind::ManyToMany));
+    let taken = model.fields.iter().any(|field| {
+        field.name == name && !matches!(&field.ty, FieldType::Ref(r) if r.kind == RelationKind::ManyToMany)
+    });
     if !taken {
         let place = model.fields.iter().take_while(|field| field.ty == FieldType::Url || field.unique).count();
         model.fields.insert(if field.readonly { model.fields.len() } else { place }, field);

@@ -62,8 +62,9 @@ const HARD: Classes = Classes::of(&[
 /// Words for fields and models that may be fields themselves: `model`.
 const NAMING: Classes = Classes::of(&[Class::Fields, Class::Entities]);
 /// Classes that a noun phrase passes over.
-const LIGHT: Classes =
-    Classes::of(&[Class::Det, Class::Filler, Class::Each, Class::Many, Class::One, Class::All]);
+const LIGHT: Classes = Classes::of(&[Class::Det, Class::Filler, Class::Each, Class::Many, Class::One, Class::All]);
+/// Words before limits and values.
+const LIMITS: Classes = Classes::of(&[Class::Values, Class::UpTo, Class::AtLeast]);
 /// Classes that qualify a field.
 pub(super) const ATTRIBUTES: Classes =
     Classes::of(&[Class::Optional, Class::Required, Class::Unique, Class::Readonly, Class::Default]);
@@ -112,13 +113,10 @@ impl Chunk {
 
     /// Whether it can stand in a noun phrase.
     pub(super) fn is_noun_like(&self) -> bool {
-        self.kind == Kind::Word
-            && !(self.is_any(HARD) && !(self.has_noun_sense() && (self.words > 1 || self.is_any(NAMING))))
-            && !self.is_any(LIGHT)
-            && !(self.is_any(VERBS) && !self.has_noun_sense())
-            && !(self.is_any(ATTRIBUTES) && !self.has_noun_sense())
-            && !(self.senses.classes.has(Class::Values) && !self.has_noun_sense())
-            && !(self.senses.classes.any(Classes::of(&[Class::UpTo, Class::AtLeast])) && !self.has_noun_sense())
+        let named = self.has_noun_sense();
+        let stops = self.is_any(HARD) && !(named && (self.words > 1 || self.is_any(NAMING)));
+        let qualifies = self.is_any(VERBS) || self.is_any(ATTRIBUTES) || self.is_any(LIMITS);
+        self.kind == Kind::Word && !stops && !self.is_any(LIGHT) && (named || !qualifies)
     }
 
     /// Whether a noun phrase passes over it.
@@ -150,7 +148,8 @@ pub(super) fn chunks(tokens: &[Token]) -> Vec<Chunk> {
             at += 1;
             continue;
         }
-        let run = tokens[at..].iter().take(MAX_PHRASE).take_while(|t| matches!(t.kind, Kind::Word | Kind::Number)).count();
+        let run =
+            tokens[at..].iter().take(MAX_PHRASE).take_while(|t| matches!(t.kind, Kind::Word | Kind::Number)).count();
         let mut keys: Vec<String> = Vec::with_capacity(run);
         let mut key = String::new();
         for token in &tokens[at..at + run] {
@@ -234,8 +233,8 @@ pub(super) struct Item {
 /// What stands between two full stops or line ends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statement {
-    /// It is an entry of a list with bullets.
-    pub bullet: bool,
+    /// It is an entry of a list with bullets, that far from the start of its line.
+    pub bullet: Option<usize>,
     /// An empty line stands before it.
     pub after_blank: bool,
     /// A line break or bullet, not a full stop, stands before it.
@@ -272,7 +271,7 @@ pub(super) fn statements(chunks: Vec<Chunk>) -> Vec<Statement> {
         }
         if ends {
             let next = Statement {
-                bullet: chunk.kind == Kind::Bullet,
+                bullet: (chunk.kind == Kind::Bullet).then_some(chunk.span.0),
                 after_blank: chunk.kind == Kind::Blank || (current.chunks.is_empty() && current.after_blank),
                 new_line: matches!(chunk.kind, Kind::Bullet | Kind::Blank | Kind::Break),
                 chunks: Vec::new(),
@@ -344,98 +343,4 @@ pub(super) fn items(chunks: &[Chunk]) -> Vec<Item> {
         out.push(item);
     }
     out
-}
-
-/// A noun phrase: its nouns in order, and what qualified them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct NounPhrase {
-    /// The head and its companions, in the order in which they stand.
-    pub nouns: Vec<Chunk>,
-    /// `many`, `several`, `list of`.
-    pub many: bool,
-    /// `each`, `every`.
-    pub each: bool,
-    /// `one`.
-    pub one: bool,
-    /// An article or a possessive.
-    pub det: bool,
-    /// How many chunks it took.
-    pub taken: usize,
-}
-
-impl NounPhrase {
-    /// Reads a noun phrase at the start of the chunks.
-    pub(super) fn read(chunks: &[Chunk]) -> Self {
-        let mut out = Self::default();
-        for (at, chunk) in chunks.iter().enumerate() {
-            if chunk.is_light() {
-                if !out.nouns.is_empty() && (chunk.is(Class::Each) || chunk.is(Class::Many)) {
-                    break;
-                }
-                out.many |= chunk.is(Class::Many);
-                out.each |= chunk.is(Class::Each);
-                out.one |= chunk.is(Class::One);
-                out.det |= chunk.is(Class::Det);
-            } else if chunk.is_noun_like() {
-                let verb_inside = !out.nouns.is_empty() && chunk.is_any(VERBS) && chunk.senses.entity.is_none();
-                if verb_inside && chunk.senses.field.is_none() && chunk.senses.app.is_none() {
-                    break;
-                }
-                out.nouns.push(chunk.clone());
-            } else if chunk.kind == Kind::Number && !out.nouns.is_empty() {
-                // `top 10 books`, `phone 2`: the number says nothing about the noun.
-            } else if chunk.kind == Kind::Number {
-                out.many = true;
-            } else {
-                break;
-            }
-            out.taken = at + 1;
-        }
-        out
-    }
-
-    /// Whether it has no noun.
-    pub(super) fn is_empty(&self) -> bool {
-        self.nouns.is_empty()
-    }
-
-    /// The head: the first noun of a Russian phrase, the last of an English one.
-    pub(super) fn head_index(&self) -> usize {
-        let russian = self.nouns.iter().any(|noun| noun.cyrillic);
-        if !russian {
-            return self.nouns.len().saturating_sub(1);
-        }
-        self.nouns.iter().position(|noun| !is_adjective(noun)).unwrap_or(0)
-    }
-
-    /// The head chunk.
-    pub(super) fn head(&self) -> Option<&Chunk> {
-        self.nouns.get(self.head_index())
-    }
-
-    /// The nouns without the head, in order.
-    pub(super) fn others(&self) -> impl Iterator<Item = &Chunk> {
-        let head = self.head_index();
-        self.nouns.iter().enumerate().filter(move |(at, _)| *at != head).map(|(_, noun)| noun)
-    }
-
-    /// The words as they were written.
-    pub(super) fn surface(&self) -> String {
-        self.nouns.iter().map(|noun| noun.surface.as_str()).collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// Whether an unlisted Russian word has the ending of an adjective.
-pub(super) fn is_adjective(chunk: &Chunk) -> bool {
-    const ENDINGS: &[&str] = &[
-        "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ого", "его", "ому", "ему", "ым", "им", "ых", "их", "ую",
-        "юю", "ыми", "ими",
-    ];
-    const NOUNS: &[&str] = &["ние", "ния", "ний", "тие", "ствие", "ием", "ний"];
-    chunk.cyrillic
-        && !chunk.has_noun_sense()
-        && chunk.words == 1
-        && chunk.lower.chars().count() > 4
-        && ENDINGS.iter().any(|end| chunk.lower.ends_with(end))
-        && !NOUNS.iter().any(|end| chunk.lower.ends_with(end))
 }

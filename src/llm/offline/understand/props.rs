@@ -7,7 +7,8 @@ use serde_json::{Number, Value, json};
 
 use super::draft::Prop;
 use super::lexicon::{Class, FieldEntry, lexicon};
-use super::phrases::{ATTRIBUTES, Chunk, NounPhrase, TYPES, is_adjective};
+use super::noun::{NounPhrase, is_adjective};
+use super::phrases::{ATTRIBUTES, Chunk, TYPES};
 use super::stem::{nominative, transliterate};
 use super::tokens::Kind;
 use crate::domain::inflect::singular;
@@ -21,7 +22,7 @@ pub(super) const PHONE: &str = r"^\+?[0-9][0-9 ()\-]{4,18}$";
 pub(super) fn apply_type(prop: &mut Prop, notation: &str) {
     for (nth, word) in notation.split(' ').enumerate() {
         if nth == 0 {
-            prop.ty = base_type(prop, word);
+            prop.ty = Some(base_type(prop, word));
         } else if let Some((flag, value)) = word.split_once('=') {
             let number = value.parse::<i64>().ok().map(Number::from);
             match flag {
@@ -42,9 +43,9 @@ pub(super) fn apply_type(prop: &mut Prop, notation: &str) {
     }
 }
 
-fn base_type(prop: &mut Prop, word: &str) -> Option<FieldType> {
+fn base_type(prop: &mut Prop, word: &str) -> FieldType {
     let zero = || Some(Number::from(0));
-    Some(match word {
+    match word {
         "int" => FieldType::Int,
         "float" => FieldType::Float,
         "decimal" => FieldType::Decimal,
@@ -84,7 +85,7 @@ fn base_type(prop: &mut Prop, word: &str) -> Option<FieldType> {
             FieldType::Enum(values)
         }
         _ => FieldType::String,
-    })
+    }
 }
 
 /// The type that a type's name means.
@@ -144,6 +145,13 @@ pub(super) fn retype(prop: &mut Prop, ty: FieldType) {
 
 /// The property that a noun phrase names.
 pub(super) fn prop(np: &NounPhrase) -> Option<Prop> {
+    let flag = np.nouns.iter().find(|noun| field_entry(noun).is_some_and(|entry| entry.ty.starts_with("bool")));
+    let marks = |noun: &Chunk| {
+        matches!(noun.key.as_str(), "отметк" | "флаг" | "признак" | "галочк" | "flag" | "mark" | "checkbox")
+    };
+    if let Some(flag) = flag.filter(|_| np.nouns.len() == 2 && np.nouns.iter().any(marks)) {
+        return prop(&NounPhrase { nouns: vec![flag.clone()], ..np.clone() });
+    }
     let head = np.head()?;
     let mut out = Prop { thing: thing_of(np), ..Prop::default() };
     let russian = np.nouns.iter().any(|noun| noun.cyrillic);
@@ -194,18 +202,18 @@ fn field_entry(chunk: &Chunk) -> Option<&'static FieldEntry> {
 fn russian_name(np: &NounPhrase, entry: Option<&FieldEntry>) -> String {
     let tables = lexicon();
     let Some(head) = np.head() else { return String::new() };
-    let base = match entry {
-        Some(entry) => entry.name.to_owned(),
-        None => {
-            let english = tables.english(&head.key, &nominative(&head.lower));
-            if head.cyrillic { english } else { snake(&head.lower) }
-        }
+    let base = if let Some(entry) = entry {
+        entry.name.to_owned()
+    } else {
+        let english = tables.english(&head.key, &nominative(&head.lower));
+        if head.cyrillic { english } else { snake(&head.lower) }
     };
     let companions: Vec<String> = np
         .others()
         .filter(|noun| !noun.is_plain_verb() && noun.senses.app.is_none_or(|_| noun.senses.entity.is_some()))
         .filter_map(|noun| {
-            let listed = tables.get(&noun.key).is_some_and(|s| s.gloss.is_some() || s.entity.is_some() || s.field.is_some());
+            let listed =
+                tables.get(&noun.key).is_some_and(|s| s.gloss.is_some() || s.entity.is_some() || s.field.is_some());
             if noun.cyrillic && !listed && is_adjective(noun) {
                 return None;
             }
@@ -233,10 +241,30 @@ fn english_name(np: &NounPhrase, entry: Option<&FieldEntry>) -> String {
         .collect();
     let own = words.join("_");
     let Some(entry) = entry else {
-        return if np.many || words.len() > 4 { words.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join("_") } else { own };
+        return if np.many || words.len() > 4 {
+            words.iter().rev().take(3).rev().cloned().collect::<Vec<_>>().join("_")
+        } else {
+            own
+        };
     };
     let small = |word: &String| {
-        matches!(word.as_str(), "of" | "in" | "to" | "the" | "and" | "or" | "s" | "e" | "how" | "when" | "from" | "by" | "if" | "who" | "whom")
+        matches!(
+            word.as_str(),
+            "of" | "in"
+                | "to"
+                | "the"
+                | "and"
+                | "or"
+                | "s"
+                | "e"
+                | "how"
+                | "when"
+                | "from"
+                | "by"
+                | "if"
+                | "who"
+                | "whom"
+        )
     };
     let abbreviation = words.len() == 1 && own.len() <= 3 && !SHORT.contains(&own.as_str());
     let is_when = matches!(entry.ty.split(' ').next(), Some("date" | "datetime" | "time"));
@@ -244,15 +272,20 @@ fn english_name(np: &NounPhrase, entry: Option<&FieldEntry>) -> String {
         .iter()
         .any(|end| words.last().is_some_and(|last| last.ends_with(end)));
     let counter = entry.ty == "counter";
-    if np.nouns.len() == 1 && (abbreviation || counter || words.iter().any(small) || (is_when && !good_when) || words.len() > 3) {
+    if np.nouns.len() == 1
+        && (abbreviation
+            || counter
+            || (words.iter().any(small) && !(is_when && good_when && !words.iter().any(|word| word == "of")))
+            || (is_when && !good_when)
+            || words.len() > 3)
+    {
         return entry.name.to_owned();
     }
     if crate::domain::names::FIELD_RESERVED.contains(&own.as_str()) {
         return entry.name.to_owned();
     }
     match own.as_str() {
-        "mail" | "telephone" | "phone_number" | "telephone_number" => entry.name.to_owned(),
-        "" => entry.name.to_owned(),
+        "" | "mail" | "telephone" | "phone_number" | "telephone_number" => entry.name.to_owned(),
         _ if np.nouns.len() == 1 && own == singular(entry.name) => entry.name.to_owned(),
         _ => own,
     }
@@ -359,7 +392,9 @@ fn set_default(prop: &mut Prop, chunk: &Chunk) {
             _ => prop.default.take(),
         },
         Some(FieldType::Int) => word.parse::<i64>().ok().map(Value::from),
-        Some(FieldType::Enum(_)) => super::values::choice(std::slice::from_ref(chunk)).map(|choice| json!(choice.value)),
+        Some(FieldType::Enum(_)) => {
+            super::values::choice(std::slice::from_ref(chunk)).map(|choice| json!(choice.value))
+        }
         Some(FieldType::String) | None if !chunk.surface.is_empty() => Some(json!(chunk.surface)),
         _ => None,
     };

@@ -60,15 +60,58 @@ pub(super) fn questions(answers: &[Answer], modules: &[Module], language: Langua
 
 fn kinds(language: Language) -> Vec<String> {
     match language {
-        Language::En => ["notes", "a to-do list", "a small CRM", "personal finance", "a warehouse", "a library", "bookings"].map(str::to_owned).to_vec(),
-        Language::Ru => ["заметки", "список дел", "CRM", "личные финансы", "склад", "библиотека", "бронирование"].map(str::to_owned).to_vec(),
+        Language::En => {
+            ["notes", "a to-do list", "a small CRM", "personal finance", "a warehouse", "a library", "bookings"]
+                .map(str::to_owned)
+                .to_vec()
+        }
+        Language::Ru => ["заметки", "список дел", "CRM", "личные финансы", "склад", "библиотека", "бронирование"]
+            .map(str::to_owned)
+            .to_vec(),
     }
 }
 
 /// What the text wants. Only a text that names nothing to keep can be anything but a new project.
 pub(super) fn intent(text: &str, chunks: &[Chunk], asks_for_something: bool) -> Intent {
-    const GREETINGS: &[&str] = &["hi", "hello", "hey", "привет", "здравствуйте", "здравствуй", "добрый", "день", "yo", "good", "morning", "there", "хай"];
-    const ASKS: &[&str] = &["what", "how", "who", "why", "when", "where", "can", "is", "are", "do", "does", "что", "как", "кто", "почему", "зачем", "когда", "где", "можно", "умеешь", "можешь", "сколько"];
+    const GREETINGS: &[&str] = &[
+        "hi",
+        "hello",
+        "hey",
+        "привет",
+        "здравствуйте",
+        "здравствуй",
+        "добрый",
+        "день",
+        "yo",
+        "good",
+        "morning",
+        "there",
+        "хай",
+    ];
+    const ASKS: &[&str] = &[
+        "what",
+        "how",
+        "who",
+        "why",
+        "when",
+        "where",
+        "can",
+        "is",
+        "are",
+        "do",
+        "does",
+        "что",
+        "как",
+        "кто",
+        "почему",
+        "зачем",
+        "когда",
+        "где",
+        "можно",
+        "умеешь",
+        "можешь",
+        "сколько",
+    ];
     if asks_for_something {
         return Intent::NewProject;
     }

@@ -69,9 +69,58 @@ const ADJECTIVE: &[&str] = &[
     "их", "ых", "ую", "юю", "ая", "яя", "ою", "ею",
 ];
 const VERB: &[&str] = &[
-    "ть", "ти", "л", "ла", "ло", "ли", "ю", "ет", "ют", "ит", "ят", "ут", "ат", "ем", "им", "ете", "ите", "ешь", "ишь",
-    "й", "йте", "и", "ть", "ать", "ять", "ить", "еть", "ает", "яет", "ают", "яют", "ал", "ил", "ала", "ила", "али",
-    "или", "ай", "айте", "яй", "яйте", "аю", "яю", "аем", "яем", "аешь", "ует", "уют", "уй", "ую", "овать", "уем",
+    "ть",
+    "ти",
+    "л",
+    "ла",
+    "ло",
+    "ли",
+    "ю",
+    "ет",
+    "ют",
+    "ит",
+    "ят",
+    "ут",
+    "ат",
+    "ем",
+    "им",
+    "ете",
+    "ите",
+    "ешь",
+    "ишь",
+    "й",
+    "йте",
+    "и",
+    "ть",
+    "ать",
+    "ять",
+    "ить",
+    "еть",
+    "ает",
+    "яет",
+    "ают",
+    "яют",
+    "ал",
+    "ил",
+    "ала",
+    "ила",
+    "али",
+    "или",
+    "ай",
+    "айте",
+    "яй",
+    "яйте",
+    "аю",
+    "яю",
+    "аем",
+    "яем",
+    "аешь",
+    "ует",
+    "уют",
+    "уй",
+    "ую",
+    "овать",
+    "уем",
 ];
 const NOUN: &[&str] = &[
     "а", "ев", "ов", "ие", "ье", "е", "иями", "ями", "ами", "еи", "ии", "и", "ией", "ей", "ой", "ий", "й", "иям", "ям",
@@ -94,7 +143,8 @@ pub(super) fn stem(word: &str) -> String {
     if letters < 3 {
         return word.to_owned();
     }
-    let whole = WHOLE.iter().find(|stem| word.strip_prefix(**stem).is_some_and(|end| end.is_empty() || NOUN.contains(&end)));
+    let whole =
+        WHOLE.iter().find(|stem| word.strip_prefix(**stem).is_some_and(|end| end.is_empty() || NOUN.contains(&end)));
     if let Some(whole) = whole {
         return (*whole).to_owned();
     }
@@ -102,7 +152,6 @@ pub(super) fn stem(word: &str) -> String {
         return word.to_owned();
     };
     let rv = at + first.len_utf8();
-    let word = strip(word, rv, &["ся", "сь"]).filter(|cut| cut.chars().count() > 3).unwrap_or(word);
     let mut out = strip(word, rv, ADJECTIVE).or_else(|| strip(word, rv, NOUN)).unwrap_or(word).to_owned();
     if out.len() > rv && out.ends_with('и') {
         out.pop();

@@ -5,7 +5,8 @@
 
 use super::draft::{Draft, Id, Link};
 use super::lexicon::{AppEntry, lexicon};
-use super::phrases::{Chunk, NounPhrase, is_adjective};
+use super::noun::{NounPhrase, is_adjective};
+use super::phrases::Chunk;
 use super::stem::nominative;
 use crate::domain::inflect::{pascal_case, singular};
 use crate::domain::names::ModelName;
@@ -26,7 +27,11 @@ pub(super) struct Weight {
 /// Whether such things act: people, and organisations.
 pub(super) fn acts(chunk: &Chunk) -> bool {
     const ACTORS: &[&str] = &["Company", "Restaurant", "Team", "School", "Hotel", "Hospital", "Store", "Club"];
-    chunk.senses.entity.map(|at| lexicon().entity(at)).is_some_and(|entry| entry.is_person() || ACTORS.contains(&entry.model))
+    chunk
+        .senses
+        .entity
+        .map(|at| lexicon().entity(at))
+        .is_some_and(|entry| entry.is_person() || ACTORS.contains(&entry.model))
 }
 
 /// The app a chunk names.
@@ -37,7 +42,9 @@ pub(super) fn app_of(chunk: &Chunk) -> Option<&'static AppEntry> {
 /// Whether the phrase names the project rather than a thing.
 pub(super) fn names_project(np: &NounPhrase) -> bool {
     let Some(head) = np.head() else { return false };
-    let Some(app) = app_of(head) else { return false };
+    if app_of(head).is_none() {
+        return false;
+    }
     if head.senses.field.is_some() && head.senses.entity.is_none() && np.nouns.len() == 1 && np.many {
         return false;
     }
@@ -52,7 +59,8 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
     if draft.things.len() >= MAX_THINGS {
         return np.head()?.senses.entity.and_then(|at| draft.find(lexicon().entity(at).model));
     }
-    if names_project(np) {
+    let forced = weight.known >= 3 && np.nouns.len() == 1 && np.head().is_some_and(|head| head.senses.entity.is_some());
+    if names_project(np) && !forced {
         return project(draft, np);
     }
     let tables = lexicon();
@@ -60,7 +68,8 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
     if let Some(at) = head.senses.entity {
         let entry = tables.entity(at);
         if entry.model == "Item"
-            && let Some(own) = draft.things.iter().rposition(|thing| thing.model.ends_with("Item") && thing.model.len() > 4)
+            && let Some(own) =
+                draft.things.iter().rposition(|thing| thing.model.ends_with("Item") && thing.model.len() > 4)
         {
             // `orders have items; each item has a quantity`: the same items.
             return Some(own);
@@ -75,7 +84,8 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
             let owner = tables.entity(other);
             if let Some(to) = draft.find(owner.model) {
                 let (from, to) = if entry.is_classifier() || entry.is_shared() { (to, id) } else { (id, to) };
-                draft.link(Link { from, to, kind: RelationKind::ManyToOne, optional: Some(true), name: None, weak: true });
+                let kind = if entry.is_shared() { RelationKind::ManyToMany } else { RelationKind::ManyToOne };
+                draft.link(Link { from, to, kind, optional: Some(true), name: None, weak: true });
             }
         }
         return Some(id);
@@ -90,7 +100,8 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
 /// A thing that is told apart from another of the same head: `work orders` beside `orders`. Only when the
 /// modifier is itself a listed word of English that is no adjective, and the head is a general one.
 fn compound_model(np: &NounPhrase, head: &Chunk) -> Option<String> {
-    const GENERAL: &[&str] = &["Item", "Group", "Card", "Plan", "Place", "Section", "Location", "Room", "Result", "Batch"];
+    const GENERAL: &[&str] =
+        &["Item", "Group", "Card", "Plan", "Place", "Section", "Location", "Room", "Result", "Batch"];
     let entry = lexicon().entity(head.senses.entity?);
     if !GENERAL.contains(&entry.model) || head.words > 1 || np.nouns.len() != 2 || head.cyrillic {
         return None;
@@ -107,7 +118,8 @@ fn compound_model(np: &NounPhrase, head: &Chunk) -> Option<String> {
 fn unknown_model(np: &NounPhrase) -> Option<String> {
     let tables = lexicon();
     let head = np.head()?;
-    if head.lower.chars().count() < 3 || head.words > 3 || !head.senses.classes.is_empty() {
+    let participle = head.lower.ends_with("ed") && !head.lower.ends_with("eed") && head.lower.len() > 4;
+    if participle || head.lower.chars().count() < 3 || head.words > 3 || !head.senses.classes.is_empty() {
         return None;
     }
     let words: Vec<String> = if head.cyrillic {
@@ -159,7 +171,9 @@ pub(super) fn project(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
         others.reverse();
     }
     let own_domain = !app.models.is_empty() && app.name != "booking";
-    let found = others.iter().find(|noun| noun.senses.entity.is_some() && app_of(noun).is_none_or(|a| a.models.is_empty() || noun.plural));
+    let found = others
+        .iter()
+        .find(|noun| noun.senses.entity.is_some() && app_of(noun).is_none_or(|a| a.models.is_empty() || noun.plural));
     if let Some(at) = by_head {
         let id = draft.thing(tables.entity(at).model, Some(at), &head.surface, 2);
         draft.things[id].heading = true;
@@ -179,7 +193,8 @@ pub(super) fn project(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
         nouns: np.others().filter(|noun| noun.is_unknown() && !is_adjective(noun) && !noun.joined).cloned().collect(),
         ..NounPhrase::default()
     };
-    if own_domain || unknown.is_empty() || np.others().any(|noun| noun.senses.field.is_some() || app_of(noun).is_some()) {
+    if own_domain || unknown.is_empty() || np.others().any(|noun| noun.senses.field.is_some() || app_of(noun).is_some())
+    {
         return None;
     }
     let model = unknown_model(&unknown)?;

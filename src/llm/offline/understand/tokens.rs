@@ -41,9 +41,9 @@ pub(super) struct Token {
     pub cyrillic: bool,
     /// Written together with the token before it.
     pub joined: bool,
-    /// Where it stands in the text, in characters.
+    /// Where it stands in the text, in characters; of a bullet, in its line.
     pub span: (usize, usize),
-    /// The snake_case spelling of a group of joined words that was written as an identifier; on its first word.
+    /// The `snake_case` spelling of a group of joined words that was written as an identifier; on its first word.
     pub ident: Option<String>,
 }
 
@@ -66,7 +66,16 @@ impl Token {
         let lower = lower(surface);
         let key = key(&lower);
         let cyrillic = is_cyrillic(surface);
-        Self { kind: Kind::Word, surface: surface.to_owned(), lower, key, cyrillic, joined: false, span: (0, 0), ident: None }
+        Self {
+            kind: Kind::Word,
+            surface: surface.to_owned(),
+            lower,
+            key,
+            cyrillic,
+            joined: false,
+            span: (0, 0),
+            ident: None,
+        }
     }
 }
 
@@ -109,7 +118,8 @@ pub(super) fn tokenize(text: &str, known: &dyn Fn(&str) -> bool) -> Vec<Token> {
         if line_start {
             line_start = false;
             if let Some(width) = bullet(&letters[at..]) {
-                out.push(Token::mark(Kind::Bullet));
+                let indent = at - letters[..at].iter().rposition(|c| *c == '\n').map_or(0, |end| end + 1);
+                out.push(Token { span: (indent, indent + 1), ..Token::mark(Kind::Bullet) });
                 at += width;
                 continue;
             }
@@ -179,8 +189,8 @@ fn word(letters: &[char], start: usize, known: &dyn Fn(&str) -> bool, out: &mut 
             if c.is_alphanumeric() {
                 part.push(c);
             } else if c == '\'' && next_is_word {
-                let possessive = letters.get(at + 1) == Some(&'s')
-                    && letters.get(at + 2).is_none_or(|c| !c.is_alphanumeric());
+                let possessive =
+                    letters.get(at + 1) == Some(&'s') && letters.get(at + 2).is_none_or(|c| !c.is_alphanumeric());
                 if possessive {
                     at += 1;
                 }
@@ -264,7 +274,10 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
-        tokenize(text, &|_| false).into_iter().map(|t| if t.kind == Kind::Word { t.lower } else { format!("{:?}", t.kind) }).collect()
+        tokenize(text, &|_| false)
+            .into_iter()
+            .map(|t| if t.kind == Kind::Word { t.lower } else { format!("{:?}", t.kind) })
+            .collect()
     }
 
     #[test]
@@ -278,7 +291,10 @@ mod tests {
     #[test]
     fn bullets_breaks_and_numbers_are_told_apart() {
         assert_eq!(words("A:\n- b\n2) c"), ["a", "Punct(':')", "Break", "Bullet", "b", "Break", "Bullet", "c"]);
-        assert_eq!(words("decimal(10,2) 3.5"), ["decimal", "Punct('(')", "Number", "Punct(',')", "Number", "Punct(')')", "Number"]);
+        assert_eq!(
+            words("decimal(10,2) 3.5"),
+            ["decimal", "Punct('(')", "Number", "Punct(',')", "Number", "Punct(')')", "Number"]
+        );
     }
 
     #[test]

@@ -40,21 +40,30 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
                 "taking money needs a provider's account, its keys and its callbacks; records of payments can be kept",
                 "приём денег требует договора с провайдером, его ключей и обратных вызовов; вести записи об оплатах можно",
             ),
-            ("the calls to a payment provider you choose, in the hand-written part", "вызовы выбранного платёжного провайдера в рукописной части"),
+            (
+                "the calls to a payment provider you choose, in the hand-written part",
+                "вызовы выбранного платёжного провайдера в рукописной части",
+            ),
         ),
         "external_api" => (
             (
                 "the generated service talks to its own database only, not to other services",
                 "созданный сервис работает только со своей базой, а не с чужими сервисами",
             ),
-            ("a client of that service, with its key, retries and tests", "клиента этого сервиса с ключом, повторами и тестами"),
+            (
+                "a client of that service, with its key, retries and tests",
+                "клиента этого сервиса с ключом, повторами и тестами",
+            ),
         ),
         "auth" => (
             (
                 "the API is open to whoever reaches it; there are no accounts, passwords or roles",
                 "API открыт всем, кто до него достучится: учётных записей, паролей и ролей нет",
             ),
-            ("accounts, tokens and a check of rights before each operation", "учётные записи, токены и проверку прав перед каждой операцией"),
+            (
+                "accounts, tokens and a check of rights before each operation",
+                "учётные записи, токены и проверку прав перед каждой операцией",
+            ),
         ),
         "upload" => (
             (
@@ -68,10 +77,16 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
                 "nothing is sent by e-mail, SMS or push; the notifications module will send it when it is there",
                 "ничего не отправляется по почте, SMS или push; этим займётся модуль уведомлений, когда появится",
             ),
-            ("a sender with an account of a mail or SMS provider", "отправку через учётную запись почтового или SMS-провайдера"),
+            (
+                "a sender with an account of a mail or SMS provider",
+                "отправку через учётную запись почтового или SMS-провайдера",
+            ),
         ),
         "realtime" => (
-            ("the API answers requests; it does not push changes", "API отвечает на запросы, сам изменений не рассылает"),
+            (
+                "the API answers requests; it does not push changes",
+                "API отвечает на запросы, сам изменений не рассылает",
+            ),
             ("a channel that pushes changes to those who listen", "канал, который рассылает изменения подписчикам"),
         ),
         "ai" => (
@@ -79,7 +94,10 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
                 "the generated service follows fixed rules; it learns and guesses nothing",
                 "созданный сервис работает по твёрдым правилам: не учится и не угадывает",
             ),
-            ("that logic, or a call to a model, in the hand-written part", "эту логику или вызов модели в рукописной части"),
+            (
+                "that logic, or a call to a model, in the hand-written part",
+                "эту логику или вызов модели в рукописной части",
+            ),
         ),
         "scheduled" => (
             (
@@ -94,11 +112,20 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
         ),
         "import" => (
             ("records are created one by one through the API", "записи создаются по одной через API"),
-            ("an operation that reads the file, checks each row and reports what was refused", "операцию, которая читает файл, проверяет строки и сообщает об отклонённых"),
+            (
+                "an operation that reads the file, checks each row and reports what was refused",
+                "операцию, которая читает файл, проверяет строки и сообщает об отклонённых",
+            ),
         ),
         "mobile" => (
-            ("only a service with an HTTP API is made; an app can use it", "создаётся только сервис с HTTP API; приложение может им пользоваться"),
-            ("an app is beyond it too: the API is described by OpenAPI, which app tools read", "приложение останется отдельной работой: API описан в OpenAPI, его читают инструменты"),
+            (
+                "only a service with an HTTP API is made; an app can use it",
+                "создаётся только сервис с HTTP API; приложение может им пользоваться",
+            ),
+            (
+                "an app is beyond it too: the API is described by OpenAPI, which app tools read",
+                "приложение останется отдельной работой: API описан в OpenAPI, его читают инструменты",
+            ),
         ),
         "i18n" => (
             ("texts are kept as they are given, in one language", "тексты хранятся как есть, на одном языке"),
@@ -106,10 +133,16 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
         ),
         "multitenant" => (
             ("all data belong to one owner", "все данные принадлежат одному владельцу"),
-            ("an owner on every record and a check in every query", "владельца у каждой записи и проверку в каждом запросе"),
+            (
+                "an owner on every record and a check in every query",
+                "владельца у каждой записи и проверку в каждом запросе",
+            ),
         ),
         "barcode_scan" => (
-            ("a code is kept as text; it is neither scanned nor drawn", "код хранится как текст: не сканируется и не рисуется"),
+            (
+                "a code is kept as text; it is neither scanned nor drawn",
+                "код хранится как текст: не сканируется и не рисуется",
+            ),
             ("drawing of codes; scanning stays with the device", "рисование кодов; сканирует само устройство"),
         ),
         _ => (

@@ -254,13 +254,13 @@ async fn old_environments_are_pruned_but_five_stay_and_one_in_use_stays() {
     let now = SystemTime::now();
     for (days, key) in keys.iter().enumerate() {
         let file = File::options().append(true).open(envs.join(key).join(MANIFEST)).unwrap();
-        file.set_modified(now - Duration::from_secs((29 + 2 * days as u64) * 24 * 3600)).unwrap();
+        file.set_modified(now - Duration::from_hours((29 + 2 * days as u64) * 24)).unwrap();
     }
     let busy = File::create(envs.join(format!("{}.lock", keys[7]))).unwrap();
     busy.lock().unwrap();
     assert_eq!(cache.prune(now).unwrap(), Pruned { removed: 2, kept: 6 });
     assert!(envs.join(&keys[7]).exists() && !envs.join(&keys[6]).exists() && envs.join(&keys[4]).exists());
     drop(busy);
-    assert_eq!(cache.prune(now - Duration::from_secs(15 * 24 * 3600)).unwrap(), Pruned { removed: 0, kept: 6 });
+    assert_eq!(cache.prune(now - Duration::from_hours(15 * 24)).unwrap(), Pruned { removed: 0, kept: 6 });
     assert!(world.path("a/lib/site/m.so").exists());
 }

@@ -38,7 +38,7 @@ fn all_say(recorded: [(&str, &str); 3], expected: &str) {
 
 #[test]
 fn an_unreachable_index_is_told_from_a_missing_package() {
-    let unreachable = |cause: &str| format!("cannot reach the package index: {cause} (1 tries)");
+    let unreachable = |cause: &str| format!("cannot reach the package index: {cause} (tried once)");
     all_say(recorded!("dns"), &unreachable("its name cannot be resolved"));
     all_say(recorded!("refused"), &unreachable("the connection was refused"));
     all_say(recorded!("slow"), &unreachable("it does not answer in time"));

@@ -4,21 +4,37 @@ use serde_json::json;
 
 use super::super::draft::{Id, Prop};
 use super::super::lexicon::{Class, Classes, lexicon};
-use super::super::phrases::{ATTRIBUTES, Chunk, Item, Joint, NounPhrase, TYPES, items};
+use super::super::noun::NounPhrase;
+use super::super::phrases::{ATTRIBUTES, Chunk, Item, Joint, TYPES, items};
 use super::super::things::{self, Weight};
 use super::super::tokens::Kind;
 use super::super::{props, values};
-use super::{Mode, Reader, Walk};
+use super::walk::Walk;
+use super::words::{is_marker, is_noise};
+use super::{Mode, Reader};
 use crate::domain::names::ModelName;
 use crate::domain::spec::{FieldType, RelationKind};
 
 /// Properties whose words are followed by their values.
-const ENUMS: &[&str] = &["status", "stage", "priority", "severity", "kind", "level", "gender", "frequency", "period", "payment_method", "season"];
+const ENUMS: &[&str] = &[
+    "status",
+    "stage",
+    "priority",
+    "severity",
+    "kind",
+    "level",
+    "gender",
+    "frequency",
+    "period",
+    "payment_method",
+    "season",
+];
 
 impl Reader {
     /// One entry of a list of properties.
     pub(super) fn prop_item(&mut self, item: &Item, chunks: &[Chunk], have: bool) {
-        let before: Vec<&Chunk> = chunks.iter().take_while(|c| c.is_any(ATTRIBUTES) || super::is_noise(c) || c.is(Class::Fields)).collect();
+        let before: Vec<&Chunk> =
+            chunks.iter().take_while(|c| c.is_any(ATTRIBUTES) || is_noise(c) || c.is(Class::Fields)).collect();
         let start = before.len();
         let np = NounPhrase::read(&chunks[start..]);
         if np.is_empty() {
@@ -34,15 +50,7 @@ impl Reader {
         let has_field = head.senses.field.is_some();
         let colon = tail.iter().position(|c| c.punct(':') || c.punct('-') || c.punct('='));
         let said = props::said_type(&tail[colon.unwrap_or(0)..]).is_some();
-        let plural = head.plural || np.many;
-        let opening = item.joint == Joint::Start;
-        let lists = has_field && matches!(props::prop(&np).and_then(|p| p.ty), Some(FieldType::List(_)));
-        let related = !said
-            && !(lists && !np.many && self.owner.is_some())
-            && ((head.senses.entity.is_some()
-                && (np.many || (plural && !has_field) || (plural && self.is_also_thing(&np, have && opening))))
-                || (np.many && have && !has_field && head.is_unknown() && head.plural)
-                || (self.owner.is_none() && head.senses.entity.is_some() && !has_field && !np.many));
+        let related = !said && self.names_related(&np, &head, have, item.joint == Joint::Start);
         if related {
             self.related(&np, item);
             return;
@@ -54,28 +62,32 @@ impl Reader {
         let own_model = self.owner.map(|owner| self.draft.things[owner].model.clone());
         let mut np = np;
         if let Some(model) = &own_model {
-            let is_own = |noun: &Chunk| noun.senses.entity.is_some_and(|at| lexicon().entity(at).model == model);
+            let is_own = |noun: &Chunk| {
+                // `дневник: запись, дата`: the entry of a diary, not an appointment.
+                (model == "Entry" && noun.key == "запис")
+                    || noun.senses.entity.is_some_and(|at| lexicon().entity(at).model == model)
+            };
             if np.nouns.len() > 1 && has_field && np.others().any(is_own) {
                 np.nouns = vec![head.clone()];
-            } else if np.nouns.len() == 1 && is_own(&head) && self.owner.is_some() && !said {
+            } else if np.nouns.len() == 1 && is_own(&head) && !said {
+                let name = crate::domain::inflect::snake_case(model);
+                if let Some(owner) = self.owner.filter(|owner| self.draft.usual(*owner, &name)) {
+                    self.draft.prop(Some(owner), Prop { name, ..Prop::default() });
+                }
                 return;
             }
         }
+        if self.asks && !np.nouns.iter().any(Chunk::has_noun_sense) {
+            return;
+        }
         let Some(mut prop) = props::prop(&np) else { return };
+        if matches!(prop.name.as_str(), "id" | "created_at" | "updated_at") {
+            // Every record has them.
+            return;
+        }
         props::qualify(&mut prop, &tail);
         let owner = self.owner_of(&prop, item);
-        let mut group_values: Vec<values::Choice> = Vec::new();
-        for (_, group) in &item.groups {
-            if props::only_qualifies(group) || group.iter().any(|c| c.is_any(ATTRIBUTES) || c.is_any(TYPES) || c.is(Class::Default)) {
-                props::qualify(&mut prop, group);
-            }
-            let inner = items(group);
-            let enough = inner.len() > 1 || prop.listed.is_some_and(|name| ENUMS.contains(&name));
-            let nothing_said = props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
-            if enough && nothing_said && !group.iter().any(|c| c.kind == Kind::Number && c.joined) {
-                group_values.extend(inner.iter().filter(|i| !props::only_qualifies(&i.chunks)).filter_map(|i| values::choice(&i.chunks)));
-            }
-        }
+        let group_values = said_in_groups(&mut prop, &item.groups);
         let after = colon.map_or(&tail[..0], |at| &tail[at + 1..]);
         let following = if after.is_empty() { value_after(&np, &tail) } else { None };
         let names_type = after.iter().any(|c| c.is(Class::TypeEnum));
@@ -104,11 +116,42 @@ impl Reader {
         }
     }
 
+    /// Whether an entry of a list of properties names a thing of its own.
+    fn names_related(&self, np: &NounPhrase, head: &Chunk, have: bool, opening: bool) -> bool {
+        let has_field = head.senses.field.is_some();
+        let is_list = has_field && matches!(props::prop(np).and_then(|prop| prop.ty), Some(FieldType::List(_)));
+        if is_list && !np.many && self.owner.is_some() {
+            return false;
+        }
+        if head.senses.entity.is_none() {
+            return np.many && have && !has_field && head.is_unknown() && head.plural;
+        }
+        let plural = head.plural || np.many;
+        let free = self.owner.is_none() && !has_field;
+        np.many || free || (plural && (!has_field || self.is_also_thing(np, have && opening)))
+    }
+
     /// Whether a plural that is also a property is meant as a thing: it is one elsewhere, or `X have Ys`.
-    fn is_also_thing(&self, np: &NounPhrase, have: bool) -> bool {
-        let Some(entry) = np.head().and_then(|head| head.senses.entity).map(|at| lexicon().entity(at)) else { return false };
+    pub(super) fn is_also_thing(&self, np: &NounPhrase, have: bool) -> bool {
+        let Some(entry) = np.head().and_then(|head| head.senses.entity).map(|at| lexicon().entity(at)) else {
+            return false;
+        };
         let elsewhere = self.draft.find(entry.model).is_some_and(|id| self.draft.things[id].score > 1);
-        have || elsewhere || !matches!(entry.model, "Note" | "Photo" | "Document" | "File" | "Discount" | "Contact" | "Video" | "Skill" | "Hobby" | "Location" | "Seat")
+        have || elsewhere
+            || !matches!(
+                entry.model,
+                "Note"
+                    | "Photo"
+                    | "Document"
+                    | "File"
+                    | "Discount"
+                    | "Contact"
+                    | "Video"
+                    | "Skill"
+                    | "Hobby"
+                    | "Location"
+                    | "Seat"
+            )
     }
 
     /// Whose property it is: the list's owner, or a thing the list just named that usually has it.
@@ -140,7 +183,10 @@ impl Reader {
         let owner_model = self.draft.things[owner].model.clone();
         let head_model = np.head().and_then(|head| head.senses.entity).map(|at| tables.entity(at).model);
         let id = if head_model == Some("Item") {
-            let own = ["Item", "Line"].iter().map(|end| format!("{owner_model}{end}")).find_map(|name| tables.model(&name).map(|at| (name, at)));
+            let own = ["Item", "Line"]
+                .iter()
+                .map(|end| format!("{owner_model}{end}"))
+                .find_map(|name| tables.model(&name).map(|at| (name, at)));
             let (name, entry) = own.map_or_else(|| (format!("{owner_model}Item"), None), |(name, at)| (name, Some(at)));
             if ModelName::parse(&name).is_err() {
                 return;
@@ -154,18 +200,25 @@ impl Reader {
         if id == owner {
             return;
         }
-        let refers = |from: Id, to: Id, reader: &Self| {
-            let model = &reader.draft.things[to].model;
-            reader.draft.things[from].entry.is_some_and(|at| {
-                tables.entity(at).fields.split(',').any(|field| field.trim().split('>').next_back().is_some_and(|m| m == model && field.contains('>')))
-            })
-        };
+        let refers =
+            |from: Id, to: Id, reader: &Self| {
+                let model = &reader.draft.things[to].model;
+                reader.draft.things[from].entry.is_some_and(|at| {
+                    tables.entity(at).fields.split(',').any(|field| {
+                        field.trim().split('>').next_back().is_some_and(|m| m == model && field.contains('>'))
+                    })
+                })
+            };
         let classifies = self.draft.things[id].entry.is_some_and(|at| tables.entity(at).is_classifier());
         let (from, to, kind) = if self.is_shared(id) {
             (owner, id, RelationKind::ManyToMany)
         } else if refers(id, owner, self) {
             (id, owner, RelationKind::ManyToOne)
-        } else if np.one || (classifies && !np.many) || (!np.many && refers(owner, id, self)) || (!np.many && !np.head().is_some_and(|h| h.plural)) {
+        } else if np.one
+            || (classifies && !np.many)
+            || (!np.many && refers(owner, id, self))
+            || (!np.many && !np.head().is_some_and(|h| h.plural))
+        {
             (owner, id, RelationKind::ManyToOne)
         } else {
             (id, owner, RelationKind::ManyToOne)
@@ -219,13 +272,24 @@ impl Reader {
     /// One entry of a list of values. False when it is none, and the list is over.
     pub(super) fn value_item(&mut self, at: usize, item: &Item, chunks: &[Chunk]) -> bool {
         let owner = self.owner;
-        let head = chunks.iter().find(|c| !super::is_noise(c));
-        let over = chunks.iter().any(|c| c.punct(':') || c.punct('=') || super::is_marker(c) && c.senses.value.is_none())
+        self.slash |= item.joint == Joint::Slash;
+        if self.slash && item.joint == Joint::Comma {
+            // `status open/closed, assignee`: the comma ends it.
+            self.slash = false;
+            self.finish_values();
+            return false;
+        }
+        let head = chunks.iter().find(|c| !is_noise(c));
+        let over = chunks.iter().any(|c| c.punct(':') || c.punct('=') || is_marker(c) && c.senses.value.is_none())
             || head.is_none_or(|head| {
                 let value = head.senses.value.is_some() || values_know(chunks);
                 let prop_only = head.senses.field.is_some() && head.senses.entity.is_none();
                 let thing_of_list = self.top && head.plural && head.senses.entity.is_some();
-                !value && (prop_only || thing_of_list || super::ability(chunks).is_some() || (head.is_plain_verb() && chunks.len() > 1))
+                !value
+                    && (prop_only
+                        || thing_of_list
+                        || super::ability(chunks).is_some()
+                        || (head.is_plain_verb() && chunks.len() > 1))
             });
         if over {
             self.finish_values();
@@ -237,19 +301,15 @@ impl Reader {
             }
             return true;
         }
-        match values::choice(chunks) {
-            Some(choice) => {
-                self.add_value(owner, at, false, &choice);
-                if item.joint == Joint::And || !item.groups.is_empty() {
-                    self.finish_values();
-                }
-                true
-            }
-            None => {
-                self.finish_values();
-                false
-            }
+        let Some(choice) = values::choice(chunks) else {
+            self.finish_values();
+            return false;
+        };
+        self.add_value(owner, at, false, &choice);
+        if item.joint == Joint::And || !item.groups.is_empty() {
+            self.finish_values();
         }
+        true
     }
 
     fn add_value(&mut self, owner: Option<Id>, at: usize, fresh: bool, choice: &values::Choice) {
@@ -259,7 +319,8 @@ impl Reader {
             prop.spoken = true;
             prop.thing = None;
             prop.bounds = crate::domain::spec::Bounds::default();
-            prop.description = prop.description.take().map(|text| text.split(':').next().unwrap_or_default().to_owned());
+            prop.description =
+                prop.description.take().map(|text| text.split(':').next().unwrap_or_default().to_owned());
         }
         if values::add(&mut prop.ty, fresh, &choice.value) {
             let first = matches!(&prop.ty, Some(FieldType::Enum(values)) if values.len() == 1);
@@ -286,6 +347,27 @@ impl Reader {
 fn values_know(chunks: &[Chunk]) -> bool {
     let key = chunks.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(" ");
     lexicon().get(&key).is_some_and(|senses| senses.value.is_some())
+}
+
+/// What stands in parentheses after a property: its limits are noted, its values returned.
+fn said_in_groups(prop: &mut Prop, groups: &[(usize, Vec<Chunk>)]) -> Vec<values::Choice> {
+    let mut found: Vec<values::Choice> = Vec::new();
+    for (_, group) in groups {
+        if props::only_qualifies(group)
+            || group.iter().any(|c| c.is_any(ATTRIBUTES) || c.is_any(TYPES) || c.is(Class::Default))
+        {
+            props::qualify(prop, group);
+        }
+        let inner = items(group);
+        let enough = inner.len() > 1 || prop.listed.is_some_and(|name| ENUMS.contains(&name));
+        let nothing_said = props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
+        if enough && nothing_said && !group.iter().any(|c| c.kind == Kind::Number && c.joined) {
+            found.extend(
+                inner.iter().filter(|i| !props::only_qualifies(&i.chunks)).filter_map(|i| values::choice(&i.chunks)),
+            );
+        }
+    }
+    found
 }
 
 /// Secrets are not kept as plain text.
@@ -318,7 +400,21 @@ fn split_type(np: NounPhrase) -> (NounPhrase, Vec<Chunk>) {
     ]);
     let mut np = np;
     let mut types = Vec::new();
-    while np.nouns.len() > 1 && np.nouns.last().is_some_and(|last| last.is_any(SURE) && last.ident.is_none() && !last.joined) {
+    // `priority low/medium/high`: what follows the property's word is its first value.
+    let is_enum =
+        |noun: &Chunk| noun.senses.field.is_some_and(|at| ENUMS.contains(&lexicon().fields[usize::from(at)].name));
+    if let Some(at) = (1..np.nouns.len()).find(|at| {
+        is_enum(&np.nouns[at - 1])
+            && np.nouns[*at].senses.value.is_some()
+            && np.nouns[*at].senses.field.is_none()
+            && !np.nouns[*at].joined
+    }) {
+        types.extend(np.nouns.drain(at..));
+        return (np, types);
+    }
+    while np.nouns.len() > 1
+        && np.nouns.last().is_some_and(|last| last.is_any(SURE) && last.ident.is_none() && !last.joined)
+    {
         let last = np.nouns.last().is_some_and(|last| {
             let named = props::named_type(last);
             // `birth date`, `phone number`, `note text` are names.

@@ -1,9 +1,12 @@
 //! Relations that verbs and phrases state: `belongs to`, `is assigned to`, `enrol in`, `у автора`.
 
 use super::super::lexicon::{Class, lexicon};
-use super::super::phrases::{Chunk, Item, NounPhrase};
+use super::super::noun::NounPhrase;
+use super::super::phrases::{Chunk, Item, Joint};
 use super::super::things::{self, Weight};
-use super::{Reader, Walk};
+use super::Reader;
+use super::walk::Walk;
+use super::words::is_noise;
 use crate::domain::spec::RelationKind;
 
 impl Reader {
@@ -17,7 +20,9 @@ impl Reader {
             head.senses.entity.is_some() || (head.senses.field.is_none() && head.senses.app.is_none())
         });
         if chunk.is(Class::Assigned) {
-            let to = (!np.is_empty()).then(|| things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 0 })).flatten();
+            let to = (!np.is_empty())
+                .then(|| things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 0 }))
+                .flatten();
             self.raise(subject);
             self.assign(subject, to);
             walk.at += 1 + np.taken;
@@ -26,7 +31,8 @@ impl Reader {
         if np.is_empty() || !names_thing {
             return false;
         }
-        let plural_unknown = np.head().is_some_and(Chunk::is_unknown) && chunk.is(Class::Enrol) && !np.head().is_some_and(|h| h.plural);
+        let plural_unknown =
+            np.head().is_some_and(Chunk::is_unknown) && chunk.is(Class::Enrol) && !np.head().is_some_and(|h| h.plural);
         if plural_unknown {
             return false;
         }
@@ -73,13 +79,18 @@ impl Reader {
         let skip = rest
             .iter()
             .take_while(|chunk| {
-                !chunk.is(Class::Many) && (super::is_noise(chunk) || chunk.is(Class::Have) || chunk.is_plain_verb() || chunk.punct('-') || chunk.punct(':'))
+                !chunk.is(Class::Many)
+                    && (is_noise(chunk)
+                        || chunk.is(Class::Have)
+                        || chunk.is_plain_verb()
+                        || chunk.punct('-')
+                        || chunk.punct(':'))
             })
             .count();
         self.open_props(Some(owner));
         let tail = &rest[skip..];
         if !tail.is_empty() {
-            let inner = Item { joint: super::Joint::Start, chunks: tail.to_vec(), groups: item.groups.clone() };
+            let inner = Item { joint: Joint::Start, chunks: tail.to_vec(), groups: item.groups.clone() };
             self.prop_item(&inner, tail, true);
         }
         walk.at = whole.len();

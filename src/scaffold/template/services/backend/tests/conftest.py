@@ -39,8 +39,11 @@ def alembic_config(database_url: str) -> Config:
 
 @pytest.fixture(scope="session")
 def app(database_url: str, alembic_config: Config) -> FastAPI:
-    """The application on the migrated database."""
-    return create_app(Settings(_env_file=None, database_url=database_url, release="test"))
+    """The application on the migrated database; it notes when something was stored."""
+    app = create_app(Settings(_env_file=None, database_url=database_url, release="test"))
+    sa.event.listen(app.state.sessions.kw["bind"], "commit", lambda _: setattr(app.state, "has_rows", True))
+    app.state.has_rows = True
+    return app
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +62,9 @@ def db(app: FastAPI) -> Iterator[Session]:
 
 @pytest.fixture(autouse=True)
 def empty_database(app: FastAPI) -> None:
-    """Delete every row, whatever points to it."""
+    """Delete every row, whatever points to it, where the test before stored any."""
+    if not app.state.has_rows:
+        return
     tables = [table.name for table in Base.metadata.tables.values()]
     engine = app.state.sessions.kw["bind"]
     with engine.connect() as connection:
@@ -73,3 +78,4 @@ def empty_database(app: FastAPI) -> None:
                 connection.execute(sa.table(name).delete())
             connection.commit()
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+    app.state.has_rows = False

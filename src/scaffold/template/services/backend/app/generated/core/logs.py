@@ -37,15 +37,14 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send every log record to stderr as JSON."""
+    """Send log records to stderr as JSON: our own and the server's from `level` on, warnings of everybody else."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error"):
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("app", "uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+        logging.getLogger(name).setLevel(level.upper())
 
 
 class RequestLog:

@@ -1,0 +1,558 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_cgo_global_optspecs
+    string join \n json q/quiet no-color y/yes config= store= show-settings h/help V/version
+end
+
+function __fish_cgo_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_cgo_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_cgo_using_subcommand
+    set -l cmd (__fish_cgo_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c cgo -n "__fish_cgo_needs_command" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_needs_command" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_needs_command" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_needs_command" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_needs_command" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_needs_command" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_needs_command" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_needs_command" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_needs_command" -s V -l version -d 'Print version'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "init" -d 'Set cgo up: folders, store and agents'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "doctor" -d 'Check what cgo needs on this machine'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "project" -d 'Make, list and operate projects'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'List the servers projects run on'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "spec" -d 'Check and format the spec of a project'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "man" -d 'Print the manual page'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand init" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand init" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand init" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "list" -d 'List the projects'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "logs" -d 'Print what the project\'s service wrote'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l file -d 'Read the description from a file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l spec -d 'Take the spec from a file or folder instead of a description' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l name -d 'The project\'s name; chosen from the description if not given' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dir -d 'The folder to make; the project\'s name in the current folder if not given' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l until -d 'Stop after this node of the pipeline, for instance `tester`' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s n -l lines -d 'How many lines from the end' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on as new lines come'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l folder -d 'Remove the project\'s folder too'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be removed, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l force -d 'Overwrite generated files that were edited by hand'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l dry-run -d 'Show what would change, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l detailed-exit-code -d 'Exit with 3 when there are changes (with --dry-run)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the projects'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Print what the project\'s service wrote'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take the project off its server, with its data there'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "list" -d 'List the newest runs'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "show" -d 'Show a run: its steps, effects and state'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "watch" -d 'Follow a run as it goes'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "resume" -d 'Go on with a run that was stopped or killed'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "answer" -d 'Answer the questions of a run, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l limit -d 'How many' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l no-resume -d 'Only note the answer'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l no-resume -d 'Only note the approval'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l reason -d 'Why' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l at -d 'The event, as `cgo run show` numbers them' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the newest runs'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show a run: its steps, effects and state'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "watch" -d 'Follow a run as it goes'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "resume" -d 'Go on with a run that was stopped or killed'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Answer the questions of a run, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "list" -d 'List the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "show" -d 'Print an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "edit" -d 'Edit an agent\'s file in $VISUAL or $EDITOR'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "set" -d 'Set one key of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "diff" -d 'Compare two versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "history" -d 'List the versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "rollback" -d 'Store an older version again as the newest'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "export" -d 'Write agents\' files to a folder'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "import" -d 'Read agents\' files from files or folders'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "test" -d 'Let one agent work on one input, without a run'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "graph" -d 'Draw the graph of the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l version -d 'An older version' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would change, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l input -d 'What it is told; `-` reads standard input' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l format -d 'How' -r -f -a "mermaid\t'For Markdown'
+dot\t'For Graphviz'
+svg\t'A picture'"
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "edit" -d 'Edit an agent\'s file in $VISUAL or $EDITOR'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "set" -d 'Set one key of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Compare two versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "rollback" -d 'Store an older version again as the newest'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write agents\' files to a folder'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "import" -d 'Read agents\' files from files or folders'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "test" -d 'Let one agent work on one input, without a run'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "graph" -d 'Draw the graph of the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -f -a "check" -d 'Check the spec of a project, or a spec in one file'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -f -a "fmt" -d 'Write the spec\'s files in their standard form'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -f -a "show" -d 'Show what the spec says'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and not __fish_seen_subcommand_from check fmt show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l check -d 'Only say which files would change; exit with 3 if any'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the spec of a project, or a spec in one file'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "fmt" -d 'Write the spec\'s files in their standard form'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show what the spec says'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand explain" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand man" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand man" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand man" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "project" -d 'Make, list and operate projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'List the servers projects run on'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "man" -d 'Print the manual page'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "list" -d 'List the projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "logs" -d 'Print what the project\'s service wrote'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "stop" -d 'Stop the project\'s service; its data stays'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "remove" -d 'Take the project off its server, with its data there'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "generate" -d 'Write the generated code of a project again from its spec'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "list" -d 'List the newest runs'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "show" -d 'Show a run: its steps, effects and state'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "watch" -d 'Follow a run as it goes'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "resume" -d 'Go on with a run that was stopped or killed'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "answer" -d 'Answer the questions of a run, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "list" -d 'List the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "show" -d 'Print an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "edit" -d 'Edit an agent\'s file in $VISUAL or $EDITOR'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "set" -d 'Set one key of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "diff" -d 'Compare two versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "history" -d 'List the versions of an agent\'s file'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "rollback" -d 'Store an older version again as the newest'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "export" -d 'Write agents\' files to a folder'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "import" -d 'Read agents\' files from files or folders'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "test" -d 'Let one agent work on one input, without a run'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "graph" -d 'Draw the graph of the agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "check" -d 'Check the spec of a project, or a spec in one file'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "fmt" -d 'Write the spec\'s files in their standard form'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from spec" -f -a "show" -d 'Show what the spec says'

@@ -1,0 +1,168 @@
+//! What single words do in an item: noise, markers, verbs, periods.
+
+use super::super::lexicon::{Class, Classes, lexicon};
+use super::super::noun::NounPhrase;
+use super::super::phrases::{ATTRIBUTES, Chunk, VERBS};
+use super::super::things;
+use super::super::tokens::Kind;
+
+/// The chunks up to the first one that asks for something not built; none if nothing of use stands before it.
+pub(super) fn without_gaps(chunks: &[Chunk]) -> Option<&[Chunk]> {
+    let Some(at) = chunks.iter().position(|chunk| chunk.senses.gap.is_some() && !chunk.has_noun_sense()) else {
+        return Some(chunks);
+    };
+    // `a real-time chat with rooms`: the quality is not built, the thing is.
+    let quality = chunks[at]
+        .senses
+        .gap
+        .is_some_and(|gap| matches!(lexicon().gaps[usize::from(gap)].id, "realtime" | "ai" | "mobile" | "i18n"));
+    if quality
+        && !chunks[..at].iter().any(Chunk::has_noun_sense)
+        && chunks.get(at + 1).is_some_and(Chunk::has_noun_sense)
+    {
+        return without_gaps(&chunks[at + 1..]);
+    }
+    let mut kept = &chunks[..at];
+    while let Some((last, before)) = kept.split_last() {
+        if last.kind == Kind::Word
+            && (is_marker(last)
+                || is_noise(last)
+                || last.is_plain_verb()
+                || last.is(Class::In)
+                || last.is(Class::For)
+                || last.is(Class::By))
+        {
+            kept = before;
+        } else {
+            break;
+        }
+    }
+    kept.iter().any(Chunk::has_noun_sense).then_some(kept)
+}
+
+/// Words that open an item without saying anything.
+pub(in super::super) fn is_noise(chunk: &Chunk) -> bool {
+    const NOISE: Classes =
+        Classes::of(&[Class::Wish, Class::Conj, Class::Pron, Class::Be, Class::Det, Class::Filler, Class::Modal]);
+    chunk.kind == Kind::Word
+        && chunk.is_any(NOISE)
+        && !chunk.has_noun_sense()
+        && !chunk.is(Class::Have)
+        && !chunk.is(Class::With)
+        && !chunk.is_any(VERBS)
+}
+
+/// Words that relate what stands before them to what follows.
+pub(in super::super) fn is_marker(chunk: &Chunk) -> bool {
+    const MARKERS: Classes = Classes::of(&[
+        Class::With,
+        Class::Have,
+        Class::Belong,
+        Class::Assigned,
+        Class::Enrol,
+        Class::Fields,
+        Class::Entities,
+        Class::AtU,
+    ]);
+    chunk.kind == Kind::Word && chunk.is_any(MARKERS) && !chunk.has_noun_sense()
+}
+
+pub(super) fn tail_has_noun(tail: &[Chunk]) -> bool {
+    tail.iter().any(Chunk::is_noun_like)
+}
+
+pub(super) fn is_period(chunk: &Chunk) -> bool {
+    matches!(
+        chunk.key.as_str(),
+        "day"
+            | "week"
+            | "month"
+            | "year"
+            | "hour"
+            | "date"
+            | "period"
+            | "quarter"
+            | "today"
+            | "ден"
+            | "дням"
+            | "дн"
+            | "недел"
+            | "месяц"
+            | "год"
+            | "дат"
+            | "период"
+            | "квартал"
+            | "час"
+            | "врем"
+            | "time"
+            | "сутк"
+    ) || matches!(chunk.lower.as_str(), "день" | "дням" | "дней" | "месяцам" | "годам" | "неделям" | "датам")
+}
+
+/// Whether the word at that place is used as a verb there.
+pub(super) fn is_verb_at(chunks: &[Chunk], at: usize) -> bool {
+    let chunk = &chunks[at];
+    if chunk.kind != Kind::Word {
+        return false;
+    }
+    let owns = chunk.is(Class::Own);
+    if !chunk.is_any(VERBS) && !owns {
+        return false;
+    }
+    let before = chunks[..at].iter().rev().find(|c| !c.is(Class::Filler) && !c.is(Class::Det));
+    if owns && !chunk.is_any(VERBS) {
+        let person = before.is_some_and(things::acts);
+        let follows = chunks.get(at + 1).is_some_and(|next| next.is_noun_like() || next.is_light());
+        return person && follows;
+    }
+    if !chunk.has_noun_sense() {
+        // `учёт`, `ведение`: verbal nouns with no other sense still open what they are about.
+        return true;
+    }
+    if chunk.cyrillic {
+        return false;
+    }
+    let led = before.is_some_and(|c| c.is(Class::Modal) || c.is(Class::To) || (c.is(Class::Pron) && c.words == 1));
+    let person_acts = owns
+        && !chunk.plural
+        && before.is_some_and(|c| c.plural && things::acts(c))
+        && chunks.get(at + 1).is_some_and(|next| next.is_noun_like() || next.is_light());
+    let each_acts = owns
+        && chunk.plural
+        && before.is_some_and(|c| !c.plural && things::acts(c))
+        && chunks.get(at + 1).is_some_and(|next| next.is(Class::Det) || next.is(Class::Many));
+    let commands = before.is_none_or(|c| c.is_any(VERBS) && !c.has_noun_sense())
+        && !chunk.plural
+        && chunks.get(at + 1).is_some_and(|next| {
+            next.is(Class::Det) || next.is(Class::Each) || next.is(Class::All) || next.is(Class::Pron)
+        });
+    let acts_on_it = before.is_some_and(things::acts) && chunks.get(at + 1).is_some_and(|next| next.is(Class::Pron));
+    led || person_acts || each_acts || commands || acts_on_it
+}
+
+/// Counts whether a list entry looks like a thing or like a property.
+pub(super) fn tally(chunks: &[Chunk], as_things: &mut usize, as_props: &mut usize) {
+    let skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
+    let chunks = &chunks[skip..];
+    if chunks.is_empty() {
+        return;
+    }
+    if chunks[0].is_plain_verb() {
+        *as_things += 1;
+        return;
+    }
+    if chunks.iter().skip(1).any(|chunk| is_marker(chunk) && !chunk.is(Class::AtU)) {
+        // Whatever follows may be what this one has.
+        *as_things += 10;
+        return;
+    }
+    let np = NounPhrase::read(chunks);
+    let Some(head) = np.head() else { return };
+    let typed = chunks[np.taken..].iter().any(|chunk| chunk.is_any(ATTRIBUTES) || chunk.punct(':'));
+    match (head.senses.entity.is_some(), head.senses.field.is_some()) {
+        (true, false) => *as_things += usize::from(!np.many),
+        (true, true) if head.plural && !np.many => *as_things += 1,
+        (_, true) => *as_props += 1,
+        (false, false) => *as_props += usize::from(typed),
+    }
+}

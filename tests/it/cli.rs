@@ -1,0 +1,166 @@
+//! What the program says: standard output, standard error and exit code together.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use insta::assert_snapshot;
+
+use crate::support::env::{Ran, TestEnv};
+
+fn shown(env: &TestEnv, ran: &Ran) -> String {
+    let code = ran.code.map_or_else(|| "signal".to_owned(), |code| code.to_string());
+    env.stable(&format!("{}--- stderr\n{}--- exit {code}", ran.stdout, ran.stderr))
+}
+
+#[test]
+fn the_first_commands_of_an_empty_home() {
+    let env = TestEnv::new();
+    assert_snapshot!(shown(&env, &env.run(["project", "list"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["servers", "list"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["run", "list"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["run", "resume"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["deploy"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["project", "show", "notes"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["help", "exit-codes"])), @"");
+}
+
+#[test]
+fn settings_name_their_sources() {
+    let mut env = TestEnv::new();
+    env.set("CGO_AGENT_CACHE_SECONDS", "5");
+    let file = env.home().join("my.yaml");
+    std::fs::write(&file, "data: /srv/cgo\n").unwrap();
+    assert_snapshot!(shown(&env, &env.run(["--show-settings", "--config", file.to_str().unwrap()])), @"");
+    std::fs::write(&file, "date: /srv/cgo\n").unwrap();
+    let wrong = env.run(["--show-settings", "--config", file.to_str().unwrap()]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("my.yaml") && wrong.stderr.contains("date"), "{}", wrong.stderr);
+}
+
+#[test]
+fn agents_are_listed_shown_set_compared_and_rolled_back() {
+    let env = TestEnv::new();
+    assert_snapshot!(shown(&env, &env.run(["agent", "list"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "7"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "diff", "tester"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "many"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @"");
+    env.ok(["agent", "rollback", "tester"]);
+    let history = env.json(["agent", "history", "tester"]);
+    let origins: Vec<&str> = history["versions"].as_array().unwrap().iter().map(|version| version["origin"].as_str().unwrap()).collect();
+    assert_eq!(origins, ["rollback to 1", "set", "built-in"]);
+    let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/agents/tester.yaml")).unwrap();
+    assert_eq!(env.ok(["agent", "show", "tester"]).stdout, file);
+    env.ok(["agent", "export", "out"]);
+    assert_eq!(std::fs::read_dir(env.work().join("out")).unwrap().count(), 9);
+    let other = TestEnv::new();
+    env.ok(["agent", "set", "tester", "max_turns", "9"]);
+    env.ok(["agent", "export", "out"]);
+    other.ok([std::ffi::OsString::from("agent"), "import".into(), env.work().join("out").into()]);
+    assert!(other.ok(["agent", "show", "tester"]).stdout.contains("max_turns: 9"));
+}
+
+/// An editor that puts a text in place of another.
+fn editor(env: &TestEnv, from: &str, to: &str) -> String {
+    let path = env.home().join("editor");
+    std::fs::write(&path, format!("#!/bin/sh\nsed -i 's/{from}/{to}/' \"$1\"\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_broken_edit_shows_its_place_and_the_text_is_never_lost() {
+    let mut env = TestEnv::new();
+    let none = env.run(["agent", "edit", "tester"]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("EDITOR"), "{}", none.stderr);
+    let path = editor(&env, "max_turns: 12", "max_turns: dozen");
+    env.set("EDITOR", path);
+    let broken = env.run(["agent", "edit", "tester"]);
+    assert_eq!(broken.code, Some(1), "{}", broken.stderr);
+    assert!(broken.stderr.contains("line 8, column 12"), "{}", broken.stderr);
+    let kept = env.data().join("drafts/tester.yaml");
+    assert!(broken.stderr.contains(&kept.display().to_string()), "{}", broken.stderr);
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("max_turns: dozen"));
+    let again = env.run(["agent", "edit", "tester"]);
+    assert_eq!(again.code, Some(1));
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("max_turns: dozen"), "the first text was overwritten");
+    let path = editor(&env, "max_turns: 12", "max_turns: 13");
+    env.set("VISUAL", path);
+    let stored = env.ok(["agent", "edit", "tester"]);
+    assert!(stored.stdout.contains("version 2 stored"), "{}", stored.stdout);
+    env.set("VISUAL", "true");
+    assert!(env.ok(["agent", "edit", "tester"]).stdout.contains("unchanged, version 2"));
+}
+
+#[test]
+fn an_agent_is_tried_alone_and_changes_nothing() {
+    let env = TestEnv::new();
+    assert_snapshot!(shown(&env, &env.run(["agent", "test", "product_owner", "--input", "a notes API with title"])), @"");
+    let tried = env.json(["agent", "test", "brainstorm", "--input", "books with title and author"]);
+    assert_eq!(tried["calls"][0]["tool"], "propose_spec", "{tried}");
+    assert!(tried["calls"][0]["arguments"]["spec"]["models"].to_string().contains("Book"));
+    assert_eq!(std::fs::read_dir(env.work()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_plan_changes_nothing() {
+    let env = TestEnv::new();
+    let plan = env.json(["project", "new", "a notes API with title and body", "--dry-run"]);
+    assert_eq!(plan["project"], "notes-api");
+    assert!(plan["files"].as_array().unwrap().len() > 30, "{plan}");
+    assert_eq!(std::fs::read_dir(env.work()).unwrap().count(), 0);
+    assert_eq!(env.json(["project", "list"])["projects"].as_array().unwrap().len(), 0);
+    assert_eq!(env.json(["run", "list"])["runs"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn the_graph_is_drawn_three_ways() {
+    let env = TestEnv::new();
+    assert!(env.ok(["agent", "graph"]).stdout.starts_with("flowchart TD"));
+    assert!(env.ok(["agent", "graph", "--format", "dot"]).stdout.starts_with("digraph"));
+    assert!(env.ok(["agent", "graph", "--format", "svg"]).stdout.starts_with("<svg"));
+}
+
+#[test]
+fn every_answer_fits_its_schema() {
+    let env = TestEnv::new();
+    let schemas = cgo::cli::schema::all();
+    for arguments in [
+        &["project", "list"][..],
+        &["servers", "list"],
+        &["run", "list"],
+        &["agent", "list"],
+        &["agent", "show", "tester"],
+        &["agent", "history", "tester"],
+        &["agent", "set", "tester", "max_turns", "9"],
+        &["agent", "diff", "tester"],
+        &["agent", "export", "out"],
+        &["agent", "import", "out"],
+        &["agent", "test", "product_owner", "--input", "notes"],
+        &["init"],
+        &["doctor"],
+        &["--show-settings"],
+        &["exit-codes"],
+        &["project", "new", "notes with title", "--dry-run"],
+    ] {
+        let mut command = arguments.to_vec();
+        command.push("--json");
+        let ran = env.run(&command);
+        let envelope: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{command:?}: {error}\n{ran:?}"));
+        let name = envelope["schema"].as_str().unwrap().trim_start_matches("cgo.").trim_end_matches("/1").to_owned() + ".json";
+        let (_, schema) = schemas.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("{command:?}: there is no schema {name}"));
+        jsonschema::validate(schema, &envelope).unwrap_or_else(|error| panic!("{command:?}: {error}\n{envelope:#}"));
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_come_without_a_store() {
+    let mut env = TestEnv::new();
+    env.set("CGO_STORE", "nonsense://");
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(env.ok(["completions", shell]).stdout.contains("cgo"));
+    }
+    assert!(env.ok(["man"]).stdout.contains(".TH cgo"));
+    assert!(env.ok(["man", "project", "new"]).stdout.contains("description"));
+    assert_eq!(env.run(["man", "nothing"]).code, Some(2));
+}
