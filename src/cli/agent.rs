@@ -103,7 +103,8 @@ fn check(agent: &AgentName, text: &str) -> Result<(), Failure> {
 
 /// The editor's argv from `VISUAL` or `EDITOR`; both may hold arguments.
 fn editor() -> Result<Vec<String>, Failure> {
-    let command = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
+    let command =
+        ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()));
     let words: Vec<String> = command.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
         return Err(Failure::usage(
@@ -120,12 +121,16 @@ async fn edit(session: &Session<'_>, app: &App, agent: &AgentName) -> Result<Out
     let path = draft(app, agent, &newest.text)?;
     loop {
         let status = std::process::Command::new(&argv[0]).args(&argv[1..]).arg(&path).status().map_err(|error| {
-            Failure::usage(format!("cannot start the editor `{}`: {error}", argv[0]), "set VISUAL or EDITOR to an editor that is installed")
+            Failure::usage(
+                format!("cannot start the editor `{}`: {error}", argv[0]),
+                "set VISUAL or EDITOR to an editor that is installed",
+            )
         })?;
         if !status.success() {
             return Err(kept(&path, format!("the editor `{}` ended with {status}; nothing was stored", argv[0])));
         }
-        let text = std::fs::read_to_string(&path).map_err(|error| kept(&path, format!("the edited file cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| kept(&path, format!("the edited file cannot be read: {error}")))?;
         if text == newest.text {
             let _ = std::fs::remove_file(&path);
             return Ok(Outcome::of(session.ui, &Stored::of(&newest, newest.version)));
@@ -160,14 +165,22 @@ async fn edit(session: &Session<'_>, app: &App, agent: &AgentName) -> Result<Out
 }
 
 fn kept(path: &Path, message: String) -> Failure {
-    Failure::new(Kind::User, message, Some(format!("your text is kept in `{}`; run `cgo agent import {0}`", path.display())))
+    Failure::new(
+        Kind::User,
+        message,
+        Some(format!("your text is kept in `{}`; run `cgo agent import {0}`", path.display())),
+    )
 }
 
 /// The file that is edited: kept when anything goes wrong. A draft left by an earlier try is not overwritten.
 fn draft(app: &App, agent: &AgentName, text: &str) -> Result<PathBuf, Failure> {
     let folder = app.context.data.join("drafts");
     let failed = |path: &Path, error: &std::io::Error| {
-        Failure::new(Kind::User, format!("cannot write `{}`: {error}", path.display()), Some("free some room or change its rights".to_owned()))
+        Failure::new(
+            Kind::User,
+            format!("cannot write `{}`: {error}", path.display()),
+            Some("free some room or change its rights".to_owned()),
+        )
     };
     std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
     for number in 0..1000 {
@@ -183,7 +196,11 @@ fn draft(app: &App, agent: &AgentName, text: &str) -> Result<PathBuf, Failure> {
             Err(error) => return Err(failed(&path, &error)),
         }
     }
-    Err(Failure::new(Kind::User, format!("`{}` is full of drafts", folder.display()), Some("remove the ones you do not need".to_owned())))
+    Err(Failure::new(
+        Kind::User,
+        format!("`{}` is full of drafts", folder.display()),
+        Some("remove the ones you do not need".to_owned()),
+    ))
 }
 
 async fn export(session: &Session<'_>, app: &App, folder: &Path, names: &[AgentName]) -> Result<Outcome, Failure> {
@@ -198,11 +215,17 @@ async fn export(session: &Session<'_>, app: &App, folder: &Path, names: &[AgentN
             std::fs::write(&path, &version.text)
         };
         write().map_err(|error: std::io::Error| {
-            Failure::new(Kind::User, format!("cannot write `{}`: {error}", path.display()), Some("name another folder".to_owned()))
+            Failure::new(
+                Kind::User,
+                format!("cannot write `{}`: {error}", path.display()),
+                Some("name another folder".to_owned()),
+            )
         })?;
         written.push(path.display().to_string());
     }
-    if let Some(stranger) = names.iter().find(|name| !written.iter().any(|path| path.ends_with(&format!("{name}.yaml")))) {
+    if let Some(stranger) =
+        names.iter().find(|name| !written.iter().any(|path| path.ends_with(&format!("{name}.yaml"))))
+    {
         return Err(agents::newest(&app.context, stranger).await.err().map_or_else(
             || Failure::new(Kind::Internal, format!("agent `{stranger}` was not written"), None),
             Failure::from,
@@ -258,8 +281,9 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 
 async fn test(session: &Session<'_>, app: &App, agent: &AgentName, input: &str) -> Result<Outcome, Failure> {
     let input = if input == "-" {
-        std::io::read_to_string(std::io::stdin().lock())
-            .map_err(|error| Failure::usage(format!("cannot read standard input: {error}"), "pass the text with --input"))?
+        std::io::read_to_string(std::io::stdin().lock()).map_err(|error| {
+            Failure::usage(format!("cannot read standard input: {error}"), "pass the text with --input")
+        })?
     } else {
         input.to_owned()
     };

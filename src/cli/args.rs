@@ -11,7 +11,9 @@ use crate::domain::names::{AgentName, ProjectName};
 /// Turn the description of a project into a running project, and operate it
 #[derive(Debug, Parser)]
 #[command(name = "cgo", version, about, propagate_version = false, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Begin with: cgo project new \"a notes API with title and body\"\nExit codes: cgo help exit-codes")]
+#[command(
+    after_help = "Begin with: cgo project new \"a notes API with title and body\"\nExit codes: cgo help exit-codes"
+)]
 pub struct Cli {
     /// What every command takes
     #[command(flatten)]

@@ -30,17 +30,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_error_has_its_code_in_the_list() {
-        for kind in [
-            Kind::Usage,
-            Kind::User,
-            Kind::Person,
-            Kind::Locked,
-            Kind::Gate,
-            Kind::Preflight,
-            Kind::Unknown,
-            Kind::Interrupted,
-            Kind::Internal,
-        ] {
+        for kind in Kind::ALL {
             assert!(CODES.iter().any(|(code, _)| *code == kind.exit_code()), "{kind:?}");
         }
     }

@@ -81,9 +81,10 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
     }
     let (stands, next) = match (view.run.status, &view.worked_on_by) {
         (RunStatus::Running, Some(by)) => (format!("running, by {by}"), Some(format!("cgo run watch {id}"))),
-        (RunStatus::Running, None) => {
-            ("its process ended in the middle; what it did is on record".to_owned(), Some(format!("cgo run resume {id}")))
-        }
+        (RunStatus::Running, None) => (
+            "its process ended in the middle; what it did is on record".to_owned(),
+            Some(format!("cgo run resume {id}")),
+        ),
         (RunStatus::Queued, _) => ("not at work; it can go on".to_owned(), Some(format!("cgo run resume {id}"))),
         (RunStatus::WaitingInput, _) => ("waits for an answer".to_owned(), Some(format!("cgo run answer {id} \"…\""))),
         (RunStatus::WaitingApproval, _) => ("waits for an approval".to_owned(), Some(format!("cgo run approve {id}"))),

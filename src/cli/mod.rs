@@ -72,7 +72,15 @@ fn refused(error: &clap::Error) -> ExitCode {
     if wants_json && error.use_stderr() {
         let text = error.render().to_string();
         let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let global = Global { json: true, quiet: false, no_color: true, yes: false, config: None, store: None, show_settings: false };
+        let global = Global {
+            json: true,
+            quiet: false,
+            no_color: true,
+            yes: false,
+            config: None,
+            store: None,
+            show_settings: false,
+        };
         return ExitCode::from(Failure::usage(message, "run `cgo --help`").finish(&Ui::new(&global)));
     }
     let _ = error.print();
@@ -133,7 +141,9 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
 /// The first interrupt stops between two steps; the second ends at once, and the run can be resumed.
 fn watch_interrupts(ui: Ui, cancel: CancellationToken) {
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return;
+        };
         let mut asked = false;
         loop {
             tokio::select! {

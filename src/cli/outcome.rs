@@ -108,10 +108,7 @@ impl Failure {
             message,
             causes,
             evidence: Vec::new(),
-            hint: error.advice().map(|advice| match advice {
-                Advice::Run(command) => format!("run `{command}`"),
-                Advice::Do(text) => text,
-            }),
+            hint: error.advice().map(Advice::words),
             exit: None,
             step: None,
         }

@@ -264,7 +264,8 @@ impl Answer for Moved {
     const NAME: &'static str = "project.moved";
 
     fn text(&self, _: &Ui) -> String {
-        let url = self.live.url.as_ref().filter(|_| self.live.serves).map(|url| format!(" at {url}")).unwrap_or_default();
+        let url =
+            self.live.url.as_ref().filter(|_| self.live.serves).map(|url| format!(" at {url}")).unwrap_or_default();
         format!("{}: {}{url}", self.project, self.live.words)
     }
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Session;
 use super::args::ProjectNew;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
 use super::run::{self, Driven};
 use super::ui::{Tone, Ui};
-use super::Session;
 use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
@@ -43,8 +43,13 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
 }
 
 fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
-    let here = std::env::current_dir()
-        .map_err(|error| Failure::new(Kind::User, format!("the current folder is not there: {error}"), Some("change to another folder".to_owned())))?;
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::new(
+            Kind::User,
+            format!("the current folder is not there: {error}"),
+            Some("change to another folder".to_owned()),
+        )
+    })?;
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| here.join(path));
     if let Some(until) = &args.until {
         let nodes = runner::nodes().map_err(runner::Error::from)?;
@@ -92,8 +97,9 @@ fn description(ui: &Ui, args: &ProjectNew) -> Result<String, Failure> {
             "shorten it, or write a spec and pass it with --spec",
         ));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::usage(format!("{named} is not UTF-8 text: byte {} is not", error.utf8_error().valid_up_to() + 1), HINT))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Failure::usage(format!("{named} is not UTF-8 text: byte {} is not", error.utf8_error().valid_up_to() + 1), HINT)
+    })?;
     if let Some((line, bad)) = text.lines().enumerate().find_map(|(line, content)| {
         content.chars().find(|c| c.is_control() && *c != '\t' && *c != '\r').map(|bad| (line + 1, bad))
     }) {
@@ -124,10 +130,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    source
-        .take(DESCRIPTION_LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::usage(format!("cannot read {name}: {error}"), "name a text file with the description"))?;
+    source.take(DESCRIPTION_LIMIT + 1).read_to_end(&mut bytes).map_err(|error| {
+        Failure::usage(format!("cannot read {name}: {error}"), "name a text file with the description")
+    })?;
     Ok(bytes)
 }
 
@@ -193,7 +198,8 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         })
         .map(|(name, node)| format!("{name}: {}", node.label))
         .collect();
-    let deploys = last.as_str() != "tester" && (graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last));
+    let deploys =
+        last.as_str() != "tester" && (graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last));
     request.until = Some(brainstorm);
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     let summary = match run::drive(session, &app, &run.id).await? {
@@ -356,4 +362,3 @@ fn remarks(out: &mut String, assumptions: &[String], not_built: &[NotBuilt], lan
         .collect();
     list(out, words.not_built, &lines);
 }
-

@@ -16,9 +16,9 @@ use crate::domain::ids::{AskId, RunId};
 use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, Reply, RunView};
-use crate::pipeline::Ended;
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
+use crate::pipeline::{self, Ended};
 
 /// `cgo run …`.
 ///
@@ -138,7 +138,7 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Drive
                 None => return Err(waits(ui, id, &questions)),
             },
             Ended::Waiting { wait, questions, .. } => return Err(waits_for(id, wait, &questions)),
-            Ended::Failed { reason, exit, evidence } => return Err(failed(app, id, &reason, exit, evidence).await?),
+            Ended::Failed(failure) => return Err(failed(app, id, failure).await?),
             Ended::Stopped { reason, interrupted } => {
                 let kind = if interrupted { Kind::Interrupted } else { Kind::User };
                 let message = if interrupted { format!("run `{id}` was stopped between two steps") } else { reason };
@@ -215,27 +215,19 @@ fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failure {
 }
 
 /// A failure of the run, with the node it happened at and what its project said.
-async fn failed(
-    app: &App,
-    id: &RunId,
-    reason: &str,
-    exit: u8,
-    evidence: Vec<String>,
-) -> Result<Failure, Failure> {
+async fn failed(app: &App, id: &RunId, over: pipeline::Failure) -> Result<Failure, Failure> {
     let progress = runner::progress(&app.context, id).await?;
-    let mut failure = Failure::new(Kind::User, reason, Some(format!("run `cgo run show {id}`")));
-    failure.exit = Some(exit);
-    failure.kind = match exit {
-        2 => Kind::Usage,
-        4 => Kind::Person,
-        6 => Kind::Gate,
-        9 => Kind::Preflight,
-        70 => Kind::Internal,
-        _ => Kind::User,
-    };
+    let hint = over.hint.unwrap_or_else(|| format!("run `cgo run show {id}`"));
+    let mut failure = Failure::new(kind_of(over.exit), over.reason, Some(hint));
+    failure.exit = Some(over.exit);
     failure.step = progress.active.values().next().map(|visit| visit.node.to_string());
-    failure.evidence = evidence;
+    failure.evidence = over.evidence;
     Ok(failure)
+}
+
+/// The kind of error an exit code stands for.
+fn kind_of(exit: u8) -> Kind {
+    Kind::ALL.into_iter().find(|kind| kind.exit_code() == exit).unwrap_or(Kind::User)
 }
 
 /// What `cgo run list` answers.
@@ -337,7 +329,10 @@ async fn shown(app: &App, run: Run) -> Result<Shown, Failure> {
     Ok(Shown {
         run: runs::view(context, run).await?,
         events: events.into_iter().map(event_view).collect(),
-        effects: effects.into_iter().map(|effect| EffectView { key: effect.key, kind: effect.kind, mark: effect.mark }).collect(),
+        effects: effects
+            .into_iter()
+            .map(|effect| EffectView { key: effect.key, kind: effect.kind, mark: effect.mark })
+            .collect(),
         state,
     })
 }
@@ -368,7 +363,13 @@ impl Answer for Shown {
         out.push_str("\nEvents:\n");
         let began = self.events.first().map_or(0, |event| event.at.0);
         for event in &self.events {
-            out.push_str(&format!("{:>5}  {:>9}  {:<14} {}\n", event.seq, format!("+{} ms", event.at.0 - began), event.kind, gist(&event.event)));
+            out.push_str(&format!(
+                "{:>5}  {:>9}  {:<14} {}\n",
+                event.seq,
+                format!("+{} ms", event.at.0 - began),
+                event.kind,
+                gist(&event.event)
+            ));
         }
         out.push_str(&format!("\nEffects: {}\n", self.effects.len()));
         for effect in self.effects.iter().filter(|effect| effect.kind != "model_call") {
@@ -385,7 +386,10 @@ fn gist(event: &Value) -> String {
     };
     let text = |key: &str| inner.get(key).and_then(Value::as_str).map(str::to_owned);
     let list = |key: &str| {
-        inner.get(key).and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+        inner
+            .get(key)
+            .and_then(Value::as_array)
+            .map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
     };
     let parts: Vec<String> = [
         text("node"),

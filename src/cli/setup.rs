@@ -78,7 +78,10 @@ impl SettingsListing {
     pub fn of(settings: &Settings) -> Self {
         Self {
             settings: settings.by_name().into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect(),
-            variables: crate::config::env::ALL.iter().map(|(name, about)| ((*name).to_owned(), (*about).to_owned())).collect(),
+            variables: crate::config::env::ALL
+                .iter()
+                .map(|(name, about)| ((*name).to_owned(), (*about).to_owned()))
+                .collect(),
             rows: settings.rows().into_iter().map(|(name, value, source)| (name.to_owned(), value, source)).collect(),
         }
     }
@@ -88,7 +91,8 @@ impl Answer for SettingsListing {
     const NAME: &'static str = "settings";
 
     fn text(&self, _: &Ui) -> String {
-        let rows = self.rows.iter().map(|(name, value, source)| vec![name.clone(), value.clone(), source.clone()]).collect();
+        let rows =
+            self.rows.iter().map(|(name, value, source)| vec![name.clone(), value.clone(), source.clone()]).collect();
         let mut out = table(&["setting", "value", "source"], rows);
         out.push_str("\n\nVariables:\n");
         for (name, about) in crate::config::env::ALL {

@@ -127,6 +127,7 @@ pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     for row in rows {
         table.add_row(row);
     }
-    let text: Vec<String> = table.to_string().lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned()).collect();
+    let text: Vec<String> =
+        table.to_string().lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned()).collect();
     text.join("\n")
 }

@@ -139,10 +139,9 @@ impl Settings {
         let config = match (&flags.config, env(env::CONFIG)) {
             (Some(path), _) => Sourced { value: path.clone(), source: Source::Flag("--config") },
             (None, Some(path)) => Sourced { value: PathBuf::from(path), source: Source::Variable(env::CONFIG) },
-            (None, None) => Sourced {
-                value: home(env, "XDG_CONFIG_HOME", ".config")?.join("config.yaml"),
-                source: Source::Default,
-            },
+            (None, None) => {
+                Sourced { value: home(env, "XDG_CONFIG_HOME", ".config")?.join("config.yaml"), source: Source::Default }
+            }
         };
         let file = read_user_file(&config.value, config.source != Source::Default)?;
         let from_file = Source::File(config.value.clone());
@@ -204,7 +203,11 @@ impl Settings {
             self.cache.source.clone(),
             self.agent_cache_seconds.source.clone(),
         ];
-        self.rows().into_iter().zip(sources).map(|((name, value, _), source)| (name, Sourced { value, source })).collect()
+        self.rows()
+            .into_iter()
+            .zip(sources)
+            .map(|((name, value, _), source)| (name, Sourced { value, source }))
+            .collect()
     }
 }
 
@@ -253,7 +256,8 @@ fn read_user_file(path: &Path, must_exist: bool) -> Result<UserFile, Error> {
     if text.trim().is_empty() {
         return Ok(UserFile::default());
     }
-    serde_yaml::from_str(&text).map_err(|error| Error::Syntax { path: path.to_owned(), reason: error.to_string() })
+    serde_yaml::from_str(&text)
+        .map_err(|error| Error::Syntax { path: path.to_owned(), reason: error.without_snippet().to_string() })
 }
 
 #[cfg(test)]

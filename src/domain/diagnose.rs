@@ -24,6 +24,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Usage,
+        Self::User,
+        Self::Person,
+        Self::Locked,
+        Self::Gate,
+        Self::Preflight,
+        Self::Unknown,
+        Self::Interrupted,
+        Self::Internal,
+    ];
+
     /// The exit code of a command that ends with such an error.
     #[must_use]
     pub fn exit_code(self) -> u8 {
@@ -48,6 +61,17 @@ pub enum Advice {
     Run(String),
     /// Do this, in words.
     Do(String),
+}
+
+impl Advice {
+    /// The advice as a hint reads.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Run(command) => format!("run `{command}`"),
+            Self::Do(text) => text,
+        }
+    }
 }
 
 /// An error that knows its kind and its advice.

@@ -215,7 +215,8 @@ pub fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<Str
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let inside = &rest[at + 2..];
-        let name = inside.split_once('}').map(|(name, _)| name).filter(|name| EnvName::try_from((*name).to_owned()).is_ok());
+        let name =
+            inside.split_once('}').map(|(name, _)| name).filter(|name| EnvName::try_from((*name).to_owned()).is_ok());
         let Some(name) = name else {
             out.push_str(&rest[..at + 2]);
             rest = inside;

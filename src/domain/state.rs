@@ -558,7 +558,8 @@ mod tests {
     #[test]
     fn a_field_the_agent_does_not_own_is_refused() {
         let patch = vec![Change::PoIntent(Intent::Deploy), Change::DeployedUrl("http://x".to_owned())];
-        let error = ProjectState::check_owner(&agent("tester"), &BTreeSet::from([Field::PoIntent]), &patch).unwrap_err();
+        let error =
+            ProjectState::check_owner(&agent("tester"), &BTreeSet::from([Field::PoIntent]), &patch).unwrap_err();
         assert_eq!(error.to_string(), "agent `tester` may not write `deployed_url`; its file allows: po_intent");
     }
 

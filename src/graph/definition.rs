@@ -196,8 +196,11 @@ impl Graph {
                 return Err(Error::UnknownAgent { node: name.clone(), agent: agent.clone() });
             }
         }
-        let reach: BTreeMap<_, _> =
-            definition.nodes.keys().map(|name| (name.clone(), reachable(&definition, &definition.nodes[name].next))).collect();
+        let reach: BTreeMap<_, _> = definition
+            .nodes
+            .keys()
+            .map(|name| (name.clone(), reachable(&definition, &definition.nodes[name].next)))
+            .collect();
         let from_start = reachable(&definition, &definition.start);
         if let Some(lost) = definition.nodes.keys().find(|name| !from_start.contains(*name)) {
             return Err(Error::Unreachable(lost.clone()));
@@ -227,7 +230,12 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::Stuck`] when there are rules and none fits.
-    pub fn route(&self, from: Option<&AgentName>, request: RequestKind, state: &ProjectState) -> Result<Vec<AgentName>, Error> {
+    pub fn route(
+        &self,
+        from: Option<&AgentName>,
+        request: RequestKind,
+        state: &ProjectState,
+    ) -> Result<Vec<AgentName>, Error> {
         let rules = match from {
             None => &self.definition.start,
             Some(name) => match self.definition.nodes.get(name) {
@@ -276,7 +284,8 @@ mod tests {
 
     #[test]
     fn a_node_nobody_reaches_is_refused() {
-        let error = parse("start: [{to: [a]}]\nnodes:\n  a: {agent: a, label: x}\n  b: {agent: b, label: y}").unwrap_err();
+        let error =
+            parse("start: [{to: [a]}]\nnodes:\n  a: {agent: a, label: x}\n  b: {agent: b, label: y}").unwrap_err();
         assert_eq!(error, Error::Unreachable(AgentName::parse("b").unwrap()));
     }
 
@@ -290,7 +299,10 @@ mod tests {
 
     #[test]
     fn an_unknown_agent_or_key_is_refused() {
-        assert!(matches!(parse("start: [{to: [a]}]\nnodes:\n  a: {agent: z, label: x}"), Err(Error::UnknownAgent { .. })));
+        assert!(matches!(
+            parse("start: [{to: [a]}]\nnodes:\n  a: {agent: z, label: x}"),
+            Err(Error::UnknownAgent { .. })
+        ));
         assert!(matches!(parse("start: []\nnodes: {}\nedges: []"), Err(Error::Syntax(_))));
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::definition::{self, Graph};
-use super::progress::{self, Event, Progress, Visit, edge};
+use super::progress::{self, Event, Failure, Progress, Visit, edge};
 use super::recorder::{Journal, JournalError, Recorder};
 use crate::domain::ids::AskId;
 use crate::domain::names::AgentName;
@@ -38,14 +38,7 @@ pub enum NodeError {
         reason: String,
     },
     /// The run is over.
-    Failed {
-        /// Why, in one line.
-        reason: String,
-        /// The exit code of the command that runs it.
-        exit: u8,
-        /// Lines that show what happened.
-        evidence: Vec<String>,
-    },
+    Failed(Failure),
     /// The journal failed; nothing more may be written.
     Journal(JournalError),
 }
@@ -53,7 +46,13 @@ pub enum NodeError {
 /// The nodes' work.
 pub trait Nodes {
     /// One visit of a node.
-    fn visit<'a>(&'a self, visit: u32, node: &'a AgentName, state: ProjectState, cancel: CancellationToken) -> NodeFuture<'a>;
+    fn visit<'a>(
+        &'a self,
+        visit: u32,
+        node: &'a AgentName,
+        state: ProjectState,
+        cancel: CancellationToken,
+    ) -> NodeFuture<'a>;
 }
 
 /// A visit at work.
@@ -84,14 +83,7 @@ pub enum Ended {
     /// The run is done.
     Succeeded,
     /// The run is over without success.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The exit code.
-        exit: u8,
-        /// Lines that show what happened.
-        evidence: Vec<String>,
-    },
+    Failed(Failure),
     /// The run waits; no process is needed until the answer.
     Waiting {
         /// The ask.
@@ -159,7 +151,7 @@ enum Ending {
     Asks(u32, AgentName, Patch, Wait, Vec<Question>),
     Blocked(String),
     Interrupted,
-    Failed(String, u8, Vec<String>),
+    Failed(Failure),
 }
 
 impl Ending {
@@ -187,8 +179,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             self.recorder.record(&Event::Routed { to }).await?;
         }
         let stop = self.cancel.child_token();
-        let mut at_work: FuturesUnordered<Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + '_>>> =
-            FuturesUnordered::new();
+        let mut at_work: FuturesUnordered<
+            Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + '_>>,
+        > = FuturesUnordered::new();
         for (visit, active) in progress.active {
             at_work.push(self.begin(visit, &active.node, &progress.state, &stop));
         }
@@ -304,7 +297,12 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     }
 
     /// Records what a visit came to. Returns what ends the passage, if it does.
-    async fn settle(&self, visit: u32, node: &AgentName, result: Result<Outcome, NodeError>) -> Result<Option<Ending>, Error> {
+    async fn settle(
+        &self,
+        visit: u32,
+        node: &AgentName,
+        result: Result<Outcome, NodeError>,
+    ) -> Result<Option<Ending>, Error> {
         let agent = self.agent_of(node);
         let end = |ended| self.observer.node_finished(visit, node, ended);
         let outcome = match result {
@@ -315,7 +313,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 return Ok(Some(match other {
                     NodeError::Interrupted => Ending::Interrupted,
                     NodeError::Blocked { reason } => Ending::Blocked(reason),
-                    NodeError::Failed { reason, exit, evidence } => Ending::Failed(reason, exit, evidence),
+                    NodeError::Failed(failure) => Ending::Failed(failure),
                     NodeError::Journal(_) => unreachable!("handled above"),
                 }));
             }
@@ -342,7 +340,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 let allowed = self.handoffs.get(&agent).is_some_and(|agents| agents.contains(&to));
                 if !allowed || self.graph.node(&to).is_none() {
                     end(NodeEnd::Failed);
-                    return Ok(Some(Ending::Failed(format!("agent `{agent}` may not hand over to `{to}`"), 70, Vec::new())));
+                    let reason = format!("agent `{agent}` may not hand over to `{to}`");
+                    return Ok(Some(Ending::Failed(Failure::new(reason, 70))));
                 }
                 (vec![to], Some(why))
             }
@@ -401,10 +400,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 self.recorder.record(&Event::Stopped { reason: reason.clone() }).await?;
                 Ended::Stopped { reason, interrupted: true }
             }
-            Some(Ending::Failed(reason, exit, evidence)) => {
-                let event = Event::Failed { reason: reason.clone(), exit, evidence: evidence.clone() };
-                self.recorder.record(&event).await?;
-                Ended::Failed { reason, exit, evidence }
+            Some(Ending::Failed(failure)) => {
+                self.recorder.record(&Event::Failed(failure.clone())).await?;
+                Ended::Failed(failure)
             }
         };
         self.recorder.flush().await?;
@@ -414,7 +412,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
 }
 
 fn refusal(node: &AgentName, refused: &Refused) -> Ending {
-    Ending::Failed(format!("node `{node}` made a change that was refused: {refused}"), 70, Vec::new())
+    Ending::Failed(Failure::new(format!("node `{node}` made a change that was refused: {refused}"), 70))
 }
 
 /// A node without an agent: goes on once the approval was given, asks for it before.
@@ -424,7 +422,12 @@ fn person_decides(state: &ProjectState) -> Outcome {
         Some(reason) => Outcome {
             ask: Some((
                 Wait::Approval,
-                vec![Question { id: "approve".to_owned(), text: reason.clone(), choices: Vec::new(), assumption: None }],
+                vec![Question {
+                    id: "approve".to_owned(),
+                    text: reason.clone(),
+                    choices: Vec::new(),
+                    assumption: None,
+                }],
             )),
             ..Outcome::default()
         },

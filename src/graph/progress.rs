@@ -91,15 +91,7 @@ pub enum Event {
     /// Done.
     Succeeded,
     /// Over without success.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The exit code of the command that ran it.
-        exit: u8,
-        /// Lines that show what happened.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        evidence: Vec<String>,
-    },
+    Failed(Failure),
     /// Ended by a person.
     Cancelled {
         /// Who.
@@ -129,10 +121,34 @@ impl Event {
             Self::Stopped { .. } => "stopped",
             Self::LimitMet { .. } => "limit_met",
             Self::Succeeded => "succeeded",
-            Self::Failed { .. } => "failed",
+            Self::Failed(_) => "failed",
             Self::Cancelled { .. } => "cancelled",
             Self::Forked { .. } => "forked",
         }
+    }
+}
+
+/// Why a run is over without success.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// In one line.
+    pub reason: String,
+    /// The exit code of the command that ran it.
+    pub exit: u8,
+    /// Lines that show what happened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure that its reason says all about.
+    #[must_use]
+    pub fn new(reason: impl Into<String>, exit: u8) -> Self {
+        Self { reason: reason.into(), exit, ..Self::default() }
     }
 }
 
@@ -276,9 +292,9 @@ impl Progress {
                 self.status = self.status.next(RunMove::Succeed)?;
                 self.reason = None;
             }
-            Event::Failed { reason, .. } => {
+            Event::Failed(failure) => {
                 self.status = self.status.next(RunMove::Fail)?;
-                self.reason = Some(reason.clone());
+                self.reason = Some(failure.reason.clone());
             }
             Event::Cancelled { by } => {
                 self.status = self.status.next(RunMove::Cancel)?;

@@ -121,12 +121,7 @@ pub struct Recorder<J> {
 
 impl<J: Journal> Recorder<J> {
     /// Takes up a run where its journal ends.
-    pub fn new(
-        run: RunId,
-        journal: J,
-        clock: fn() -> Timestamp,
-        loaded: Loaded,
-    ) -> Self {
+    pub fn new(run: RunId, journal: J, clock: fn() -> Timestamp, loaded: Loaded) -> Self {
         let effects = loaded.effects.into_iter().map(|effect| (effect.key.clone(), effect)).collect();
         Self {
             run,

@@ -60,7 +60,9 @@ pub fn mermaid(definition: &Definition) -> String {
 #[must_use]
 pub fn dot(definition: &Definition) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let mut out = String::from("digraph cgo {\n    rankdir=TB;\n    node [shape=box, fontname=\"sans-serif\"];\n    start [shape=oval];\n");
+    let mut out = String::from(
+        "digraph cgo {\n    rankdir=TB;\n    node [shape=box, fontname=\"sans-serif\"];\n    start [shape=oval];\n",
+    );
     for (name, node) in &definition.nodes {
         let shape = match (&node.agent, node.join) {
             (None, _) => ", shape=hexagon",
@@ -116,7 +118,10 @@ pub fn svg(definition: &Definition) -> String {
             let (x1, y1, x2, y2) = (fx + BOX.0, fy + BOX.1 / 2, tx + BOX.0, ty + BOX.1 / 2);
             (format!("M{x1} {y1}C{side} {y1} {side} {y2} {x2} {y2}"), (side - 30, (y1 + y2) / 2))
         };
-        let _ = writeln!(out, "<path d=\"{path}\" fill=\"none\" stroke=\"#475569\" stroke-width=\"1.3\" marker-end=\"url(#tip)\"/>");
+        let _ = writeln!(
+            out,
+            "<path d=\"{path}\" fill=\"none\" stroke=\"#475569\" stroke-width=\"1.3\" marker-end=\"url(#tip)\"/>"
+        );
         if !edge.words.is_empty() {
             let _ = writeln!(
                 out,
@@ -128,14 +133,20 @@ pub fn svg(definition: &Definition) -> String {
         }
     }
     for (name, (x, y)) in &places {
-        let (heading, label, fill) = match AgentName::parse(name).ok().filter(|name| definition.nodes.contains_key(name)) {
-            Some(node) => {
-                let fill = if definition.nodes[&node].agent.is_none() { "#fef3c7" } else { "#e0f2fe" };
-                (title(definition, &node), definition.nodes[&node].label.clone(), fill)
-            }
-            None => ((*name).to_owned(), String::new(), "#dcfce7"),
-        };
-        let thick = if AgentName::parse(name).is_ok_and(|name| definition.nodes.get(&name).is_some_and(|node| node.join)) { 3 } else { 1 };
+        let (heading, label, fill) =
+            match AgentName::parse(name).ok().filter(|name| definition.nodes.contains_key(name)) {
+                Some(node) => {
+                    let fill = if definition.nodes[&node].agent.is_none() { "#fef3c7" } else { "#e0f2fe" };
+                    (title(definition, &node), definition.nodes[&node].label.clone(), fill)
+                }
+                None => ((*name).to_owned(), String::new(), "#dcfce7"),
+            };
+        let thick =
+            if AgentName::parse(name).is_ok_and(|name| definition.nodes.get(&name).is_some_and(|node| node.join)) {
+                3
+            } else {
+                1
+            };
         let centre = x + BOX.0 / 2;
         let _ = writeln!(
             out,
@@ -170,7 +181,8 @@ fn rows<'a>(definition: &'a Definition, edges: &[Edge<'a>]) -> Vec<Vec<&'a str>>
     let mut depth: BTreeMap<&str, usize> = BTreeMap::from([("start", 0)]);
     for _ in 0..order.len() {
         for edge in edges {
-            let forward = !leads_back(edges, edge.to, edge.from) || first_seen(&order, edge.from) < first_seen(&order, edge.to);
+            let forward =
+                !leads_back(edges, edge.to, edge.from) || first_seen(&order, edge.from) < first_seen(&order, edge.to);
             if forward && let Some(from) = depth.get(edge.from).copied() {
                 let to = depth.entry(edge.to).or_insert(0);
                 *to = (*to).max(from + 1).min(order.len());
@@ -178,7 +190,9 @@ fn rows<'a>(definition: &'a Definition, edges: &[Edge<'a>]) -> Vec<Vec<&'a str>>
         }
     }
     let mut rows: Vec<Vec<&str>> = Vec::new();
-    for name in order.iter().filter(|name| **name == "start" || definition.nodes.keys().any(|node| node.as_str() == **name)) {
+    for name in
+        order.iter().filter(|name| **name == "start" || definition.nodes.keys().any(|node| node.as_str() == **name))
+    {
         let row = depth.get(name).copied().unwrap_or(0);
         if rows.len() <= row {
             rows.resize(row + 1, Vec::new());

@@ -51,8 +51,23 @@ pub fn built_in() -> BTreeMap<AgentName, String> {
 pub struct Problem {
     /// Where, counted from 1, when the place is known.
     pub at: Option<(u64, u64)>,
-    /// What is wrong, with the lines around it where the place is known.
+    /// What is wrong.
     pub reason: String,
+    /// The line it is in, with a mark below the place.
+    pub lines: Vec<String>,
+}
+
+impl Problem {
+    /// A problem at a place of a text, or of the whole.
+    fn new(text: &str, at: Option<(u64, u64)>, reason: String) -> Self {
+        let lines = at.and_then(|(line, column)| {
+            let index = usize::try_from(line.checked_sub(1)?).ok()?;
+            let number = line.to_string();
+            let mark = " ".repeat(number.len() + 3 + usize::try_from(column.checked_sub(1)?).ok()?);
+            Some(vec![format!("{number} | {}", text.lines().nth(index)?), format!("{mark}^")])
+        });
+        Self { at, reason, lines: lines.unwrap_or_default() }
+    }
 }
 
 /// Reads and checks an agent's file.
@@ -60,17 +75,23 @@ pub struct Problem {
 /// # Errors
 /// [`Problem`] with line, column and reason.
 pub fn parse(expected: &AgentName, text: &str) -> Result<Agent, Problem> {
-    let plain = |reason: String| Problem { at: None, reason };
+    let plain = |reason: String| Problem::new(text, None, reason);
     if text.len() > LIMIT {
         return Err(plain(format!("the file has {} bytes; the most is {LIMIT}", text.len())));
     }
-    let agent: Agent = serde_yaml::from_str(text).map_err(|error| Problem {
-        at: error.location().map(|place| (place.line(), place.column())),
-        reason: error.to_string(),
+    let agent: Agent = serde_yaml::from_str(text).map_err(|error| {
+        let words = error.without_snippet().to_string();
+        let at = error.location().map(|place| (place.line(), place.column()));
+        let prefix = at.map(|(line, column)| format!("line {line} column {column}: ")).unwrap_or_default();
+        let words = words.trim_start_matches("error: ");
+        Problem::new(text, at, words.strip_prefix(&prefix).unwrap_or(words).to_owned())
     })?;
-    let at = |key: &str, reason: String| Problem { at: place_of(text, key), reason };
+    let at = |key: &str, reason: String| Problem::new(text, place_of(text, key), reason);
     if agent.id != *expected {
-        return Err(at("id", format!("`id` is `{}`, but this is the file of `{expected}`; ids never change", agent.id)));
+        return Err(at(
+            "id",
+            format!("`id` is `{}`, but this is the file of `{expected}`; ids never change", agent.id),
+        ));
     }
     if !(0.0..=2.0).contains(&agent.temperature) {
         return Err(at("temperature", format!("`temperature` is {}; it must be from 0 to 2", agent.temperature)));
@@ -232,8 +253,20 @@ pub async fn save(
 /// [`Error::Usage`] when the key is not one that is set this way.
 pub fn with_value(text: &str, key: &str, value: &str) -> Result<String, Error> {
     const KEYS: &[&str] = &[
-        "name", "description", "engine", "provider", "model", "temperature", "max_tokens", "max_turns", "budget",
-        "is_active", "tools", "handoffs", "reads", "writes",
+        "name",
+        "description",
+        "engine",
+        "provider",
+        "model",
+        "temperature",
+        "max_tokens",
+        "max_turns",
+        "budget",
+        "is_active",
+        "tools",
+        "handoffs",
+        "reads",
+        "writes",
     ];
     if !KEYS.contains(&key) {
         return Err(Error::Usage {
@@ -280,7 +313,7 @@ pub fn check_tools(agent: &Agent, known: &BTreeSet<AgentName>) -> Result<(), Pro
         None => Ok(()),
         Some(stranger) => {
             let names: Vec<&str> = known.iter().map(AgentName::as_str).collect();
-            Err(Problem { at: None, reason: format!("there is no tool `{stranger}`; the tools are {}", names.join(", ")) })
+            Err(Problem::new("", None, format!("there is no tool `{stranger}`; the tools are {}", names.join(", "))))
         }
     }
 }

@@ -110,7 +110,10 @@ fn folder(name: &str, path: &Path) -> Check {
         mend: Some(mend.to_owned()),
     };
     if rustix::fs::access(present, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
-        return refused(format!("`{}` may not be written to", present.display()), "change its rights, or name another folder in the settings (cgo --show-settings)");
+        return refused(
+            format!("`{}` may not be written to", present.display()),
+            "change its rights, or name another folder in the settings (cgo --show-settings)",
+        );
     }
     match rustix::fs::statvfs(present) {
         Ok(disk) => {

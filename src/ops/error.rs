@@ -259,7 +259,6 @@ pub enum Error {
         /// The agent.
         name: AgentName,
         /// What is wrong.
-        #[source]
         problem: super::agents::Problem,
     },
     /// Something that cannot happen did.
@@ -299,6 +298,7 @@ impl Error {
         match self {
             Self::Gate { evidence, .. } | Self::Migration { evidence, .. } => evidence,
             Self::Spec { problems } => problems,
+            Self::BrokenAgent { problem, .. } => &problem.lines,
             Self::Exec(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => evidence,
             _ => &[],
         }
@@ -357,28 +357,40 @@ impl Diagnose for Error {
             Self::Checks(error) => error.advice(),
             Self::Exec(error) => error.advice(),
             Self::GateUnknown(error) => error.advice(),
-            Self::NoAnswer(_) | Self::Probe { .. } | Self::OtherRelease { .. } => say("look at the service's last lines with `cgo project logs`".to_owned()),
+            Self::NoAnswer(_) | Self::Probe { .. } | Self::OtherRelease { .. } => {
+                say("look at the service's last lines with `cgo project logs`".to_owned())
+            }
             Self::Manifest { path, .. } => say(format!("mend `{}`", path.display())),
             Self::NotGenerated { project, .. } => run(format!("cgo project generate {project}")),
             Self::Superseded { .. } => say("deploy again if you want this version to serve".to_owned()),
-            Self::FolderNotOurs { .. } => say("remove the folder yourself, and the project without --folder".to_owned()),
+            Self::FolderNotOurs { .. } => {
+                say("remove the folder yourself, and the project without --folder".to_owned())
+            }
             Self::Remote(error) => error.advice(),
             Self::Render(error) => error.advice(),
             Self::Name(_) => say("choose another name".to_owned()),
             Self::Usage { hint, .. } => say(hint.clone()),
             Self::Spec { .. } => say("mend the places above and run the command again".to_owned()),
-            Self::NoSuchProject { known, .. } if known.is_empty() => run("cgo project new \"a notes API with title and body\"".to_owned()),
+            Self::NoSuchProject { known, .. } if known.is_empty() => {
+                run("cgo project new \"a notes API with title and body\"".to_owned())
+            }
             Self::NoSuchProject { known, .. } => say(format!("the projects are {}", known.join(", "))),
-            Self::FolderNotEmpty { .. } => say("choose another folder with --dir, or another name with --name".to_owned()),
+            Self::FolderNotEmpty { .. } => {
+                say("choose another folder with --dir, or another name with --name".to_owned())
+            }
             Self::Path { .. } => say("choose another folder, or change the rights of this one".to_owned()),
             Self::NoRoom { .. } => say("free some room, or choose another folder with --dir".to_owned()),
-            Self::Uncommitted { folder, .. } => run(format!("git -C {} add -A && git -C {0} commit -m \"…\"", folder.display())),
+            Self::Uncommitted { folder, .. } => {
+                run(format!("git -C {} add -A && git -C {0} commit -m \"…\"", folder.display()))
+            }
             Self::NoRelease { project } => run(format!("cgo deploy {project}")),
             Self::BadRelease { good, .. } if good.is_empty() => say("there is none to go back to".to_owned()),
             Self::BadRelease { good, .. } => {
                 say(format!("choose one of {}", good.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")))
             }
-            Self::Gate { .. } | Self::Migration { .. } => say("mend the cause in the project, commit, and deploy again".to_owned()),
+            Self::Gate { .. } | Self::Migration { .. } => {
+                say("mend the cause in the project, commit, and deploy again".to_owned())
+            }
             Self::NoServer { .. } => run("cgo servers list".to_owned()),
             Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume => run("cgo run list".to_owned()),
             Self::NoSuchEvent { run: id, .. } => run(format!("cgo run show {id}")),

@@ -73,7 +73,12 @@ impl<'a> Leases<'a> {
     /// The lease on a resource, if this process holds it.
     #[must_use]
     pub fn find(&self, resource: &str) -> Option<Lease> {
-        self.held.lock().expect("no holder of this lock panics").iter().find(|lease| lease.resource == resource).cloned()
+        self.held
+            .lock()
+            .expect("no holder of this lock panics")
+            .iter()
+            .find(|lease| lease.resource == resource)
+            .cloned()
     }
 
     /// Renews every lease.

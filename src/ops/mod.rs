@@ -51,7 +51,12 @@ impl Context {
     /// The folder of a project's application on the `local` server.
     #[must_use]
     pub fn app_folder(&self, project: &crate::domain::names::ProjectName) -> PathBuf {
-        self.data.join("servers").join(crate::domain::server::LOCAL).join("apps").join(project.as_str()).join("production")
+        self.data
+            .join("servers")
+            .join(crate::domain::server::LOCAL)
+            .join("apps")
+            .join(project.as_str())
+            .join("production")
     }
 
     /// The folder all applications of the `local` server are in.

@@ -31,13 +31,35 @@ const ROOM_MB: u64 = 300;
 #[must_use]
 pub fn module_comes_later(module: Module, language: Language) -> NotBuilt {
     let (what, why, add) = match (language, module) {
-        (Language::En, Module::TelegramBot) => ("Telegram bot", "the bot module comes in a later version; its API is built now", "the bot's dialogues on top of this API"),
-        (Language::En, Module::Notifications) => ("notifications", "the notifications module comes in a later version", "sending them from the stored records"),
-        (Language::En, Module::Frontend) => ("web page", "the web page module comes in a later version; its API is built now", "pages on top of this API"),
+        (Language::En, Module::TelegramBot) => (
+            "Telegram bot",
+            "the bot module comes in a later version; its API is built now",
+            "the bot's dialogues on top of this API",
+        ),
+        (Language::En, Module::Notifications) => (
+            "notifications",
+            "the notifications module comes in a later version",
+            "sending them from the stored records",
+        ),
+        (Language::En, Module::Frontend) => (
+            "web page",
+            "the web page module comes in a later version; its API is built now",
+            "pages on top of this API",
+        ),
         (Language::En, Module::Backend) => ("backend", "it is built", "nothing"),
-        (Language::Ru, Module::TelegramBot) => ("бот в Telegram", "модуль бота появится в следующей версии; API для него сделан", "диалоги бота поверх этого API"),
-        (Language::Ru, Module::Notifications) => ("уведомления", "модуль уведомлений появится в следующей версии", "отправку по сохранённым записям"),
-        (Language::Ru, Module::Frontend) => ("веб-страница", "модуль веб-страницы появится в следующей версии; API для неё сделан", "страницы поверх этого API"),
+        (Language::Ru, Module::TelegramBot) => (
+            "бот в Telegram",
+            "модуль бота появится в следующей версии; API для него сделан",
+            "диалоги бота поверх этого API",
+        ),
+        (Language::Ru, Module::Notifications) => {
+            ("уведомления", "модуль уведомлений появится в следующей версии", "отправку по сохранённым записям")
+        }
+        (Language::Ru, Module::Frontend) => (
+            "веб-страница",
+            "модуль веб-страницы появится в следующей версии; API для неё сделан",
+            "страницы поверх этого API",
+        ),
         (Language::Ru, Module::Backend) => ("бэкенд", "он сделан", "ничего"),
     };
     NotBuilt { what: what.to_owned(), why: why.to_owned(), model_would_add: add.to_owned() }
@@ -71,11 +93,7 @@ pub async fn choose(context: &Context, new: &NewProject, spec: &Spec) -> Result<
     Ok((project, note))
 }
 
-async fn free_place(
-    context: &Context,
-    new: &NewProject,
-    base: &ProjectName,
-) -> Result<(ProjectName, PathBuf), Error> {
+async fn free_place(context: &Context, new: &NewProject, base: &ProjectName) -> Result<(ProjectName, PathBuf), Error> {
     const TRIES: u32 = 99;
     let place = |name: &ProjectName| {
         new.folder.as_ref().map_or_else(|| Path::new(&new.parent).join(name.as_str()), PathBuf::from)
@@ -107,7 +125,9 @@ async fn preflight(context: &Context, folder: &Path) -> Result<(), Error> {
     writable.map_err(|error| Error::Path { action: "write to", path: parent.to_owned(), source: error.into() })?;
     for place in [parent, existing(&context.data), existing(&context.cache)] {
         if let Ok(disk) = rustix::fs::statvfs(place) {
-            let available_mb = disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000;
+            // File systems without blocks, such as /proc, say nothing about room.
+            let available_mb =
+                if disk.f_blocks == 0 { ROOM_MB } else { disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000 };
             if available_mb < ROOM_MB {
                 return Err(Error::NoRoom { path: place.to_owned(), available_mb, needed_mb: ROOM_MB });
             }
@@ -181,14 +201,19 @@ pub async fn of_folder(context: &Context, folder: Option<&Path>) -> Result<Proje
     })?;
     let here = here.canonicalize().unwrap_or(here);
     let known = context.store.projects().await?;
-    let canonical = |project: &Project| Path::new(&project.folder).canonicalize().unwrap_or_else(|_| PathBuf::from(&project.folder));
+    let canonical = |project: &Project| {
+        Path::new(&project.folder).canonicalize().unwrap_or_else(|_| PathBuf::from(&project.folder))
+    };
     let found = here.ancestors().find_map(|path| known.iter().find(|project| canonical(project) == path));
     found.cloned().ok_or_else(|| Error::Usage {
         what: format!("`{}` is not the folder of a project", here.display()),
         hint: if known.is_empty() {
             "make one with `cgo project new`".to_owned()
         } else {
-            format!("name the project: {}", known.iter().map(|project| project.name.as_str()).collect::<Vec<_>>().join(", "))
+            format!(
+                "name the project: {}",
+                known.iter().map(|project| project.name.as_str()).collect::<Vec<_>>().join(", ")
+            )
         },
     })
 }
@@ -305,7 +330,11 @@ pub fn generate(folder: &Path, force: bool, dry_run: bool) -> Result<Generated, 
         .collect();
     let mut notes: Vec<String> = plan.notes.iter().map(|note| note.text.clone()).collect();
     if !force {
-        notes.extend(plan.edited.iter().map(|path| format!("`{path}` was edited by hand and is left as it is; --force overwrites it")));
+        notes.extend(
+            plan.edited
+                .iter()
+                .map(|path| format!("`{path}` was edited by hand and is left as it is; --force overwrites it")),
+        );
     }
     notes.extend(plan.orphans.iter().map(|path| format!("`{path}` belongs to nothing in the spec any more")));
     if !dry_run {

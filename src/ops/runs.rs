@@ -21,12 +21,7 @@ pub enum AppendError {
 ///
 /// # Errors
 /// [`AppendError`].
-pub async fn append(
-    context: &Context,
-    leases: &Leases<'_>,
-    run: &RunId,
-    batch: &Batch,
-) -> Result<bool, AppendError> {
+pub async fn append(context: &Context, leases: &Leases<'_>, run: &RunId, batch: &Batch) -> Result<bool, AppendError> {
     let Some(lease) = leases.find(&run_resource(run)) else {
         return Err(AppendError::Lost("this process does not hold the run".to_owned()));
     };
@@ -96,11 +91,7 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
 /// # Errors
 /// [`Error::NothingToResume`] or [`Error::AmbiguousRun`].
 pub async fn resumable(context: &Context) -> Result<Run, Error> {
-    let filter = RunFilter {
-        statuses: vec![RunStatus::Queued, RunStatus::Running],
-        limit: 50,
-        ..RunFilter::default()
-    };
+    let filter = RunFilter { statuses: vec![RunStatus::Queued, RunStatus::Running], limit: 50, ..RunFilter::default() };
     let mut free = Vec::new();
     for run in context.store.runs(&filter).await? {
         if leases::holder(context, &run_resource(&run.id)).await?.is_none() {
@@ -234,7 +225,11 @@ pub async fn answer(
     event: impl Fn(&AskId, &Answer) -> (String, String),
 ) -> Result<(), Error> {
     if ask.wait == Wait::Input && reply.texts.len() != ask.questions.len() {
-        return Err(Error::WrongAnswers { run: run.id.clone(), questions: ask.questions.clone(), given: reply.texts.len() });
+        return Err(Error::WrongAnswers {
+            run: run.id.clone(),
+            questions: ask.questions.clone(),
+            given: reply.texts.len(),
+        });
     }
     let now = context.now();
     let answer = Answer { approved: reply.approved, texts: reply.texts, by: context.user.clone(), at: now };

@@ -53,8 +53,7 @@ pub async fn list(context: &Context) -> Result<Vec<ServerView>, Error> {
     for server in context.store.servers().await? {
         let reserved = context.store.ports(&server.id).await?;
         let projects: std::collections::BTreeSet<_> = reserved.iter().map(|port| port.project.clone()).collect();
-        let ports =
-            reserved.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect();
+        let ports = reserved.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect();
         views.push(ServerView { server, projects: u32::try_from(projects.len()).unwrap_or(u32::MAX), ports });
     }
     views.sort_by_key(|view| (view.server.handle != LOCAL, view.server.handle.clone()));

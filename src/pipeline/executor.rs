@@ -16,6 +16,7 @@ use crate::domain::names::AgentName;
 use crate::domain::run::{Request as RunRequest, Run};
 use crate::domain::state::{Patch, ProjectState};
 use crate::graph::engine::{NodeError, Outcome};
+use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
 use crate::llm::{self, Message, Provider, Reply, Request, ToolCall};
 use crate::ops;
@@ -64,7 +65,7 @@ impl Visit<'_> {
         let tools = self.registry.specs(&self.agent.tools);
         let mut outcome = Outcome::default();
         let mut refusals = 0_u32;
-        let mut last_refusal: Option<(String, u8)> = None;
+        let mut last_refusal: Option<Failure> = None;
         for turn in 0..self.agent.max_turns {
             if self.cancel.is_cancelled() {
                 return Err(NodeError::Interrupted);
@@ -81,7 +82,7 @@ impl Visit<'_> {
             messages.push(Message::Assistant { content: reply.content.clone(), tool_calls: reply.tool_calls.clone() });
             if reply.tool_calls.is_empty() {
                 return match last_refusal {
-                    Some((reason, exit)) => Err(NodeError::Failed { reason, exit, evidence: Vec::new() }),
+                    Some(failure) => Err(NodeError::Failed(failure)),
                     None => Ok(outcome),
                 };
             }
@@ -93,10 +94,11 @@ impl Visit<'_> {
                         last_refusal = None;
                         content
                     }
-                    Err(ToolError::Refused { reason, exit }) => {
+                    Err(ToolError::Refused(failure)) => {
                         refusals += 1;
-                        last_refusal = Some((reason.clone(), exit));
-                        json!({ "error": reason })
+                        let content = json!({ "error": failure.reason });
+                        last_refusal = Some(failure);
+                        content
                     }
                     Err(ToolError::Node(error)) => return Err(error),
                 };
@@ -109,15 +111,13 @@ impl Visit<'_> {
                     return Ok(outcome);
                 }
             }
-            if let Some((reason, exit)) = last_refusal.as_ref().filter(|_| refusals >= REFUSALS_IN_A_ROW) {
-                return Err(NodeError::Failed { reason: reason.clone(), exit: *exit, evidence: Vec::new() });
+            if let Some(failure) = last_refusal.as_ref().filter(|_| refusals >= REFUSALS_IN_A_ROW) {
+                return Err(NodeError::Failed(failure.clone()));
             }
         }
-        Err(NodeError::Failed {
-            reason: format!("agent `{}` took its {} turns without coming to an end", self.agent.id, self.agent.max_turns),
-            exit: 1,
-            evidence: Vec::new(),
-        })
+        let reason =
+            format!("agent `{}` took its {} turns without coming to an end", self.agent.id, self.agent.max_turns);
+        Err(NodeError::Failed(Failure::new(reason, 1)))
     }
 
     /// What the agent is told: its place in the pipeline and the part of the state it may see.
@@ -149,12 +149,11 @@ impl Visit<'_> {
         tokio::select! {
             reply = answered => reply.map_err(|failed| match failed {
                 Failed::Journal(error) => NodeError::Journal(error),
-                Failed::Effect(llm::Error::Unanswerable { .. }) if self.agent.engine == Engine::Rules => NodeError::Failed {
-                    reason: format!("agent `{}` has no rules for `{}`", self.agent.id, self.node),
-                    exit: 70,
-                    evidence: Vec::new(),
-                },
-                Failed::Effect(error) => NodeError::Failed { reason: error.to_string(), exit: 1, evidence: Vec::new() },
+                Failed::Effect(llm::Error::Unanswerable { .. }) if self.agent.engine == Engine::Rules => {
+                    let reason = format!("agent `{}` has no rules for `{}`", self.agent.id, self.node);
+                    NodeError::Failed(Failure::new(reason, 70))
+                }
+                Failed::Effect(error) => NodeError::Failed(Failure::new(error.to_string(), 1)),
             }),
             () = self.cancel.cancelled() => Err(NodeError::Interrupted),
         }

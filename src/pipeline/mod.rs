@@ -5,6 +5,7 @@
 //! sees it is the front end's.
 
 pub use crate::graph::engine::{Ended, NodeEnd, Observer};
+pub use crate::graph::progress::Failure;
 pub use crate::graph::render as drawing;
 
 pub mod executor;

@@ -141,7 +141,8 @@ fn next(state: &ProjectState, run: &Run) -> Vec<String> {
     let mut commands = Vec::new();
     match (&run.status, &state.deployed_url) {
         (RunStatus::Succeeded, Some(url)) => {
-            let path = state.project_spec.as_ref().and_then(|spec| spec.domains.first()).map(|domain| domain.prefix.as_str());
+            let path =
+                state.project_spec.as_ref().and_then(|spec| spec.domains.first()).map(|domain| domain.prefix.as_str());
             commands.push(format!("curl {url}{}", path.unwrap_or("/health")));
             commands.push(format!("cgo project logs {} -f", project.name));
             commands.push(format!("cgo deploy {}", project.name));

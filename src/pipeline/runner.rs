@@ -18,7 +18,7 @@ use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
-use crate::graph::progress::{Event, Progress};
+use crate::graph::progress::{Event, Failure, Progress};
 use crate::graph::recorder::{JournalError, Loaded, Recorder};
 use crate::llm::Provider;
 use crate::llm::offline::Offline;
@@ -81,7 +81,9 @@ impl Diagnose for Error {
             Self::Engine { run, .. } => Some(Advice::Run(format!("cgo run resume {run}"))),
             Self::Graph(_) => None,
             Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
-            Self::Waits { run, status: RunStatus::WaitingApproval, .. } => Some(Advice::Run(format!("cgo run approve {run}"))),
+            Self::Waits { run, status: RunStatus::WaitingApproval, .. } => {
+                Some(Advice::Run(format!("cgo run approve {run}")))
+            }
             Self::Waits { run, .. } => Some(Advice::Run(format!("cgo run answer {run} \"…\""))),
         }
     }
@@ -116,7 +118,10 @@ pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
 /// When the project is not there or the store fails.
 pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
     let (state, project) = first_state(context, &request).await?;
-    let run = runs::create(context, request, project, |_| row(1, context, &Event::Created { state: Box::new(state.clone()) })).await?;
+    let run = runs::create(context, request, project, |_| {
+        row(1, context, &Event::Created { state: Box::new(state.clone()) })
+    })
+    .await?;
     Ok(run)
 }
 
@@ -231,7 +236,16 @@ async fn drive_leased(
         Request::NewProject(new) => new.until.clone(),
         Request::Deploy { .. } | Request::Rollback { .. } => None,
     };
-    let crew = Crew { context, run: &run, leases, recorder: &recorder, graph, team: &team, registry: Registry::default(), watch };
+    let crew = Crew {
+        context,
+        run: &run,
+        leases,
+        recorder: &recorder,
+        graph,
+        team: &team,
+        registry: Registry::default(),
+        watch,
+    };
     let stop = cancel.child_token();
     let engine = Engine {
         graph,
@@ -242,7 +256,11 @@ async fn drive_leased(
         request: run.request.kind(),
         until,
         writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
-        handoffs: team.agents.iter().map(|(name, agent)| (name.clone(), agent.handoffs.iter().cloned().collect())).collect(),
+        handoffs: team
+            .agents
+            .iter()
+            .map(|(name, agent)| (name.clone(), agent.handoffs.iter().cloned().collect()))
+            .collect(),
         new_ask: &|| AskId::new(ops::now(), ops::random()),
         clock: ops::now,
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
@@ -314,16 +332,15 @@ impl Nodes for Crew<'_> {
         cancel: CancellationToken,
     ) -> NodeFuture<'a> {
         Box::pin(async move {
-            let agent = self.graph.node(node).and_then(|node| node.agent.as_ref()).and_then(|name| self.team.agents.get(name));
+            let agent =
+                self.graph.node(node).and_then(|node| node.agent.as_ref()).and_then(|name| self.team.agents.get(name));
             let Some(agent) = agent else {
-                return Err(NodeError::Failed { reason: format!("node `{node}` has no agent"), exit: 70, evidence: Vec::new() });
+                return Err(NodeError::Failed(Failure::new(format!("node `{node}` has no agent"), 70)));
             };
             if !agent.is_active {
-                return Err(NodeError::Failed {
-                    reason: format!("agent `{}` is switched off (run `cgo agent set {} is_active true`)", agent.id, agent.id),
-                    exit: 1,
-                    evidence: Vec::new(),
-                });
+                let mut failure = Failure::new(format!("agent `{}` is switched off", agent.id), 1);
+                failure.hint = Some(format!("run `cgo agent set {} is_active true`", agent.id));
+                return Err(NodeError::Failed(failure));
             }
             Visit {
                 ops: self.context,

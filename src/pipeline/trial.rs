@@ -60,10 +60,8 @@ pub async fn run(context: &Context, name: &AgentName, input: &str) -> Result<Tri
     let mut state = ProjectState::default();
     state.messages.push(Said { role: Role::User, agent: None, content: input.to_owned() });
     let task = json!({ "node": agent.id, "request": "new_project", "state": state, "assume": true });
-    let mut messages = vec![
-        Message::System { content: agent.system_prompt.clone() },
-        Message::User { content: task.to_string() },
-    ];
+    let mut messages =
+        vec![Message::System { content: agent.system_prompt.clone() }, Message::User { content: task.to_string() }];
     let mut trial = Trial { turns: 0, calls: Vec::new(), closing: None };
     while trial.turns < agent.max_turns {
         trial.turns += 1;

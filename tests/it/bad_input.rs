@@ -18,14 +18,20 @@ fn check(ran: &Ran, code: i32, names: &[&str], what: &str) {
         assert!(ran.stderr.contains(name), "{what} does not name `{name}`:\n{}", ran.stderr);
     }
     assert!(ran.stderr.contains("error:"), "{what}:\n{}", ran.stderr);
-    assert!(ran.stderr.contains("hint:") || ran.stderr.contains("--help"), "{what} gives no next step:\n{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("hint:") || ran.stderr.contains("--help"),
+        "{what} gives no next step:\n{}",
+        ran.stderr
+    );
     assert!(!ran.stderr.contains('\u{1b}'), "{what} lets control characters through:\n{:?}", ran.stderr);
     assert!(!ran.stderr.contains("panicked"), "{what}:\n{}", ran.stderr);
 }
 
 fn listing(env: &TestEnv) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(env.work()).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(env.work())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
@@ -105,7 +111,9 @@ fn without_python_or_git_nothing_is_made_and_the_command_that_installs_it_is_nam
     std::fs::create_dir(&bin).unwrap();
     env.set("PATH", bin.display().to_string());
     refused(&env, &["project", "new", "notes with title"], 9, &["git"]);
-    let git = String::from_utf8(std::process::Command::new("sh").args(["-c", "command -v git"]).output().unwrap().stdout).unwrap();
+    let git =
+        String::from_utf8(std::process::Command::new("sh").args(["-c", "command -v git"]).output().unwrap().stdout)
+            .unwrap();
     std::os::unix::fs::symlink(git.trim(), bin.join("git")).unwrap();
     refused(&env, &["project", "new", "notes with title"], 9, &["Python"]);
     let doctor = env.run(["doctor"]);
@@ -123,7 +131,13 @@ fn without_a_network_the_code_is_kept_and_the_run_goes_on_later() {
     }
     let mut env = TestEnv::deploying();
     env.set("CGO_CACHE", env.home().join("empty-cache").display().to_string());
-    for (name, value) in [("PIP_INDEX_URL", "http://127.0.0.1:9/simple"), ("UV_INDEX_URL", "http://127.0.0.1:9/simple"), ("PIP_RETRIES", "0"), ("PIP_CACHE_DIR", "/nonexistent"), ("PIP_FIND_LINKS", "")] {
+    for (name, value) in [
+        ("PIP_INDEX_URL", "http://127.0.0.1:9/simple"),
+        ("UV_INDEX_URL", "http://127.0.0.1:9/simple"),
+        ("PIP_RETRIES", "0"),
+        ("PIP_CACHE_DIR", "/nonexistent"),
+        ("PIP_FIND_LINKS", ""),
+    ] {
         env.set(name, value);
     }
     env.set("UV_CACHE_DIR", env.home().join("uv-cache").display().to_string());
@@ -131,9 +145,15 @@ fn without_a_network_the_code_is_kept_and_the_run_goes_on_later() {
     check(&ran, 1, &["cgo run resume"], "no network");
     let project = env.json(["project", "list"]);
     assert_eq!(project["projects"][0]["name"], "notes", "{project}");
-    let status = std::process::Command::new("git").args(["status", "--porcelain"]).current_dir(env.work().join("notes")).output().unwrap();
+    let status = std::process::Command::new("git")
+        .args(["status", "--porcelain"])
+        .current_dir(env.work().join("notes"))
+        .output()
+        .unwrap();
     assert!(status.stdout.is_empty(), "the folder is half made");
-    for name in ["CGO_CACHE", "PIP_INDEX_URL", "UV_INDEX_URL", "PIP_RETRIES", "PIP_CACHE_DIR", "PIP_FIND_LINKS", "UV_CACHE_DIR"] {
+    for name in
+        ["CGO_CACHE", "PIP_INDEX_URL", "UV_INDEX_URL", "PIP_RETRIES", "PIP_CACHE_DIR", "PIP_FIND_LINKS", "UV_CACHE_DIR"]
+    {
         env.unset(name);
     }
     let resumed = env.json(["run", "resume"]);
@@ -183,10 +203,15 @@ fn specs_show_every_problem_with_its_place() {
 #[test]
 fn errors_are_json_when_json_is_asked_for() {
     let env = TestEnv::new();
-    for arguments in [&["project", "show", "nothing", "--json"][..], &["project", "new", "", "--json"], &["run", "--nonsense", "--json"]] {
+    for arguments in [
+        &["project", "show", "nothing", "--json"][..],
+        &["project", "new", "", "--json"],
+        &["run", "--nonsense", "--json"],
+    ] {
         let ran = env.run(arguments);
         assert_ne!(ran.code, Some(0));
-        let envelope: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout));
+        let envelope: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", ran.stdout));
         assert_eq!((&envelope["ok"], &envelope["schema"]), (&false.into(), &"cgo.error/1".into()));
         assert!(envelope["error"]["message"].as_str().is_some_and(|text| !text.is_empty()));
         let schemas = cgo::cli::schema::all();

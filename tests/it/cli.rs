@@ -14,13 +14,87 @@ fn shown(env: &TestEnv, ran: &Ran) -> String {
 #[test]
 fn the_first_commands_of_an_empty_home() {
     let env = TestEnv::new();
-    assert_snapshot!(shown(&env, &env.run(["project", "list"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["servers", "list"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["run", "list"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["run", "resume"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["deploy"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["project", "show", "notes"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["help", "exit-codes"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["project", "list"])), @r##"
+    no projects yet; begin with `cgo project new "a notes API with title and body"`
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["servers", "list"])), @r##"
+    SERVER  STATUS  ADDRESS    PROJECTS  PORTS
+    local   ready   127.0.0.1  0         -
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["run", "list"])), @r##"
+    no runs yet; begin with `cgo project new`
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["run", "resume"])), @r##"
+    --- stderr
+    error: no run can be resumed
+    hint: run `cgo run list`
+    --- exit 1
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["deploy"])), @r##"
+    --- stderr
+    error: `HOME/work` is not the folder of a project
+    hint: make one with `cgo project new`
+    --- exit 2
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["project", "show", "notes"])), @r##"
+    --- stderr
+    error: there is no project `notes`
+    hint: run `cgo project new "a notes API with title and body"`
+    --- exit 1
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["help", "exit-codes"])), @r##"
+    The exit codes of every command:
+
+       0  done
+       1  failed, nothing changed, the user can fix it
+       2  wrong usage: an argument, a flag or a settings file
+       3  the plan has changes (--detailed-exit-code)
+       4  a person is needed: an answer, an approval or a secret
+       5  the lease is held by another process
+       6  the health gate failed, the old version serves
+       7  reverted after the switch
+       8  partial: hosts differ
+       9  pre-flight failed: disk, DNS, architecture, port or missing program
+      10  outcome unknown, resume
+      70  a bug in cgo
+     130  interrupted
+
+    Usage: cgo exit-codes [OPTIONS]
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Global options:
+          --json
+              Print the answer as JSON
+
+      -q, --quiet
+              Print the answer only, no progress
+
+          --no-color
+              Use no colours
+
+      -y, --yes
+              Take the stated assumptions and confirmations instead of asking
+
+          --config <FILE>
+              Read settings from this file
+
+          --store <URL>
+              Use this store: a file, sqlite:PATH or postgres://…
+
+          --show-settings
+              Print every setting with its source, and end
+    --- stderr
+    --- exit 0
+    "##);
 }
 
 #[test]
@@ -29,7 +103,17 @@ fn settings_name_their_sources() {
     env.set("CGO_AGENT_CACHE_SECONDS", "5");
     let file = env.home().join("my.yaml");
     std::fs::write(&file, "data: /srv/cgo\n").unwrap();
-    assert_snapshot!(shown(&env, &env.run(["--show-settings", "--config", file.to_str().unwrap()])), @"");
+    let shown = env.stable(&env.ok(["--show-settings", "--config", file.to_str().unwrap()]).stdout);
+    let rows: Vec<String> = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in [
+        "config HOME/my.yaml flag --config",
+        "store sqlite:/srv/cgo/cgo.db default",
+        "data /srv/cgo file HOME/my.yaml",
+        "cache CACHE variable CGO_CACHE",
+        "agent_cache_seconds 5 variable CGO_AGENT_CACHE_SECONDS",
+    ] {
+        assert!(rows.iter().any(|other| other == row), "`{row}` is missing in:\n{shown}");
+    }
     std::fs::write(&file, "date: /srv/cgo\n").unwrap();
     let wrong = env.run(["--show-settings", "--config", file.to_str().unwrap()]);
     assert_eq!(wrong.code, Some(2));
@@ -39,14 +123,76 @@ fn settings_name_their_sources() {
 #[test]
 fn agents_are_listed_shown_set_compared_and_rolled_back() {
     let env = TestEnv::new();
-    assert_snapshot!(shown(&env, &env.run(["agent", "list"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "7"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["agent", "diff", "tester"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "many"])), @"");
-    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "list"])), @r##"
+    AGENT          VERSION  ENGINE           ACTIVE  WHAT IT DOES
+    architect      1        model (offline)  yes     Writes the operations of the spec, makes the repository and plans the work
+    brainstorm     1        model (offline)  yes     Turns the description into a spec, with at most three rounds of questions
+    developer      1        model (offline)  yes     Generates the project from the spec and writes the business logic
+    devops         1        rules            yes     Deploys the tested commit
+    documenter     1        model (offline)  yes     Reports what was done, what was assumed and what was not built
+    product_owner  1        model (offline)  yes     Finds out what a person wants done
+    reviewer       1        model (offline)  yes     Merges the work of developers who worked side by side
+    tester         1        model (offline)  yes     Runs the project's own tests before a deployment and probes the live service after it
+    zavhoz         1        rules            yes     Finds a server with room and reserves ports
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "7"])), @r##"
+    tester: version 2 stored
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["agent", "diff", "tester"])), @r##"
+    --- tester 1
+    +++ tester 2
+    @@ -4,7 +4,7 @@
+     engine: model
+     provider: offline
+     max_tokens: 2048
+    -max_turns: 12
+    +max_turns: 7
+     tools: [install_dependencies, run_tests, probe_service]
+     handoffs: [developer]
+     reads: [current_project, project_spec, po_intent, repo_info, engineering_status, engineering_iterations, allocated_resources, deployed_url]
+    --- stderr
+    --- exit 0
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "many"])), @r##"
+    --- stderr
+    error: the file of agent `tester` is wrong at line 7, column 12: error: line 7 column 12: invalid u32
+     --> <input>:7:12
+      |
+    5 | provider: offline
+    6 | max_tokens: 2048
+    7 | max_turns: many
+      |            ^ invalid u32
+    8 | tools: [install_dependencies, run_tests, probe_service]
+    9 | handoffs: [developer]
+      |
+      caused by: error: line 7 column 12: invalid u32
+     --> <input>:7:12
+      |
+    5 | provider: offline
+    6 | max_tokens: 2048
+    7 | max_turns: many
+      |            ^ invalid u32
+    8 | tools: [install_dependencies, run_tests, probe_service]
+    9 | handoffs: [developer]
+      |
+    hint: run `cgo agent edit tester`
+    --- exit 1
+    "##);
+    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @r##"
+    --- stderr
+    error: the file of agent `tester` is wrong: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_domains, write_report
+      caused by: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_domains, write_report
+    hint: run `cgo agent edit tester`
+    --- exit 1
+    "##);
     env.ok(["agent", "rollback", "tester"]);
     let history = env.json(["agent", "history", "tester"]);
-    let origins: Vec<&str> = history["versions"].as_array().unwrap().iter().map(|version| version["origin"].as_str().unwrap()).collect();
+    let origins: Vec<&str> =
+        history["versions"].as_array().unwrap().iter().map(|version| version["origin"].as_str().unwrap()).collect();
     assert_eq!(origins, ["rollback to 1", "set", "built-in"]);
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/agents/tester.yaml")).unwrap();
     assert_eq!(env.ok(["agent", "show", "tester"]).stdout, file);
@@ -77,7 +223,7 @@ fn a_broken_edit_shows_its_place_and_the_text_is_never_lost() {
     env.set("EDITOR", path);
     let broken = env.run(["agent", "edit", "tester"]);
     assert_eq!(broken.code, Some(1), "{}", broken.stderr);
-    assert!(broken.stderr.contains("line 8, column 12"), "{}", broken.stderr);
+    assert!(broken.stderr.contains("line 7, column 12"), "{}", broken.stderr);
     let kept = env.data().join("drafts/tester.yaml");
     assert!(broken.stderr.contains(&kept.display().to_string()), "{}", broken.stderr);
     assert!(std::fs::read_to_string(&kept).unwrap().contains("max_turns: dozen"));
@@ -95,7 +241,17 @@ fn a_broken_edit_shows_its_place_and_the_text_is_never_lost() {
 #[test]
 fn an_agent_is_tried_alone_and_changes_nothing() {
     let env = TestEnv::new();
-    assert_snapshot!(shown(&env, &env.run(["agent", "test", "product_owner", "--input", "a notes API with title"])), @"");
+    assert_snapshot!(shown(&env, &env.run(["agent", "test", "product_owner", "--input", "a notes API with title"])), @r##"
+    turn 1: set_intent
+        {
+          "intent": "new_project",
+          "summary": "a notes API with title"
+        }
+    says: {"ok":true}
+    2 turns, 1 calls; nothing was changed
+    --- stderr
+    --- exit 0
+    "##);
     let tried = env.json(["agent", "test", "brainstorm", "--input", "books with title and author"]);
     assert_eq!(tried["calls"][0]["tool"], "propose_spec", "{tried}");
     assert!(tried["calls"][0]["arguments"]["spec"]["models"].to_string().contains("Book"));
@@ -146,9 +302,14 @@ fn every_answer_fits_its_schema() {
         let mut command = arguments.to_vec();
         command.push("--json");
         let ran = env.run(&command);
-        let envelope: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{command:?}: {error}\n{ran:?}"));
-        let name = envelope["schema"].as_str().unwrap().trim_start_matches("cgo.").trim_end_matches("/1").to_owned() + ".json";
-        let (_, schema) = schemas.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("{command:?}: there is no schema {name}"));
+        let envelope: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{command:?}: {error}\n{ran:?}"));
+        let name =
+            envelope["schema"].as_str().unwrap().trim_start_matches("cgo.").trim_end_matches("/1").to_owned() + ".json";
+        let (_, schema) = schemas
+            .iter()
+            .find(|(other, _)| *other == name)
+            .unwrap_or_else(|| panic!("{command:?}: there is no schema {name}"));
         jsonschema::validate(schema, &envelope).unwrap_or_else(|error| panic!("{command:?}: {error}\n{envelope:#}"));
     }
 }

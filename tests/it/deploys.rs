@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::support::env::{TestEnv, get, request, tools_are_here, until};
 
 fn git(folder: &Path, arguments: &[&str]) {
-    let output = Command::new("git").args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(arguments).current_dir(folder).output().unwrap();
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@t"])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -22,10 +27,12 @@ struct Visitors {
 
 impl Visitors {
     fn of(url: &str) -> Self {
-        let (stop, asked, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (stop, asked, lost) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let threads = (0..4)
             .map(|_| {
-                let (url, stop, asked, lost) = (url.to_owned(), Arc::clone(&stop), Arc::clone(&asked), Arc::clone(&lost));
+                let (url, stop, asked, lost) =
+                    (url.to_owned(), Arc::clone(&stop), Arc::clone(&asked), Arc::clone(&lost));
                 std::thread::spawn(move || {
                     while !stop.load(Ordering::SeqCst) {
                         asked.fetch_add(1, Ordering::SeqCst);
@@ -59,7 +66,8 @@ fn the_life_of_a_project() {
     let folder = env.work().join("notes-api");
     assert!(made["tests"]["passed"].as_u64().unwrap() > 5 && made["tests"]["failed"] == 0, "{made}");
     assert_eq!(made["commits"].as_array().unwrap().len(), 2);
-    let (status, note) = request("POST", &format!("{url}/notes"), Some(r#"{"title": "kept", "body": "over releases"}"#));
+    let (status, note) =
+        request("POST", &format!("{url}/notes"), Some(r#"{"title": "kept", "body": "over releases"}"#));
     assert_eq!(status, 201, "{note}");
 
     // A second release beside the first: nobody notices, and the data is there.
@@ -81,7 +89,9 @@ fn the_life_of_a_project() {
     // A release that does not come up: the old one serves on, with the cause and the last lines.
     let main = folder.join("services/backend/app/main.py");
     let good = std::fs::read_to_string(&main).unwrap();
-    let broken = format!("import os\nimport sys\n\nif os.environ.get(\"RELEASE\", \"\").startswith(\"rel-\") and \"uvicorn\" in sys.modules:\n    sys.exit(\"the wheels came off\")\n{good}");
+    let broken = format!(
+        "import os\nimport sys\n\nif os.environ.get(\"RELEASE\", \"\").startswith(\"rel-\") and \"uvicorn\" in sys.modules:\n    sys.exit(\"the wheels came off\")\n{good}"
+    );
     std::fs::write(&main, broken).unwrap();
     std::fs::write(folder.join("services/backend/ruff.toml"), "exclude = [\"app/main.py\"]\n").unwrap();
     git(&folder, &["add", "-A"]);
@@ -91,7 +101,11 @@ fn the_life_of_a_project() {
     let (_, lost) = visitors.leave();
     assert_eq!(lost, 0, "requests were lost while a release failed");
     assert_eq!(failed.code, Some(6), "{}\n{}", failed.stdout, failed.stderr);
-    assert!(failed.stderr.contains("the wheels came off") && failed.stderr.contains("health gate"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("the wheels came off") && failed.stderr.contains("health gate"),
+        "{}",
+        failed.stderr
+    );
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
 
     // Back to the first release, without a build; then forward by name.
@@ -187,7 +201,11 @@ fn generated_code_follows_from_the_spec_and_written_code_is_not_touched() {
     std::fs::write(&main, &mine).unwrap();
     let models = folder.join("shared/spec/models.yaml");
     let text = std::fs::read_to_string(&models).unwrap();
-    std::fs::write(&models, text.replace("      title:", "      subtitle: {type: string, optional: true}\n      title:")).unwrap();
+    std::fs::write(
+        &models,
+        text.replace("      title:", "      subtitle: {type: string, optional: true}\n      title:"),
+    )
+    .unwrap();
     let dry = env.run(["project", "generate", "books", "--dry-run", "--detailed-exit-code"]);
     assert_eq!(dry.code, Some(3), "{}\n{}", dry.stdout, dry.stderr);
     let changed = env.json(["project", "generate", "books"]);
@@ -198,7 +216,8 @@ fn generated_code_follows_from_the_spec_and_written_code_is_not_touched() {
     git(&folder, &["commit", "-qm", "Add a subtitle"]);
     let deployed = env.json(["deploy", "books"]);
     let url = deployed["url"].as_str().unwrap();
-    let (status, book) = request("POST", &format!("{url}/books"), Some(r#"{"title": "a", "year": 2001, "subtitle": "b"}"#));
+    let (status, book) =
+        request("POST", &format!("{url}/books"), Some(r#"{"title": "a", "year": 2001, "subtitle": "b"}"#));
     assert_eq!(status, 201, "{book}");
     assert!(book.contains("\"subtitle\":\"b\""), "{book}");
 }

@@ -5,7 +5,10 @@ use crate::support::env::{TestEnv, tools_are_here};
 /// A description, and what the result must speak of.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("A notes API with title and body.", &["Note: title, body"]),
-    ("To-do list with categories and a due date; show what is done and what is open.", &["Category", "due_date", "done"]),
+    (
+        "To-do list with categories and a due date; show what is done and what is open.",
+        &["Category", "due_date", "done"],
+    ),
     ("Учёт личных финансов: доходы, расходы, категории, выгрузка в CSV.", &["Income", "Expense", "Category", "amount"]),
     ("Small CRM: clients, deals with amount and stage, reminders.", &["Client", "Deal", "amount", "stage", "Reminder"]),
     ("Касса: товары, корзина, скидки, чек, отчёт за день.", &["Product", "Cart", "Discount", "Receipt"]),
@@ -16,7 +19,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("Call log for support: create a call, assign it, status, weekly report.", &["Call", "status"]),
     ("Short-link service with API: create, redirect, click counts, expiry.", &["Link", "clicks", "expires_at"]),
     ("Сервис коротких ссылок: создать, перейти, счётчик, срок жизни.", &["Link", "clicks", "expires_at"]),
-    ("Flashcards: decks with cards, question and answer, next review date.", &["Deck", "Card", "question", "answer", "next_review"]),
+    (
+        "Flashcards: decks with cards, question and answer, next review date.",
+        &["Deck", "Card", "question", "answer", "next_review"],
+    ),
     ("Recipes with ingredients and steps; find recipes by ingredient.", &["Recipe", "Ingredient", "Step"]),
     ("Склад: товары, остатки, поставщики, поставки.", &["Product", "Supplier", "Supply"]),
     (
@@ -48,7 +54,14 @@ fn a_spec_can_take_the_place_of_a_description() {
         return;
     }
     let env = TestEnv::new();
-    let made = env.json(["project", "new", "books with title, authors with name; books belong to authors", "--no-deploy", "--name", "first"]);
+    let made = env.json([
+        "project",
+        "new",
+        "books with title, authors with name; books belong to authors",
+        "--no-deploy",
+        "--name",
+        "first",
+    ]);
     let spec = env.work().join("spec");
     copy_spec(&env.work().join("first"), &spec);
     let again = env.json(["project", "new", "--spec", "spec", "--no-deploy", "--name", "second"]);

@@ -31,7 +31,11 @@ fn assert_once(env: &TestEnv, at: u64) {
     assert_eq!(folders.len(), 1, "crash {at}: one folder, not {folders:?}");
 
     let folder = env.work().join(name);
-    let log = Command::new("git").args(["log", "--format=%(trailers:key=Cgo-Effect,valueonly)%x00"]).current_dir(&folder).output().unwrap();
+    let log = Command::new("git")
+        .args(["log", "--format=%(trailers:key=Cgo-Effect,valueonly)%x00"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
     let log = String::from_utf8(log.stdout).unwrap();
     let mut keys: Vec<&str> = log.split('\0').map(str::trim).filter(|key| !key.is_empty()).collect();
     assert_eq!(keys.len(), 2, "crash {at}: one commit a step, not {keys:?}");

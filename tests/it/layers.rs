@@ -38,7 +38,9 @@ fn named(text: &str) -> Vec<String> {
         for part in line.split("crate::").skip(1) {
             if let Some(group) = part.strip_prefix('{') {
                 let inside = group.split('}').next().unwrap_or_default();
-                names.extend(inside.split(',').map(|item| item.trim().split("::").next().unwrap_or_default().to_owned()));
+                names.extend(
+                    inside.split(',').map(|item| item.trim().split("::").next().unwrap_or_default().to_owned()),
+                );
             } else {
                 names.push(part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
             }
@@ -62,7 +64,8 @@ fn a_module_names_only_modules_to_its_right() {
         if matches!(module.as_str(), "lib" | "main") {
             continue;
         }
-        let may = allowed.get(module.as_str()).unwrap_or_else(|| panic!("module `{module}` has no place in the layers"));
+        let may =
+            allowed.get(module.as_str()).unwrap_or_else(|| panic!("module `{module}` has no place in the layers"));
         looked_at += 1;
         let text = std::fs::read_to_string(&file).expect("sources are text");
         for name in named(&text) {
@@ -79,7 +82,8 @@ fn a_module_names_only_modules_to_its_right() {
 fn the_layers_have_no_cycle() {
     for (at, (module, may)) in ALLOWED.iter().enumerate() {
         for name in *may {
-            let other = ALLOWED.iter().position(|(other, _)| other == name).unwrap_or_else(|| panic!("`{name}` is no module"));
+            let other =
+                ALLOWED.iter().position(|(other, _)| other == name).unwrap_or_else(|| panic!("`{name}` is no module"));
             let back = ALLOWED[other].1.contains(module);
             assert!(!back, "`{module}` and `{name}` name each other");
             assert!(other > at, "`{name}` stands left of `{module}`");
@@ -89,5 +93,8 @@ fn the_layers_have_no_cycle() {
 
 #[test]
 fn imports_are_seen_alone_and_in_groups() {
-    assert_eq!(named("use crate::ops::{self};\nuse crate::{exec, store::Store};\n// crate::cli"), ["ops", "exec", "store"]);
+    assert_eq!(
+        named("use crate::ops::{self};\nuse crate::{exec, store::Store};\n// crate::cli"),
+        ["ops", "exec", "store"]
+    );
 }

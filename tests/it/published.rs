@@ -26,7 +26,11 @@ fn compare(folder: &str, wanted: &[(String, String)]) {
     }
     for (name, text) in wanted {
         let found = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-        assert!(found == *text, "{} is not current; run: CGO_UPDATE=1 cargo test --test it published", folder.join(name).display());
+        assert!(
+            found == *text,
+            "{} is not current; run: CGO_UPDATE=1 cargo test --test it published",
+            folder.join(name).display()
+        );
     }
     let present = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(present, wanted.len(), "{} holds files that nothing makes", folder.display());
@@ -58,7 +62,8 @@ fn every_schema_is_a_schema() {
 }
 
 fn yaml(path: &Path) -> Value {
-    serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    serde_yaml::from_str(&std::fs::read_to_string(path).unwrap())
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 #[test]

@@ -40,20 +40,17 @@ impl Provider for Offline {
 }
 
 fn answer(request: &Request) -> Result<Reply, Error> {
-    let unanswerable = |reason: String| Error::Unanswerable {
-        provider: "offline".to_owned(),
-        agent: request.agent.clone(),
-        reason,
-    };
-    let task: Task = serde_json::from_str(request.task()).map_err(|error| unanswerable(format!("the task is not readable ({error})")))?;
+    let unanswerable =
+        |reason: String| Error::Unanswerable { provider: "offline".to_owned(), agent: request.agent.clone(), reason };
+    let task: Task = serde_json::from_str(request.task())
+        .map_err(|error| unanswerable(format!("the task is not readable ({error})")))?;
     let calls: Vec<(&str, Value)> = match task.node.as_str() {
         "product_owner" => product_owner(&task),
         "brainstorm" => return Ok(brainstorm(request, &task)),
         "architect" => vec![("write_domains", json!({})), ("create_repository", json!({})), ("plan", plan(&task))],
-        "developer" if task.state.review_feedback.is_some() => vec![(
-            "report_blocked",
-            json!({ "reason": "the tests fail, and the offline provider writes no code" }),
-        )],
+        "developer" if task.state.review_feedback.is_some() => {
+            vec![("report_blocked", json!({ "reason": "the tests fail, and the offline provider writes no code" }))]
+        }
         "developer" => vec![("generate_project", json!({}))],
         "tester" => vec![("install_dependencies", json!({})), ("run_tests", json!({}))],
         "probe" => vec![("probe_service", json!({}))],

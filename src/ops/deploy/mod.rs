@@ -31,9 +31,10 @@ pub const MANIFEST_FILE: &str = "cgo.yaml";
 /// [`Error::Manifest`] with line and column.
 pub fn manifest(folder: &Path) -> Result<Manifest, Error> {
     let path = folder.join(MANIFEST_FILE);
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::Path { action: "read", path: path.clone(), source })?;
-    let manifest: Manifest =
-        serde_yaml::from_str(&text).map_err(|error| Error::Manifest { path: path.clone(), reason: error.to_string() })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| Error::Path { action: "read", path: path.clone(), source })?;
+    let manifest: Manifest = serde_yaml::from_str(&text)
+        .map_err(|error| Error::Manifest { path: path.clone(), reason: error.without_snippet().to_string() })?;
     if manifest.version != MANIFEST_VERSION {
         let reason = format!("`version` is {}; this cgo reads version {MANIFEST_VERSION}", manifest.version);
         return Err(Error::Manifest { path, reason });
@@ -76,9 +77,11 @@ pub async fn active(context: &Context, project: &Project) -> Result<Option<Deplo
 /// # Errors
 /// [`crate::store::Error::NotFound`].
 pub async fn release(context: &Context, id: &ReleaseId) -> Result<Deployment, Error> {
-    context.store.deployment(id).await?.ok_or_else(|| {
-        crate::store::Error::NotFound { what: "release", id: id.to_string() }.into()
-    })
+    context
+        .store
+        .deployment(id)
+        .await?
+        .ok_or_else(|| crate::store::Error::NotFound { what: "release", id: id.to_string() }.into())
 }
 
 /// Checks that what would be deployed is what is in the folder: committed, and generated from its spec.
@@ -122,7 +125,8 @@ pub async fn check_rollback(
 ) -> Result<Deployment, Error> {
     let releases = releases(context, project).await?;
     let active = releases.iter().find(|release| release.status == DeploymentStatus::Active);
-    let is_there = |release: &&Deployment| release_folder(context, project, &release.release).join(steps::COMPLETE).exists();
+    let is_there =
+        |release: &&Deployment| release_folder(context, project, &release.release).join(steps::COMPLETE).exists();
     let good: Vec<&Deployment> =
         releases.iter().filter(|release| release.status == DeploymentStatus::Retired).filter(is_there).collect();
     match wanted {
@@ -131,22 +135,24 @@ pub async fn check_rollback(
             let before = good.iter().find(|release| active.is_none_or(|active| release.created_at < active.created_at));
             before.map(|release| (*release).clone()).ok_or_else(|| Error::NoRelease { project: project.name.clone() })
         }
-        Some(id) => good.iter().find(|release| release.release == *id).map(|release| (*release).clone()).ok_or_else(|| {
-            let reason = match releases.iter().find(|release| release.release == *id) {
-                None => "the project has no such release",
-                Some(release) => match release.status {
-                    DeploymentStatus::Active => "it serves now",
-                    DeploymentStatus::Failed => "it never passed its health gate",
-                    DeploymentStatus::Pending => "its deployment was not finished",
-                    DeploymentStatus::Retired => "its files were pruned",
-                },
-            };
-            Error::BadRelease {
-                release: id.clone(),
-                reason: reason.to_owned(),
-                good: good.iter().map(|release| release.release.clone()).collect(),
-            }
-        }),
+        Some(id) => {
+            good.iter().find(|release| release.release == *id).map(|release| (*release).clone()).ok_or_else(|| {
+                let reason = match releases.iter().find(|release| release.release == *id) {
+                    None => "the project has no such release",
+                    Some(release) => match release.status {
+                        DeploymentStatus::Active => "it serves now",
+                        DeploymentStatus::Failed => "it never passed its health gate",
+                        DeploymentStatus::Pending => "its deployment was not finished",
+                        DeploymentStatus::Retired => "its files were pruned",
+                    },
+                };
+                Error::BadRelease {
+                    release: id.clone(),
+                    reason: reason.to_owned(),
+                    good: good.iter().map(|release| release.release.clone()).collect(),
+                }
+            })
+        }
     }
 }
 

@@ -95,7 +95,8 @@ impl<'a> Steps<'a> {
     pub async fn build(&self, note: &(dyn Fn(&str) + Sync)) -> Result<(), Error> {
         let source = self.source();
         if !source.exists() {
-            std::fs::create_dir_all(&self.plan.folder).map_err(|error| self.path_error("create", &self.plan.folder, error))?;
+            std::fs::create_dir_all(&self.plan.folder)
+                .map_err(|error| self.path_error("create", &self.plan.folder, error))?;
             repository::export(self.project, &self.plan.commit, &source, self.cancel).await?;
         }
         let manifest = self.manifest()?;
@@ -108,7 +109,8 @@ impl<'a> Steps<'a> {
             .provide(&toolchain, &[lock], &self.plan.folder.join(ENVIRONMENT), &mut say, self.cancel)
             .await?;
         let mark = self.plan.folder.join(COMPLETE);
-        std::fs::write(&mark, format!("{}\n", self.plan.commit)).map_err(|error| self.path_error("write to", &mark, error))
+        std::fs::write(&mark, format!("{}\n", self.plan.commit))
+            .map_err(|error| self.path_error("write to", &mark, error))
     }
 
     fn path_error(&self, action: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -68,9 +68,12 @@ pub fn tools() -> Vec<Tool> {
             WorldEffect::Changes,
             |context, args| Box::pin(create_repository(context, args)),
         ),
-        Tool::new("plan", "Say how big the work is and list its tasks. Ends the architect's part.", WorldEffect::Changes, |context, args| {
-            Box::pin(plan(context, args))
-        }),
+        Tool::new(
+            "plan",
+            "Say how big the work is and list its tasks. Ends the architect's part.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(plan(context, args)),
+        ),
         Tool::new(
             "generate_project",
             "Generate the project's code from its spec and commit it.",

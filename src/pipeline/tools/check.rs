@@ -97,6 +97,8 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
             }
             Ok(json!({ "wrong": what, "round": round }).into())
         }
-        Checked::CouldNotTest { reason, tail } => Err(ToolError::failed(format!("the project could not be tested: {reason}"), 1, tail)),
+        Checked::CouldNotTest { reason, tail } => {
+            Err(ToolError::failed(format!("the project could not be tested: {reason}"), 1, tail))
+        }
     }
 }

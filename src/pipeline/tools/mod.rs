@@ -26,10 +26,11 @@ use crate::domain::run::{Question, Run, Wait};
 use crate::domain::spec::Spec;
 use crate::domain::state::{Change, CurrentProject, Patch, ProjectState};
 use crate::graph::engine::NodeError;
+use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
 use crate::llm::ToolSpec;
-use crate::ops::leases::Leases;
 use crate::ops;
+use crate::ops::leases::Leases;
 
 /// What a tool works with.
 pub struct Context<'a> {
@@ -75,13 +76,8 @@ impl From<Value> for Output {
 /// Why a call came to nothing.
 #[derive(Debug)]
 pub enum ToolError {
-    /// The call was refused; the model may mend it. When it does not, the visit fails with this reason and exit code.
-    Refused {
-        /// Why, in one line.
-        reason: String,
-        /// The exit code when nothing mends it.
-        exit: u8,
-    },
+    /// The call was refused; the model may mend it. When it does not, the visit fails with this.
+    Refused(Failure),
     /// The visit is over.
     Node(NodeError),
 }
@@ -90,13 +86,13 @@ impl ToolError {
     /// Refuses a call.
     #[must_use]
     pub fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into(), exit: 1 }
+        Self::Refused(Failure::new(reason, 1))
     }
 
     /// Ends the run.
     #[must_use]
     pub fn failed(reason: impl Into<String>, exit: u8, evidence: Vec<String>) -> Self {
-        Self::Node(NodeError::Failed { reason: reason.into(), exit, evidence })
+        Self::Node(NodeError::Failed(Failure { reason: reason.into(), exit, evidence, hint: None }))
     }
 
     /// What an operation's error means for the visit: interrupted and blocked work can go on later, the rest is
@@ -108,7 +104,12 @@ impl ToolError {
             Kind::Interrupted => NodeError::Interrupted,
             Kind::Unknown | Kind::Locked => NodeError::Blocked { reason },
             _ if error.is_passing() => NodeError::Blocked { reason },
-            kind => NodeError::Failed { reason, exit: kind.exit_code(), evidence: error.evidence().to_vec() },
+            kind => NodeError::Failed(Failure {
+                reason,
+                exit: kind.exit_code(),
+                evidence: error.evidence().to_vec(),
+                hint: error.advice().map(|advice| advice.words()),
+            }),
         })
     }
 }

@@ -27,9 +27,12 @@ struct AllocatePort {
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     vec![
-        Tool::new("find_suitable_server", "Find a server that takes the project.", WorldEffect::Reads, |context, args| {
-            Box::pin(find_suitable_server(context, args))
-        }),
+        Tool::new(
+            "find_suitable_server",
+            "Find a server that takes the project.",
+            WorldEffect::Reads,
+            |context, args| Box::pin(find_suitable_server(context, args)),
+        ),
         Tool::new(
             "allocate_port",
             "Reserve a public port for a service; the one it has already, if it has one.",

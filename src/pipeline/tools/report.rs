@@ -30,11 +30,7 @@ pub fn tools() -> Vec<Tool> {
 
 async fn write_report(context: &Context<'_>, args: WriteReport) -> Result<Output, ToolError> {
     let content = args.text.unwrap_or_else(|| report(context.state));
-    context.change(Change::Messages(Message {
-        role: Role::Assistant,
-        agent: Some(context.node.clone()),
-        content,
-    }));
+    context.change(Change::Messages(Message { role: Role::Assistant, agent: Some(context.node.clone()), content }));
     Ok(json!({ "ok": true }).into())
 }
 
@@ -46,14 +42,17 @@ fn report(state: &ProjectState) -> String {
     let mut lines = Vec::new();
     lines.push(match &state.deployed_url {
         Some(url) => say(format!("`{name}` works at {url}."), format!("`{name}` работает: {url}.")),
-        None => say(format!("`{name}` is built; nothing was deployed."), format!("`{name}` собран; ничего не развёрнуто.")),
+        None => {
+            say(format!("`{name}` is built; nothing was deployed."), format!("`{name}` собран; ничего не развёрнуто."))
+        }
     });
     match &state.test_results {
         Some(results) => lines.push(say(
             format!("{} tests passed, {} failed, {} skipped.", results.passed, results.failed, results.skipped),
             format!("Тесты: прошло {}, не прошло {}, пропущено {}.", results.passed, results.failed, results.skipped),
         )),
-        None => lines.push(say("Not verified: no tests were run.".to_owned(), "Не проверено: тесты не запускались.".to_owned())),
+        None => lines
+            .push(say("Not verified: no tests were run.".to_owned(), "Не проверено: тесты не запускались.".to_owned())),
     }
     if let Some(intent) = &state.project_intent {
         lines.extend(intent.assumptions.iter().map(|text| say(format!("Assumed: {text}"), format!("Принято: {text}"))));

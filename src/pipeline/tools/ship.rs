@@ -54,9 +54,7 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     let release = json!({ "release": plan.release });
     let say = |text: &str| (context.notes)(text);
     if !plan.is_built {
-        context
-            .remember("note_deployment", release.clone(), async || steps.note(&context.run.id).await)
-            .await?;
+        context.remember("note_deployment", release.clone(), async || steps.note(&context.run.id).await).await?;
         say(&format!("building {} of {}", plan.release, short(&plan.commit)));
         context
             .effect(
@@ -86,7 +84,8 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     if plan.serving.is_some() {
         say("the new release serves; the old one finishes its requests");
     }
-    let retired = context.effect("retire_old", release.clone(), async |_| Ok(None), async |_| steps.retire().await).await?;
+    let retired =
+        context.effect("retire_old", release.clone(), async |_| Ok(None), async |_| steps.retire().await).await?;
     let pruned = context.effect("prune_releases", release, async |_| Ok(None), async |_| steps.prune().await).await?;
     if retired.cut_requests + retired.cut_tunnels > 0 {
         context.change(Change::Errors(format!(
@@ -111,7 +110,9 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
     let (ready, url) = steps::ready_url(Path::new(&folder), port).map_err(failed)?;
     let seen = context
-        .remember("live_probe", json!({ "url": ready }), async || steps::probe_live(&ready, &url, &active.release).await)
+        .remember("live_probe", json!({ "url": ready }), async || {
+            steps::probe_live(&ready, &url, &active.release).await
+        })
         .await?;
     (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
     context.change(Change::DeployedUrl(url.clone()));

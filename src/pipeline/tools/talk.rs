@@ -51,9 +51,12 @@ struct ProposeSpec {
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     vec![
-        Tool::new("set_intent", "Say what the person wants done. Call it once.", WorldEffect::Changes, |context, args| {
-            Box::pin(set_intent(context, args))
-        }),
+        Tool::new(
+            "set_intent",
+            "Say what the person wants done. Call it once.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(set_intent(context, args)),
+        ),
         Tool::new(
             "ask_user",
             "Ask the person one to three short questions and wait for the answers. At most three rounds in a run.",
@@ -77,7 +80,10 @@ async fn set_intent(context: &Context<'_>, args: SetIntent) -> Result<Output, To
 
 async fn ask_user(context: &Context<'_>, args: AskUser) -> Result<Output, ToolError> {
     if args.questions.is_empty() || args.questions.len() > QUESTIONS {
-        return Err(ToolError::refused(format!("a round has one to {QUESTIONS} questions, not {}", args.questions.len())));
+        return Err(ToolError::refused(format!(
+            "a round has one to {QUESTIONS} questions, not {}",
+            args.questions.len()
+        )));
     }
     let said = &context.state.messages;
     let rounds = said.windows(2).filter(|pair| pair[0].role == Role::Assistant && pair[1].role == Role::User).count();
@@ -126,7 +132,11 @@ async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output
         name: project.name.clone(),
         folder: project.folder.clone(),
     }));
-    context.change(Change::ProjectIntent(ProjectIntent { summary: spec.project.title.clone(), assumptions, not_built }));
+    context.change(Change::ProjectIntent(ProjectIntent {
+        summary: spec.project.title.clone(),
+        assumptions,
+        not_built,
+    }));
     let models: Vec<&str> = spec.models.iter().map(|model| model.name.as_str()).collect();
     (context.notes)(&format!("{}: {}", project.name, models.join(", ")));
     let content = json!({ "project": project.name, "folder": project.folder });

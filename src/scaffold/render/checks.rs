@@ -1,8 +1,9 @@
-//! The generated tests: factories for every model, and a test module for every domain.
+//! The generated tests of a domain: one or more for each operation, with good input and bad.
 
 use serde::Serialize;
 
 use super::Error;
+use super::factories::{can_be_made, used_numbers};
 use super::facts::{Facts, ModelFacts, class_of};
 use super::operations::path_names;
 use super::python::{Code, Imports, literal};
@@ -10,24 +11,6 @@ use super::queries::{FilterKind, filters, grouping};
 use super::sample;
 use super::shapes::summed;
 use crate::domain::spec::{Action, Domain, FieldType, Operation, ParamSource};
-
-/// What the template of the factories needs.
-#[derive(Serialize)]
-pub struct FactoriesView {
-    imports: String,
-    models: Vec<FactoryView>,
-}
-
-#[derive(Serialize)]
-struct FactoryView {
-    class: String,
-    name: String,
-    words: String,
-    body: String,
-    numbered: bool,
-    /// Column and the expression that makes what it points to.
-    related: Vec<(String, String)>,
-}
 
 /// What the template of a domain's tests needs.
 #[derive(Serialize)]
@@ -93,87 +76,6 @@ struct LinkCheck {
 struct RestrictCheck {
     make: String,
     column: String,
-}
-
-/// Whether records of a model can be made up for tests: every required field has a sample, in it and in what it needs.
-fn can_be_made(facts: &Facts<'_>, model: &ModelFacts<'_>) -> bool {
-    model.columns.iter().all(|column| {
-        let field = column.field;
-        if field.optional || field.readonly {
-            return true;
-        }
-        match &column.target {
-            Some(target) => facts.model(&target.model).is_ok_and(|other| can_be_made(facts, other)),
-            None => sample::good(model, field).is_some(),
-        }
-    })
-}
-
-/// Describes the factories of all models.
-pub fn factories(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
-    let mut imports = Imports::default();
-    let mut models = Vec::new();
-    for model in facts.models.iter().filter(|model| can_be_made(facts, model)) {
-        imports
-            .name("typing", "Any")
-            .name("sqlalchemy.orm", "Session")
-            .name("app.generated.core", "crud")
-            .name("app.generated.core", "inputs")
-            .name(&format!("app.generated.models.{}", model.table), model.name)
-            .name(&format!("app.generated.schemas.{}", model.table), &format!("{}Create", model.name));
-        let mut items = Vec::new();
-        let mut related = Vec::new();
-        for column in model.columns.iter().filter(|column| !column.field.readonly) {
-            let value = match &column.target {
-                Some(_) if column.field.optional => continue,
-                Some(target) => {
-                    related.push((column.name.clone(), format!("make_{}(db).id", target.model.snake())));
-                    continue;
-                }
-                None => match sample::good(model, column.field) {
-                    Some(value) => value,
-                    None => continue,
-                },
-            };
-            items.push(value.after(&format!("{}: ", literal(&column.name))));
-        }
-        for members in model.members.iter().filter(|members| !members.field.readonly) {
-            let other = facts.model(&members.target)?;
-            let least = members.field.bounds.min_length.unwrap_or(0);
-            if least > 0 && other.name != model.name && can_be_made(facts, other) {
-                let made = format!("make_{}(db).id", members.target.snake());
-                let value = if least == 1 { format!("[{made}]") } else { format!("[{made} for _ in range({least})]") };
-                related.push((members.ids.clone(), value));
-            }
-        }
-        items.push(Code::atom("**changes"));
-        let body = Code::Group { open: "return {".to_owned(), items, close: "}".to_owned() }.lay(4, 0);
-        if body.contains("datetime.") {
-            imports.module("datetime", None);
-        }
-        if body.contains("uuid.UUID(") {
-            imports.module("uuid", None);
-        }
-        let numbered = used_numbers(&body);
-        if numbered {
-            imports.module("itertools", None);
-        }
-        models.push(FactoryView {
-            class: model.name.to_owned(),
-            name: model.model.name.snake(),
-            words: model.words(),
-            body,
-            numbered,
-            related,
-        });
-    }
-    Ok(FactoriesView { imports: imports.lay(0), models })
-}
-
-/// Whether a text names the variable `number`; names of fields, which it may hold as text, have none of these forms.
-fn used_numbers(text: &str) -> bool {
-    let forms = ["{number", "=number)", "+ number", "[number %", "(number ", ": number,", ": number}"];
-    forms.iter().any(|form| text.contains(form))
 }
 
 /// Describes the tests of a domain; none when nothing of it can be tested.
@@ -264,15 +166,18 @@ fn custom_check(domain: &Domain, operation: &Operation) -> Check {
     let mut check = Check::new("custom", domain, operation, "");
     let path = check.path.clone();
     let integer = |name: &str| {
-        operation.params.iter().find(|param| param.name.as_str() == name).map_or(name.ends_with("_id"), |param| {
-            param.ty == FieldType::Int && param.source == ParamSource::Path
-        })
+        operation
+            .params
+            .iter()
+            .find(|param| param.name.as_str() == name)
+            .map_or(name.ends_with("_id"), |param| param.ty == FieldType::Int && param.source == ParamSource::Path)
     };
     check.integers = path_names(&path).into_iter().filter(|name| integer(name)).map(str::to_owned).collect();
     if !check.integers.is_empty() {
         let mut filled = path.clone();
         for name in path_names(&path) {
-            filled = filled.replace(&format!("{{{name}}}"), if check.integers.iter().any(|i| i == name) { "x" } else { "a" });
+            filled = filled
+                .replace(&format!("{{{name}}}"), if check.integers.iter().any(|i| i == name) { "x" } else { "a" });
         }
         check.path_args = filled;
     }
@@ -298,14 +203,11 @@ fn action_check(
     };
     let mut check = Check::new(kind, domain, operation, &model.model.name.snake());
     let form = if kind == "create" { "Create" } else { "Update" };
-    let standard_input = operation
-        .input
-        .as_ref()
-        .is_none_or(|shape| super::shapes::named(shape) == format!("{}{form}", model.name))
-        && !model.model.variants.iter().any(|variant| variant.name.as_str() == form);
-    let standard_output =
-        operation.output.as_ref().is_none_or(|shape| super::shapes::named(shape) == model.name)
-            && !model.model.variants.iter().any(|variant| variant.name.as_str() == "Read");
+    let standard_input =
+        operation.input.as_ref().is_none_or(|shape| super::shapes::named(shape) == format!("{}{form}", model.name))
+            && !model.model.variants.iter().any(|variant| variant.name.as_str() == form);
+    let standard_output = operation.output.as_ref().is_none_or(|shape| super::shapes::named(shape) == model.name)
+        && !model.model.variants.iter().any(|variant| variant.name.as_str() == "Read");
     if let Some(parameter) = path_names(&check.path.clone()).first() {
         check.route_key = format!("{{{parameter}}}");
     }
@@ -369,8 +271,7 @@ fn list_checks(model: &ModelFacts<'_>, check: &mut Check, standard_output: bool)
     let filters = filters(model);
     let given = |filter: &&super::queries::Filter<'_>| {
         filter.column.is_some_and(|column| {
-            !column.field.readonly
-                && !(column.field.optional && column.target.is_some())
+            !(column.field.readonly || column.field.optional && column.target.is_some())
                 && (column.target.is_some() || sample::good(model, column.field).is_some())
         })
     };
@@ -440,7 +341,9 @@ fn input_checks(model: &ModelFacts<'_>, check: &mut Check) {
             .columns
             .iter()
             .filter(|column| !column.field.readonly && column.target.is_none())
-            .find_map(|column| Some(FieldCheck { name: column.name.clone(), value: sample::good(model, column.field)?.flat() }))
+            .find_map(|column| {
+                Some(FieldCheck { name: column.name.clone(), value: sample::good(model, column.field)?.flat() })
+            })
             .filter(|field| !used_numbers(&format!(": {},", field.value)) && !field.value.contains(" * "));
     }
 }

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::Error;
@@ -30,7 +30,12 @@ impl Root {
     /// The text of a file; none when it is not there. Text that is not UTF-8 is read with replacements.
     pub fn read(&self, path: &str) -> Result<Option<String>, Error> {
         let Some((folder, name)) = self.parent(path, Missing::Leave)? else { return Ok(None) };
-        match openat(&folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+        match openat(
+            &folder,
+            name,
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
             Ok(file) => {
                 let mut bytes = Vec::new();
                 let mut file = File::from(file);
@@ -71,11 +76,10 @@ impl Root {
         Ok(names)
     }
 
-    /// Writes a file: whole or not at all.
-    pub fn write(&self, path: &str, contents: &str, executable: bool) -> Result<(), Error> {
-        let (folder, name) = self
-            .parent(path, Missing::Make)?
-            .ok_or_else(|| Error::NotInside { path: path.to_owned() })?;
+    /// Writes a file: whole or not at all. With [`Replace::No`], one that has appeared meanwhile is an error.
+    pub fn write(&self, path: &str, contents: &str, executable: bool, replace: Replace) -> Result<(), Error> {
+        let (folder, name) =
+            self.parent(path, Missing::Make)?.ok_or_else(|| Error::NotInside { path: path.to_owned() })?;
         let temporary = format!(".{name}.cgo-new");
         match unlinkat(&folder, &temporary, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -83,11 +87,11 @@ impl Root {
         }
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&folder, &temporary, flags, mode)
-            .map_err(|errno| failed("write", &self.path.join(path), errno))?;
+        let file =
+            openat(&folder, &temporary, flags, mode).map_err(|errno| failed("write", &self.path.join(path), errno))?;
         let written = File::from(file)
             .write_all(contents.as_bytes())
-            .and_then(|()| renameat(&folder, &temporary, &folder, name).map_err(std::io::Error::from));
+            .and_then(|()| put(&folder, &temporary, name, replace).map_err(std::io::Error::from));
         written.map_err(|source| {
             // The half-written file is not worth a second error.
             let _ = unlinkat(&folder, &temporary, AtFlags::empty());
@@ -117,11 +121,10 @@ impl Root {
     fn parent<'p>(&self, path: &'p str, missing: Missing) -> Result<Option<(OwnedFd, &'p str)>, Error> {
         let mut parts: Vec<&str> = path.split('/').collect();
         let bad = |part: &&str| part.is_empty() || *part == "." || *part == ".." || part.contains('\0');
-        let Some(name) = parts.pop().filter(|name| !bad(name) && !parts.iter().any(|part| bad(part))) else {
+        let Some(name) = parts.pop().filter(|name| !bad(name) && !parts.iter().any(bad)) else {
             return Err(Error::NotInside { path: path.to_owned() });
         };
-        let mut folder =
-            self.folder.try_clone().map_err(|source| self.failed_io("read", path, source))?;
+        let mut folder = self.folder.try_clone().map_err(|source| self.failed_io("read", path, source))?;
         let mut shown = String::new();
         for part in parts {
             if !shown.is_empty() {
@@ -150,6 +153,24 @@ impl Root {
     fn failed_io(&self, deed: &'static str, path: &str, source: std::io::Error) -> Error {
         Error::Disk { deed, path: self.path.join(path), source }
     }
+}
+
+/// Whether a file may take the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// It may.
+    Yes,
+    /// It must be new.
+    No,
+}
+
+/// Gives a finished file its name.
+fn put(folder: &OwnedFd, temporary: &str, name: &str, replace: Replace) -> Result<(), Errno> {
+    if replace == Replace::Yes {
+        return renameat(folder, temporary, folder, name);
+    }
+    linkat(folder, temporary, folder, name, AtFlags::empty())?;
+    unlinkat(folder, temporary, AtFlags::empty())
 }
 
 /// What to do about a folder on the way that is not there.

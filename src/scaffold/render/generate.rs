@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Root, is_missing};
+use super::disk::{Replace, Root, is_missing};
 use super::migration::{self, Note};
 use super::names::digest;
 use super::project::{self, Project, SCHEMA, VERSIONS, migration_text, schema_digest, schema_text};
@@ -121,7 +121,8 @@ pub fn plan_generate(spec: &Spec, root: &Path, overwrite: Overwrite) -> Result<P
             Owner::Generated => plan.generated(file, &on_disk, &manifest, overwrite)?,
             Owner::Written if file.path == SCHEMA || file.path.starts_with(VERSIONS) => {
                 if is_new && on_disk.read(&file.path)?.as_ref() != Some(&file.contents) {
-                    plan.step(Action::Create, file);
+                    let action = if on_disk.has(&file.path)? { Action::Update } else { Action::Create };
+                    plan.step(action, file);
                 }
             }
             Owner::Written => {
@@ -152,23 +153,29 @@ impl Plan {
     /// It may be repeated after it was cut short: plan again and apply.
     ///
     /// # Errors
-    /// The disk refuses, or a symbolic link has appeared in a path. What was written before stays.
+    /// The disk refuses, or a symbolic link or a new file has appeared in a path. What was written before stays.
+    ///
+    /// # Panics
+    /// Never: a map of texts always makes JSON.
     pub fn apply(&self) -> Result<Applied, Error> {
         let mut applied = Applied { edited: self.edited.clone(), ..Applied::default() };
         if self.is_empty() {
             return Ok(applied);
         }
-        std::fs::create_dir_all(&self.root)
-            .map_err(|source| Error::Disk { deed: "write", path: self.root.clone(), source })?;
+        std::fs::create_dir_all(&self.root).map_err(|source| Error::Disk {
+            deed: "write",
+            path: self.root.clone(),
+            source,
+        })?;
         let disk = Root::open(&self.root)?;
         for step in &self.steps {
             match step.action {
                 Action::Create => {
-                    disk.write(&step.path, &step.contents, step.executable)?;
+                    disk.write(&step.path, &step.contents, step.executable, Replace::No)?;
                     applied.created.push(step.path.clone());
                 }
                 Action::Update => {
-                    disk.write(&step.path, &step.contents, step.executable)?;
+                    disk.write(&step.path, &step.contents, step.executable, Replace::Yes)?;
                     applied.updated.push(step.path.clone());
                 }
                 Action::Remove => {
@@ -180,7 +187,7 @@ impl Plan {
         if self.writes_manifest {
             let mut text = serde_json::to_string_pretty(&self.manifest).expect("the manifest has only text keys");
             text.push('\n');
-            disk.write(MANIFEST, &text, false)?;
+            disk.write(MANIFEST, &text, false, Replace::Yes)?;
         }
         applied.edited.retain(|path| !self.steps.iter().any(|step| step.path == *path));
         Ok(applied)
@@ -278,12 +285,8 @@ impl Plan {
             });
             self.notes = steps.notes;
         }
-        self.steps.push(Step {
-            action: Action::Update,
-            path: SCHEMA.to_owned(),
-            contents: schema_text(wanted),
-            executable: false,
-        });
+        let action = if disk.has(SCHEMA)? { Action::Update } else { Action::Create };
+        self.steps.push(Step { action, path: SCHEMA.to_owned(), contents: schema_text(wanted), executable: false });
         Ok(())
     }
 
@@ -324,7 +327,7 @@ impl Disk {
 
     /// Whether the database of this project has no migration yet.
     fn is_new(&self) -> Result<bool, Error> {
-        Ok(!self.names(VERSIONS)?.iter().any(|name| name.ends_with(".py")))
+        Ok(!self.names(VERSIONS)?.iter().any(|name| is_module(name)))
     }
 
     fn manifest(&self) -> Result<Manifest, Error> {
@@ -332,6 +335,11 @@ impl Disk {
         serde_json::from_str(&text)
             .map_err(|error| Error::Record { path: MANIFEST.to_owned(), reason: error.to_string() })
     }
+}
+
+/// Whether a file is a Python module.
+fn is_module(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "py")
 }
 
 /// The migrations that are there.
@@ -349,7 +357,7 @@ impl History {
         let mut found: Vec<(String, Vec<String>, Option<String>)> = Vec::new();
         let mut highest = 0;
         for name in disk.names(VERSIONS)? {
-            if !name.ends_with(".py") {
+            if !is_module(&name) {
                 continue;
             }
             let digits: String = name.chars().take_while(char::is_ascii_digit).collect();

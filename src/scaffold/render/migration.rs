@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::ddl::{fill_sql, one_of, postgres_type, type_code};
 use super::python::{Code, literal};
 use super::schema::{Column, ColumnType, ForeignKey, Schema, Table};
 
@@ -122,10 +123,7 @@ impl Writer {
                 ));
             }
             if let Some(name) = &column.unique {
-                items.push(Code::call(
-                    "sa.UniqueConstraint",
-                    vec![string(&column.name), string(name).after("name=")],
-                ));
+                items.push(Code::call("sa.UniqueConstraint", vec![string(&column.name), string(name).after("name=")]));
             }
             if let Some(check) = &column.check {
                 items.push(Code::call(
@@ -203,7 +201,13 @@ impl Writer {
             if !widened {
                 let target = literal(&format!("\"{}\"::{}", after.name, postgres_type(after.ty)));
                 items.push(Code::atom(target).after("postgresql_using="));
-                self.note(format!("the type of `{table}.{}` changes; values that do not fit stop the migration or lose digits", after.name), true);
+                self.note(
+                    format!(
+                        "the type of `{table}.{}` changes; values that do not fit stop the migration or lose digits",
+                        after.name
+                    ),
+                    true,
+                );
             }
             self.changes.push(format!("change_{table}_{}", after.name));
             first.push(Code::call("batch.alter_column", items));
@@ -245,7 +249,11 @@ impl Writer {
         let items = vec![string(table), string(&column.name), value];
         fills.push(Code::call(FILL, items).lay(4, 0));
         self.note(
-            format!("rows that are there already get `{}` as `{table}.{}`", column.fill.as_deref().unwrap_or_default(), column.name),
+            format!(
+                "rows that are there already get `{}` as `{table}.{}`",
+                column.fill.as_deref().unwrap_or_default(),
+                column.name
+            ),
             false,
         );
     }
@@ -255,11 +263,7 @@ impl Writer {
             return;
         }
         let lines: Vec<String> = items.iter().map(|item| format!("        {}", item.lay(8, 0))).collect();
-        self.statements.push(format!(
-            "with op.batch_alter_table({}) as batch:\n{}",
-            literal(table),
-            lines.join("\n")
-        ));
+        self.statements.push(format!("with op.batch_alter_table({}) as batch:\n{}", literal(table), lines.join("\n")));
     }
 }
 
@@ -350,8 +354,8 @@ fn string(text: &str) -> Code {
 }
 
 fn exploded(head: &str, items: &[Code]) -> String {
-    let lines: String = items.iter().map(|item| format!("        {},\n", item.lay(8, 1))).collect();
-    format!("{head}(\n{lines}    )")
+    let lines: Vec<String> = items.iter().map(|item| format!("        {},\n", item.lay(8, 1))).collect();
+    format!("{head}(\n{}    )", lines.concat())
 }
 
 fn create_foreign_key(column: &str, key: &ForeignKey) -> Code {
@@ -372,8 +376,7 @@ fn drop_constraint(name: &str, sort: &str) -> Code {
 }
 
 fn alter_column(column: &Column, settings: &[(&str, &str)]) -> Code {
-    let mut items =
-        vec![string(&column.name), Code::atom(type_code("sa", column.ty)).after("existing_type=")];
+    let mut items = vec![string(&column.name), Code::atom(type_code("sa", column.ty)).after("existing_type=")];
     items.extend(settings.iter().map(|(name, value)| Code::atom(format!("{name}={value}"))));
     Code::call("batch.alter_column", items)
 }
@@ -388,89 +391,4 @@ fn column_code(column: &Column, nullable: bool, key: bool) -> Code {
         "nullable=False"
     }));
     Code::call("sa.Column", items)
-}
-
-/// The condition that a column has one of these values.
-pub fn one_of(module: &str, column: &str, values: &[String]) -> Code {
-    Code::Group {
-        open: format!("{module}.column({}).in_([", literal(column)),
-        items: values.iter().map(|value| string(value)).collect(),
-        close: "])".to_owned(),
-    }
-}
-
-/// The type in SQLAlchemy's words, without any of the application's own.
-pub fn type_code(module: &str, ty: ColumnType) -> String {
-    match ty {
-        ColumnType::Integer => format!("{module}.BigInteger()"),
-        ColumnType::Float => format!("{module}.Double()"),
-        ColumnType::Exact(digits, scale) => {
-            format!("{module}.Numeric({digits}, {scale}).with_variant({module}.BigInteger(), \"sqlite\")")
-        }
-        ColumnType::String(length) => format!("{module}.String({length})"),
-        ColumnType::Text => format!("{module}.Text()"),
-        ColumnType::Boolean => format!("{module}.Boolean()"),
-        ColumnType::Date => format!("{module}.Date()"),
-        ColumnType::Time => format!("{module}.Time()"),
-        ColumnType::Moment => format!("{module}.DateTime(timezone=True)"),
-        ColumnType::Uuid => format!("{module}.Uuid()"),
-        ColumnType::Json => format!("{module}.JSON()"),
-    }
-}
-
-fn postgres_type(ty: ColumnType) -> String {
-    match ty {
-        ColumnType::Integer => "bigint".to_owned(),
-        ColumnType::Float => "double precision".to_owned(),
-        ColumnType::Exact(digits, scale) => format!("numeric({digits}, {scale})"),
-        ColumnType::String(length) => format!("varchar({length})"),
-        ColumnType::Text => "text".to_owned(),
-        ColumnType::Boolean => "boolean".to_owned(),
-        ColumnType::Date => "date".to_owned(),
-        ColumnType::Time => "time".to_owned(),
-        ColumnType::Moment => "timestamptz".to_owned(),
-        ColumnType::Uuid => "uuid".to_owned(),
-        ColumnType::Json => "json".to_owned(),
-    }
-}
-
-/// A value as an SQL literal that both databases read, as the text given to `literal_column`.
-fn fill_sql(ty: ColumnType, value: &str) -> Option<Code> {
-    let quoted = |text: &str| Code::atom(literal(&format!("'{}'", text.replace('\'', "''"))));
-    Some(match ty {
-        ColumnType::Integer | ColumnType::Float | ColumnType::Boolean => Code::atom(literal(value)),
-        ColumnType::Exact(_, scale) => {
-            let units = units(value, scale)?;
-            if units == 0 {
-                Code::atom("\"0\"")
-            } else {
-                let (sqlite, other) = (literal(&units.to_string()), literal(value));
-                Code::atom(format!("{sqlite} if op.get_bind().dialect.name == \"sqlite\" else {other}"))
-            }
-        }
-        ColumnType::Uuid => quoted(&value.replace('-', "")),
-        ColumnType::Time if value.len() == 8 => quoted(&format!("{value}.000000")),
-        ColumnType::Moment => quoted(&moment_text(value)?),
-        ColumnType::String(_) | ColumnType::Text | ColumnType::Date | ColumnType::Time | ColumnType::Json => {
-            quoted(value)
-        }
-    })
-}
-
-/// A moment as SQLite keeps it: UTC, with a space and microseconds.
-fn moment_text(value: &str) -> Option<String> {
-    let value = value.replacen(' ', "T", 1);
-    let moment: jiff::Timestamp = value.parse().or_else(|_| format!("{value}Z").parse()).ok()?;
-    Some(moment.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string())
-}
-
-/// A decimal number in its smallest units.
-fn units(value: &str, scale: u32) -> Option<i128> {
-    let (sign, digits) = value.strip_prefix('-').map_or((1, value), |rest| (-1, rest));
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    let scale = scale as usize;
-    if part.len() > scale || !whole.chars().chain(part.chars()).all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    format!("{whole}{part:0<scale$}").parse::<i128>().ok().map(|units| sign * units)
 }

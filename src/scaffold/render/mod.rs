@@ -11,8 +11,12 @@
 //! Reading order: [`facts`] (what the spec means), `tables`, `shapes`, `queries`, `operations`, `checks` (how that
 //! looks in Python), [`project`] (which files there are), [`generate`] (the disk).
 
+mod actions;
+mod answers;
 mod checks;
+mod ddl;
 mod disk;
+mod factories;
 mod facts;
 mod generate;
 mod migration;
@@ -183,7 +187,9 @@ impl Diagnose for Error {
 
     fn advice(&self) -> Option<Advice> {
         Some(match self {
-            Self::Module { .. } => Advice::Do("leave the module out; the backend is what can be built today".to_owned()),
+            Self::Module { .. } => {
+                Advice::Do("leave the module out; the backend is what can be built today".to_owned())
+            }
             Self::Collision { .. } => Advice::Do("rename one of the two in the spec".to_owned()),
             Self::RequiredCycle { .. } => Advice::Do("make one of the relations optional".to_owned()),
             Self::UnknownModel { .. } | Self::Default { .. } | Self::Name(_) | Self::Operation { .. } => {
@@ -192,7 +198,9 @@ impl Diagnose for Error {
             Self::NotInside { path } => Advice::Do(format!("put a real folder in the place of `{path}`")),
             Self::Record { path, .. } => Advice::Do(format!("restore `{path}` from git")),
             Self::Heads { .. } => Advice::Do("join them with `alembic merge heads`".to_owned()),
-            Self::Disk { path, .. } => Advice::Do(format!("check the permissions of `{}` and the room on its disk", path.display())),
+            Self::Disk { path, .. } => {
+                Advice::Do(format!("check the permissions of `{}` and the room on its disk", path.display()))
+            }
             Self::Template { .. } | Self::NoTemplate { .. } => return None,
         })
     }

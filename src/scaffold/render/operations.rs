@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::Error;
-use super::facts::{Facts, ModelFacts, class_of};
+use super::answers::Response;
+use super::facts::{Facts, class_of};
 use super::python::{Code, Imports, docstring, literal, one_line};
-use super::queries::{has_own_date, moment_column};
-use super::shapes::{Direction, article, class_for, named, summed};
+use super::shapes::{Direction, class_for, named};
 use super::typing::Scope;
 use crate::domain::names::PYTHON_KEYWORDS;
-use crate::domain::spec::{Action, Domain, FieldType, Operation, Param, ParamSource, RedirectFields, Shape};
+use crate::domain::spec::{Domain, FieldType, Operation, Param, ParamSource, Shape};
 
 /// What the templates of a domain need.
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ pub struct DomainView {
 }
 
 #[derive(Serialize)]
-struct OperationView {
+pub struct OperationView {
     name: String,
     doc: String,
     route_doc: String,
@@ -39,15 +39,15 @@ struct OperationView {
 }
 
 /// One argument of a route and of the controller's method.
-struct Argument {
-    name: String,
+pub struct Argument {
+    pub name: String,
     route_type: String,
     method_type: String,
     default: Option<String>,
 }
 
 impl Argument {
-    fn new(name: &str, route_type: &str, method_type: &str) -> Self {
+    pub fn new(name: &str, route_type: &str, method_type: &str) -> Self {
         Self {
             name: name.to_owned(),
             route_type: route_type.to_owned(),
@@ -57,13 +57,24 @@ impl Argument {
     }
 }
 
-struct Builder<'f, 's> {
-    facts: &'f Facts<'s>,
-    domain: &'f Domain,
-    controller: Imports,
-    router: Imports,
+/// What one operation comes to, before it is put into words.
+pub struct Parts {
+    pub doc: String,
+    pub arguments: Vec<Argument>,
+    pub body: Vec<String>,
+    pub response: Response,
+    /// What the controller's method returns.
+    pub returns: String,
+}
+
+/// Collects what a domain's modules import while its operations are described.
+pub struct Builder<'f, 's> {
+    pub facts: &'f Facts<'s>,
+    pub domain: &'f Domain,
+    pub controller: Imports,
+    pub router: Imports,
     stub: Imports,
-    constants: Vec<String>,
+    pub constants: Vec<String>,
 }
 
 /// The names in braces of a path.
@@ -90,10 +101,16 @@ pub fn view(facts: &Facts<'_>, domain: &Domain) -> Result<DomainView, Error> {
         .name("fastapi", "Depends")
         .name("app.generated.core.problems", "RESPONSES")
         .name(&format!("app.controllers.{}", domain.name), &format!("{class}Controller"));
-    builder.stub.alias(&format!("app.generated.controllers.{}", domain.name), &format!("{class}Operations"), "Generated");
+    builder.stub.alias(
+        &format!("app.generated.controllers.{}", domain.name),
+        &format!("{class}Operations"),
+        "Generated",
+    );
     let mut ordered: Vec<&Operation> = domain.operations.iter().collect();
-    ordered.sort_by_key(|operation| operation.rest.path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>());
-    let operations = ordered.into_iter().map(|operation| builder.operation(operation)).collect::<Result<Vec<_>, _>>()?;
+    ordered
+        .sort_by_key(|operation| operation.rest.path.split('/').map(|part| part.starts_with('{')).collect::<Vec<_>>());
+    let operations =
+        ordered.into_iter().map(|operation| builder.operation(operation)).collect::<Result<Vec<_>, _>>()?;
     let mut items = Vec::new();
     if !domain.prefix.is_empty() {
         items.push(Code::atom(literal(&domain.prefix)).after("prefix="));
@@ -122,138 +139,12 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn wrong(&self, operation: &Operation, reason: &str) -> Error {
+    pub fn wrong(&self, operation: &Operation, reason: &str) -> Error {
         Error::Operation { operation: format!("{}.{}", self.domain.name, operation.name), reason: reason.to_owned() }
     }
 
-    fn action(&mut self, operation: &Operation, action: &Action) -> Result<OperationView, Error> {
-        let name = operation.model.as_ref().ok_or_else(|| self.wrong(operation, "an action needs a model"))?;
-        let facts = self.facts;
-        let model = facts.model(name)?;
-        let path = format!("{}{}", self.domain.prefix, operation.rest.path);
-        let names = path_names(&path);
-        let wanted = usize::from(matches!(action, Action::Get | Action::Update | Action::Delete | Action::Redirect(_)));
-        if names.len() != wanted {
-            return Err(self.wrong(operation, &format!("its path has {} parameters, its action needs {wanted}", names.len())));
-        }
-        let (words, many) = (model.words(), model.words_plural());
-        let models = format!("app.generated.models.{}", model.table);
-        let filters = format!("app.generated.filters.{}", model.table);
-        let conditions = format!("{}_CONDITIONS", model.model.name.snake().to_uppercase());
-        self.controller.name(&models, model.name);
-        let query = |suffix: &str| {
-            let class = format!("{}{suffix}", model.name);
-            Argument::new("query", &format!("Annotated[{class}, Query()]"), &class)
-        };
-        let id = names.first().map(|name| Argument::new(name, "_inputs.RecordId", "int"));
-        let class = model.name;
-        let mut response = Response::record(self.facts, operation, model)?;
-        let atoms = |names: &[&str]| names.iter().map(|name| Code::atom(*name)).collect::<Vec<_>>();
-        let select = Code::call("statement = _listing.select", atoms(&[class, "query", &conditions])).lay(8, 0);
-        let ordered = Code::call("ordered = _listing.ordered", atoms(&["statement", class, "query.sort"])).lay(8, 0);
-        let (doc, arguments, body) = match action {
-            Action::List => {
-                self.list_imports(&filters, &format!("{class}Query"), &conditions);
-                response = Response::page(self.facts, operation, model)?;
-                let body = vec![
-                    select,
-                    ordered,
-                    "return _listing.page(self._db, ordered, query)".to_owned(),
-                ];
-                (format!("Return a page of {many}."), vec![query("Query")], body)
-            }
-            Action::Create => {
-                let input = self.input(operation, &format!("{class}Create"))?;
-                self.crud();
-                self.controller.alias("app.generated.core", "inputs", "_inputs");
-                let body = self.create_body(model);
-                (format!("Add {} {words}.", article(&words)), vec![Argument::new("data", &input, &input)], body)
-            }
-            Action::Get => {
-                self.crud();
-                let body = vec![Code::call("return _crud.fetch", atoms(&["self._db", class, names[0]])).lay(8, 0)];
-                (format!("Return one {words}."), id.into_iter().collect(), body)
-            }
-            Action::Update => {
-                let input = self.input(operation, &format!("{class}Update"))?;
-                self.crud();
-                self.controller.alias("app.generated.core", "inputs", "_inputs");
-                let data = Argument::new(free_name("data", &names), &input, &input);
-                let given = format!("_inputs.given({})", data.name);
-                let body = vec![Code::call("return _crud.update", atoms(&["self._db", class, names[0], &given])).lay(8, 0)];
-                (format!("Change one {words}."), id.into_iter().chain([data]).collect(), body)
-            }
-            Action::Delete => {
-                self.crud();
-                let body = vec![Code::call("_crud.delete", atoms(&["self._db", class, names[0]])).lay(8, 0)];
-                response = Response::nothing();
-                (format!("Remove one {words}."), id.into_iter().collect(), body)
-            }
-            Action::ExportCsv => {
-                self.list_imports(&filters, &format!("{class}ExportQuery"), &conditions);
-                self.controller.alias("app.generated.core", "exports", "_exports");
-                self.router.name("fastapi.responses", "StreamingResponse");
-                self.export_columns(model);
-                response = Response {
-                    settings: vec![
-                        Code::atom("response_class=StreamingResponse"),
-                        Code::atom("responses={200: {\"content\": {\"text/csv\": {}}}}"),
-                    ],
-                    returns: "Any".to_owned(),
-                    class: None,
-                };
-                let body = vec![
-                    select,
-                    ordered,
-                    "records = self._db.scalars(ordered.execution_options(yield_per=500))".to_owned(),
-                    Code::call(
-                        "return _exports.csv_response",
-                        atoms(&["records", &export_constant(model), &literal(&format!("{}.csv", model.table))]),
-                    )
-                    .lay(8, 0),
-                ];
-                (format!("Return the {many} as a CSV file."), vec![query("ExportQuery")], body)
-            }
-            Action::Summary => {
-                self.list_imports(&filters, &format!("{class}SummaryQuery"), &conditions);
-                self.controller.alias("app.generated.core", "summary", "_summary");
-                let schema = format!("{class}Summary");
-                self.router.name(&format!("app.generated.schemas.{}", model.table), &schema);
-                response = Response::model(&schema);
-                let body = summary_body(model, select);
-                (
-                    format!("Count the {many} and sum their numbers, by period or by field."),
-                    vec![query("SummaryQuery")],
-                    body,
-                )
-            }
-            Action::Redirect(fields) => {
-                self.controller.alias("app.generated.core", "links", "_links");
-                self.router.name("fastapi.responses", "RedirectResponse");
-                response = Response {
-                    settings: vec![Code::atom("response_class=RedirectResponse")],
-                    returns: "Any".to_owned(),
-                    class: None,
-                };
-                let body = self.redirect_body(operation, model, fields, names[0])?;
-                (format!("Redirect to the address of {} {words}.", article(&words)), vec![Argument::new(names[0], "str", "str")], body)
-            }
-        };
-        self.finish(operation, &doc, arguments, response, body)
-    }
-
-    fn list_imports(&mut self, filters: &str, query: &str, conditions: &str) {
-        self.controller.alias("app.generated.core", "listing", "_listing");
-        self.controller.name(filters, conditions).name(filters, query);
-        self.router.name("fastapi", "Query").name(filters, query);
-    }
-
-    fn crud(&mut self) {
-        self.controller.alias("app.generated.core", "crud", "_crud");
-    }
-
     /// The class of the body, imported where it is named.
-    fn input(&mut self, operation: &Operation, usual: &str) -> Result<String, Error> {
+    pub fn input(&mut self, operation: &Operation, usual: &str) -> Result<String, Error> {
         let wanted = operation.input.as_ref().map_or(usual, |shape| named(shape));
         let (class, table) = class_for(self.facts, wanted, Direction::Input)?;
         let module = format!("app.generated.schemas.{table}");
@@ -266,63 +157,6 @@ impl Builder<'_, '_> {
             Some(Shape::List(_) | Shape::Page(_)) => format!("list[{class}]"),
             _ => class,
         })
-    }
-
-    fn create_body(&mut self, model: &ModelFacts<'_>) -> Vec<String> {
-        let class = model.name;
-        let Some(link) = &model.link else {
-            return vec![format!("return _crud.create(self._db, {class}, _inputs.everything(data))")];
-        };
-        self.controller.alias("app.generated.core", "links", "_links");
-        let key = literal(link.key.as_str());
-        vec![
-            "values = _inputs.everything(data)".to_owned(),
-            format!("if values[{key}] is None:"),
-            format!("    values[{key}] = _links.new_key(self._db, {class}.{})", link.key),
-            format!("return _crud.create(self._db, {class}, values)"),
-        ]
-    }
-
-    fn export_columns(&mut self, model: &ModelFacts<'_>) {
-        let own = model.columns.iter().map(|column| column.name.as_str());
-        let lists = model.members.iter().map(|members| members.ids.as_str());
-        let names = std::iter::once("id").chain(own).chain(lists).chain(["created_at", "updated_at"]);
-        let code = Code::Group {
-            open: format!("{} = (", export_constant(model)),
-            items: names.map(|name| Code::atom(literal(name))).collect(),
-            close: ")".to_owned(),
-        }
-        .lay(0, 0);
-        if !self.constants.contains(&code) {
-            self.constants.push(code);
-        }
-    }
-
-    fn redirect_body(
-        &mut self,
-        operation: &Operation,
-        model: &ModelFacts<'_>,
-        fields: &RedirectFields,
-        parameter: &str,
-    ) -> Result<Vec<String>, Error> {
-        let class = model.name;
-        let mut items = vec![Code::atom("self._db")];
-        let column = |field: &str| -> Result<Code, Error> {
-            model
-                .column(field)
-                .map(|column| Code::atom(format!("{class}.{}", column.name)))
-                .ok_or_else(|| self.wrong(operation, &format!("{class} has no field `{field}`")))
-        };
-        items.push(column(fields.key.as_str())?);
-        items.push(Code::atom(parameter));
-        items.push(column(fields.target.as_str())?);
-        if let Some(counter) = &fields.counter {
-            items.push(column(counter.as_str())?.after("counter="));
-        }
-        if let Some(expires) = &fields.expires {
-            items.push(column(expires.as_str())?.after("expires="));
-        }
-        Ok(vec![Code::call("return _links.follow", items).lay(8, 0)])
     }
 
     /// An operation whose code is written by hand.
@@ -384,17 +218,13 @@ impl Builder<'_, '_> {
         ];
         let words = operation.name.as_str().replace('_', " ");
         let doc = format!("{}{}.", words[..1].to_uppercase(), &words[1..]);
-        self.finish(operation, &doc, arguments, response, body)
+        let returns = response.returns.clone();
+        Ok(self.finish(operation, Parts { doc, arguments, body, response, returns }))
     }
 
-    fn finish(
-        &mut self,
-        operation: &Operation,
-        doc: &str,
-        arguments: Vec<Argument>,
-        response: Response,
-        body: Vec<String>,
-    ) -> Result<OperationView, Error> {
+    /// Puts an operation into words, and imports what every operation of its sort needs.
+    pub fn finish(&mut self, operation: &Operation, parts: Parts) -> OperationView {
+        let Parts { doc, arguments, body, response, returns: method_returns } = parts;
         if let Some((class, table)) = &response.class {
             self.router.name(&format!("app.generated.schemas.{table}"), class);
         }
@@ -402,8 +232,10 @@ impl Builder<'_, '_> {
             self.router.name("app.generated.core.listing", "Page");
         }
         if response.returns == "Any" {
-            self.controller.name("typing", "Any");
             self.router.name("typing", "Any");
+        }
+        if method_returns.contains("Any") {
+            self.controller.name("typing", "Any");
         }
         if arguments.iter().any(|argument| argument.route_type.contains("_inputs.")) {
             self.router.alias("app.generated.core", "inputs", "_inputs");
@@ -427,86 +259,28 @@ impl Builder<'_, '_> {
             .chain(arguments.iter().map(|a| typed(&a.name, &a.method_type, a.default.as_ref())))
             .collect();
         let name = operation.name.as_str();
-        let def = |items, indent| {
-            Code::Group { open: format!("def {name}("), items, close: format!(") -> {}:", response.returns) }.lay(indent, 0)
+        let def = |items, returns: &str, indent| {
+            Code::Group { open: format!("def {name}("), items, close: format!(") -> {returns}:") }.lay(indent, 0)
         };
         let passed = names.iter().map(|name| Code::atom(*name)).collect();
         let returns = if response.returns == "None" { "" } else { "return " };
-        Ok(OperationView {
+        OperationView {
             name: name.to_owned(),
-            doc: docstring(described.unwrap_or(doc), 8),
-            route_doc: docstring(described.unwrap_or(doc), 4),
+            doc: docstring(described.unwrap_or(&doc), 8),
+            route_doc: docstring(described.unwrap_or(&doc), 4),
             decorator: Code::call(format!("@ROUTER.{method}"), settings).lay(0, 0),
-            route: def(route_items, 0),
+            route: def(route_items, &response.returns, 0),
             call: Code::call(format!("{returns}{controller}.{name}"), passed).lay(4, 0),
-            method: def(method_items, 4),
+            method: def(method_items, &method_returns, 4),
             body,
             stub: operation.action.is_none(),
-        })
-    }
-}
-
-/// What an operation answers.
-struct Response {
-    settings: Vec<Code>,
-    returns: String,
-    class: Option<(String, String)>,
-}
-
-impl Response {
-    fn nothing() -> Self {
-        Self { settings: Vec::new(), returns: "None".to_owned(), class: None }
-    }
-
-    fn model(name: &str) -> Self {
-        Self {
-            settings: vec![Code::atom(format!("response_model={name}"))],
-            returns: "Any".to_owned(),
-            class: None,
         }
     }
-
-    fn of(facts: &Facts<'_>, operation: &Operation) -> Result<Self, Error> {
-        let Some(shape) = &operation.output else {
-            let empty = operation.rest.status == 204;
-            return Ok(if empty {
-                Self::nothing()
-            } else {
-                Self { settings: Vec::new(), returns: "Any".to_owned(), class: None }
-            });
-        };
-        let (class, table) = class_for(facts, named(shape), Direction::Output)?;
-        let model = match shape {
-            Shape::One(_) => class.clone(),
-            Shape::List(_) => format!("list[{class}]"),
-            Shape::Page(_) => format!("Page[{class}]"),
-        };
-        Ok(Self { class: Some((class, table)), ..Self::model(&model) })
-    }
-
-    /// The answer of an action on one record: the shape the operation names, or the model's own.
-    fn record(facts: &Facts<'_>, operation: &Operation, model: &ModelFacts<'_>) -> Result<Self, Error> {
-        if operation.output.is_some() {
-            return Self::of(facts, operation);
-        }
-        let (class, table) = class_for(facts, model.name, Direction::Output)?;
-        Ok(Self { class: Some((class.clone(), table)), ..Self::model(&class) })
-    }
-
-    /// The answer of a list: a page of the shape's class, or of the model's own.
-    fn page(facts: &Facts<'_>, operation: &Operation, model: &ModelFacts<'_>) -> Result<Self, Error> {
-        let wanted = operation.output.as_ref().map_or(model.name, |shape| named(shape));
-        let (class, table) = class_for(facts, wanted, Direction::Output)?;
-        Ok(Self { class: Some((class.clone(), table)), ..Self::model(&format!("Page[{class}]")) })
-    }
 }
 
-fn free_name(wanted: &'static str, taken: &[&str]) -> &'static str {
+/// A name for the body that no parameter has.
+pub fn free_name(wanted: &'static str, taken: &[&str]) -> &'static str {
     if taken.contains(&wanted) { "body_" } else { wanted }
-}
-
-fn export_constant(model: &ModelFacts<'_>) -> String {
-    format!("_{}_COLUMNS", model.model.name.snake().to_uppercase())
 }
 
 fn argument(
@@ -532,31 +306,4 @@ fn argument(
     }
     let default = default.or_else(|| (!required).then(|| "None".to_owned()));
     Ok(Argument { name: name.to_owned(), route_type, method_type, default })
-}
-
-fn summary_body(model: &ModelFacts<'_>, select: String) -> Vec<String> {
-    let class = model.name;
-    let moment = moment_column(model);
-    let mut body = vec![select];
-    let dates: Vec<String> = [("date_from", "first"), ("date_to", "last")]
-        .into_iter()
-        .filter(|(name, _)| has_own_date(model, name))
-        .map(|(name, argument)| format!("{argument}=query.{name}"))
-        .collect();
-    if !dates.is_empty() {
-        let mut items = vec![Code::atom("statement"), Code::atom(format!("{class}.{moment}"))];
-        items.extend(dates.into_iter().map(Code::atom));
-        body.push(Code::call("statement = _summary.between", items).lay(8, 0));
-    }
-    let sums = Code::Group {
-        open: "sums = {".to_owned(),
-        items: summed(model)
-            .map(|column| Code::atom(format!("\"{0}_sum\": {class}.{0}", column.name)))
-            .collect(),
-        close: "}".to_owned(),
-    };
-    body.push(sums.lay(8, 0));
-    let items = ["self._db", "statement", "query.group_by", &format!("{class}.{moment}"), "sums"].map(Code::atom);
-    body.push(Code::call("return _summary.summarize", items.to_vec()).lay(8, 0));
-    body
 }

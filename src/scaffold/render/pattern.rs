@@ -188,9 +188,8 @@ impl Parser<'_> {
 fn escaped(letter: char) -> Option<Vec<char>> {
     match letter {
         'd' => Some(('0'..='9').collect()),
-        'w' => Some(('a'..='z').collect()),
         's' => Some(vec![' ']),
-        'D' | 'S' => Some(('a'..='z').collect()),
+        'w' | 'D' | 'S' => Some(('a'..='z').collect()),
         'W' => Some(vec!['-']),
         letter if !letter.is_ascii_alphanumeric() => Some(vec![letter]),
         _ => None,

@@ -9,7 +9,7 @@ use super::names::digest;
 use super::python::{Code, Imports, docstring, literal, natural, one_line};
 use super::schema::Schema;
 use super::templates::fill;
-use super::{Error, File, Owner, Rendered, checks, operations, queries, shapes, tables};
+use super::{Error, File, Owner, Rendered, checks, factories, operations, queries, shapes, tables};
 use crate::domain::spec::{FieldType, Spec};
 use crate::scaffold::spec as spec_files;
 
@@ -28,6 +28,7 @@ pub struct Project {
 
 /// The parts of the shared code that this project needs.
 #[derive(Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag for each part of the shared code")]
 struct Uses {
     line: bool,
     email: bool,
@@ -167,10 +168,10 @@ impl Project {
                 files.add(Owner::Generated, format!("{BACKEND}/tests/generated/test_{}.py", domain.name), text);
             }
         }
-        let factories = checks::factories(&facts)?;
+        let made = factories::view(&facts)?;
         for path in ["__init__.py", "factories.py", "test_schema.py"] {
             let path = format!("{BACKEND}/tests/generated/{path}");
-            files.fixed(Owner::Generated, &path, &json!({ "factories": factories, "models": !facts.models.is_empty() }))?;
+            files.fixed(Owner::Generated, &path, &json!({ "factories": made, "models": !facts.models.is_empty() }))?;
         }
         match first_migration(&schema)? {
             Some(text) => files.add(Owner::Written, format!("{VERSIONS}/0001_initial.py"), text),

@@ -100,7 +100,9 @@ pub fn docstring(text: &str, indent: usize) -> String {
 /// The columns a text takes on a screen.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    text.chars().map(|letter| if u32::from(letter) >= 0x1100 && !matches!(u32::from(letter), 0x2000..=0x2e7f) { 2 } else { 1 }).sum()
+    text.chars()
+        .map(|letter| if u32::from(letter) >= 0x1100 && !matches!(u32::from(letter), 0x2000..=0x2e7f) { 2 } else { 1 })
+        .sum()
 }
 
 /// Puts the parameters of a `def` or `class` line that is too long on lines of their own.
@@ -185,9 +187,7 @@ impl Code {
     pub fn lay(&self, indent: usize, reserved: usize) -> String {
         let flat = self.flat();
         match self {
-            Self::Group { open, items, close }
-                if !items.is_empty() && indent + width(&flat) + reserved > LINE =>
-            {
+            Self::Group { open, items, close } if !items.is_empty() && indent + width(&flat) + reserved > LINE => {
                 let inner = " ".repeat(indent + 4);
                 let mut out = format!("{open}\n");
                 for item in items {
@@ -203,8 +203,8 @@ impl Code {
 
 /// `name = value`, where a name that leaves no room for the value's beginning puts it in brackets of its own.
 #[must_use]
-pub fn assign(name: &str, value: Code, indent: usize) -> String {
-    let head = match &value {
+pub fn assign(name: &str, value: &Code, indent: usize) -> String {
+    let head = match value {
         Code::Group { open, .. } => format!("{name} = {open}"),
         Code::Atom(_) => String::new(),
     };
@@ -220,7 +220,7 @@ pub fn assign(name: &str, value: Code, indent: usize) -> String {
 #[derive(Debug, Default)]
 pub struct Imports {
     plain: BTreeSet<(Section, SortKey, String)>,
-    from: BTreeMap<(Section, SortKey, String, Option<SortKey>), Vec<(String, Option<String>)>>,
+    from: BTreeMap<FromKey, Vec<(String, Option<String>)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -229,6 +229,9 @@ enum Section {
     ThirdParty,
     FirstParty,
 }
+
+/// Where a `from` statement stands: section, module, its name; names with an alias stand alone.
+type FromKey = (Section, SortKey, String, Option<SortKey>);
 
 /// Text split into runs of digits and other letters, so that `a2` stands before `a10`.
 type SortKey = Vec<(u64, String)>;
@@ -258,7 +261,9 @@ pub fn natural(text: &str) -> SortKey {
 fn section(module: &str) -> Section {
     match module.split('.').next().unwrap_or_default() {
         "app" | "tests" => Section::FirstParty,
-        "fastapi" | "pydantic" | "pydantic_core" | "sqlalchemy" | "starlette" | "pytest" | "alembic" => Section::ThirdParty,
+        "fastapi" | "pydantic" | "pydantic_core" | "sqlalchemy" | "starlette" | "pytest" | "alembic" => {
+            Section::ThirdParty
+        }
         _ => Section::Standard,
     }
 }
@@ -293,8 +298,12 @@ impl Imports {
         let pad = " ".repeat(indent);
         let mut sections = Vec::new();
         for section in [Section::Standard, Section::ThirdParty, Section::FirstParty] {
-            let mut lines: Vec<String> =
-                self.plain.iter().filter(|(of, ..)| *of == section).map(|(_, _, text)| format!("{pad}{text}")).collect();
+            let mut lines: Vec<String> = self
+                .plain
+                .iter()
+                .filter(|(of, ..)| *of == section)
+                .map(|(_, _, text)| format!("{pad}{text}"))
+                .collect();
             for ((of, _, module, _), names) in &self.from {
                 if *of == section {
                     lines.push(format!("{pad}{}", from_import(module, names, indent)));

@@ -90,10 +90,8 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
     };
     let owner = model.name;
     for column in &model.columns {
-        let comparable = !matches!(
-            column.field.ty,
-            FieldType::Text | FieldType::Datetime | FieldType::List(_) | FieldType::Dict(_)
-        );
+        let comparable =
+            !matches!(column.field.ty, FieldType::Text | FieldType::Datetime | FieldType::List(_) | FieldType::Dict(_));
         if comparable {
             add(Filter {
                 name: column.name.clone(),
@@ -115,7 +113,8 @@ pub fn filters<'m>(model: &'m ModelFacts<'_>) -> Vec<Filter<'m>> {
             kind: FilterKind::Member,
         });
     }
-    for reverse in model.reverse.iter().filter(|reverse| reverse.kind == crate::domain::spec::RelationKind::ManyToMany) {
+    for reverse in model.reverse.iter().filter(|reverse| reverse.kind == crate::domain::spec::RelationKind::ManyToMany)
+    {
         add(Filter {
             name: format!("{}_id", reverse.model.snake()),
             ty: &FieldType::Int,
@@ -261,11 +260,7 @@ fn summary(model: &ModelFacts<'_>, filters: &[Filter<'_>], scope: &mut Scope) ->
             dates.push(format!("{name}: {day} | None = None"));
         }
     }
-    SummaryView {
-        literal: literal_type(&format!("_{}Grouping", model.name), groups),
-        default: "day".to_owned(),
-        dates,
-    }
+    SummaryView { literal: literal_type(&format!("_{}Grouping", model.name), groups), default: "day".to_owned(), dates }
 }
 
 /// Whether the summary of a model has a parameter of that name that no filter brings.

@@ -10,9 +10,8 @@ use crate::domain::spec::{Bounds, Field, FieldType};
 /// `None` when no value can be made up, which only an unusual pattern can cause.
 pub fn good(model: &ModelFacts<'_>, field: &Field) -> Option<Code> {
     let bounds = &field.bounds;
-    if let Some(values) = spelled_out(model, field) {
-        let values = values?;
-        return Some(one_of(&values));
+    if let Some(pattern) = shape(model, field) {
+        return matching(pattern, field).map(|values| one_of(&values));
     }
     if model.is_link_end(field) {
         let day = field.ty == FieldType::Date;
@@ -58,22 +57,23 @@ fn one_of(values: &[String]) -> Code {
     }
 }
 
-/// The texts that match a pattern or are the key of a short link; `Some(None)` when none was found.
-fn spelled_out(model: &ModelFacts<'_>, field: &Field) -> Option<Option<Vec<String>>> {
+/// The pattern a field's values follow, if there is one; the key of a short link has its own.
+fn shape<'f>(model: &ModelFacts<'_>, field: &'f Field) -> Option<&'f str> {
+    field.bounds.pattern.as_deref().or_else(|| model.is_link_key(field).then_some("[a-z]{5}[0-9]{3}"))
+}
+
+/// Texts that follow a pattern: several where they have to differ, none where too few were found.
+fn matching(pattern: &str, field: &Field) -> Option<Vec<String>> {
     let bounds = &field.bounds;
-    let own = bounds.pattern.as_deref();
-    let source = own.or_else(|| (model.is_link_key(field)).then_some("[a-z]{5}[0-9]{3}"))?;
-    let length = |text: &String| {
-        let count = text.chars().count();
-        count >= bounds.min_length.unwrap_or(0) as usize && count <= bounds.max_length.unwrap_or(200) as usize
-    };
-    let wanted = if field.unique || own.is_none() { 12 } else { 1 };
-    let found: Vec<String> = pattern::samples(source, bounds.min_length.unwrap_or(0) as usize, wanted * 4)
+    let least = bounds.min_length.unwrap_or(0) as usize;
+    let most = bounds.max_length.unwrap_or(200) as usize;
+    let wanted = if field.unique { 12 } else { 1 };
+    let found: Vec<String> = pattern::samples(pattern, least, wanted * 4)
         .into_iter()
-        .filter(length)
+        .filter(|text| (least..=most).contains(&text.chars().count()))
         .take(wanted)
         .collect();
-    Some((found.len() == wanted).then_some(found))
+    (found.len() == wanted).then_some(found)
 }
 
 fn text(words: &str, bounds: &Bounds, unique: bool, short: bool) -> String {
@@ -102,9 +102,9 @@ fn text(words: &str, bounds: &Bounds, unique: bool, short: bool) -> String {
 /// A whole number within the bounds from which one can count upwards.
 fn least(bounds: &Bounds, field: &Field) -> i64 {
     let floor = |number: &serde_json::Number| number.as_i64().or_else(|| number.as_f64().map(ceil));
-    let from_ge = bounds.ge.as_ref().and_then(floor);
-    let from_gt = bounds.gt.as_ref().and_then(floor).map(|number| number.saturating_add(1));
-    if let Some(from) = from_ge.or(from_gt) {
+    let at_least = bounds.ge.as_ref().and_then(floor);
+    let above = bounds.gt.as_ref().and_then(floor).map(|number| number.saturating_add(1));
+    if let Some(from) = at_least.or(above) {
         return from;
     }
     let most = bounds.le.as_ref().or(bounds.lt.as_ref()).and_then(floor);

@@ -215,7 +215,9 @@ fn fill(column: &ColumnFacts<'_>) -> Option<String> {
     }
     let bounds = &field.bounds;
     let above = |number: &serde_json::Number| {
-        number.as_i64().map_or_else(|| number.as_f64().map(|n| (n.floor() + 1.0).to_string()), |n| Some((n + 1).to_string()))
+        number
+            .as_i64()
+            .map_or_else(|| number.as_f64().map(|n| (n.floor() + 1.0).to_string()), |n| Some((n + 1).to_string()))
     };
     let least = bounds.ge.as_ref().map(ToString::to_string).or_else(|| bounds.gt.as_ref().and_then(above));
     Some(match &field.ty {

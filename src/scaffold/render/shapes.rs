@@ -92,9 +92,9 @@ pub fn view(facts: &Facts<'_>, model: &ModelFacts<'_>) -> Result<ShapesView, Err
     let variant = |name: &str| model.model.variants.iter().find(|variant| variant.name.as_str() == name);
     let about = model.model.description.clone().unwrap_or_default();
     let mut classes = vec![
-        read_class(model, &format!("{}Read", model.name), variant("Read"), &mut scope, &describe(&about, &words))?,
+        read_class(model, &format!("{}Read", model.name), variant("Read"), &mut scope, &describe(&about, &words)),
         create_class(model, variant("Create"), &mut scope)?,
-        update_class(model, variant("Update"), &mut scope)?,
+        update_class(model, variant("Update"), &mut scope),
     ];
     let (sent, got) = (used_variants(facts, Direction::Input), used_variants(facts, Direction::Output));
     for variant in &model.model.variants {
@@ -109,7 +109,7 @@ pub fn view(facts: &Facts<'_>, model: &ModelFacts<'_>) -> Result<ShapesView, Err
         }
         if got.contains(&name) {
             let name = if sent.contains(&name) { format!("{name}Read") } else { name };
-            classes.push(read_class(model, &name, Some(variant), &mut scope, &doc)?);
+            classes.push(read_class(model, &name, Some(variant), &mut scope, &doc));
         }
     }
     if model.summarized {
@@ -146,7 +146,7 @@ fn read_class(
     variant: Option<&Variant>,
     scope: &mut Scope,
     doc: &str,
-) -> Result<ClassView, Error> {
+) -> ClassView {
     let int = scope.builtin("int");
     let mut fields = vec![format!("id: {int}")];
     for column in &model.columns {
@@ -168,7 +168,7 @@ fn read_class(
     let moment = scope.stored(&FieldType::Datetime);
     fields.push(format!("created_at: {moment}"));
     fields.push(format!("updated_at: {moment}"));
-    Ok(class(name.to_owned(), "_inputs.Output", doc, fields))
+    class(name.to_owned(), "_inputs.Output", doc, fields)
 }
 
 /// What a field is when it is left out.
@@ -194,7 +194,7 @@ fn lay_field(head: &str, mut items: Vec<Code>, value: Value) -> String {
         }
         Value::Unchanged => "_inputs.unchanged",
     };
-    assign(head, Code::call(call, items), 4)
+    assign(head, &Code::call(call, items), 4)
 }
 
 fn about(text: &str) -> Code {
@@ -269,7 +269,7 @@ fn input_fields(
     Ok(fields)
 }
 
-fn update_class(model: &ModelFacts<'_>, variant: Option<&Variant>, scope: &mut Scope) -> Result<ClassView, Error> {
+fn update_class(model: &ModelFacts<'_>, variant: Option<&Variant>, scope: &mut Scope) -> ClassView {
     let mut fields = Vec::new();
     for column in &model.columns {
         let field = column.field;
@@ -295,7 +295,7 @@ fn update_class(model: &ModelFacts<'_>, variant: Option<&Variant>, scope: &mut S
     }
     let words = model.words();
     let doc = format!("What changes in {} {words}; a field that is left out stays as it is.", article(&words));
-    Ok(class(format!("{}Update", model.name), "_inputs.Input", &doc, fields))
+    class(format!("{}Update", model.name), "_inputs.Input", &doc, fields)
 }
 
 fn input_type(model: &ModelFacts<'_>, column: &Column<'_>, scope: &mut Scope) -> (String, Vec<Code>) {

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::Error;
+use super::ddl::one_of;
 use super::facts::{Column, Facts, Members, ModelFacts, Reverse};
-use super::migration::{closing_keys, one_of};
+use super::migration::closing_keys;
 use super::python::{Code, Imports, assign, literal};
 use super::schema::{self, ColumnType, Table};
 use super::typing::Scope;
@@ -128,7 +129,7 @@ fn mapped(column: &schema::Column, facts: &Column<'_>, is_late: bool, scope: &mu
     }
     let optional = if field.optional { " | None" } else { "" };
     let head = format!("{}: _orm.Mapped[{ty}{optional}]", column.name);
-    Ok(assign(&head, Code::call("_orm.mapped_column", items), 4))
+    Ok(assign(&head, &Code::call("_orm.mapped_column", items), 4))
 }
 
 fn foreign_key(key: &schema::ForeignKey) -> Vec<Code> {
@@ -189,10 +190,7 @@ fn table_args(table: &Table) -> String {
         if let Some(check) = &column.check {
             items.push(Code::call(
                 "_sa.CheckConstraint",
-                vec![
-                    one_of("_sa", &column.name, &check.values),
-                    Code::atom(literal(&check.name)).after("name="),
-                ],
+                vec![one_of("_sa", &column.name, &check.values), Code::atom(literal(&check.name)).after("name=")],
             ));
         }
     }
@@ -221,10 +219,7 @@ fn association(table: &Table) -> String {
             ],
         ));
         if let Some(index) = &column.index {
-            indexes.push(Code::call(
-                "_sa.Index",
-                vec![Code::atom(literal(index)), Code::atom(literal(&column.name))],
-            ));
+            indexes.push(Code::call("_sa.Index", vec![Code::atom(literal(index)), Code::atom(literal(&column.name))]));
         }
     }
     items.extend(indexes);
@@ -242,12 +237,18 @@ fn to_one(model: &ModelFacts<'_>, column: &Column<'_>) -> String {
         items.push(Code::atom(format!("remote_side=\"{}.id\"", model.name)));
     }
     let head = format!("{}: _orm.Mapped[\"{}{optional}\"]", column.field.name, target.model);
-    assign(&head, Code::call("_orm.relationship", items), 4)
+    assign(&head, &Code::call("_orm.relationship", items), 4)
 }
 
 fn to_many(model: &ModelFacts<'_>, members: &Members<'_>, scope: &mut Scope) -> String {
     let mut items = vec![Code::atom(format!("secondary={}", literal(&members.table)))];
-    items.extend(joins(model, members.target == model.model.name, &members.table, &members.own_column, &members.other_column));
+    items.extend(joins(
+        model,
+        members.target == model.model.name,
+        &members.table,
+        &members.own_column,
+        &members.other_column,
+    ));
     items.extend([
         Code::atom(format!("back_populates={}", literal(&members.back))),
         Code::atom(format!("order_by=\"{}.id\"", members.target)),
@@ -256,7 +257,7 @@ fn to_many(model: &ModelFacts<'_>, members: &Members<'_>, scope: &mut Scope) -> 
     ]);
     let list = scope.builtin("list");
     let head = format!("{}: _orm.Mapped[{list}[\"{}\"]]", members.relation, members.target);
-    assign(&head, Code::call("_orm.relationship", items), 4)
+    assign(&head, &Code::call("_orm.relationship", items), 4)
 }
 
 /// The two joins that a many-to-many relation of a model with itself needs.
@@ -293,5 +294,5 @@ fn from_other(model: &ModelFacts<'_>, reverse: &Reverse, scope: &mut Scope) -> S
         items.push(Code::atom("passive_deletes=\"all\""));
     }
     let head = format!("{}: _orm.Mapped[{ty}]", reverse.name);
-    assign(&head, Code::call("_orm.relationship", items), 4)
+    assign(&head, &Code::call("_orm.relationship", items), 4)
 }

@@ -3,6 +3,7 @@
 //! Texts are never escaped by guess: each place asks for the filter of its own language. An undefined name is an error.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use minijinja::syntax::SyntaxConfig;
@@ -31,7 +32,7 @@ pub fn fill(path: &str, context: &serde_json::Value) -> Result<String, Error> {
         .get_or_init(environment)
         .get_template(&name)
         .and_then(|template| template.render(value(context)))
-        .map(|text| if path.ends_with(".py") { wrap_heads(&text) } else { text })
+        .map(|text| if Path::new(path).extension().is_some_and(|end| end == "py") { wrap_heads(&text) } else { text })
         .map_err(|source| Error::Template { path: path.to_owned(), source })
 }
 
@@ -49,9 +50,7 @@ fn environment() -> Environment<'static> {
     environment.set_syntax(
         SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default delimiters are valid"),
     );
-    environment.set_loader(|name| {
-        Ok(Files::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok()))
-    });
+    environment.set_loader(|name| Ok(Files::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok())));
     environment.add_filter("py", |text: String| literal(&text));
     environment.add_filter("toml", |text: String| quoted(&text));
     environment.add_filter("yaml", |text: String| quoted(&text));
@@ -110,7 +109,25 @@ fn markdown(text: &str) -> String {
     for letter in one_line(text).chars() {
         if matches!(
             letter,
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '(' | ')' | '#' | '+' | '-' | '!' | '|' | '~' | '&' | '$'
+            '\\' | '`'
+                | '*'
+                | '_'
+                | '{'
+                | '}'
+                | '['
+                | ']'
+                | '<'
+                | '>'
+                | '('
+                | ')'
+                | '#'
+                | '+'
+                | '-'
+                | '!'
+                | '|'
+                | '~'
+                | '&'
+                | '$'
         ) {
             out.push('\\');
         }

@@ -61,9 +61,9 @@ impl Scope {
                 self.builtin("str")
             }
             FieldType::Bool => self.builtin("bool"),
-            FieldType::Date => self.from_datetime("date"),
-            FieldType::Time => self.from_datetime("time"),
-            FieldType::Datetime => self.from_datetime("datetime"),
+            FieldType::Date => self.datetime_type("date"),
+            FieldType::Time => self.datetime_type("time"),
+            FieldType::Datetime => self.datetime_type("datetime"),
             FieldType::Uuid => {
                 self.imports.module("uuid", Some("_uuid"));
                 "_uuid.UUID".to_owned()
@@ -129,7 +129,7 @@ impl Scope {
         self.imports.alias("app.generated.core", "inputs", "_inputs");
     }
 
-    fn from_datetime(&mut self, name: &str) -> String {
+    fn datetime_type(&mut self, name: &str) -> String {
         self.imports.module("datetime", Some("_dt"));
         format!("_dt.{name}")
     }
@@ -152,10 +152,7 @@ impl Scope {
             FieldType::String | FieldType::Text | FieldType::Email | FieldType::Url | FieldType::Enum(_) => {
                 literal(&text()?)
             }
-            FieldType::Bool => match value.as_bool().ok_or_else(wrong)? {
-                true => "True".to_owned(),
-                false => "False".to_owned(),
-            },
+            FieldType::Bool => if value.as_bool().ok_or_else(wrong)? { "True" } else { "False" }.to_owned(),
             FieldType::Date => {
                 let day: jiff::civil::Date = text()?.parse().map_err(|_| wrong())?;
                 self.stored(ty);

@@ -39,7 +39,12 @@ pub fn shared_cache() -> PathBuf {
 /// Whether git and Python are here. Without them a test is skipped, or fails where all must run.
 pub fn tools_are_here() -> bool {
     let there = |program: &str| {
-        Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        Command::new(program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
     };
     for program in ["git", "python3"] {
         if !there(program) {
@@ -188,7 +193,9 @@ fn words(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
         out.push_str(&rest[..at]);
-        let end = rest[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).map_or(rest.len(), |end| at + end);
+        let end = rest[at..]
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .map_or(rest.len(), |end| at + end);
         let word = &rest[at..end];
         rest = &rest[end..];
         let is_id = ["run-", "rel-", "prj-", "ask-"].iter().any(|prefix| word.starts_with(prefix) && word.len() == 16);

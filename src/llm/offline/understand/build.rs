@@ -81,7 +81,18 @@ fn select(draft: &mut Draft, language: Language, assumptions: &mut Vec<String>) 
         models.truncate(7);
         models
     };
-    if told || (!sure.is_empty() && domain.is_empty()) {
+    if told {
+        // `wine cellar: wines with region`: an unlisted word over the list only names it.
+        let idle = |id: Id| {
+            let thing = &draft.things[id];
+            thing.heading
+                && thing.entry.is_none()
+                && thing.props.is_empty()
+                && !draft.links.iter().any(|l| l.from == id || l.to == id)
+        };
+        return sure.into_iter().filter(|id| !idle(*id)).collect();
+    }
+    if !sure.is_empty() && domain.is_empty() {
         return sure;
     }
     if !domain.is_empty() {

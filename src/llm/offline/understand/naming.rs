@@ -239,7 +239,11 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
         .iter()
         .take_while(|chunk| {
             !matches!(chunk.kind, Kind::Word | Kind::Number)
-                || ((is_noise(chunk) || chunk.is_plain_verb() || chunk.is(Class::To) || chunk.is(Class::For))
+                || ((is_noise(chunk)
+                    || chunk.is_light()
+                    || chunk.is_plain_verb()
+                    || chunk.is(Class::To)
+                    || chunk.is(Class::For))
                     && !chunk.has_noun_sense())
         })
         .count();
@@ -264,7 +268,9 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
         let title: String = text.chars().skip(first.span.0).take(last.span.1.saturating_sub(first.span.0)).collect();
         let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
         if (3..=MAX_TITLE).contains(&title.chars().count()) && !title.chars().any(char::is_control) {
-            return capitalized(&title);
+            return capitalized(
+                title.strip_prefix("бота ").map_or(title.clone(), |rest| format!("бот {rest}")).as_str(),
+            );
         }
     }
     let main = models.iter().find(|model| !is_minor(model.name.as_str())).or(models.first());

@@ -3,7 +3,7 @@
 //! A Russian phrase begins with its head after its adjectives, an English one ends with it. What the phrase stands
 //! for is decided in `things` and `props`.
 
-use super::lexicon::Class;
+use super::lexicon::{Class, lexicon};
 use super::phrases::{Chunk, VERBS};
 use super::tokens::Kind;
 
@@ -67,7 +67,14 @@ impl NounPhrase {
         if !russian {
             return self.nouns.len().saturating_sub(1);
         }
-        self.nouns.iter().position(|noun| !is_adjective(noun)).unwrap_or(0)
+        self.nouns.iter().position(|noun| !is_adjective(noun) && !self.is_doing(noun)).unwrap_or(0)
+    }
+
+    /// `выполнение поручений`: a verb in the clothes of a noun, before the noun it is about.
+    fn is_doing(&self, noun: &Chunk) -> bool {
+        let verbal = ["ние", "ния", "нию", "нием"].iter().any(|end| noun.lower.ends_with(end));
+        let about = self.nouns.last().is_some_and(|last| last.span != noun.span && last.senses.entity.is_some());
+        noun.cyrillic && verbal && about && noun.senses.entity.is_none() && noun.senses.app.is_none() && is_flag(noun)
     }
 
     /// The head chunk.
@@ -85,6 +92,10 @@ impl NounPhrase {
     pub(super) fn surface(&self) -> String {
         self.nouns.iter().map(|noun| noun.surface.as_str()).collect::<Vec<_>>().join(" ")
     }
+}
+
+fn is_flag(noun: &Chunk) -> bool {
+    noun.senses.field.is_some_and(|at| lexicon().fields[usize::from(at)].ty.starts_with("bool"))
 }
 
 /// Whether an unlisted Russian word has the ending of an adjective.

@@ -168,6 +168,12 @@ pub(super) fn chunks(tokens: &[Token]) -> Vec<Chunk> {
             let verb = tables.verb(&token.lower).filter(|_| token.cyrillic).copied();
             (1, verb.unwrap_or_default())
         });
+        let mut senses = senses;
+        let noun = ["ние", "ния", "ний", "нию", "нием"].iter().any(|end| token.lower.ends_with(end));
+        if width == 1 && noun && senses.entity.is_some() {
+            // `поручение` shares its key with `поручен`, and is no participle.
+            senses.classes = Classes::default();
+        }
         let group = &tokens[at..at + width];
         let mut chunk = single(token, senses);
         if width > 1 {

@@ -188,6 +188,15 @@ pub(super) fn prop(np: &NounPhrase) -> Option<Prop> {
     (!out.name.is_empty()).then_some(out)
 }
 
+/// `number of players` → `player_count`.
+pub(super) fn count_of(np: &NounPhrase) -> Option<Prop> {
+    let head = np.head().filter(|head| !head.cyrillic)?;
+    let name = format!("{}_count", singular(&snake(&head.lower)));
+    let mut out = Prop { name, ..Prop::default() };
+    apply_type(&mut out, "int ge=0");
+    Some(out)
+}
+
 fn thing_of(np: &NounPhrase) -> Option<String> {
     let only = np.nouns.len() == 1 || np.others().all(|noun| is_adjective(noun) || noun.is_unknown());
     let head = np.head().filter(|_| only)?;
@@ -195,7 +204,12 @@ fn thing_of(np: &NounPhrase) -> Option<String> {
 }
 
 fn field_entry(chunk: &Chunk) -> Option<&'static FieldEntry> {
-    chunk.senses.field.map(|at| &lexicon().fields[usize::from(at)])
+    let tables = lexicon();
+    if chunk.lower == "seat" {
+        // A seat is named, seats are counted, and the key is one.
+        return tables.field("seat");
+    }
+    chunk.senses.field.map(|at| &tables.fields[usize::from(at)])
 }
 
 /// `Дата доставки` → `delivery_date`.
@@ -210,6 +224,7 @@ fn russian_name(np: &NounPhrase, entry: Option<&FieldEntry>) -> String {
     };
     let companions: Vec<String> = np
         .others()
+        .filter(|noun| field_entry(noun).is_none_or(|entry| !entry.ty.starts_with("bool")))
         .filter(|noun| !noun.is_plain_verb() && noun.senses.app.is_none_or(|_| noun.senses.entity.is_some()))
         .filter_map(|noun| {
             let listed =

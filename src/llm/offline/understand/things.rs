@@ -24,9 +24,12 @@ pub(super) struct Weight {
     pub unknown: u32,
 }
 
+/// Organisations, which act as people do.
+const ACTORS: &[&str] =
+    &["Company", "Restaurant", "Team", "School", "Hotel", "Hospital", "Store", "Club", "Department"];
+
 /// Whether such things act: people, and organisations.
 pub(super) fn acts(chunk: &Chunk) -> bool {
-    const ACTORS: &[&str] = &["Company", "Restaurant", "Team", "School", "Hotel", "Hospital", "Store", "Club"];
     chunk
         .senses
         .entity
@@ -182,8 +185,9 @@ pub(super) fn project(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
     if let Some(noun) = found.filter(|_| !own_domain) {
         let at = noun.senses.entity?;
         let entry = tables.entity(at);
-        let score = if keeps || noun.plural { 2 } else { 1 };
-        let score = if entry.is_role() { 1 } else { score };
+        // `recipe app` keeps recipes; `company website` and `client portal` are for a company and for clients.
+        let whose = entry.is_person() || ACTORS.contains(&entry.model) || app.name == "site";
+        let score = if (keeps || noun.plural || !whose) && !entry.is_role() { 2 } else { 1 };
         let fresh = draft.find(entry.model).is_none();
         let id = draft.thing(entry.model, Some(at), &noun.surface, score);
         draft.things[id].heading |= fresh;

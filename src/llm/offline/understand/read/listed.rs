@@ -1,7 +1,5 @@
 //! Lists of properties and of values.
 
-use serde_json::json;
-
 use super::super::draft::{Id, Prop};
 use super::super::lexicon::{Class, Classes, lexicon};
 use super::super::noun::NounPhrase;
@@ -9,8 +7,7 @@ use super::super::phrases::{ATTRIBUTES, Chunk, Item, Joint, TYPES, items};
 use super::super::things::{self, Weight};
 use super::super::tokens::Kind;
 use super::super::{props, values};
-use super::walk::Walk;
-use super::words::{is_marker, is_noise};
+use super::words::is_noise;
 use super::{Mode, Reader};
 use crate::domain::names::ModelName;
 use crate::domain::spec::{FieldType, RelationKind};
@@ -41,7 +38,20 @@ impl Reader {
             self.qualify_last(chunks);
             return;
         }
-        let tail_from = (start + np.taken).min(chunks.len());
+        let mut tail_from = (start + np.taken).min(chunks.len());
+        let counts =
+            np.head().is_some_and(|head| matches!(head.key.as_str(), "number" | "count" | "quantity" | "amount"));
+        if counts && chunks.get(tail_from).is_some_and(|chunk| chunk.is(Class::Of)) {
+            let counted = NounPhrase::read(&chunks[tail_from + 1..]);
+            if let Some(prop) = props::count_of(&counted) {
+                tail_from += 1 + counted.taken;
+                let mut prop = prop;
+                props::qualify(&mut prop, &chunks[tail_from..]);
+                let owner = self.owner_of(&prop, item);
+                self.draft.prop(owner, prop);
+                return;
+            }
+        }
         let (np, typed) = split_type(np);
         let mut tail: Vec<Chunk> = chunks[..start].to_vec();
         tail.extend(typed);
@@ -210,7 +220,15 @@ impl Reader {
                 })
             };
         let classifies = self.draft.things[id].entry.is_some_and(|at| tables.entity(at).is_classifier());
-        let (from, to, kind) = if self.is_shared(id) {
+        let target = self.draft.things[id].model.clone();
+        if tables.companions.iter().any(|companion| companion.of == owner_model && companion.when == target) {
+            // Orders and dishes meet in the lines of an order.
+            self.recent = Some(id);
+            return;
+        }
+        let people = self.is_person(id) && !self.is_person(owner) && !np.one && np.head().is_some_and(|h| h.plural);
+        let known = refers(id, owner, self) || refers(owner, id, self);
+        let (from, to, kind) = if (people && !known) || self.is_shared(id) {
             (owner, id, RelationKind::ManyToMany)
         } else if refers(id, owner, self) {
             (id, owner, RelationKind::ManyToOne)
@@ -240,111 +258,9 @@ impl Reader {
             props::qualify(prop, chunks);
         }
     }
-
-    /// `status: new, done`, `stage can be lead, won or lost`.
-    pub(super) fn begin_values(&mut self, walk: &Walk<'_>, tail: &[Chunk]) {
-        let Some(np) = &walk.prop else { return };
-        let owner = walk.subject.or(match self.mode {
-            Mode::Props => self.owner.or(self.current),
-            _ => self.current,
-        });
-        let Some(mut prop) = props::prop(np) else { return };
-        if props::only_qualifies(tail) {
-            props::qualify(&mut prop, tail);
-            self.draft.prop(owner, prop);
-            self.mode = if self.top { self.mode } else { Mode::Props };
-            self.owner = owner;
-            return;
-        }
-        props::qualify(&mut prop, tail);
-        let at = self.draft.prop(owner, prop);
-        self.owner = owner;
-        self.mode = Mode::Values { at };
-        self.first_value(owner, at, tail);
-    }
-
-    fn first_value(&mut self, owner: Option<Id>, at: usize, chunks: &[Chunk]) {
-        if let Some(choice) = values::choice(chunks) {
-            self.add_value(owner, at, true, &choice);
-        }
-    }
-
-    /// One entry of a list of values. False when it is none, and the list is over.
-    pub(super) fn value_item(&mut self, at: usize, item: &Item, chunks: &[Chunk]) -> bool {
-        let owner = self.owner;
-        self.slash |= item.joint == Joint::Slash;
-        if self.slash && item.joint == Joint::Comma {
-            // `status open/closed, assignee`: the comma ends it.
-            self.slash = false;
-            self.finish_values();
-            return false;
-        }
-        let head = chunks.iter().find(|c| !is_noise(c));
-        let over = chunks.iter().any(|c| c.punct(':') || c.punct('=') || is_marker(c) && c.senses.value.is_none())
-            || head.is_none_or(|head| {
-                let value = head.senses.value.is_some() || values_know(chunks);
-                let prop_only = head.senses.field.is_some() && head.senses.entity.is_none();
-                let thing_of_list = self.top && head.plural && head.senses.entity.is_some();
-                !value
-                    && (prop_only
-                        || thing_of_list
-                        || super::ability(chunks).is_some()
-                        || (head.is_plain_verb() && chunks.len() > 1))
-            });
-        if over {
-            self.finish_values();
-            return false;
-        }
-        if props::only_qualifies(chunks) && chunks.iter().all(|c| c.senses.value.is_none()) {
-            if let Some(prop) = self.draft.prop_mut(owner, at) {
-                props::qualify(prop, chunks);
-            }
-            return true;
-        }
-        let Some(choice) = values::choice(chunks) else {
-            self.finish_values();
-            return false;
-        };
-        self.add_value(owner, at, false, &choice);
-        if item.joint == Joint::And || !item.groups.is_empty() {
-            self.finish_values();
-        }
-        true
-    }
-
-    fn add_value(&mut self, owner: Option<Id>, at: usize, fresh: bool, choice: &values::Choice) {
-        let Some(prop) = self.draft.prop_mut(owner, at) else { return };
-        if fresh {
-            prop.default = None;
-            prop.spoken = true;
-            prop.thing = None;
-            prop.bounds = crate::domain::spec::Bounds::default();
-            prop.description =
-                prop.description.take().map(|text| text.split(':').next().unwrap_or_default().to_owned());
-        }
-        if values::add(&mut prop.ty, fresh, &choice.value) {
-            let first = matches!(&prop.ty, Some(FieldType::Enum(values)) if values.len() == 1);
-            if let Some(label) = &choice.label {
-                let shown = format!("{} — {label}", choice.value);
-                prop.description = Some(match prop.description.take() {
-                    Some(text) if first => format!("{text}: {shown}"),
-                    Some(text) => format!("{text}, {shown}"),
-                    None => shown,
-                });
-            }
-            if first && prop.listed.is_some_and(|name| matches!(name, "status" | "stage")) {
-                prop.default = Some(json!(choice.value));
-            }
-        }
-    }
-
-    /// The list of values is over.
-    fn finish_values(&mut self) {
-        self.mode = if self.top && self.closed { Mode::Things } else { Mode::Props };
-    }
 }
 
-fn values_know(chunks: &[Chunk]) -> bool {
+pub(super) fn values_know(chunks: &[Chunk]) -> bool {
     let key = chunks.iter().map(|c| c.key.as_str()).collect::<Vec<_>>().join(" ");
     lexicon().get(&key).is_some_and(|senses| senses.value.is_some())
 }
@@ -363,7 +279,10 @@ fn said_in_groups(prop: &mut Prop, groups: &[(usize, Vec<Chunk>)]) -> Vec<values
         let nothing_said = props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
         if enough && nothing_said && !group.iter().any(|c| c.kind == Kind::Number && c.joined) {
             found.extend(
-                inner.iter().filter(|i| !props::only_qualifies(&i.chunks)).filter_map(|i| values::choice(&i.chunks)),
+                inner
+                    .iter()
+                    .filter(|i| !props::only_qualifies(&i.chunks) || values_know(&i.chunks))
+                    .filter_map(|i| values::choice(&i.chunks)),
             );
         }
     }

@@ -6,6 +6,7 @@
 mod listed;
 mod lists;
 mod relate;
+mod valued;
 mod walk;
 pub(super) mod words;
 
@@ -182,7 +183,8 @@ impl Reader {
     }
 
     fn item(&mut self, item: &Item, rest: &[Item], next: &[Statement]) {
-        let Some(mut chunks) = without_gaps(&item.chunks) else { return };
+        let Some(left) = without_gaps(&item.chunks) else { return };
+        let mut chunks: &[Chunk] = &left;
         let skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
         self.asks =
             chunks[..skip].iter().any(|chunk| chunk.is(Class::Conj) || (chunk.is(Class::Pron) && chunk.cyrillic));
@@ -287,7 +289,7 @@ impl Reader {
             Ability::Notify | Ability::BuiltIn | Ability::Redirect => {}
         }
         // `find recipes by ingredient` says something of recipes even though finding is built in.
-        !(found == Ability::BuiltIn && chunks.len() > 1)
+        !(found == Ability::BuiltIn && chunks.len() > 1 && at == 0)
     }
 
     pub(super) fn link(&mut self, from: Id, to: Id, kind: RelationKind, optional: Option<bool>, weak: bool) {

@@ -169,6 +169,7 @@ impl Reader {
             && head.senses.entity.is_some()
             && !head.plural
             && !np.many
+            && !(self.top && np.nouns.len() > 1 && head.cyrillic)
             && item.joint != Joint::Start
             && walk.verb == Verb::None
             && self.current.is_some();
@@ -211,7 +212,8 @@ impl Reader {
             walk.subject = Some(id);
         }
         self.seen.push(id);
-        if !acts && !qualifies && !(walk.verb == Verb::None && role && self.mode != Mode::Things) {
+        let only_acts = acts || (walk.verb == Verb::None && role && self.mode != Mode::Things);
+        if !only_acts && !qualifies {
             self.current = Some(id);
         }
     }
@@ -222,7 +224,7 @@ impl Reader {
         let person = entry.is_some_and(EntityEntry::is_person);
         let role = entry.is_some_and(EntityEntry::is_role);
         let audience = person && matches!(walk.verb, Verb::None | Verb::Use);
-        let place = np.det && !head.plural && walk.project && walk.verb == Verb::None;
+        let place = !head.plural && walk.project && walk.verb == Verb::None;
         let kept = 1 + u32::from(np.det || head.plural);
         let (known, unknown) = match (walk.prep, walk.verb) {
             (Some(Class::For), _) if audience || place => (1, 0),
@@ -267,6 +269,14 @@ impl Reader {
                 }
             }
             _ => {}
+        }
+        let part = walk.subject.filter(|subject| *subject != id && self.entry_is(*subject, EntityEntry::is_part));
+        if let (Some(part), Some(Class::In | Class::For | Class::To)) = (part, walk.prep)
+            && !things::acts(head)
+        {
+            // `comments on ideas`.
+            self.draft.things[id].score = self.draft.things[id].score.max(2);
+            self.link(part, id, RelationKind::ManyToOne, None, false);
         }
         let from_someone = walk.prep == Some(Class::In)
             && walk.chunks[..walk.at]
@@ -406,7 +416,16 @@ impl Reader {
                 thing.score = thing.score.max(if thing.entry.is_none() { 2 } else { 3 });
             }
         }
+        let colon = tail.iter().position(|chunk| chunk.punct(':'));
+        let thing_only = np.head().is_some_and(|head| head.senses.entity.is_some() && head.senses.field.is_none());
         self.open_props(subject);
+        if let (Some(colon), Some(_), true) = (colon, subject, thing_only) {
+            // `deals with property: object, price`: the colon is about the deals.
+            self.rest_as_prop(item, &tail[..colon], have);
+            walk.subject = subject;
+            walk.at += 1 + colon;
+            return false;
+        }
         self.rest_as_prop(item, tail, have);
         true
     }

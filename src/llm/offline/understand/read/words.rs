@@ -1,43 +1,35 @@
 //! What single words do in an item: noise, markers, verbs, periods.
 
+use std::borrow::Cow;
+
 use super::super::lexicon::{Class, Classes, lexicon};
 use super::super::noun::NounPhrase;
 use super::super::phrases::{ATTRIBUTES, Chunk, VERBS};
 use super::super::things;
 use super::super::tokens::Kind;
 
-/// The chunks up to the first one that asks for something not built; none if nothing of use stands before it.
-pub(super) fn without_gaps(chunks: &[Chunk]) -> Option<&[Chunk]> {
+/// The chunks without what asks for something not built. A quality (`mobile`, `real-time`) leaves the rest as it
+/// is; anything else takes the rest of its item with it, up to a colon. None if nothing of use is left.
+pub(super) fn without_gaps(chunks: &[Chunk]) -> Option<Cow<'_, [Chunk]>> {
+    const QUALITIES: &[&str] = &["realtime", "ai", "mobile", "i18n", "multitenant"];
     let Some(at) = chunks.iter().position(|chunk| chunk.senses.gap.is_some() && !chunk.has_noun_sense()) else {
-        return Some(chunks);
+        return Some(Cow::Borrowed(chunks));
     };
-    // `a real-time chat with rooms`: the quality is not built, the thing is.
-    let quality = chunks[at]
-        .senses
-        .gap
-        .is_some_and(|gap| matches!(lexicon().gaps[usize::from(gap)].id, "realtime" | "ai" | "mobile" | "i18n"));
-    if quality
-        && !chunks[..at].iter().any(Chunk::has_noun_sense)
-        && chunks.get(at + 1).is_some_and(Chunk::has_noun_sense)
-    {
-        return without_gaps(&chunks[at + 1..]);
-    }
-    let mut kept = &chunks[..at];
-    while let Some((last, before)) = kept.split_last() {
-        if last.kind == Kind::Word
-            && (is_marker(last)
-                || is_noise(last)
-                || last.is_plain_verb()
-                || last.is(Class::In)
-                || last.is(Class::For)
-                || last.is(Class::By))
-        {
-            kept = before;
+    let quality = chunks[at].senses.gap.is_some_and(|gap| QUALITIES.contains(&lexicon().gaps[usize::from(gap)].id));
+    let mut before = &chunks[..at];
+    while let Some((last, kept)) = before.split_last() {
+        let leads = is_marker(last) || is_noise(last) || last.is_plain_verb();
+        if last.kind == Kind::Word && (leads || last.is(Class::In) || last.is(Class::For) || last.is(Class::By)) {
+            before = kept;
         } else {
             break;
         }
     }
-    kept.iter().any(Chunk::has_noun_sense).then_some(kept)
+    let colon = chunks[at..].iter().position(|chunk| chunk.punct(':')).map(|colon| at + colon);
+    let after = if quality { &chunks[at + 1..] } else { colon.map_or(&chunks[..0], |colon| &chunks[colon..]) };
+    let rest = without_gaps(after).map(Cow::into_owned).unwrap_or_default();
+    let all: Vec<Chunk> = before.iter().cloned().chain(rest).collect();
+    all.iter().any(Chunk::has_noun_sense).then_some(Cow::Owned(all))
 }
 
 /// Words that open an item without saying anything.
@@ -112,7 +104,7 @@ pub(super) fn is_verb_at(chunks: &[Chunk], at: usize) -> bool {
     let before = chunks[..at].iter().rev().find(|c| !c.is(Class::Filler) && !c.is(Class::Det));
     if owns && !chunk.is_any(VERBS) {
         let person = before.is_some_and(things::acts);
-        let follows = chunks.get(at + 1).is_some_and(|next| next.is_noun_like() || next.is_light());
+        let follows = chunks.get(at + 1).is_none_or(|next| next.is_noun_like() || next.is_light());
         return person && follows;
     }
     if !chunk.has_noun_sense() {

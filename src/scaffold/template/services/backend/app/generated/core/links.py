@@ -15,10 +15,10 @@ from app.generated.core.columns import now
 _LETTERS = string.ascii_letters + string.digits
 
 
-def new_key(db: _orm.Session, column: Any) -> str:
+def new_key(db: _orm.Session, column: Any, length: int = 7) -> str:
     """Make up a key that no record has."""
     while True:
-        key = "".join(secrets.choice(_LETTERS) for _ in range(7))
+        key = "".join(secrets.choice(_LETTERS) for _ in range(length))
         if db.scalar(_sa.select(column).where(column == key)) is None:
             return key
 

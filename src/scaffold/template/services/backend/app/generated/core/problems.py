@@ -103,5 +103,6 @@ def install(app: FastAPI) -> None:
 
 
 def _field_problem(error: Any) -> FieldProblem:
-    path = ".".join(str(part) for part in error["loc"])
-    return FieldProblem(path=path, message=error["msg"], code=error["type"])
+    parts = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
+    message = error["msg"].removeprefix("Value error, ")
+    return FieldProblem(path=".".join(map(str, parts)), message=message, code=error["type"])
