@@ -168,12 +168,14 @@ fn answers(ui: &Ui, questions: &[Question]) -> Option<Vec<String>> {
     if !ui.interactive {
         return None;
     }
-    questions.iter().map(|question| ask(question)).collect()
+    questions.iter().map(|question| ask(ui, question)).collect()
 }
 
-fn ask(question: &Question) -> Option<String> {
+fn ask(ui: &Ui, question: &Question) -> Option<String> {
     let answer = if question.choices.is_empty() {
-        let mut input = dialoguer::Input::<String>::new().with_prompt(&question.text);
+        // The question may be longer than a line, which prompts do not redraw well.
+        ui.tell(&question.text);
+        let mut input = dialoguer::Input::<String>::new().with_prompt("Answer");
         if let Some(assumption) = &question.assumption {
             input = input.default(assumption.clone());
         }

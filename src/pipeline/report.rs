@@ -74,7 +74,7 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
     let spec = state.project_spec.as_ref();
     let name = state.current_project.as_ref().map(|project| project.name.clone());
     let intent = state.project_intent.clone();
-    let ms = events.last().map_or(0, |last| last.at.since(events[0].at));
+    let ms = events.last().map_or(0, |last| last.at.since(events[0].at)) - waited(&events);
     Ok(Summary {
         run: run.id.clone(),
         status: run.status,
@@ -155,6 +155,15 @@ fn next(state: &ProjectState, run: &Run) -> Vec<String> {
         _ => commands.push(format!("cgo run show {}", run.id)),
     }
     commands
+}
+
+/// Milliseconds the run waited for a person, or lay still between two processes.
+fn waited(events: &[EventRow]) -> i64 {
+    events
+        .windows(2)
+        .filter(|pair| matches!(pair[1].kind.as_str(), "answered" | "taken_up"))
+        .map(|pair| pair[1].at.since(pair[0].at))
+        .sum()
 }
 
 /// The stages in the order they began. A node visited twice counts from its first start to its last end, waiting

@@ -121,7 +121,7 @@ fn without_python_or_git_nothing_is_made_and_the_command_that_installs_it_is_nam
     assert!(doctor.stdout.contains("missing") && doctor.stdout.contains("python"), "{}", doctor.stdout);
     env.unset("PATH");
     env.set("CGO_PYTHON", "/nowhere/python");
-    refused(&env, &["project", "new", "notes with title"], 9, &["/nowhere/python"]);
+    refused(&env, &["project", "new", "notes with title"], 2, &["/nowhere/python", "CGO_PYTHON"]);
 }
 
 #[test]

@@ -19,8 +19,10 @@ fn a_vague_description_leads_to_questions_and_the_answers_to_a_project() {
     }
     let env = TestEnv::deploying();
     let mut session = on_terminal(&env, &["project", "new", "make me an app", "--no-deploy"]);
-    session.exp_string("?").unwrap();
+    session.exp_string("Answer").unwrap();
     session.send_line("it keeps books with title and author").unwrap();
+    session.exp_string("> an HTTP API").unwrap();
+    session.send_line("").unwrap();
     session.exp_string("Book").unwrap();
     let rest = session.exp_eof().unwrap();
     assert!(rest.contains("passed"), "{rest}");

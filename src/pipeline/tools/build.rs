@@ -145,7 +145,7 @@ async fn plan(context: &Context<'_>, args: Plan) -> Result<Output, ToolError> {
     }
     context.change(Change::ProjectComplexity(args.complexity));
     context.change(Change::ArchitectComplete(true));
-    (context.notes)(&format!("{} tasks", args.tasks.len()));
+    (context.notes)(&format!("{} task{}", args.tasks.len(), if args.tasks.len() == 1 { "" } else { "s" }));
     Ok(json!({ "tasks": args.tasks }).into())
 }
 

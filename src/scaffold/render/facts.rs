@@ -8,13 +8,11 @@ use super::Error;
 use super::names::short;
 use crate::domain::inflect::{pascal_case, singular};
 use crate::domain::names::ModelName;
-use crate::domain::spec::{
-    Action, Domain, Feature, Field, FieldType, Model, OnDelete, RedirectFields, RelationKind, Spec,
-};
+use crate::domain::spec::{Action, Domain, Field, FieldType, Model, OnDelete, RedirectFields, RelationKind, Spec};
 
 /// A spec with everything the renderer has to know worked out.
 pub struct Facts<'s> {
-    pub domains: Vec<Domain>,
+    pub domains: &'s [Domain],
     pub models: Vec<ModelFacts<'s>>,
 }
 
@@ -88,9 +86,8 @@ pub fn wire_name(field: &Field) -> String {
 }
 
 impl<'s> Facts<'s> {
-    /// Works out the facts of a spec.
+    /// Works out the facts of a spec whose domains are written out.
     pub fn of(spec: &'s Spec) -> Result<Self, Error> {
-        let domains = if spec.domains.is_empty() { spec.standard_domains()? } else { spec.domains.clone() };
         let mut models: Vec<ModelFacts<'s>> = Vec::with_capacity(spec.models.len());
         let mut tables: BTreeSet<String> = BTreeSet::new();
         for model in &spec.models {
@@ -98,12 +95,12 @@ impl<'s> Facts<'s> {
             if !tables.insert(table.clone()) {
                 return Err(Error::Collision { name: table, place: format!("the tables, of model {}", model.name) });
             }
-            models.push(ModelFacts::of(model, table, spec, &domains));
+            models.push(ModelFacts::of(model, table, spec));
         }
         name_associations(&mut models, &mut tables);
         name_both_sides(&mut models)?;
         refuse_required_cycles(&models)?;
-        Ok(Self { domains, models })
+        Ok(Self { domains: &spec.domains, models })
     }
 
     /// The facts of a model.
@@ -116,7 +113,7 @@ impl<'s> Facts<'s> {
 }
 
 impl<'s> ModelFacts<'s> {
-    fn of(model: &'s Model, table: String, spec: &Spec, domains: &[Domain]) -> Self {
+    fn of(model: &'s Model, table: String, spec: &Spec) -> Self {
         let mut facts = Self {
             model,
             name: model.name.as_str(),
@@ -159,13 +156,7 @@ impl<'s> ModelFacts<'s> {
                 _ => facts.columns.push(Column { field, name: field.name.to_string(), target: None }),
             }
         }
-        for feature in &spec.features {
-            match feature {
-                Feature::Redirect(fields) if fields.model == model.name => facts.link = Some(fields.clone()),
-                Feature::ExportCsv { .. } | Feature::Summary { .. } | Feature::Redirect(_) => {}
-            }
-        }
-        for operation in domains.iter().flat_map(|domain| &domain.operations) {
+        for operation in spec.domains.iter().flat_map(|domain| &domain.operations) {
             if operation.model.as_ref() != Some(&model.name) {
                 continue;
             }

@@ -23,3 +23,16 @@ pub fn digest(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let (one, other) = ("a".repeat(70), format!("{}b", "a".repeat(69)));
+        assert_eq!(short("fk_books_author_id"), "fk_books_author_id");
+        assert!(short(&one).len() <= LONGEST && short(&other).len() <= LONGEST);
+        assert_ne!(short(&one), short(&other));
+    }
+}

@@ -120,6 +120,7 @@ impl Project {
         if let Some(module) = spec.modules.iter().find(|module| !module.is_built()) {
             return Err(Error::Module { module: *module });
         }
+        let spec = &complete(spec)?;
         let facts = Facts::of(spec)?;
         let schema = Schema::of(&facts);
         let mut files = Files { files: Vec::new() };
@@ -154,7 +155,7 @@ impl Project {
         for model in &facts.models {
             model_files(&facts, model, &schema, &mut files)?;
         }
-        for domain in &facts.domains {
+        for domain in facts.domains {
             let view = operations::view(&facts, domain)?;
             let context = json!({ "domain": view });
             for folder in ["controllers", "routers"] {
@@ -181,6 +182,16 @@ impl Project {
         files.files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(Self { rendered: Rendered { files: files.files }, schema })
     }
+}
+
+/// The spec as its files will say it: with the usual domains where there are none yet, in the order of reading.
+fn complete(spec: &Spec) -> Result<Spec, Error> {
+    let mut spec = spec.clone();
+    if spec.domains.is_empty() {
+        spec.domains = spec.standard_domains()?;
+    }
+    spec_files::canonical(&mut spec);
+    Ok(spec)
 }
 
 /// The text of `schema.json`.

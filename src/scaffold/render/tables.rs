@@ -9,7 +9,7 @@ use super::migration::closing_keys;
 use super::python::{Code, Imports, assign, literal};
 use super::schema::{self, ColumnType, Table};
 use super::typing::Scope;
-use crate::domain::spec::{FieldType, RelationKind};
+use crate::domain::spec::RelationKind;
 
 /// What the template of a model's table needs.
 #[derive(Serialize)]
@@ -124,8 +124,6 @@ fn mapped(column: &schema::Column, facts: &Column<'_>, is_late: bool, scope: &mu
         let value = scope.value(&field.ty, default)?;
         let lambda = if column.ty == ColumnType::Json { "lambda: " } else { "" };
         items.push(Code::atom(format!("default={lambda}{value}")));
-    } else if let Some(value) = service_default(facts) {
-        items.push(Code::atom(format!("default={value}")));
     }
     let optional = if field.optional { " | None" } else { "" };
     let head = format!("{}: _orm.Mapped[{ty}{optional}]", column.name);
@@ -138,19 +136,6 @@ fn foreign_key(key: &schema::ForeignKey) -> Vec<Code> {
         Code::atom(literal(&key.name)).after("name="),
         Code::atom(literal(&key.on_delete)).after("ondelete="),
     ]
-}
-
-/// What the service itself puts into a required field that callers cannot set.
-fn service_default(column: &Column<'_>) -> Option<&'static str> {
-    if !column.field.readonly || column.field.optional {
-        return None;
-    }
-    match column.field.ty {
-        FieldType::Int | FieldType::Float | FieldType::Decimal | FieldType::Money => Some("0"),
-        FieldType::Bool => Some("False"),
-        FieldType::String | FieldType::Text => Some("\"\""),
-        _ => None,
-    }
 }
 
 fn column_type(ty: ColumnType, scope: &mut Scope) -> String {

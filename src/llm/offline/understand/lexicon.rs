@@ -3,13 +3,13 @@
 //! The tables are plain lines so that reading them costs a few milliseconds at most; their formats stand at
 //! their heads. A word may have several senses (a `category` is a thing and a property); the readers choose.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::classes::CLASSES;
 pub(super) use super::classes::{Class, Classes};
-use super::stem::{is_cyrillic, key, transliterate, verb_key};
-use super::tokens::form_words;
+use super::stem::{is_cyrillic, key, lower, transliterate, verb_key};
 
 /// The most words a listed phrase has.
 pub(super) const MAX_PHRASE: usize = 6;
@@ -165,7 +165,7 @@ fn index(len: usize) -> u16 {
 
 impl Lexicon {
     fn read() -> Self {
-        let mut out = Self { map: HashMap::with_capacity(8192), ..Self::default() };
+        let mut out = Self { map: HashMap::with_capacity(14_000), ..Self::default() };
         out.read_words(include_str!("lexicon/words.txt"), ',');
         out.read_words(include_str!("lexicon/verbs.txt"), ',');
         out.read_entities();
@@ -309,9 +309,25 @@ impl Lexicon {
     }
 }
 
-/// The key of a phrase: the keys of its words.
+/// The key of a phrase: the keys of its words, cut as `tokens` cuts them but without the rest of its work, for
+/// thousands of forms are read at the start.
 pub(super) fn phrase_key(form: &str) -> String {
-    form_words(&form.replace('_', " ")).iter().map(|token| token.key.as_str()).collect::<Vec<_>>().join(" ")
+    let mut out = String::with_capacity(form.len());
+    for part in form.split(|c: char| !is_letter(c) && c != '\'').filter(|part| !part.is_empty()) {
+        let part = part.strip_suffix("'s").unwrap_or(part);
+        let plain = part.chars().all(|c| matches!(c, 'a'..='z' | 'а'..='я' | '0'..='9'));
+        let word = if plain { Cow::Borrowed(part) } else { Cow::Owned(lower(part).replace('\'', "")) };
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&key(&word));
+    }
+    out
+}
+
+/// The letters and digits of the tables.
+fn is_letter(c: char) -> bool {
+    matches!(c, 'a'..='z' | 'а'..='я' | 'ё' | 'A'..='Z' | 'А'..='Я' | 'Ё' | '0'..='9')
 }
 
 fn english_verb_forms(base: &str) -> Vec<String> {

@@ -27,7 +27,12 @@ pub(super) fn key(word: &str) -> String {
     } else if word.is_ascii() {
         match word {
             "is" | "has" | "was" | "as" | "its" | "this" | "us" | "does" | "yes" | "news" => word.to_owned(),
-            _ => singular(word),
+            // Few plurals do without an `s`; asking for them all costs most of the time.
+            "people" | "children" | "men" | "women" | "mice" | "geese" | "feet" | "teeth" | "data" | "criteria" => {
+                singular(word)
+            }
+            _ if word.ends_with('s') => singular(word),
+            _ => word.to_owned(),
         }
     } else {
         word.to_owned()
@@ -57,11 +62,10 @@ fn is_vowel(c: char) -> bool {
 }
 
 fn strip<'a>(word: &'a str, from: usize, endings: &[&str]) -> Option<&'a str> {
-    endings
-        .iter()
-        .filter(|end| word.len() >= from + end.len() && word.ends_with(**end))
-        .max_by_key(|end| end.len())
-        .map(|end| &word[..word.len() - end.len()])
+    let last = *word.as_bytes().last()?;
+    let fits =
+        |end: &&&str| end.as_bytes().last() == Some(&last) && word.len() >= from + end.len() && word.ends_with(**end);
+    endings.iter().filter(fits).max_by_key(|end| end.len()).map(|end| &word[..word.len() - end.len()])
 }
 
 const ADJECTIVE: &[&str] = &[

@@ -88,12 +88,6 @@ pub(super) fn bounded(text: &str) -> (&str, bool) {
     }
 }
 
-/// The words of a lexicon form, each with its key.
-#[must_use]
-pub(super) fn form_words(form: &str) -> Vec<Token> {
-    tokenize(form, &|_| true).into_iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Number)).collect()
-}
-
 /// Splits a text. `known` tells whether a word with inner capitals is known as a whole, and stays one word.
 #[must_use]
 pub(super) fn tokenize(text: &str, known: &dyn Fn(&str) -> bool) -> Vec<Token> {
@@ -286,6 +280,29 @@ mod tests {
         let tokens = tokenize("dueDate is_done", &|_| false);
         assert_eq!(tokens[0].ident.as_deref(), Some("due_date"));
         assert_eq!(tokens[2].ident.as_deref(), Some("is_done"));
+    }
+
+    #[test]
+    fn a_listed_form_has_the_key_of_the_same_words_in_a_text() {
+        for form in [
+            "to-do list",
+            "driver's license",
+            "don't need",
+            "т.д",
+            "54-фз",
+            "Дата приёма",
+            "e-mail",
+            "QR codes",
+            "bit.ly",
+            "or/and",
+        ] {
+            let keys: Vec<String> = tokenize(form, &|_| true)
+                .into_iter()
+                .filter(|token| matches!(token.kind, Kind::Word | Kind::Number))
+                .map(|token| token.key)
+                .collect();
+            assert_eq!(super::super::lexicon::phrase_key(form), keys.join(" "), "{form}");
+        }
     }
 
     #[test]
