@@ -154,14 +154,28 @@ impl Cache {
     }
 }
 
-/// Puts the built-in files of agents the store does not know into it.
+/// What a version that nobody edited comes from.
+const BUILT_IN: &str = "built-in";
+
+/// Puts the built-in files into the store: of agents it does not know, and of those nobody has edited since an older
+/// cgo put them there. Edited ones stay.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn seed(context: &Context) -> Result<(), Error> {
     let files = built_in();
-    let seeds: Vec<(AgentName, &str)> = files.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
-    context.store.seed_agents(&seeds, context.now()).await?;
+    let stored = context.store.agents().await?;
+    if stored.len() < files.len() {
+        let seeds: Vec<(AgentName, &str)> = files.iter().map(|(name, text)| (name.clone(), text.as_str())).collect();
+        context.store.seed_agents(&seeds, context.now()).await?;
+    }
+    for version in stored.iter().filter(|version| version.origin == BUILT_IN) {
+        if let Some(text) = files.get(&version.agent).filter(|text| **text != version.text) {
+            let (agent, now) = (&version.agent, context.now());
+            context.store.add_agent_version(agent, Some(version.version), text, BUILT_IN, now).await?;
+            context.agents.forget(agent);
+        }
+    }
     Ok(())
 }
 

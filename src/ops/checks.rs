@@ -46,8 +46,9 @@ pub async fn install(
     let installer = toolchain.installer.name();
     note(&format!("dependencies by {installer}"));
     let environment = folder.join(ENVIRONMENT);
-    let lock = folder.join(service.python.dev_lock.as_str());
-    let provided = context.environments().provide(&toolchain, &[lock], &environment, &mut |_| (), cancel).await?;
+    // The release will want the first of them alone, and then finds it in the cache.
+    let locks = [&service.python.lock, &service.python.dev_lock].map(|lock| folder.join(lock.as_str()));
+    let provided = context.environments().provide(&toolchain, &locks, &environment, &mut |_| (), cancel).await?;
     let came = match provided.source {
         Source::Present => "present already".to_owned(),
         Source::Cache => "from the cache".to_owned(),

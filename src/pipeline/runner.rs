@@ -294,6 +294,7 @@ struct Team {
 
 impl Team {
     async fn load(context: &Context, graph: &Graph) -> Result<Self, ops::Error> {
+        agents::seed(context).await?;
         let mut team = BTreeMap::new();
         for name in graph.definition().nodes.values().filter_map(|node| node.agent.as_ref()) {
             if !team.contains_key(name) {

@@ -42,6 +42,14 @@ typing-extensions==4.16.0 ; python_full_version < '3.11' \\
     --hash=sha256:dc983d19a509c94dba722ee6abd33940f7c05a89e243c47e907eb4db6f1a43e5
 ";
 
+/// Three packages of [`LOCK`], pinned alike.
+fn base_lock() -> String {
+    let names = ["iniconfig", "packaging", "pluggy"];
+    let wanted = |package: &&str| names.iter().any(|name| package.starts_with(&format!("{name}==")));
+    let lines = LOCK.replace("\\\n    ", " ");
+    lines.lines().filter(wanted).map(|line| format!("{line}\n")).collect()
+}
+
 fn go() -> CancellationToken {
     CancellationToken::new()
 }
@@ -118,6 +126,11 @@ async fn child() {
             let target = folder.join(std::env::var("CGO_TEST_TARGET").unwrap());
             let toolchain = toolchain("pip").await.unwrap();
             println!("{:?}", provide(&folder, &toolchain, &target).await.unwrap().source);
+        }
+        "layers" => {
+            let target = folder.join(std::env::var("CGO_TEST_TARGET").unwrap());
+            let toolchain = toolchain("pip").await.unwrap();
+            println!("{:?}", provide_layers(&folder, &toolchain, &target).await.source);
         }
         other => panic!("no such role: {other}"),
     }
@@ -258,6 +271,26 @@ async fn provide(folder: &Path, toolchain: &Toolchain, target: &Path) -> Result<
         fs::write(&lock, LOCK).unwrap();
     }
     Cache::new(folder.join("cache")).provide(toolchain, &[lock], target, &mut |_| (), &go()).await
+}
+
+/// [`LOCK`] upon [`base_lock`].
+async fn provide_layers(folder: &Path, toolchain: &Toolchain, target: &Path) -> Provided {
+    let locks = ["lock.txt", "dev.txt"].map(|name| folder.join(name));
+    for (lock, text) in locks.iter().zip([base_lock().as_str(), LOCK]) {
+        if !lock.exists() {
+            fs::write(lock, text).unwrap();
+        }
+    }
+    Cache::new(folder.join("cache")).provide(toolchain, &locks, target, &mut |_| (), &go()).await.unwrap()
+}
+
+/// The packages of an environment as `name==version`, without pip.
+fn packages(python: &Path) -> Vec<String> {
+    let list = "import importlib.metadata as m\nfor d in m.distributions(): print(d.metadata['Name'].lower() + '==' + d.version)";
+    let text = succeeds(Command::new(python).args(["-c", list]));
+    let mut found: Vec<_> = text.lines().filter(|line| !line.starts_with("pip==")).map(str::to_owned).collect();
+    found.sort();
+    found
 }
 
 /// Every file of an environment with its content's hash, for comparison.
@@ -402,8 +435,8 @@ async fn a_killed_installation_is_repeated_and_two_processes_install_once() {
             std::thread::sleep(Duration::from_millis(2));
         }
     };
-    // Killed while `venv` works, and while `pip` works.
-    for begun in ["pyvenv.cfg", "cgo-pip.log"] {
+    // Killed while `venv` works, and while `pip` does.
+    for begun in ["pyvenv.cfg", "bin/pip"] {
         let mut child = spawn("provide", home.path(), &[("CGO_TEST_TARGET", "a/.venv")]);
         wait(begun, &|| unfinished(".new-").is_some_and(|entry| entry.path().join(begun).exists()));
         child.kill().unwrap();
@@ -418,6 +451,84 @@ async fn a_killed_installation_is_repeated_and_two_processes_install_once() {
     for name in ["a", "b"] {
         succeeds(Command::new(home.path().join(name).join(".venv/bin/pytest")).arg("--version"));
     }
+}
+
+async fn layers_are_real(installer: &str) {
+    let Some(toolchain) = toolchain(installer).await else { return };
+    let home = tempfile::tempdir().unwrap();
+    let layered = provide_layers(home.path(), &toolchain, &home.path().join("dev/.venv")).await;
+    assert_eq!(layered.source, Source::Installed);
+    let release = provide(home.path(), &toolchain, &home.path().join("release/.venv")).await.unwrap();
+    assert_eq!(release.source, Source::Cache);
+    println!("{installer}: layers {:?}, release {:?}", layered.took, release.took);
+    let base = ["iniconfig==2.3.1", "packaging==26.3", "pluggy==1.7.0"];
+    assert_eq!(packages(&release.python), base);
+
+    // From nothing, for comparison: the very same packages.
+    fs::rename(home.path().join("lock.txt"), home.path().join("base.txt")).unwrap();
+    let whole = provide(home.path(), &toolchain, &home.path().join("whole/.venv")).await.unwrap();
+    assert_eq!(whole.source, Source::Installed);
+    assert_eq!(packages(&layered.python), packages(&whole.python));
+    succeeds(Command::new(home.path().join("dev/.venv/bin/pytest")).arg("--version"));
+    if installer == "pip" {
+        succeeds(Command::new(home.path().join("dev/.venv/bin/pip")).arg("check"));
+    }
+
+    // Another version in the upper lock holds there, and nothing below changes.
+    let kept = home.path().join("cache/envs").join(&release.key);
+    let before = snapshot(&kept);
+    fs::rename(home.path().join("base.txt"), home.path().join("lock.txt")).unwrap();
+    let other = LOCK.replace("iniconfig==2.3.1", "iniconfig==2.1.0").replace(
+        "67f4b9c50da0dedf52af349e7749a80a9057a5031199791b906c3bb3ae878960",
+        "9deba5723312380e77435581c6bf4935c94cbfab9b1ed33ef8d238ea168eb760",
+    );
+    fs::write(home.path().join("dev.txt"), other).unwrap();
+    let other = provide_layers(home.path(), &toolchain, &home.path().join("other/.venv")).await;
+    let expected: Vec<_> =
+        packages(&whole.python).iter().map(|name| name.replace("iniconfig==2.3.1", "iniconfig==2.1.0")).collect();
+    assert_eq!(packages(&other.python), expected);
+    assert!(snapshot(&kept) == before, "a layer changed what is below");
+}
+
+#[tokio::test]
+async fn a_layer_of_pip_has_exactly_what_its_lock_says() {
+    layers_are_real("pip").await;
+}
+
+#[tokio::test]
+async fn a_layer_of_uv_has_exactly_what_its_lock_says() {
+    layers_are_real("uv").await;
+}
+
+#[tokio::test]
+async fn a_layer_that_is_killed_is_repeated_and_its_base_is_kept() {
+    let Some(toolchain) = toolchain("pip").await else { return };
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("lock.txt"), base_lock()).unwrap();
+    let base = provide(home.path(), &toolchain, &home.path().join("release/.venv")).await.unwrap();
+    let unfinished = || {
+        let entries = fs::read_dir(home.path().join("cache/envs")).unwrap();
+        entries.filter_map(Result::ok).find(|entry| entry.file_name().to_string_lossy().contains(".new-"))
+    };
+    // Killed while the base is copied, and while `pip` adds to the copy.
+    for (begun, pause) in [("lib", 0), ("pyvenv.cfg", 400)] {
+        let mut child = spawn("layers", home.path(), &[("CGO_TEST_TARGET", "a/.venv")]);
+        let until = Instant::now() + Duration::from_mins(1);
+        while !unfinished().is_some_and(|entry| entry.path().join(begun).exists()) {
+            assert!(Instant::now() < until && child.try_wait().unwrap().is_none(), "there is no copy of the base");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!home.path().join("a/.venv").exists());
+    }
+    let both = ["a/.venv", "b/.venv"].map(|target| spawn("layers", home.path(), &[("CGO_TEST_TARGET", target)]));
+    let said: String = both.map(finished).concat();
+    assert_eq!((said.matches("Installed").count(), said.matches("Cache").count()), (1, 1), "{said}");
+    assert!(unfinished().is_none(), "an unfinished environment stayed");
+    assert_eq!(packages(&home.path().join("b/.venv/bin/python")), packages(&home.path().join("a/.venv/bin/python")));
+    assert_eq!(packages(&base.python).len(), 3);
 }
 
 #[tokio::test]

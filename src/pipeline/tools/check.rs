@@ -67,11 +67,9 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
     match said {
         Checked::Verified(results) => {
             (context.notes)(&format!("{} passed at {}", results.passed, short(&results.commit)));
-            if context.state.repo_info.as_ref().is_some_and(|repo| repo.commits.last() != Some(&results.commit)) {
-                // A person committed in between: what is tested is what is deployed.
-                let mut repo = context.state.repo_info.clone().expect("just seen");
-                repo.commits.push(results.commit.clone());
-                context.change(Change::RepoInfo(repo));
+            if context.state.repo_info.is_some() {
+                // A person may have committed in between: what is tested is what is deployed.
+                context.change(Change::RepoCommit(results.commit.clone()));
             }
             context.change(Change::TestResults(results.clone()));
             context.change(Change::EngineeringStatus(EngineeringStatus::Done));

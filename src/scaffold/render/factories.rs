@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::Error;
 use super::facts::{Facts, ModelFacts};
 use super::python::{Code, Imports, literal};
 use super::sample;
@@ -40,7 +39,7 @@ pub fn can_be_made(facts: &Facts<'_>, model: &ModelFacts<'_>) -> bool {
 }
 
 /// Describes the factories of all models.
-pub fn view(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
+pub fn view(facts: &Facts<'_>) -> FactoriesView {
     let mut imports = Imports::default();
     let mut models = Vec::new();
     for model in facts.models.iter().filter(|model| can_be_made(facts, model)) {
@@ -67,15 +66,6 @@ pub fn view(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
             };
             items.push(value.after(&format!("{}: ", literal(&column.name))));
         }
-        for members in model.members.iter().filter(|members| !members.field.readonly) {
-            let other = facts.model(&members.target)?;
-            let least = members.field.bounds.min_length.unwrap_or(0);
-            if least > 0 && other.name != model.name && can_be_made(facts, other) {
-                let made = format!("make_{}(db).id", members.target.snake());
-                let value = if least == 1 { format!("[{made}]") } else { format!("[{made} for _ in range({least})]") };
-                related.push((members.ids.clone(), value));
-            }
-        }
         items.push(Code::atom("**changes"));
         let body = Code::Group { open: "return {".to_owned(), items, close: "}".to_owned() }.lay(4, 0);
         if body.contains("datetime.") {
@@ -97,7 +87,7 @@ pub fn view(facts: &Facts<'_>) -> Result<FactoriesView, Error> {
             related,
         });
     }
-    Ok(FactoriesView { imports: imports.lay(0), models })
+    FactoriesView { imports: imports.lay(0), models }
 }
 
 /// Whether a text names the variable `number`; names of fields, which it may hold as text, have none of these forms.

@@ -169,7 +169,7 @@ impl Project {
                 files.add(Owner::Generated, format!("{BACKEND}/tests/generated/test_{}.py", domain.name), text);
             }
         }
-        let made = factories::view(&facts)?;
+        let made = factories::view(&facts);
         for path in ["__init__.py", "factories.py", "test_schema.py"] {
             let path = format!("{BACKEND}/tests/generated/{path}");
             files.fixed(Owner::Generated, &path, &json!({ "factories": made, "models": !facts.models.is_empty() }))?;

@@ -100,6 +100,9 @@ pub fn docstring(text: &str, indent: usize) -> String {
 /// The columns a text takes on a screen.
 #[must_use]
 pub fn width(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars()
         .map(|letter| if u32::from(letter) >= 0x1100 && !matches!(u32::from(letter), 0x2000..=0x2e7f) { 2 } else { 1 })
         .sum()
@@ -108,7 +111,7 @@ pub fn width(text: &str) -> usize {
 /// Puts the parameters of a `def` or `class` line that is too long on lines of their own.
 #[must_use]
 pub fn wrap_heads(text: &str) -> String {
-    if text.lines().all(|line| width(line) <= LINE) {
+    if text.lines().all(|line| line.len() <= LINE || width(line) <= LINE) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 100);

@@ -8,7 +8,7 @@ use super::Error;
 use super::facts::{Column, Facts, ModelFacts};
 use super::python::{Code, assign, docstring, literal, one_line};
 use super::typing::{Scope, choice_name, choices, literal_type};
-use crate::domain::spec::{Bounds, FieldType, Shape, Variant};
+use crate::domain::spec::{Field, FieldType, Shape, Variant};
 
 /// What the template of a model's schemas needs.
 #[derive(Serialize)]
@@ -260,11 +260,8 @@ fn input_fields(
             continue;
         }
         let ty = format!("{}[_inputs.RecordId]", scope.builtin("list"));
-        let mut items = member_limits(&members.field.bounds);
-        items.extend(members.field.description.as_deref().map(about));
-        let least = members.field.bounds.min_length.unwrap_or(0);
-        let value = if least > 0 && !loosened(name, variant) { Value::None } else { Value::Default("[]".to_owned()) };
-        fields.push(lay_field(&format!("{}: {ty}", members.ids), items, value));
+        let items = member_items(members.field);
+        fields.push(lay_field(&format!("{}: {ty}", members.ids), items, Value::Default("[]".to_owned())));
     }
     Ok(fields)
 }
@@ -289,8 +286,7 @@ fn update_class(model: &ModelFacts<'_>, variant: Option<&Variant>, scope: &mut S
             continue;
         }
         let ty = format!("{}[_inputs.RecordId]", scope.builtin("list"));
-        let mut items = member_limits(&members.field.bounds);
-        items.extend(members.field.description.as_deref().map(about));
+        let items = member_items(members.field);
         fields.push(lay_field(&format!("{}: {ty}", members.ids), items, Value::Unchanged));
     }
     let words = model.words();
@@ -308,14 +304,9 @@ fn input_type(model: &ModelFacts<'_>, column: &Column<'_>, scope: &mut Scope) ->
     (ty, items)
 }
 
-/// How many records a many-to-many field may name; a thousand unless the spec says otherwise.
-fn member_limits(bounds: &Bounds) -> Vec<Code> {
-    let mut items = Vec::new();
-    if let Some(least) = bounds.min_length {
-        items.push(Code::atom(format!("min_length={least}")));
-    }
-    items.push(Code::atom(format!("max_length={}", bounds.max_length.unwrap_or(1000))));
-    items
+/// The limits and the description of a many-to-many field.
+fn member_items(field: &Field) -> Vec<Code> {
+    std::iter::once(Code::atom("max_length=1000")).chain(field.description.as_deref().map(about)).collect()
 }
 
 /// The columns a summary adds up.

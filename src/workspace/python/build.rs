@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,20 @@ use crate::exec::{self, Command, Output, Stream};
 pub(super) const PROMPT: &str = "cgo-environment";
 /// The longest log of pip that is read, in bytes, from its end.
 const LOG_LIMIT: usize = 1024 * 1024;
+
+/// Has the interpreter's own pip (22.3 or newer) unpack the pip of `ensurepip` into the environment at `argv[1]`. Its
+/// modules are compiled when they are used.
+const PUT_PIP: &str = r#"
+import ensurepip, os, runpy, sys, sysconfig
+bundled = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+folders = [folder for folder in (sysconfig.get_config_var("WHEEL_PKG_DIR"), bundled) if folder and os.path.isdir(folder)]
+sys.argv = ["pip", "--isolated", "--disable-pip-version-check", "--python", sys.argv[1], "install", "--quiet"]
+sys.argv += ["--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--no-input"]
+for folder in folders:
+    sys.argv += ["--find-links", folder]
+sys.argv += ["pip"]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"#;
 
 /// Variables that belong to installers, mirrors, proxies and certificates.
 const PREFIXES: [&str; 2] = ["PIP_", "UV_"];
@@ -78,8 +92,9 @@ pub(super) fn installer_env() -> BTreeMap<OsString, OsString> {
 /// One installation.
 pub(super) struct Build<'a> {
     pub toolchain: &'a Toolchain,
-    pub locks: &'a [PathBuf],
-    /// The environment to be made.
+    /// What is installed, unless it is there already.
+    pub lock: &'a Path,
+    /// The environment to be made, or to be added to.
     pub folder: &'a Path,
     pub env: &'a BTreeMap<OsString, OsString>,
     pub limits: &'a Limits,
@@ -136,31 +151,52 @@ impl Build<'_> {
                     .args(["--no-progress", "--color", "never", "--link-mode", "hardlink", "--no-python-downloads"])
                     .arg("--python")
                     .arg(&python);
-                self.finish("uv", &self.with_locks(install), None, say).await
+                self.finish("uv", &install.arg("-r").arg(self.lock), None, say).await
             }
             Installer::Pip => {
                 if !exists {
-                    let venv = self.command(interpreter, left).args(["-m", "venv", "--prompt", PROMPT]);
-                    self.finish("venv", &venv.arg(self.folder), None, say).await?;
+                    self.environment_with_pip(interpreter, left, say).await?;
+                }
+                let install = || {
+                    self.command(&python, left.saturating_sub(begun.elapsed()))
+                        .args(["-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"])
+                        .args(["--no-color", "--progress-bar", "off", "-r"])
+                        .arg(self.lock)
+                };
+                match self.finish("pip", &install(), None, say).await {
+                    // Only its log tells an index that cannot be reached from a package that is not there; but a log
+                    // has a line for every file of the index, and to write it takes a third of the time.
+                    Err(Error::NoMatch { .. } | Error::Installer { .. }) => {}
+                    other => return other,
                 }
                 let log = self.folder.join("cgo-pip.log");
-                let install = self
-                    .command(&python, left.saturating_sub(begun.elapsed()))
-                    .args(["-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"])
-                    .args(["--no-color", "--progress-bar", "off", "--log"])
-                    .arg(&log);
-                let result = self.finish("pip", &self.with_locks(install), Some(&log), say).await;
+                let result = self.finish("pip", &install().arg("--log").arg(&log), Some(&log), say).await;
                 let removed = fs::remove_file(&log);
                 result.and_then(|()| removed.map_err(|source| Error::io("remove", &log, source)))
             }
         }
     }
 
-    fn with_locks(&self, mut command: Command) -> Command {
-        for lock in self.locks {
-            command = command.arg("-r").arg(lock);
+    /// Makes an environment that has pip. Where the interpreter has a pip of its own, that one unpacks the pip which
+    /// comes with `ensurepip`; to have `ensurepip` do it takes five times as long.
+    async fn environment_with_pip(
+        &self,
+        interpreter: &Path,
+        left: Duration,
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Error> {
+        let begun = Instant::now();
+        let venv = |left| self.command(interpreter, left).args(["-m", "venv", "--prompt", PROMPT]).arg(self.folder);
+        self.finish("venv", &venv(left).arg("--without-pip"), None, say).await?;
+        let pip =
+            self.command(interpreter, left.saturating_sub(begun.elapsed())).args(["-c", PUT_PIP]).arg(self.folder);
+        match self.finish("pip", &pip, None, &mut |_| ()).await {
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Ok(()) if self.folder.join("bin/pip").exists() => return Ok(()),
+            // There is no pip, an old one, or one without its wheel: that is what `ensurepip` is for.
+            Ok(()) | Err(_) => {}
         }
-        command
+        self.finish("venv", &venv(left.saturating_sub(begun.elapsed())), None, say).await
     }
 
     fn command(&self, program: &Path, left: Duration) -> Command {

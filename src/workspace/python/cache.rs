@@ -4,29 +4,27 @@
 //! at a time builds or copies a key (a file lock); an environment appears there whole, by a rename, with a
 //! manifest that says how much is in it, and what does not agree with its manifest is thrown away. Copies do not
 //! need the cache, so that it may be removed at any time.
+//!
+//! Several lock files are layers: each is built upon a copy of the one below it. A process that holds a layer's lock
+//! may wait for the lock of the layer below, never the other way round, so that nobody waits in a circle.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::build::{Build, installer_env};
-use super::clone::{self, Size, beside, remove};
-use super::relocate::{Move, prompt_for};
+use super::clone::{Size, remove};
+use super::kept::{FORMAT, Kept, MANIFEST, Manifest, list};
+use super::lock::Locks;
 use super::{Error, Toolchain};
 
-/// The manifest's name, at the top of an environment.
-const MANIFEST: &str = "cgo-environment.json";
-/// Changes when environments are made in another way.
-const FORMAT: u32 = 1;
-/// Git is to look into no environment, also not into an unfinished one.
-const IGNORE: &str = ".gitignore";
 /// How often a lock that another process holds is tried again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Environments [`Cache::prune`] keeps however old they are.
@@ -97,17 +95,22 @@ pub struct Pruned {
     pub kept: usize,
 }
 
-/// What an environment says about itself.
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    format: u32,
-    key: String,
-    /// The place its files name.
-    place: PathBuf,
-    size: Size,
-    installer: String,
-    python: String,
+/// What is to be made.
+struct Job<'a> {
+    toolchain: &'a Toolchain,
+    locks: Locks,
+    envs: PathBuf,
+    cancel: &'a CancellationToken,
 }
+
+impl Job<'_> {
+    fn key(&self, layer: usize) -> String {
+        self.locks.key(layer, FORMAT, self.toolchain)
+    }
+}
+
+/// Hears the installer's lines.
+type Say<'a> = dyn FnMut(&str) + Send + 'a;
 
 impl Cache {
     /// The cache in that folder, which is made when it is needed. Mirrors, proxies and certificates are taken from
@@ -131,12 +134,17 @@ impl Cache {
         self
     }
 
-    /// Puts an environment with exactly the packages of `locks` (requirements with hashes) at `target`, in place of the
-    /// environment that may be there. `say` hears the installer's lines, without credentials. May be repeated, also after a
-    /// crash: what is there already is kept. May run in several processes at once; one of them installs.
+    /// Puts an environment with exactly the packages of the last of `locks` (requirements with hashes) at `target`, in
+    /// place of the environment that may be there. The locks before it name environments that are wanted too,
+    /// smallest first: they are cached on the way, and where the next lock only adds to one, only what it adds is
+    /// installed. `say` hears the installer's lines, without credentials. May be repeated, also after a crash: what is
+    /// there already is kept. May run in several processes at once; one of them installs.
     ///
     /// # Errors
     /// Every [`Error`] but those of finding a toolchain.
+    ///
+    /// # Panics
+    /// Without any lock.
     pub async fn provide(
         &self,
         toolchain: &Toolchain,
@@ -146,10 +154,10 @@ impl Cache {
         cancel: &CancellationToken,
     ) -> Result<Provided, Error> {
         let begun = Instant::now();
-        let absolute = |path: &Path| std::path::absolute(path).map_err(|source| Error::io("find", path, source));
-        let target = absolute(target)?;
-        let locks = locks.iter().map(|lock| absolute(lock)).collect::<Result<Vec<_>, _>>()?;
-        let key = key(toolchain, &locks)?;
+        let target = std::path::absolute(target).map_err(|source| Error::io("find", target, source))?;
+        let job = Job { toolchain, locks: Locks::read(locks)?, envs: self.root.join("envs"), cancel };
+        let top = job.locks.len().checked_sub(1).expect("there is a lock file to install from");
+        let key = job.key(top);
         let provided = |source, files| Provided {
             python: target.join("bin/python"),
             source,
@@ -157,7 +165,7 @@ impl Cache {
             files,
             took: begun.elapsed(),
         };
-        if let Some(present) = read_manifest(&target)
+        if let Some(present) = Manifest::read(&target)
             && present.key == key
             && present.place == target
             && target.join("bin/python").exists()
@@ -169,15 +177,14 @@ impl Cache {
         if target.symlink_metadata().is_ok() && !is_environment && !is_empty() {
             return Err(Error::Occupied { target });
         }
-        let envs = self.root.join("envs");
-        let held = self.hold(&envs, &key, cancel).await?;
-        let cached = envs.join(&key);
+        let held = self.hold(&job, &key).await?;
+        let cached = job.envs.join(&key);
         let mut source = Source::Cache;
-        let mut size = self.copy_cached(&cached, &key, &target, toolchain).await?;
+        let mut size = copy_cached(&job, &key, &target).await?;
         if size.is_none() {
             source = Source::Installed;
-            self.install(toolchain, &locks, &envs, &key, say, cancel).await?;
-            size = self.copy_cached(&cached, &key, &target, toolchain).await?;
+            self.install(&job, top, say).await?;
+            size = copy_cached(&job, &key, &target).await?;
         }
         drop(held);
         let size = size
@@ -186,49 +193,50 @@ impl Cache {
     }
 
     /// Waits until no other process works on this key.
-    async fn hold(&self, envs: &Path, key: &str, cancel: &CancellationToken) -> Result<File, Error> {
-        fs::create_dir_all(envs).map_err(|source| Error::io("make the folder", envs, source))?;
-        let path = envs.join(format!("{key}.lock"));
+    async fn hold(&self, job: &Job<'_>, key: &str) -> Result<File, Error> {
+        fs::create_dir_all(&job.envs).map_err(|source| Error::io("make the folder", &job.envs, source))?;
+        let path = job.envs.join(format!("{key}.lock"));
         let file = File::create(&path).map_err(|source| Error::io("make", &path, source))?;
         let begun = Instant::now();
+        // The other process has the same deadline for each of its own installations.
+        let layers = u32::try_from(job.locks.len()).unwrap_or(u32::MAX);
+        let patience = self.limits.deadline.saturating_mul(layers).saturating_add(Duration::from_secs(30));
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path, source)),
             }
-            // The other process has the same deadline for its own installation.
-            if begun.elapsed() > self.limits.deadline + Duration::from_secs(30) {
-                return Err(Error::TimedOut { after: self.limits.deadline });
+            if begun.elapsed() > patience {
+                return Err(Error::TimedOut { after: patience });
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = cancel.cancelled() => return Err(Error::Interrupted),
+                () = job.cancel.cancelled() => return Err(Error::Interrupted),
             }
         }
     }
 
-    async fn install(
-        &self,
-        toolchain: &Toolchain,
-        locks: &[PathBuf],
-        envs: &Path,
-        key: &str,
-        say: &mut (dyn FnMut(&str) + Send),
-        cancel: &CancellationToken,
-    ) -> Result<(), Error> {
+    /// Makes the environment of a layer, and of those below where they are missing. The caller holds its key.
+    async fn install(&self, job: &Job<'_>, layer: usize, say: &mut Say<'_>) -> Result<(), Error> {
+        let key = job.key(layer);
         // We hold the key, so that whatever bears its name is left behind.
-        remove(&envs.join(key))?;
+        remove(&job.envs.join(&key))?;
         let prefix = format!("{key}.new-");
-        for path in entries(envs) {
+        for path in entries(&job.envs) {
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
                 // What a killed process left may still be written to for a moment; then the next one removes it.
                 let _ = remove(&path);
             }
         }
         // An installer may outlive a killed cgo for a moment: it must not write into the next attempt.
-        let folder = envs.join(format!("{prefix}{:08x}", rand::random::<u32>()));
-        let build = Build { toolchain, locks, folder: &folder, env: &self.env, limits: &self.limits, cancel };
+        let folder = job.envs.join(format!("{prefix}{:08x}", rand::random::<u32>()));
+        if let Some(base) = job.locks.base(layer) {
+            self.begin_with(job, base, &folder, say).await?;
+        }
+        let Job { toolchain, cancel, .. } = *job;
+        let lock = job.locks.path(layer);
+        let build = Build { toolchain, lock, folder: &folder, env: &self.env, limits: &self.limits, cancel };
         if let Err(error) = build.run(say).await {
             // The error that is reported is the installation's; what stays is removed by the next one.
             let _ = remove(&folder);
@@ -236,35 +244,40 @@ impl Cache {
         }
         let manifest = Manifest {
             format: FORMAT,
-            key: key.to_owned(),
+            key: key.clone(),
             place: folder.clone(),
-            size: clone::list(&folder, &[MANIFEST, IGNORE])?.size,
+            size: list(&folder)?.size,
             installer: toolchain.installer.name().to_owned(),
             python: toolchain.interpreter.version.to_string(),
         };
-        write_manifest(&folder, &manifest)?;
-        let cached = envs.join(key);
+        manifest.write(&folder)?;
+        let cached = job.envs.join(&key);
         match fs::rename(&folder, &cached) {
             Ok(()) => Ok(()),
             // Somebody removed the cache, lock and all, and another process was quicker.
-            Err(_) if read_manifest(&cached).is_some() => remove(&folder),
+            Err(_) if Manifest::read(&cached).is_some() => remove(&folder),
             Err(source) => Err(Error::io("move the environment to", &cached, source)),
         }
     }
 
-    /// Copies the environment from the cache; `None` when there is none that is whole.
-    async fn copy_cached(
-        &self,
-        cached: &Path,
-        key: &str,
-        target: &Path,
-        toolchain: &Toolchain,
-    ) -> Result<Option<Size>, Error> {
-        let Some(manifest) = read_manifest(cached).filter(|manifest| manifest.key == key) else { return Ok(None) };
-        let (cached, target) = (cached.to_owned(), target.to_owned());
-        let interpreter = toolchain.interpreter.executable.clone();
-        let copying = tokio::task::spawn_blocking(move || copy_whole(&cached, manifest, &target, &interpreter));
-        copying.await.expect("a copying thread does not panic")
+    /// Begins an environment with a copy of a lower layer, which is installed first when it is missing. When it
+    /// disappears meanwhile nothing is copied, and everything will be installed.
+    fn begin_with<'a>(
+        &'a self,
+        job: &'a Job<'_>,
+        base: usize,
+        folder: &'a Path,
+        say: &'a mut Say<'_>,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>> {
+        Box::pin(async move {
+            let key = job.key(base);
+            let _held = self.hold(job, &key).await?;
+            if !extend_cached(job, &key, folder).await? {
+                self.install(job, base, say).await?;
+                extend_cached(job, &key, folder).await?;
+            }
+            Ok(())
+        })
     }
 
     /// Removes environments that nobody used for 30 days, but never the five used last, and what killed processes left
@@ -318,80 +331,29 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
         .unwrap_or_default()
 }
 
-/// Copies beside the target, then renames.
-fn copy_whole(cached: &Path, manifest: Manifest, target: &Path, interpreter: &Path) -> Result<Option<Size>, Error> {
-    let Ok(contents) = clone::list(cached, &[MANIFEST, IGNORE]) else { return Ok(None) };
-    if contents.size != manifest.size {
-        return Ok(None);
-    }
-    let parent = target.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(parent).map_err(|source| Error::io("make the folder", parent, source))?;
-    // Two processes must not copy to the same place at once. The lock is on the folder itself and leaves nothing; a
-    // network's file system may refuse it, and there the lease on the project is what keeps them apart.
-    let guard = File::open(parent).map_err(|source| Error::io("open", parent, source))?;
-    let _ = guard.lock();
-    let (new, old) = (beside(target, ".cgo-new"), beside(target, ".cgo-old"));
-    remove(&new)?;
-    remove(&old)?;
-    fs::create_dir(&new).map_err(|source| Error::io("make the folder", &new, source))?;
-    let ignore = new.join(IGNORE);
-    fs::write(&ignore, "*\n").map_err(|source| Error::io("write", &ignore, source))?;
-    let prompt = prompt_for(target);
-    let moved = Move { from: &manifest.place, to: target, prompt: &prompt, interpreter };
-    match clone::copy(cached, &contents, &new, &moved) {
-        Ok(()) => {}
-        // Somebody removed the cache meanwhile.
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            remove(&new)?;
-            return Ok(None);
-        }
-        Err(error) => {
-            // The error that is reported is the copy's; what stays is removed by the next one.
-            let _ = remove(&new);
-            return Err(error);
-        }
-    }
-    write_manifest(&new, &Manifest { place: target.to_owned(), ..manifest })?;
-    if target.symlink_metadata().is_ok() {
-        fs::rename(target, &old).map_err(|source| Error::io("move away", target, source))?;
-    }
-    fs::rename(&new, target).map_err(|source| Error::io("move the environment to", target, source))?;
-    remove(&old)?;
-    // Says when it was used last; a cache that cannot be written to is merely pruned too early.
-    let _ =
-        File::options().append(true).open(cached.join(MANIFEST)).and_then(|file| file.set_modified(SystemTime::now()));
-    Ok(Some(contents.size))
+/// Copies the environment from the cache to the target; `None` when there is none that is whole.
+async fn copy_cached(job: &Job<'_>, key: &str, target: &Path) -> Result<Option<Size>, Error> {
+    let target = target.to_owned();
+    let copy = move |kept: Kept, interpreter: &Path| kept.copy_to(&target, interpreter);
+    Ok(with_cached(job, key, copy).await?.flatten())
 }
 
-fn read_manifest(environment: &Path) -> Option<Manifest> {
-    let text = fs::read(environment.join(MANIFEST)).ok()?;
-    serde_json::from_slice::<Manifest>(&text).ok().filter(|manifest| manifest.format == FORMAT)
+/// Copies the environment from the cache to a new folder of the cache; false when there is none that is whole.
+async fn extend_cached(job: &Job<'_>, key: &str, folder: &Path) -> Result<bool, Error> {
+    let folder = folder.to_owned();
+    let extend = move |kept: Kept, interpreter: &Path| kept.extend_in(&folder, interpreter);
+    Ok(with_cached(job, key, extend).await?.unwrap_or_default())
 }
 
-fn write_manifest(environment: &Path, manifest: &Manifest) -> Result<(), Error> {
-    let path = environment.join(MANIFEST);
-    // Only a path that is not UTF-8 is refused.
-    let text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::io("write", &path, error.into()))?;
-    fs::write(&path, text).map_err(|source| Error::io("write", &path, source))
-}
-
-/// Names the environment: the same key, the same files wherever it is made.
-fn key(toolchain: &Toolchain, locks: &[PathBuf]) -> Result<String, Error> {
-    let interpreter = &toolchain.interpreter;
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    };
-    add(&FORMAT.to_le_bytes());
-    add(interpreter.implementation.as_bytes());
-    add(interpreter.version.to_string().as_bytes());
-    add(interpreter.tag.as_bytes());
-    add(interpreter.platform.as_bytes());
-    for lock in locks {
-        add(&fs::read(lock).map_err(|source| Error::io("read the lock file", lock, source))?);
-    }
-    Ok(format!("{:x}", hash.finalize())[..32].to_owned())
+async fn with_cached<T: Send + 'static>(
+    job: &Job<'_>,
+    key: &str,
+    copy: impl FnOnce(Kept, &Path) -> Result<T, Error> + Send + 'static,
+) -> Result<Option<T>, Error> {
+    let (cached, key) = (job.envs.join(key), key.to_owned());
+    let interpreter = job.toolchain.interpreter.executable.clone();
+    let copying = move || Kept::open(&cached, &key).map(|kept| copy(kept, &interpreter)).transpose();
+    tokio::task::spawn_blocking(copying).await.expect("a copying thread does not panic")
 }
 
 #[cfg(test)]

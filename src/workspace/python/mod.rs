@@ -2,7 +2,7 @@
 //!
 //! [`Toolchain::find`] looks for an interpreter and an installer (`uv` where it is there, else `venv` and `pip`).
 //! [`Cache::provide`] puts an environment with exactly the pinned packages where it is wanted: installed once per
-//! lock file and interpreter, then copied. [`failure`] reads from an installer's words what went wrong. Nothing here
+//! lock file and interpreter, then copied; one lock file may build upon another. [`failure`] reads from an installer's words what went wrong. Nothing here
 //! resolves versions or writes lock files.
 
 mod build;
@@ -11,6 +11,8 @@ mod clone;
 pub mod error;
 pub mod failure;
 mod interpreter;
+mod kept;
+mod lock;
 mod redact;
 mod relocate;
 

@@ -18,10 +18,12 @@ venv)
     ;;
 pip)
     test -z "$FAKE_SAYS" || { printf '%s\n' "$FAKE_SAYS" >&2; echo try >> "$FAKE_COUNT.tries"; exit 1; }
+    echo "$last" >> "$FAKE_COUNT.locks"
     while [ "$1" != --python ]; do shift; done
     env=${2%/bin/python}
     printf '#!%s/bin/python\nprint(1)\n' "$env" > "$env/bin/tool"
     chmod 755 "$env/bin/tool"
+    cat "$last" >> "$env/lib/site/installed.txt"
     echo 'x = 1' > "$env/lib/site/m.py"
     echo compiled > "$env/lib/site/__pycache__/m.pyc"
     echo native > "$env/lib/site/m.so"
@@ -76,6 +78,21 @@ impl World {
     async fn provide(&self, cache: &Cache, target: &str) -> Result<Provided, Error> {
         let locks = [self.lock.clone()];
         cache.provide(&self.toolchain, &locks, &self.path(target), &mut |_| (), &CancellationToken::new()).await
+    }
+
+    async fn provide_layers(&self, locks: &[(&str, &str)], target: &str) -> Result<Provided, Error> {
+        let paths: Vec<_> = locks.iter().map(|(name, _)| self.path(name)).collect();
+        for (path, (_, text)) in paths.iter().zip(locks) {
+            fs::write(path, text).unwrap();
+        }
+        let token = CancellationToken::new();
+        self.cache().provide(&self.toolchain, &paths, &self.path(target), &mut |_| (), &token).await
+    }
+
+    /// The lock files that were installed from, in order.
+    fn installed_from(&self) -> String {
+        let text = fs::read_to_string(self.path("count.locks")).unwrap_or_default();
+        text.lines().map(|line| Path::new(line).file_name().unwrap().to_string_lossy().into_owned() + " ").collect()
     }
 
     fn installations(&self) -> usize {
@@ -263,4 +280,69 @@ async fn old_environments_are_pruned_but_five_stay_and_one_in_use_stays() {
     drop(busy);
     assert_eq!(cache.prune(now - Duration::from_hours(15 * 24)).unwrap(), Pruned { removed: 0, kept: 6 });
     assert!(world.path("a/lib/site/m.so").exists());
+}
+
+#[tokio::test]
+async fn a_layer_is_built_upon_the_layer_below_which_is_cached_too() {
+    let world = World::new();
+    let (lock, dev) = (("lock", "a==1\n"), ("dev", "a==1\nb==2\n"));
+    let layered = world.provide_layers(&[lock, dev], "a/.venv").await.unwrap();
+    assert_eq!(layered.source, Source::Installed);
+    assert_eq!((world.installed_from().as_str(), world.installations()), ("lock dev ", 1));
+    let release = world.provide_layers(&[lock], "b/.venv").await.unwrap();
+    assert_eq!(release.source, Source::Cache);
+    let installed = |name: &str| fs::read_to_string(world.path(name).join("lib/site/installed.txt")).unwrap();
+    assert_eq!((installed("a/.venv").as_str(), installed("b/.venv").as_str()), ("a==1\na==1\nb==2\n", "a==1\n"));
+    let tool = fs::read_to_string(world.path("a/.venv/bin/tool")).unwrap();
+    assert!(tool.starts_with(&format!("#!{}/bin/python\n", world.path("a/.venv").display())), "{tool}");
+    let config = fs::read_to_string(world.path("a/.venv/pyvenv.cfg")).unwrap();
+    assert!(config.ends_with("prompt = a\n"), "{config}");
+    let more = world.provide_layers(&[lock, ("dev", "c==3\na==1\n")], "c").await.unwrap();
+    assert_eq!((world.installed_from().as_str(), world.installations()), ("lock dev dev ", 1));
+    assert!(more.key != layered.key && release.key != layered.key);
+}
+
+#[tokio::test]
+async fn a_layer_that_pins_otherwise_than_the_one_below_is_installed_by_itself() {
+    let world = World::new();
+    world.provide_layers(&[("lock", "a==1\n")], "a").await.unwrap();
+    world.provide_layers(&[("lock", "a==1\n"), ("dev", "a==2\nb==2\n")], "b").await.unwrap();
+    assert_eq!((world.installed_from().as_str(), world.installations()), ("lock dev ", 2));
+    let installed = |name: &str| fs::read_to_string(world.path(name).join("lib/site/installed.txt")).unwrap();
+    assert_eq!((installed("a").as_str(), installed("b").as_str()), ("a==1\n", "a==2\nb==2\n"));
+}
+
+#[tokio::test]
+async fn a_damaged_or_missing_layer_is_made_again_and_the_others_stay() {
+    let world = World::new();
+    let locks = [("lock", "a==1\n"), ("dev", "a==1\nb==2\n")];
+    let layered = world.provide_layers(&locks, "a").await.unwrap().key;
+    let base = world.provide_layers(&locks[..1], "b").await.unwrap().key;
+    let envs = world.path("cache/envs");
+    fs::remove_file(envs.join(&base).join("lib/site/m.py")).unwrap();
+    assert_eq!(world.provide_layers(&locks, "c").await.unwrap().source, Source::Cache);
+    fs::remove_dir_all(envs.join(&layered)).unwrap();
+    fs::create_dir_all(envs.join(format!("{layered}.new-0123/bin"))).unwrap();
+    assert_eq!(world.provide_layers(&locks, "d").await.unwrap().source, Source::Installed);
+    assert_eq!(world.installed_from(), "lock dev lock dev ");
+    assert_eq!(entries(&envs).len(), 4, "more than two environments and their locks");
+}
+
+#[tokio::test]
+async fn layers_asked_for_at_once_in_any_mixture_are_installed_once() {
+    let world = World::new();
+    let (lock, dev, more) = (("lock", "a==1\n"), ("dev", "a==1\nb==2\n"), ("more", "a==1\nc==3\n"));
+    let (both, others) = ([lock, dev], [lock, more]);
+    let (first, second, third, fourth) = tokio::join!(
+        world.provide_layers(&both, "a"),
+        world.provide_layers(&both[..1], "b"),
+        world.provide_layers(&others, "c"),
+        world.provide_layers(&both, "d"),
+    );
+    for provided in [first, second, third, fourth] {
+        assert!(provided.unwrap().python.symlink_metadata().is_ok());
+    }
+    let installed = world.installed_from();
+    assert_eq!((installed.matches("lock").count(), installed.matches("dev").count()), (1, 1), "{installed}");
+    assert_eq!((installed.matches("more").count(), world.installations()), (1, 1), "{installed}");
 }
