@@ -353,6 +353,17 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Adds what came after; where both say something of the same thing, the later holds.
+    pub fn add(&mut self, later: Self) {
+        self.events.extend(later.events);
+        self.effects.retain(|effect| later.effects.iter().all(|newer| newer.key != effect.key));
+        self.effects.extend(later.effects);
+        self.snapshot = later.snapshot.or_else(|| self.snapshot.take());
+        self.status = later.status.or_else(|| self.status.take());
+        self.project = later.project.or_else(|| self.project.take());
+        self.ask = later.ask.or_else(|| self.ask.take());
+    }
 }
 
 /// A question or an approval a run waits for.

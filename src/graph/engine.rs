@@ -172,11 +172,11 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     /// # Errors
     /// [`Error`] when the journal or the graph fails; nothing is written after that.
     pub async fn run(&self) -> Result<Ended, Error> {
-        self.recorder.record(&Event::TakenUp { by: self.by.clone() }).await?;
-        let progress = self.recorder.progress().await;
+        self.recorder.record(&Event::TakenUp { by: self.by.clone() })?;
+        let progress = self.recorder.progress();
         if progress.visits == 0 && progress.pending.is_empty() && progress.active.is_empty() {
             let to = self.wanted(self.graph.route(None, self.request, &progress.state)?);
-            self.recorder.record(&Event::Routed { to }).await?;
+            self.recorder.record(&Event::Routed { to })?;
         }
         let stop = self.cancel.child_token();
         let mut at_work: FuturesUnordered<
@@ -188,23 +188,25 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         let mut ending: Option<Ending> = None;
         loop {
             if ending.is_none() {
-                let progress = self.recorder.progress().await;
+                let progress = self.recorder.progress();
                 for ready in self.ready(&progress) {
                     if let Some(limit) = self.limit(&progress, &ready) {
-                        self.recorder.record(&Event::LimitMet { limit: limit.clone() }).await?;
-                        ending = Some(self.start_and_ask(&ready, limit).await?);
+                        self.recorder.record(&Event::LimitMet { limit: limit.clone() })?;
+                        ending = Some(self.start_and_ask(&ready, &limit)?);
                         break;
                     }
-                    let progress = self.recorder.progress().await;
+                    let progress = self.recorder.progress();
                     let visit = progress.visits + 1;
-                    self.recorder
-                        .record(&Event::NodeStarted { visit, node: ready.node.clone(), from: ready.from.clone() })
-                        .await?;
+                    self.recorder.record(&Event::NodeStarted {
+                        visit,
+                        node: ready.node.clone(),
+                        from: ready.from.clone(),
+                    })?;
                     at_work.push(self.begin(visit, &ready.node, &progress.state, &stop));
                 }
             }
             let Some((visit, node, result)) = at_work.next().await else { break };
-            if let Some(new) = self.settle(visit, &node, result).await? {
+            if let Some(new) = self.settle(visit, &node, result)? {
                 if matches!(new, Ending::Failed(..) | Ending::Interrupted) {
                     stop.cancel();
                 }
@@ -216,11 +218,11 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 stop.cancel();
                 ending = Some(Ending::Interrupted);
             }
-            if self.recorder.cancel_requested().await {
+            if self.recorder.cancel_requested() {
                 stop.cancel();
                 while at_work.next().await.is_some() {}
                 let by = "a person".to_owned();
-                self.recorder.record(&Event::Cancelled { by: by.clone() }).await?;
+                self.recorder.record(&Event::Cancelled { by: by.clone() })?;
                 self.recorder.flush().await?;
                 return Ok(Ended::Cancelled { by });
             }
@@ -284,9 +286,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         None
     }
 
-    async fn start_and_ask(&self, next: &Visit, limit: String) -> Result<Ending, Error> {
-        let visit = self.recorder.progress().await.visits + 1;
-        self.recorder.record(&Event::NodeStarted { visit, node: next.node.clone(), from: next.from.clone() }).await?;
+    fn start_and_ask(&self, next: &Visit, limit: &str) -> Result<Ending, Error> {
+        let visit = self.recorder.progress().visits + 1;
+        self.recorder.record(&Event::NodeStarted { visit, node: next.node.clone(), from: next.from.clone() })?;
         let question = Question {
             id: "continue".to_owned(),
             text: format!("{limit}; approve to go on with `{}`, reject to end the run", next.node),
@@ -297,7 +299,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     }
 
     /// Records what a visit came to. Returns what ends the passage, if it does.
-    async fn settle(
+    fn settle(
         &self,
         visit: u32,
         node: &AgentName,
@@ -324,7 +326,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             end(NodeEnd::Failed);
             return Ok(Some(refusal(node, &refused)));
         }
-        let state = match self.recorder.progress().await.state.apply(&agent, &outcome.patch) {
+        let state = match self.recorder.progress().state.apply(&agent, &outcome.patch) {
             Ok(state) => state,
             Err(refused) => {
                 end(NodeEnd::Failed);
@@ -348,7 +350,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             None => (self.graph.route(Some(node), self.request, &state)?, None),
         };
         let to = if self.until.as_ref() == Some(node) { Vec::new() } else { self.wanted(to) };
-        match self.recorder.record(&Event::NodeFinished { visit, agent, patch: outcome.patch, to, why }).await {
+        match self.recorder.record(&Event::NodeFinished { visit, agent, patch: outcome.patch, to, why }) {
             Ok(()) => end(NodeEnd::Done),
             Err(JournalError::Event(progress::Error::Patch(refused))) => {
                 end(NodeEnd::Failed);
@@ -374,7 +376,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     async fn conclude(&self, ending: Option<Ending>) -> Result<Ended, Error> {
         let ended = match ending {
             None => {
-                self.recorder.record(&Event::Succeeded).await?;
+                self.recorder.record(&Event::Succeeded)?;
                 Ended::Succeeded
             }
             Some(Ending::Asks(visit, agent, patch, wait, questions)) => {
@@ -392,21 +394,21 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 Ended::Waiting { ask: id, wait, questions }
             }
             Some(Ending::Blocked(reason)) => {
-                self.recorder.record(&Event::Stopped { reason: reason.clone() }).await?;
+                self.recorder.record(&Event::Stopped { reason: reason.clone() })?;
                 Ended::Stopped { reason, interrupted: false }
             }
             Some(Ending::Interrupted) => {
                 let reason = "interrupted".to_owned();
-                self.recorder.record(&Event::Stopped { reason: reason.clone() }).await?;
+                self.recorder.record(&Event::Stopped { reason: reason.clone() })?;
                 Ended::Stopped { reason, interrupted: true }
             }
             Some(Ending::Failed(failure)) => {
-                self.recorder.record(&Event::Failed(failure.clone())).await?;
+                self.recorder.record(&Event::Failed(failure.clone()))?;
                 Ended::Failed(failure)
             }
         };
         self.recorder.flush().await?;
-        debug_assert_ne!(self.recorder.progress().await.status, RunStatus::Running);
+        debug_assert_ne!(self.recorder.progress().status, RunStatus::Running);
         Ok(ended)
     }
 }

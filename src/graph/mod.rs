@@ -9,3 +9,5 @@ pub mod engine;
 pub mod progress;
 pub mod recorder;
 pub mod render;
+#[cfg(test)]
+mod tests;

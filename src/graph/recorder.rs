@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
 
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
@@ -112,11 +112,16 @@ struct Inner {
 }
 
 /// The durable side of one run in this process.
+///
+/// The nodes of a run and its engine share it and are polled by one task: nobody may wait for a lock while somebody
+/// who is not polled holds it. So `inner` is never held over an await, and `writing`, which is, is only waited for by
+/// nodes, which are polled together, and by the engine when no node is at work.
 pub struct Recorder<J> {
     run: RunId,
     journal: J,
     clock: fn() -> Timestamp,
     inner: Mutex<Inner>,
+    writing: tokio::sync::Mutex<()>,
 }
 
 impl<J: Journal> Recorder<J> {
@@ -135,7 +140,12 @@ impl<J: Journal> Recorder<J> {
                 effects,
                 cancel_requested: false,
             }),
+            writing: tokio::sync::Mutex::new(()),
         }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no holder of this lock panics")
     }
 
     /// The run.
@@ -145,21 +155,21 @@ impl<J: Journal> Recorder<J> {
     }
 
     /// Where the run stands, events that are not on disk yet included.
-    pub async fn progress(&self) -> Progress {
-        self.inner.lock().await.progress.clone()
+    pub fn progress(&self) -> Progress {
+        self.inner().progress.clone()
     }
 
     /// Somebody asked for the run to be cancelled.
-    pub async fn cancel_requested(&self) -> bool {
-        self.inner.lock().await.cancel_requested
+    pub fn cancel_requested(&self) -> bool {
+        self.inner().cancel_requested
     }
 
     /// Records an event; it is on disk after the next [`Recorder::flush`] or effect.
     ///
     /// # Errors
     /// [`JournalError::Event`] when it does not fit.
-    pub async fn record(&self, event: &Event) -> Result<(), JournalError> {
-        let mut inner = self.inner.lock().await;
+    pub fn record(&self, event: &Event) -> Result<(), JournalError> {
+        let mut inner = self.inner();
         let before = inner.progress.status;
         inner.progress.apply(event)?;
         inner.seq += 1;
@@ -178,14 +188,14 @@ impl<J: Journal> Recorder<J> {
     /// # Errors
     /// [`JournalError`].
     pub async fn record_ask(&self, event: &Event, ask: Ask) -> Result<(), JournalError> {
-        self.record(event).await?;
-        self.inner.lock().await.pending.ask = Some(ask);
+        self.record(event)?;
+        self.inner().pending.ask = Some(ask);
         self.flush().await
     }
 
     /// Notes the project the run works on.
-    pub async fn set_project(&self, project: ProjectId) {
-        self.inner.lock().await.pending.project = Some(project);
+    pub fn set_project(&self, project: ProjectId) {
+        self.inner().pending.project = Some(project);
     }
 
     /// Puts everything recorded so far on disk.
@@ -193,24 +203,32 @@ impl<J: Journal> Recorder<J> {
     /// # Errors
     /// [`JournalError`]; what was not written stays in the buffer.
     pub async fn flush(&self) -> Result<(), JournalError> {
-        let mut inner = self.inner.lock().await;
-        self.write(&mut inner).await
-    }
-
-    async fn write(&self, inner: &mut Inner) -> Result<(), JournalError> {
-        if inner.pending.is_empty() {
-            return Ok(());
-        }
-        if inner.seq - inner.snapshot_at >= SNAPSHOT_EVERY {
-            inner.pending.snapshot = Some((inner.seq, body(&inner.progress)));
-            inner.snapshot_at = inner.seq;
-        }
+        let _turn = self.writing.lock().await;
+        let batch = {
+            let mut inner = self.inner();
+            if inner.pending.is_empty() {
+                return Ok(());
+            }
+            if inner.seq - inner.snapshot_at >= SNAPSHOT_EVERY {
+                inner.pending.snapshot = Some((inner.seq, body(&inner.progress)));
+                inner.snapshot_at = inner.seq;
+            }
+            std::mem::take(&mut inner.pending)
+        };
         crash_point();
-        let written = self.journal.write(&inner.pending).await?;
-        crash_point();
-        inner.pending = Batch::default();
-        inner.cancel_requested |= written.cancel_requested;
-        Ok(())
+        match self.journal.write(&batch).await {
+            Ok(written) => {
+                crash_point();
+                self.inner().cancel_requested |= written.cancel_requested;
+                Ok(())
+            }
+            Err(error) => {
+                let mut inner = self.inner();
+                let later = std::mem::replace(&mut inner.pending, batch);
+                inner.pending.add(later);
+                Err(error)
+            }
+        }
     }
 
     /// Computes something once and keeps it: read from the journal when the same place is reached again. It has no
@@ -228,11 +246,11 @@ impl<J: Journal> Recorder<J> {
         T: Serialize + DeserializeOwned,
     {
         let key = self.key(place, &what);
-        if let Some(done) = self.done(&key).await.map_err(Failed::Journal)? {
+        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
             return Ok(done);
         }
         let value = compute().await.map_err(Failed::Effect)?;
-        self.mark(&key, &what, EffectMark::Done, Some(body(&value))).await;
+        self.mark(&key, &what, EffectMark::Done, Some(body(&value)));
         Ok(value)
     }
 
@@ -253,27 +271,27 @@ impl<J: Journal> Recorder<J> {
         E: Outcome,
     {
         let key = self.key(place, &effect);
-        if let Some(done) = self.done(&key).await.map_err(Failed::Journal)? {
+        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
             return Ok(done);
         }
-        if self.mark_of(&key).await == Some(EffectMark::Intended) {
+        if self.mark_of(&key) == Some(EffectMark::Intended) {
             if let Some(found) = probe(&key).await.map_err(Failed::Effect)? {
-                self.mark(&key, &effect, EffectMark::Done, Some(body(&found))).await;
+                self.mark(&key, &effect, EffectMark::Done, Some(body(&found)));
                 return Ok(found);
             }
         } else {
-            self.mark(&key, &effect, EffectMark::Intended, None).await;
+            self.mark(&key, &effect, EffectMark::Intended, None);
         }
         self.flush().await.map_err(Failed::Journal)?;
         match act(&key).await {
             Ok(value) => {
                 crash_point();
-                self.mark(&key, &effect, EffectMark::Done, Some(body(&value))).await;
+                self.mark(&key, &effect, EffectMark::Done, Some(body(&value)));
                 Ok(value)
             }
             Err(error) => {
                 if error.nothing_happened() {
-                    self.mark(&key, &effect, EffectMark::Failed, Some(error.to_string())).await;
+                    self.mark(&key, &effect, EffectMark::Failed, Some(error.to_string()));
                 }
                 Err(Failed::Effect(error))
             }
@@ -294,12 +312,12 @@ impl<J: Journal> Recorder<J> {
         })
     }
 
-    async fn mark_of(&self, key: &str) -> Option<EffectMark> {
-        self.inner.lock().await.effects.get(key).map(|effect| effect.mark)
+    fn mark_of(&self, key: &str) -> Option<EffectMark> {
+        self.inner().effects.get(key).map(|effect| effect.mark)
     }
 
-    async fn done<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JournalError> {
-        let inner = self.inner.lock().await;
+    fn done<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JournalError> {
+        let inner = self.inner();
         let Some(effect) = inner.effects.get(key).filter(|effect| effect.mark == EffectMark::Done) else {
             return Ok(None);
         };
@@ -308,7 +326,7 @@ impl<J: Journal> Recorder<J> {
             .map_err(|source| JournalError::Result { kind: effect.kind.clone(), source })
     }
 
-    async fn mark(&self, key: &str, effect: &Effect<'_>, mark: EffectMark, result: Option<String>) {
+    fn mark(&self, key: &str, effect: &Effect<'_>, mark: EffectMark, result: Option<String>) {
         let row = EffectRow {
             key: key.to_owned(),
             run: self.run.clone(),
@@ -318,7 +336,7 @@ impl<J: Journal> Recorder<J> {
             result,
             at: (self.clock)(),
         };
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner();
         inner.pending.effects.retain(|pending| pending.key != row.key);
         inner.pending.effects.push(row.clone());
         inner.effects.insert(row.key.clone(), row);

@@ -246,13 +246,12 @@ async fn drive_leased(
         registry: Registry::default(),
         watch,
     };
-    let stop = cancel.child_token();
     let engine = Engine {
         graph,
         nodes: &crew,
         recorder: &recorder,
         observer: watch,
-        cancel: stop.clone(),
+        cancel: cancel.child_token(),
         request: run.request.kind(),
         until,
         writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
@@ -265,22 +264,25 @@ async fn drive_leased(
         clock: ops::now,
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
     };
+    // Both are polled together: a renewal may have to wait for the connection a node is using.
     let working = engine.run();
-    tokio::pin!(working);
-    let mut every = tokio::time::interval(RENEW_EVERY);
-    every.tick().await;
+    let losing = keep_leases(leases, watch);
+    tokio::pin!(working, losing);
+    tokio::select! {
+        ended = &mut working => ended.map_err(engine_failed),
+        lost = &mut losing => Err(lost.into()),
+    }
+}
+
+/// Renews the leases for as long as it is polled; ends only when another process has taken one.
+async fn keep_leases(leases: &Leases<'_>, watch: &dyn Watch) -> ops::Error {
+    let run = AgentName::parse("run").expect("a constant name");
     loop {
-        tokio::select! {
-            ended = &mut working => return ended.map_err(engine_failed),
-            _ = every.tick() => {
-                if let Err(error) = leases.renew().await {
-                    if error.is_lost() {
-                        stop.cancel();
-                        return Err(error.into());
-                    }
-                    watch.note(&AgentName::parse("run").expect("a constant name"), &format!("the lease could not be renewed: {error}"));
-                }
-            }
+        tokio::time::sleep(RENEW_EVERY).await;
+        match leases.renew().await {
+            Ok(()) => {}
+            Err(error) if error.is_lost() => return error,
+            Err(error) => watch.note(&run, &format!("the lease could not be renewed: {error}")),
         }
     }
 }

@@ -47,7 +47,7 @@ fn base_lock() -> String {
     let names = ["iniconfig", "packaging", "pluggy"];
     let wanted = |package: &&str| names.iter().any(|name| package.starts_with(&format!("{name}==")));
     let lines = LOCK.replace("\\\n    ", " ");
-    lines.lines().filter(wanted).map(|line| format!("{line}\n")).collect()
+    lines.lines().filter(wanted).collect::<Vec<_>>().join("\n")
 }
 
 fn go() -> CancellationToken {

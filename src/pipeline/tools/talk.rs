@@ -124,7 +124,7 @@ async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output
             async |_| projects::create(context.ops, &project).await.map(|()| project.id.clone()),
         )
         .await?;
-    context.recorder.set_project(created).await;
+    context.recorder.set_project(created);
     context.leases.take_project(&project.name, &context.run.id).await.map_err(|error| ToolError::of(&error))?;
     assumptions.extend(note);
     context.change(Change::CurrentProject(CurrentProject {
