@@ -137,9 +137,8 @@ fn make(home: &Path, cache: &Path) -> Spent {
         .expect("cgo starts");
     let process = PathBuf::from(format!("/proc/{}", child.id()));
     let (mut last, mut supervised) = (begun, false);
-    loop {
-        // It is waited for at the end only, so that the last figures can be read.
-        let Some((_, fields)) = stat(&process.join("stat")) else { break };
+    // It is waited for at the end only, so that the last figures can be read.
+    while let Some((_, fields)) = stat(&process.join("stat")) {
         if fields[0] == "Z" {
             let ticks = |at: usize| fields[at].parse::<u32>().unwrap_or_default();
             spent.processor = TICK * (ticks(11) + ticks(12));

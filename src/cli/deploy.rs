@@ -8,7 +8,7 @@ use super::args::Deploy as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
 use super::project::{ReleaseRow, releases_table};
-use super::run::{self, Driven};
+use super::run::drive;
 use super::ui::{Tone, Ui};
 use crate::app::App;
 use crate::domain::ids::{ReleaseId, RunId};
@@ -32,25 +32,20 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     if args.status {
         return status(session, &app, &project.name).await;
     }
-    let request = match &args.rollback {
-        Some(release) => {
-            deploy::check_rollback(context, &project, release.as_ref()).await?;
-            Request::Rollback { project: project.name.clone(), release: release.clone() }
-        }
-        None => {
-            deploy::check_folder(&project, &session.cancel).await?;
-            Request::Deploy { project: project.name.clone() }
-        }
+    let request = if let Some(release) = &args.rollback {
+        deploy::check_rollback(context, &project, release.as_ref()).await?;
+        Request::Rollback { project: project.name.clone(), release: release.clone() }
+    } else {
+        deploy::check_folder(&project, &session.cancel).await?;
+        Request::Deploy { project: project.name.clone() }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
     let run = runner::create(context, request).await?;
-    match run::drive(session, &app, &run.id).await? {
-        Driven::Summary(summary) => deployed(session, &app, &summary).await,
-        Driven::Outcome(outcome) => Ok(outcome),
-    }
+    let summary = drive(session, &app, &run.id).await?;
+    deployed(session, &app, &summary).await
 }
 
 /// What a finished deployment answers.

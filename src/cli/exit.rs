@@ -20,7 +20,8 @@ pub const CODES: &[(u8, &str)] = &[
 /// The list as help shows it.
 #[must_use]
 pub fn listing() -> String {
-    CODES.iter().map(|(code, meaning)| format!("{code:>4}  {meaning}\n")).collect()
+    let lines: Vec<String> = CODES.iter().map(|(code, meaning)| format!("{code:>4}  {meaning}")).collect();
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::Session;
 use super::args::ProjectNew;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
-use super::run::{self, Driven};
+use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
@@ -36,10 +36,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
     }
     let app = session.app().await?;
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
-    run::drive(session, &app, &run.id).await.and_then(|driven| match driven {
-        Driven::Summary(summary) => Ok(Outcome::of(session.ui, &Created(*summary))),
-        Driven::Outcome(outcome) => Ok(outcome),
-    })
+    Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
 
 fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
@@ -202,10 +199,7 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         last.as_str() != "tester" && (graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last));
     request.until = Some(brainstorm);
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
-    let summary = match run::drive(session, &app, &run.id).await? {
-        Driven::Summary(summary) => summary,
-        Driven::Outcome(outcome) => return Ok(outcome),
-    };
+    let summary = run::drive(session, &app, &run.id).await?;
     let state = runner::progress(&app.context, &run.id).await?.state;
     let mut spec = state.project_spec.ok_or_else(|| Failure::new(Kind::Internal, "the plan has no spec", None))?;
     if spec.domains.is_empty() {

@@ -96,10 +96,8 @@ async fn cancelled(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcom
 }
 
 async fn go_on(session: &Session<'_>, app: &App, run: &RunId) -> Result<Outcome, Failure> {
-    match drive(session, app, run).await? {
-        Driven::Summary(summary) => Ok(summary_outcome(session, app, *summary).await?),
-        Driven::Outcome(outcome) => Ok(outcome),
-    }
+    let summary = drive(session, app, run).await?;
+    summary_outcome(session, app, summary).await
 }
 
 async fn summary_outcome(session: &Session<'_>, app: &App, summary: Summary) -> Result<Outcome, Failure> {
@@ -110,19 +108,11 @@ async fn summary_outcome(session: &Session<'_>, app: &App, summary: Summary) -> 
     }
 }
 
-/// What driving a run came to, when it is no failure.
-pub enum Driven {
-    /// It is done.
-    Summary(Box<Summary>),
-    /// It ended in another way there is an answer for.
-    Outcome(Outcome),
-}
-
 /// Drives a run to its end, asking the person what it asks where there is one to ask.
 ///
 /// # Errors
 /// [`Failure`] when it fails, stops or waits.
-pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Driven, Failure> {
+pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summary, Failure> {
     let ui = session.ui;
     loop {
         let progress = Progress::new(ui);
@@ -131,7 +121,7 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Drive
         match ended? {
             Ended::Succeeded => {
                 let run = runs::find(&app.context, id.as_str()).await?;
-                return Ok(Driven::Summary(Box::new(report::summary(&app.context, &run).await?)));
+                return Ok(report::summary(&app.context, &run).await?);
             }
             Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(ui, &questions) {
                 Some(texts) => note_answers(app, id, &ask, texts).await?,

@@ -60,6 +60,7 @@ pub const FIELD_RESERVED: &[&str] = &[
     "sort",
     "items",
     "total",
+    "dict",
     "created_at",
     "updated_at",
     "id",
@@ -112,6 +113,51 @@ fn check_project(text: &str) -> Result<(), InvalidName> {
     Ok(())
 }
 
+/// Class names the generated code uses itself.
+const MODEL_RESERVED: &[&str] = &[
+    "None",
+    "True",
+    "False",
+    "Base",
+    "BaseModel",
+    "Enum",
+    "Decimal",
+    "Any",
+    "List",
+    "Dict",
+    "Optional",
+    "Literal",
+    "Annotated",
+    "Field",
+    "Page",
+    "Session",
+    "Exception",
+    "String",
+    "Text",
+    "Integer",
+    "Boolean",
+    "Column",
+    "Table",
+    "Date",
+    "DateTime",
+    "Time",
+    "Numeric",
+    "Float",
+    "Uuid",
+    "ForeignKey",
+    "Mapped",
+    "Router",
+    "Depends",
+    "Query",
+    "Path",
+    "Request",
+    "Response",
+    "Settings",
+    "JSON",
+    "Timestamps",
+    "Problem",
+];
+
 fn check_model(text: &str) -> Result<(), InvalidName> {
     const SORT: &str = "model name";
     if text.is_empty() {
@@ -126,50 +172,7 @@ fn check_model(text: &str) -> Result<(), InvalidName> {
     if text.len() > 50 {
         return Err(invalid(text, SORT, "it is longer than 50 characters"));
     }
-    const TAKEN: &[&str] = &[
-        "None",
-        "True",
-        "False",
-        "Base",
-        "BaseModel",
-        "Enum",
-        "Decimal",
-        "Any",
-        "List",
-        "Dict",
-        "Optional",
-        "Literal",
-        "Annotated",
-        "Field",
-        "Page",
-        "Session",
-        "Exception",
-        "String",
-        "Text",
-        "Integer",
-        "Boolean",
-        "Column",
-        "Table",
-        "Date",
-        "DateTime",
-        "Time",
-        "Numeric",
-        "Float",
-        "Uuid",
-        "ForeignKey",
-        "Mapped",
-        "Router",
-        "Depends",
-        "Query",
-        "Path",
-        "Request",
-        "Response",
-        "Settings",
-        "JSON",
-        "Timestamps",
-        "Problem",
-    ];
-    if TAKEN.contains(&text) {
+    if MODEL_RESERVED.contains(&text) {
         return Err(invalid(text, SORT, format!("the generated code uses that word itself; try `{text}Entry`")));
     }
     Ok(())

@@ -110,13 +110,13 @@ pub fn svg(definition: &Definition) -> String {
         let ((fx, fy), (tx, ty)) = (places[edge.from], places[edge.to]);
         let (path, at) = if ty > fy {
             let (x1, y1, x2, y2) = (fx + BOX.0 / 2, fy + BOX.1, tx + BOX.0 / 2, ty);
-            let mid = (y1 + y2) / 2;
-            (format!("M{x1} {y1}C{x1} {mid} {x2} {mid} {x2} {y2}"), ((x1 + x2) / 2, mid))
+            let mid = y1.midpoint(y2);
+            (format!("M{x1} {y1}C{x1} {mid} {x2} {mid} {x2} {y2}"), (x1.midpoint(x2), mid))
         } else {
             back += 1;
             let side = width - GAP.0 * 2 + back * 14;
             let (x1, y1, x2, y2) = (fx + BOX.0, fy + BOX.1 / 2, tx + BOX.0, ty + BOX.1 / 2);
-            (format!("M{x1} {y1}C{side} {y1} {side} {y2} {x2} {y2}"), (side - 30, (y1 + y2) / 2))
+            (format!("M{x1} {y1}C{side} {y1} {side} {y2} {x2} {y2}"), (side - 30, y1.midpoint(y2)))
         };
         let _ = writeln!(
             out,

@@ -13,7 +13,7 @@ use crate::workspace::checks::{self, Check, Verdict};
 use crate::workspace::python::{Search, Source, Toolchain};
 
 /// How long one check may take.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_mins(15);
 /// The project's own environment, in the folder of its service.
 const ENVIRONMENT: &str = ".venv";
 /// The name of the check that counts tests.

@@ -296,10 +296,11 @@ impl Error {
     #[must_use]
     pub fn evidence(&self) -> &[String] {
         match self {
-            Self::Gate { evidence, .. } | Self::Migration { evidence, .. } => evidence,
+            Self::Gate { evidence, .. }
+            | Self::Migration { evidence, .. }
+            | Self::Exec(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => evidence,
             Self::Spec { problems } => problems,
             Self::BrokenAgent { problem, .. } => &problem.lines,
-            Self::Exec(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => evidence,
             _ => &[],
         }
     }
@@ -393,8 +394,7 @@ impl Diagnose for Error {
             }
             Self::NoServer { .. } => run("cgo servers list".to_owned()),
             Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume => run("cgo run list".to_owned()),
-            Self::NoSuchEvent { run: id, .. } => run(format!("cgo run show {id}")),
-            Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
+            Self::NoSuchEvent { run: id, .. } | Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
             Self::WrongAnswers { run: id, questions, .. } => {
                 let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
                 run(format!("cgo run answer {id} {}", texts.join(" ")))

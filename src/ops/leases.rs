@@ -111,6 +111,7 @@ impl<'a> Leases<'a> {
 }
 
 /// A holder on this machine that runs no more. Of one on another machine nothing is known.
+#[must_use]
 pub fn is_dead(holder: &Holder) -> bool {
     identity::is_alive(holder) == Some(false)
 }

@@ -247,14 +247,14 @@ pub fn spec(project: &Project) -> Result<Spec, Error> {
 /// # Errors
 /// [`Error::Spec`] with every problem.
 pub fn read_spec(path: &Path) -> Result<Spec, Error> {
-    let mut spec = spec_files::read_path(path).map_err(invalid)?.spec;
+    let mut spec = spec_files::read_path(path).map_err(|invalid| problems_of(&invalid))?.spec;
     if spec.domains.is_empty() {
         spec.domains = spec.standard_domains()?;
     }
     Ok(spec)
 }
 
-fn invalid(invalid: spec_files::Invalid) -> Error {
+fn problems_of(invalid: &spec_files::Invalid) -> Error {
     Error::Spec { problems: invalid.problems.iter().map(ToString::to_string).collect() }
 }
 
@@ -283,7 +283,8 @@ pub fn spec_texts(spec: &Spec) -> Vec<(String, String)> {
 /// # Errors
 /// [`Error::Spec`] with every problem.
 pub fn format_spec(folder: &Path, write: bool) -> Result<(Vec<String>, Vec<String>), Error> {
-    let formatted = spec_files::format(&spec_files::SpecFiles::collect(folder)).map_err(invalid)?;
+    let formatted =
+        spec_files::format(&spec_files::SpecFiles::collect(folder)).map_err(|invalid| problems_of(&invalid))?;
     let mut changed = Vec::new();
     for (path, text) in formatted.changed {
         if write {

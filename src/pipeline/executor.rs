@@ -140,10 +140,10 @@ impl Visit<'_> {
     async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Reply, NodeError> {
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
-        let digest: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hash.finalize()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let effect = Effect {
             kind: "model_call",
-            args: json!({ "agent": self.agent.id, "provider": self.provider.name(), "turn": turn, "request": digest }),
+            args: json!({ "agent": self.agent.id, "provider": self.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
         };
         let answered = self.recorder.remember(place, effect, async || self.provider.complete(request).await);
         tokio::select! {

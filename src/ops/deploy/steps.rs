@@ -29,7 +29,7 @@ const ENVIRONMENT: &str = "environment";
 /// Written last when a release is built; without it the release does not count.
 pub const COMPLETE: &str = "complete";
 /// How long a migration may take.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
+const MIGRATION_LIMIT: Duration = Duration::from_mins(10);
 /// How long the old release may finish its requests.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// How long the live probe may take.
@@ -96,7 +96,7 @@ impl<'a> Steps<'a> {
         let source = self.source();
         if !source.exists() {
             std::fs::create_dir_all(&self.plan.folder)
-                .map_err(|error| self.path_error("create", &self.plan.folder, error))?;
+                .map_err(|error| path_error("create", &self.plan.folder, error))?;
             repository::export(self.project, &self.plan.commit, &source, self.cancel).await?;
         }
         let manifest = self.manifest()?;
@@ -109,18 +109,13 @@ impl<'a> Steps<'a> {
             .provide(&toolchain, &[lock], &self.plan.folder.join(ENVIRONMENT), &mut say, self.cancel)
             .await?;
         let mark = self.plan.folder.join(COMPLETE);
-        std::fs::write(&mark, format!("{}\n", self.plan.commit))
-            .map_err(|error| self.path_error("write to", &mark, error))
-    }
-
-    fn path_error(&self, action: &'static str, path: &Path, source: std::io::Error) -> Error {
-        Error::Path { action, path: path.to_owned(), source }
+        std::fs::write(&mark, format!("{}\n", self.plan.commit)).map_err(|error| path_error("write to", &mark, error))
     }
 
     /// What the service and its migration see besides PATH, HOME and the language.
     fn environment(&self, service: &Service) -> Result<BTreeMap<String, String>, Error> {
         let shared = self.runtime().shared();
-        std::fs::create_dir_all(&shared).map_err(|error| self.path_error("create", &shared, error))?;
+        std::fs::create_dir_all(&shared).map_err(|error| path_error("create", &shared, error))?;
         let mut env = BTreeMap::from([
             ("HOST".to_owned(), "127.0.0.1".to_owned()),
             ("RELEASE".to_owned(), self.plan.release.to_string()),
@@ -296,13 +291,17 @@ impl<'a> Steps<'a> {
             }
             let mark = folder.join(COMPLETE);
             if mark.exists() {
-                std::fs::remove_file(&mark).map_err(|error| self.path_error("remove", &mark, error))?;
+                std::fs::remove_file(&mark).map_err(|error| path_error("remove", &mark, error))?;
             }
-            std::fs::remove_dir_all(&folder).map_err(|error| self.path_error("remove", &folder, error))?;
+            std::fs::remove_dir_all(&folder).map_err(|error| path_error("remove", &folder, error))?;
             removed += 1;
         }
         Ok(removed)
     }
+}
+
+fn path_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Path { action, path: path.to_owned(), source }
 }
 
 /// What retiring the old release cut off at its limit.

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::StoreJournal;
-use crate::domain::diagnose::{Diagnose, Kind};
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Run, Wait};
 use crate::domain::spec::Spec;
@@ -108,7 +108,7 @@ impl ToolError {
                 reason,
                 exit: kind.exit_code(),
                 evidence: error.evidence().to_vec(),
-                hint: error.advice().map(|advice| advice.words()),
+                hint: error.advice().map(Advice::words),
             }),
         })
     }

@@ -217,7 +217,7 @@ fn words(text: &str) -> String {
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come to be");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come to be");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
