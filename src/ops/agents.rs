@@ -82,9 +82,8 @@ pub fn parse(expected: &AgentName, text: &str) -> Result<Agent, Problem> {
     let agent: Agent = serde_yaml::from_str(text).map_err(|error| {
         let words = error.without_snippet().to_string();
         let at = error.location().map(|place| (place.line(), place.column()));
-        let prefix = at.map(|(line, column)| format!("line {line} column {column}: ")).unwrap_or_default();
-        let words = words.trim_start_matches("error: ");
-        Problem::new(text, at, words.strip_prefix(&prefix).unwrap_or(words).to_owned())
+        let ending = at.map(|(line, column)| format!(" at line {line}, column {column}")).unwrap_or_default();
+        Problem::new(text, at, words.strip_suffix(&ending).unwrap_or(&words).to_owned())
     })?;
     let at = |key: &str, reason: String| Problem::new(text, place_of(text, key), reason);
     if agent.id != *expected {

@@ -121,8 +121,7 @@ fn numbered(base: &ProjectName, number: u32) -> Result<ProjectName, Error> {
 
 async fn preflight(context: &Context, folder: &Path) -> Result<(), Error> {
     let parent = folder.ancestors().skip(1).find(|path| path.is_dir()).unwrap_or(Path::new("/"));
-    let writable = rustix::fs::access(parent, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK);
-    writable.map_err(|error| Error::Path { action: "write to", path: parent.to_owned(), source: error.into() })?;
+    try_folder(parent).map_err(|source| Error::Path { action: "write to", path: parent.to_owned(), source })?;
     for place in [parent, existing(&context.data), existing(&context.cache)] {
         if let Ok(disk) = rustix::fs::statvfs(place) {
             // File systems without blocks, such as /proc, say nothing about room.
@@ -140,6 +139,13 @@ async fn preflight(context: &Context, folder: &Path) -> Result<(), Error> {
     })?;
     Toolchain::find(&Search::from_env(), &cancel).await?;
     Ok(())
+}
+
+/// Makes a folder there and removes it again: rights, read-only file systems and special ones show only so.
+fn try_folder(parent: &Path) -> std::io::Result<()> {
+    let folder = parent.join(format!(".cgo-{:08x}", random()));
+    std::fs::create_dir(&folder)?;
+    std::fs::remove_dir(&folder)
 }
 
 fn existing(path: &Path) -> &Path {

@@ -159,33 +159,15 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     "##);
     assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "many"])), @r##"
     --- stderr
-    error: the file of agent `tester` is wrong at line 7, column 12: error: line 7 column 12: invalid u32
-     --> <input>:7:12
-      |
-    5 | provider: offline
-    6 | max_tokens: 2048
-    7 | max_turns: many
-      |            ^ invalid u32
-    8 | tools: [install_dependencies, run_tests, probe_service]
-    9 | handoffs: [developer]
-      |
-      caused by: error: line 7 column 12: invalid u32
-     --> <input>:7:12
-      |
-    5 | provider: offline
-    6 | max_tokens: 2048
-    7 | max_turns: many
-      |            ^ invalid u32
-    8 | tools: [install_dependencies, run_tests, probe_service]
-    9 | handoffs: [developer]
-      |
+    error: the file of agent `tester` is wrong at line 7, column 12: invalid u32
+      | 7 | max_turns: many
+      |                ^
     hint: run `cgo agent edit tester`
     --- exit 1
     "##);
     assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @r##"
     --- stderr
     error: the file of agent `tester` is wrong: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_domains, write_report
-      caused by: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_domains, write_report
     hint: run `cgo agent edit tester`
     --- exit 1
     "##);

@@ -8,7 +8,7 @@ use crate::support::env::{TestEnv, tools_are_here, until};
 
 fn on_terminal(env: &TestEnv, arguments: &[&str]) -> PtySession {
     let mut command = env.command(arguments);
-    command.env("TERM", "xterm");
+    command.env("TERM", "xterm").stdin(std::process::Stdio::inherit());
     spawn_command(command, Some(120_000)).unwrap()
 }
 
