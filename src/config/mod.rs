@@ -1,6 +1,6 @@
 //! Settings in layers: flag, `CGO_*` variable, user file, default. Each value keeps where it came from.
 //!
-//! Only reading is here; what the values mean is the business of who uses them. [`env`] lists the variables.
+//! Only reading is here; what the values mean is the business of who uses them. [`mod@env`] lists the variables.
 
 pub mod env;
 

@@ -1,7 +1,7 @@
 //! The provider that needs no account: answers as each agent would, through the same tool calls as a model.
 //!
 //! It sees what a model sees, the task and the results of earlier calls, and decides the next call from them alone.
-//! Understanding a description is in [`understand`]; what needs real judgement it does not pretend to have.
+//! Understanding a description is in [`mod@understand`]; what needs real judgement it does not pretend to have.
 
 pub mod understand;
 

@@ -54,7 +54,10 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     let release = json!({ "release": plan.release });
     let say = |text: &str| (context.notes)(text);
     if !plan.is_built {
-        context.remember("note_deployment", release.clone(), async || steps.note(&context.run.id).await).await?;
+        // An effect, so that the plan with its release id is on disk before the store knows of the release.
+        context
+            .effect("note_deployment", release.clone(), async |_| Ok(None), async |_| steps.note(&context.run.id).await)
+            .await?;
         say(&format!("building {} of {}", plan.release, short(&plan.commit)));
         context
             .effect(

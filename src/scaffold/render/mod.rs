@@ -8,8 +8,8 @@
 //!
 //! It installs nothing, starts nothing and knows nothing of git. The spec's own files come from `scaffold::spec`.
 //!
-//! Reading order: [`facts`] (what the spec means), `tables`, `shapes`, `queries`, `operations`, `checks` (how that
-//! looks in Python), [`project`] (which files there are), [`generate`] (the disk).
+//! Reading order: `facts` (what the spec means), `tables`, `shapes`, `queries`, `operations`, `checks` (how that
+//! looks in Python), `project` (which files there are), `generate` (the disk).
 
 mod actions;
 mod answers;
