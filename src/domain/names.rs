@@ -60,7 +60,6 @@ pub const FIELD_RESERVED: &[&str] = &[
     "sort",
     "items",
     "total",
-    "dict",
     "created_at",
     "updated_at",
     "id",
