@@ -49,6 +49,35 @@ fn every_example_becomes_a_tested_project() {
 }
 
 #[test]
+fn every_understood_description_passes_the_check_of_specs() {
+    let text = include_str!("../../src/llm/offline/understand/fixtures/descriptions.yaml");
+    let table: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let mut texts = Vec::new();
+    gather(&table, &mut texts);
+    assert!(texts.len() > 150, "only {} descriptions were found", texts.len());
+    for text in texts {
+        let Some(mut spec) = cgo::llm::offline::understand::understand(text, &[]).spec else { continue };
+        spec.domains = spec.standard_domains().unwrap_or_else(|error| panic!("{text}: {error}"));
+        spec.modules.retain(|module| module.is_built());
+        let problems: Vec<String> = cgo::scaffold::spec::check(&spec).iter().map(ToString::to_string).collect();
+        assert!(problems.is_empty(), "{text}: {problems:?}");
+        cgo::scaffold::render::render(&spec).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+}
+
+/// The values of every `text` in a table.
+fn gather<'a>(value: &'a serde_json::Value, texts: &mut Vec<&'a str>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| gather(item, texts)),
+        serde_json::Value::Object(entries) => {
+            texts.extend(entries.get("text").and_then(serde_json::Value::as_str));
+            entries.values().for_each(|item| gather(item, texts));
+        }
+        _ => {}
+    }
+}
+
+#[test]
 fn a_spec_can_take_the_place_of_a_description() {
     if !tools_are_here() {
         return;

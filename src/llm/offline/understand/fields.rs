@@ -70,6 +70,8 @@ impl FieldSet {
         self.fields.retain(|field| {
             (field.name != name && field.name.as_str() != key) || matches!(field.ty, FieldType::Ref(_))
         });
+        // Where many stand on both sides, only the pairs go.
+        let on_delete = if kind == RelationKind::ManyToMany { OnDelete::default() } else { on_delete };
         let mut field = Field::new(name, FieldType::Ref(Reference { model, kind, on_delete }));
         field.optional = optional;
         self.push(field);
