@@ -25,6 +25,7 @@ pub struct Cli {
 
 /// What every command takes
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Global {
     /// Print the answer as JSON
     #[arg(long, global = true, help_heading = "Global options")]

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::Request;
-use crate::ops::{deploy, projects};
+use crate::ops::{deploy, projects, services};
 use crate::pipeline::report::{Stage, Summary};
 use crate::pipeline::runner;
 
@@ -128,14 +128,14 @@ impl Answer for DeployPlan {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
     #[serde(flatten)]
-    live: projects::Live,
+    live: services::Live,
     project: ProjectName,
     releases: Vec<ReleaseRow>,
 }
 
 async fn status(session: &Session<'_>, app: &App, name: &ProjectName) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = projects::live(&app.context, &project).await?;
+    let live = services::live(&app.context, &project).await?;
     let releases = deploy::releases(&app.context, &project).await?.iter().map(ReleaseRow::of).collect();
     Ok(Outcome::of(session.ui, &Status { live, project: project.name, releases }))
 }

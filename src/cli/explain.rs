@@ -11,7 +11,7 @@ use crate::domain::deployment::DeploymentStatus;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::{EffectMark, RunStatus};
-use crate::ops::{deploy, projects, runs};
+use crate::ops::{deploy, projects, runs, services};
 use crate::pipeline::runner;
 
 /// `cgo explain ID`.
@@ -74,6 +74,7 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
     for effect in runs::effects(&app.context, id).await?.iter().filter(|effect| effect.mark != EffectMark::Done) {
         let meaning = match effect.mark {
             EffectMark::Intended => "begun; whether it happened is looked at when the run goes on",
+            EffectMark::Repeatable => "begun; done again when the run goes on, which changes nothing done already",
             EffectMark::Failed => "tried, did not happen",
             EffectMark::Done => continue,
         };
@@ -117,7 +118,7 @@ async fn of_release(app: &App, release: &ReleaseId) -> Result<Explanation, Failu
 
 async fn of_project(app: &App, name: &ProjectName) -> Result<Explanation, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = projects::live(&app.context, &project).await?;
+    let live = services::live(&app.context, &project).await?;
     let mut facts = Vec::new();
     facts.extend(live.url.as_ref().map(|url| format!("address {url}")));
     facts.extend(live.problem.clone());

@@ -114,7 +114,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<Outcome, Failure> {
     let session = Session { ui, settings: &settings, cancel: cancel.clone() };
     let outcome = runtime.block_on(async {
         watch_interrupts(ui.clone(), cancel);
-        dispatch(&session, command).await
+        Box::pin(dispatch(&session, command)).await
     });
     runtime.shutdown_background();
     outcome
@@ -124,9 +124,9 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
     match command {
         Command::Init => setup::init(session).await,
         Command::Doctor => setup::doctor(session).await,
-        Command::Project(Project::New(new)) => project_new::new(session, new).await,
+        Command::Project(Project::New(new)) => Box::pin(project_new::new(session, new)).await,
         Command::Project(project) => project::run(session, project).await,
-        Command::Run(command) => run::run(session, command).await,
+        Command::Run(command) => Box::pin(run::run(session, command)).await,
         Command::Deploy(deploy) => deploy::run(session, deploy).await,
         Command::Servers(command) => servers::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,

@@ -15,8 +15,9 @@ use crate::domain::deployment::Deployment;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
-use crate::ops::projects::{self, Generated, Live, Removal};
-use crate::ops::{deploy, runs};
+use crate::ops::services::{self, Live, Removal};
+use crate::ops::specs::{self, Generated};
+use crate::ops::{deploy, projects, runs};
 use crate::pipeline::runner;
 
 /// `cgo project …`, but for `new`.
@@ -31,26 +32,26 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::List => {
             let mut rows = Vec::new();
             for project in projects::list(context).await? {
-                let live = projects::live(context, &project).await?;
+                let live = services::live(context, &project).await?;
                 rows.push(Row { project, live });
             }
             Ok(Outcome::of(ui, &Projects { projects: rows }))
         }
         Args::Show { project } => {
             let project = projects::by_name(context, &project).await?;
-            let live = projects::live(context, &project).await?;
+            let live = services::live(context, &project).await?;
             let releases = deploy::releases(context, &project).await?.iter().map(ReleaseRow::of).collect();
             Ok(Outcome::of(ui, &Shown { project, live, releases }))
         }
         Args::Logs { project, follow, lines } => logs(session, &app, &project, follow, lines).await,
         Args::Stop { project } => {
             let project = projects::by_name(context, &project).await?;
-            projects::stop(context, &project).await?;
+            services::stop(context, &project).await?;
             moved(session, &app, &project.name).await
         }
         Args::Start { project } => {
             let project = projects::by_name(context, &project).await?;
-            projects::start(context, &project).await?;
+            services::start(context, &project).await?;
             moved(session, &app, &project.name).await
         }
         Args::Remove { project, folder, dry_run } => remove(session, &app, &project, folder, dry_run).await,
@@ -64,7 +65,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                     _ => PathBuf::from(text),
                 },
             };
-            let generated = projects::generate(&folder, force, dry_run)?;
+            let generated = specs::generate(&folder, force, dry_run)?;
             Ok(Outcome::of(ui, &Regenerated { dry_run, detailed_exit_code, generated }))
         }
         Args::New(_) => unreachable!("has its own file"),
@@ -73,7 +74,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
 
 async fn moved(session: &Session<'_>, app: &App, name: &ProjectName) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = projects::live(&app.context, &project).await?;
+    let live = services::live(&app.context, &project).await?;
     Ok(Outcome::of(session.ui, &Moved { project: project.name, live }))
 }
 
@@ -88,10 +89,10 @@ async fn logs(
     if follow {
         let ui = session.ui.clone();
         let mut print = move |line: &str| ui.answer(line);
-        projects::follow_logs(&app.context, &project, lines, &session.cancel, &mut print).await?;
+        services::follow_logs(&app.context, &project, lines, &session.cancel, &mut print).await?;
         return Ok(Outcome::raw(String::new()));
     }
-    let lines = projects::logs(&app.context, &project, lines).await?;
+    let lines = services::logs(&app.context, &project, lines).await?;
     Ok(Outcome::of(session.ui, &Logs { project: project.name, lines }))
 }
 
@@ -103,7 +104,7 @@ async fn remove(
     dry_run: bool,
 ) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let removal = projects::plan_removal(&app.context, &project, folder).await?;
+    let removal = services::plan_removal(&app.context, &project, folder).await?;
     if dry_run {
         return Ok(Outcome::of(session.ui, &Removed { project: project.name, removal, done: false }));
     }
@@ -122,7 +123,7 @@ async fn remove(
     for run in runs::unfinished(&app.context, &project.id).await? {
         runs::cancel(&app.context, &run, runner::cancelled(&app.context.user)).await?;
     }
-    projects::remove(&app.context, &project, &removal).await?;
+    services::remove(&app.context, &project, &removal).await?;
     Ok(Outcome::of(session.ui, &Removed { project: project.name, removal, done: true }))
 }
 

@@ -18,7 +18,7 @@ use crate::domain::names::AgentName;
 use crate::domain::run::{NewProject, Request};
 use crate::domain::spec::Language;
 use crate::domain::state::NotBuilt;
-use crate::ops::projects;
+use crate::ops::{services, specs};
 use crate::pipeline::report::Summary;
 use crate::pipeline::runner;
 
@@ -32,7 +32,7 @@ const DESCRIPTION_LIMIT: u64 = 64 * 1024;
 pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
     let request = request(session, &args)?;
     if args.dry_run {
-        return dry_run(session, request).await;
+        return Box::pin(dry_run(session, request)).await;
     }
     let app = session.app().await?;
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
@@ -74,7 +74,7 @@ fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failu
 }
 
 fn read_spec(path: &Path) -> Result<String, Failure> {
-    let spec = projects::read_spec(path)?;
+    let spec = specs::read(path)?;
     Ok(serde_json::to_string(&spec).expect("a spec has text keys only"))
 }
 
@@ -205,9 +205,9 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
     if spec.domains.is_empty() {
         spec.domains = spec.standard_domains().map_err(crate::ops::Error::from)?;
     }
-    let files = projects::files(&spec)?;
+    let files = specs::files(&spec)?;
     let real = session.app().await?;
-    let port = if deploys { projects::likely_port(&real.context).await? } else { None };
+    let port = if deploys { services::likely_port(&real.context).await? } else { None };
     let plan = Plan {
         project: spec.project.name.to_string(),
         title: spec.project.title.clone(),

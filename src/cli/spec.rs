@@ -10,7 +10,7 @@ use super::args::Spec as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::ui::Ui;
 use crate::domain::spec::Spec;
-use crate::ops::projects;
+use crate::ops::specs;
 
 /// `cgo spec …`.
 ///
@@ -20,11 +20,11 @@ pub fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
     let here = |path: Option<PathBuf>| path.unwrap_or_else(|| PathBuf::from("."));
     match args {
         Args::Check { path } => {
-            let spec = projects::read_spec(&here(path))?;
+            let spec = specs::read(&here(path))?;
             Ok(Outcome::of(session.ui, &Checked { models: spec.models.len(), operations: operations(&spec) }))
         }
         Args::Fmt { path, check } => format(session, &here(path), check),
-        Args::Show { path } => Ok(Outcome::of(session.ui, &Shown { spec: projects::read_spec(&here(path))? })),
+        Args::Show { path } => Ok(Outcome::of(session.ui, &Shown { spec: specs::read(&here(path))? })),
     }
 }
 
@@ -33,7 +33,7 @@ fn operations(spec: &Spec) -> usize {
 }
 
 fn format(session: &Session<'_>, folder: &Path, check: bool) -> Result<Outcome, Failure> {
-    let formatted = projects::format_spec(folder, !check)?;
+    let formatted = specs::format(folder, !check)?;
     Ok(Outcome::of(session.ui, &Formatted { check, changed: formatted.0, kept: formatted.1 }))
 }
 
@@ -89,7 +89,7 @@ impl Answer for Shown {
 
     fn text(&self, _: &Ui) -> String {
         let mut out = format!("{}  {}\n", self.spec.project.name, self.spec.project.title);
-        for (path, text) in projects::spec_texts(&self.spec) {
+        for (path, text) in specs::texts(&self.spec) {
             out.push_str(&format!("\n--- {path}\n{text}"));
         }
         out

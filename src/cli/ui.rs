@@ -23,6 +23,7 @@ pub enum Tone {
 
 /// The terminal, or what stands in for it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Ui {
     /// The answer is JSON.
     pub json: bool,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not a name of the wanted sort. The text itself is shown with control characters escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{shown}` is not a {sort}: {reason}")]
+#[error("`{shown}` is not {} {sort}: {reason}", article(sort))]
 pub struct InvalidName {
     /// The refused text, shortened and escaped.
     pub shown: String,
@@ -19,6 +19,10 @@ pub struct InvalidName {
     pub sort: &'static str,
     /// The rule that was broken.
     pub reason: String,
+}
+
+fn article(sort: &str) -> &'static str {
+    if sort.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
 }
 
 fn invalid(text: &str, sort: &'static str, reason: impl Into<String>) -> InvalidName {

@@ -290,6 +290,8 @@ pub struct EventRow {
 pub enum EffectMark {
     /// About to be done. After a crash: unknown, to be probed.
     Intended,
+    /// About to be done. After a crash it is done again: that changes nothing that was done already.
+    Repeatable,
     /// Done; the result is known.
     Done,
     /// Tried, and known not to have happened.
@@ -298,13 +300,14 @@ pub enum EffectMark {
 
 impl EffectMark {
     /// Every mark.
-    pub const ALL: [Self; 3] = [Self::Intended, Self::Done, Self::Failed];
+    pub const ALL: [Self; 4] = [Self::Intended, Self::Repeatable, Self::Done, Self::Failed];
 
     /// The mark as the store and JSON spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Intended => "intended",
+            Self::Repeatable => "repeatable",
             Self::Done => "done",
             Self::Failed => "failed",
         }

@@ -138,6 +138,7 @@ pub struct Variant {
 /// One field of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property that the spec names")]
 pub struct Field {
     /// The attribute and the column. For a relation to one, the name without `_id`.
     pub name: FieldName,
@@ -283,7 +284,8 @@ pub enum RelationKind {
     ManyToOne,
     /// One to one: a unique column `NAME_id`.
     OneToOne,
-    /// Many to many: an association table; the field is a list `NAME_ids` on input.
+    /// Many to many: an association table; the field is a list on input, the name in the
+    /// singular with `_ids`: `tag_ids` for `tags`.
     ManyToMany,
 }
 

@@ -16,6 +16,9 @@ use crate::domain::run::{Ask, Question, RequestKind, RunStatus, Wait};
 use crate::domain::state::{Field, Patch, ProjectState, Refused};
 use crate::domain::time::Timestamp;
 
+/// A node at work, by the number of its visit.
+type AtWork<'a> = Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + 'a>>;
+
 /// What a node came to.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -179,9 +182,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             self.recorder.record(&Event::Routed { to })?;
         }
         let stop = self.cancel.child_token();
-        let mut at_work: FuturesUnordered<
-            Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + '_>>,
-        > = FuturesUnordered::new();
+        let mut at_work: FuturesUnordered<AtWork<'_>> = FuturesUnordered::new();
         for (visit, active) in progress.active {
             at_work.push(self.begin(visit, &active.node, &progress.state, &stop));
         }
@@ -230,13 +231,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         self.conclude(ending).await
     }
 
-    fn begin<'s>(
-        &'s self,
-        visit: u32,
-        node: &AgentName,
-        state: &ProjectState,
-        stop: &CancellationToken,
-    ) -> Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + 's>> {
+    fn begin<'s>(&'s self, visit: u32, node: &AgentName, state: &ProjectState, stop: &CancellationToken) -> AtWork<'s> {
         let node = node.clone();
         let state = state.clone();
         let stop = stop.clone();

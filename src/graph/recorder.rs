@@ -282,16 +282,55 @@ impl<J: Journal> Recorder<J> {
         } else {
             self.mark(&key, &effect, EffectMark::Intended, None);
         }
+        self.act(&key, &effect, act).await
+    }
+
+    /// Changes the world in a way that may be repeated: doing it again changes nothing that was done already. The
+    /// intent is on disk before `act` runs; when a crash left it unknown whether it happened, it is done again.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    pub async fn repeat<T, E>(
+        &self,
+        place: &Place,
+        effect: Effect<'_>,
+        act: impl AsyncFnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failed<E>>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Outcome,
+    {
+        let key = self.key(place, &effect);
+        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
+            return Ok(done);
+        }
+        if self.mark_of(&key) != Some(EffectMark::Repeatable) {
+            self.mark(&key, &effect, EffectMark::Repeatable, None);
+        }
+        self.act(&key, &effect, act).await
+    }
+
+    /// Acts once the intent is on disk, and marks what came of it.
+    async fn act<T, E>(
+        &self,
+        key: &str,
+        effect: &Effect<'_>,
+        act: impl AsyncFnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, Failed<E>>
+    where
+        T: Serialize,
+        E: Outcome,
+    {
         self.flush().await.map_err(Failed::Journal)?;
-        match act(&key).await {
+        match act(key).await {
             Ok(value) => {
                 crash_point();
-                self.mark(&key, &effect, EffectMark::Done, Some(body(&value)));
+                self.mark(key, effect, EffectMark::Done, Some(body(&value)));
                 Ok(value)
             }
             Err(error) => {
                 if error.nothing_happened() {
-                    self.mark(&key, &effect, EffectMark::Failed, Some(error.to_string()));
+                    self.mark(key, effect, EffectMark::Failed, Some(error.to_string()));
                 }
                 Err(Failed::Effect(error))
             }

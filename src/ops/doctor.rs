@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Error, explain, projects, servers};
+use super::{Context, Error, explain, projects, servers, services};
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::exec::{self, Command};
 use crate::workspace::git;
@@ -55,7 +55,7 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Vec<Check> 
     checks.push(good(STORE, context.store.url()));
     checks.push(folder("data", &context.data));
     checks.push(folder("cache", &context.cache));
-    checks.push(match projects::likely_port(context).await {
+    checks.push(match services::likely_port(context).await {
         Ok(Some(port)) => good("ports", format!("the next project gets {port} on {}", servers::LOCAL_ADDRESS)),
         Ok(None) => Check {
             name: "ports".to_owned(),
@@ -133,7 +133,7 @@ async fn projects_check(context: &Context) -> Check {
         let mut ailing = Vec::new();
         let projects = projects::list(context).await?;
         for project in &projects {
-            let live = projects::live(context, project).await?;
+            let live = services::live(context, project).await?;
             if !live.serves && project.status == crate::domain::project::ProjectStatus::Deployed {
                 ailing.push(format!("{} ({})", project.name, live.words));
             }

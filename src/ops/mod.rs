@@ -13,6 +13,8 @@ pub mod projects;
 pub mod repository;
 pub mod runs;
 pub mod servers;
+pub mod services;
+pub mod specs;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

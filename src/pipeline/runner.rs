@@ -137,7 +137,7 @@ async fn first_state(context: &Context, request: &Request) -> Result<(ProjectSta
         Request::Deploy { project } | Request::Rollback { project, .. } => {
             let project = ops::projects::by_name(context, project).await?;
             state.po_intent = Some(Intent::Deploy);
-            state.project_spec = ops::projects::spec(&project).ok();
+            state.project_spec = ops::specs::of_project(&project).ok();
             state.repo_info = Some(ops::repository::info(&project));
             state.current_project = Some(CurrentProject {
                 id: project.id.clone(),

@@ -12,3 +12,4 @@ pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod runtime;
+mod socket_diag;

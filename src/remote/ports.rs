@@ -1,6 +1,7 @@
 //! Which TCP ports of this machine are listened on, and by whom.
 //!
-//! Reads `/proc`. A failed read is an error, never an empty list. Choosing and reserving ports is the store's work.
+//! Asks the kernel by `socket_diag`, or reads `/proc` where that is not allowed. A failed read is an error, never an
+//! empty list. Choosing and reserving ports is the store's work.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -11,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use super::socket_diag;
 use crate::exec::identity;
 
 /// A process that listens on a port.
@@ -30,9 +32,9 @@ impl fmt::Display for PortHolder {
 
 /// A socket that listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Listener {
-    address: SocketAddr,
-    inode: u64,
+pub(super) struct Listener {
+    pub address: SocketAddr,
+    pub inode: u64,
 }
 
 /// The ports that are listened on, at whatever address.
@@ -89,6 +91,11 @@ fn sockets(pid: u32) -> Vec<u64> {
 }
 
 fn listeners() -> Result<Vec<Listener>, Error> {
+    socket_diag::listeners().or_else(|_| table())
+}
+
+/// The same from `/proc`.
+pub(super) fn table() -> Result<Vec<Listener>, Error> {
     let mut all = Vec::new();
     for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
         match fs::read_to_string(path) {

@@ -106,7 +106,7 @@ pub async fn check_folder(project: &Project, cancel: &CancellationToken) -> Resu
         }
         return Err(Error::Uncommitted { folder: folder.to_owned(), files });
     }
-    let generated = super::projects::generate(folder, false, true)?;
+    let generated = super::specs::generate(folder, false, true)?;
     if generated.changes.is_empty() {
         Ok(())
     } else {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, projects, random, repository, servers};
+use super::super::{Context, Error, random, repository, servers, services};
 use super::{check_rollback, manifest, release_folder, service};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, ServerId};
@@ -66,8 +66,8 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
     let public = reserve(PortPurpose::Public).await?;
     let blue = reserve(PortPurpose::Blue).await?;
     let green = reserve(PortPurpose::Green).await?;
-    let status = projects::runtime_at(context, project, public.port).inspect().await?;
-    let slot = projects::idle_slot(status.as_ref());
+    let status = services::runtime_at(context, project, public.port).inspect().await?;
+    let slot = services::idle_slot(status.as_ref());
     let now = context.now();
     let release = known.as_ref().map_or_else(|| ReleaseId::new(now, random()), |release| release.release.clone());
     Ok(Plan {
@@ -108,12 +108,12 @@ pub async fn preview(
     request: &Request,
     cancel: &CancellationToken,
 ) -> Result<Preview, Error> {
-    let runtime = projects::runtime(context, project).await?;
+    let runtime = services::runtime(context, project).await?;
     let status = match &runtime {
         Some(runtime) => runtime.inspect().await?,
         None => None,
     };
-    let slot = projects::idle_slot(status.as_ref()).as_str();
+    let slot = services::idle_slot(status.as_ref()).as_str();
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
             let release = check_rollback(context, project, release.as_ref()).await?;

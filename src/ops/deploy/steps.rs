@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, projects, repository};
+use super::super::{Context, Error, projects, repository, services};
 use super::plan::Plan;
 use super::{KEEP_GOOD, manifest, release_folder, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
@@ -51,7 +51,7 @@ impl<'a> Steps<'a> {
     }
 
     fn runtime(&self) -> ProcessRuntime {
-        projects::runtime_at(self.context, self.project, self.plan.public_port)
+        services::runtime_at(self.context, self.project, self.plan.public_port)
     }
 
     fn source(&self) -> PathBuf {
@@ -121,6 +121,8 @@ impl<'a> Steps<'a> {
             ("RELEASE".to_owned(), self.plan.release.to_string()),
             ("SHARED".to_owned(), shared.display().to_string()),
             (service.port_env.as_str().to_owned(), self.plan.port.to_string()),
+            // What a service says last, before it dies, must reach its log.
+            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
         ]);
         let fixed = env.clone();
         for (name, value) in &service.env {
@@ -320,7 +322,7 @@ pub struct Retired {
 pub fn ready_url(folder: &Path, port: u16) -> Result<(String, String), Error> {
     let manifest = manifest(folder)?;
     let (_, service) = service(&manifest);
-    let url = projects::url(port);
+    let url = services::url(port);
     Ok((format!("{url}{}", service.ready), url))
 }
 

@@ -1,6 +1,8 @@
 //! Making the project: its operations, its repository, its plan, its code.
 
 use schemars::JsonSchema;
+use std::future::ready;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -60,7 +62,7 @@ pub fn tools() -> Vec<Tool> {
             "write_domains",
             "Write the operations of the spec. Without arguments: the standard ones of every model and ability.",
             WorldEffect::Changes,
-            |context, args| Box::pin(write_domains(context, args)),
+            |context, args| Box::pin(ready(write_domains(context, args))),
         ),
         Tool::new(
             "create_repository",
@@ -72,7 +74,7 @@ pub fn tools() -> Vec<Tool> {
             "plan",
             "Say how big the work is and list its tasks. Ends the architect's part.",
             WorldEffect::Changes,
-            |context, args| Box::pin(plan(context, args)),
+            |context, args| Box::pin(ready(plan(context, &args))),
         ),
         Tool::new(
             "generate_project",
@@ -84,7 +86,7 @@ pub fn tools() -> Vec<Tool> {
             "report_blocked",
             "Say that the work cannot go on without a person, and why.",
             WorldEffect::Changes,
-            |context, args| Box::pin(report_blocked(context, args)),
+            |context, args| Box::pin(ready(Ok(report_blocked(context, &args)))),
         ),
     ]
 }
@@ -93,7 +95,7 @@ fn spec<'a>(context: &'a Context<'_>) -> Result<&'a Spec, ToolError> {
     context.state.project_spec.as_ref().ok_or_else(|| ToolError::refused("there is no spec yet"))
 }
 
-async fn write_domains(context: &Context<'_>, args: WriteDomains) -> Result<Output, ToolError> {
+fn write_domains(context: &Context<'_>, args: WriteDomains) -> Result<Output, ToolError> {
     let spec = spec(context)?;
     let domains = match args.domains {
         Some(domains) => domains,
@@ -139,7 +141,7 @@ pub(super) fn short(commit: &str) -> &str {
     &commit[..commit.len().min(10)]
 }
 
-async fn plan(context: &Context<'_>, args: Plan) -> Result<Output, ToolError> {
+fn plan(context: &Context<'_>, args: &Plan) -> Result<Output, ToolError> {
     if args.tasks.is_empty() {
         return Err(ToolError::refused("a plan has at least one task"));
     }
@@ -174,11 +176,11 @@ async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, T
     Ok(json!({ "commit": commit }).into())
 }
 
-async fn report_blocked(context: &Context<'_>, args: ReportBlocked) -> Result<Output, ToolError> {
+fn report_blocked(context: &Context<'_>, args: &ReportBlocked) -> Output {
     context.change(Change::EngineeringStatus(EngineeringStatus::Blocked));
     context.change(Change::NeedsHumanApproval(Some(format!(
         "{}; mend the project in its folder, commit, and approve to test it again",
         args.reason
     ))));
-    Ok(json!({ "ok": true }).into())
+    json!({ "ok": true }).into()
 }

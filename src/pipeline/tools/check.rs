@@ -46,11 +46,10 @@ async fn project(context: &Context<'_>) -> Result<Project, ToolError> {
 async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
     let project = project(context).await?;
     let installed = context
-        .effect(
+        .repeat(
             "install_dependencies",
             json!({ "folder": project.folder }),
             // What is there is recognised by the installation itself, in milliseconds.
-            async |_| Ok(None),
             async |_| checks::install(context.ops, &project, context.notes, context.cancel).await,
         )
         .await?;

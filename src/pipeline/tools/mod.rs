@@ -163,6 +163,25 @@ impl Context<'_> {
         Ok(self.recorder.effect(self.place, Effect { kind, args }, probe, act).await?)
     }
 
+    /// An effect at this place that may be done again; see [`Recorder::repeat`].
+    ///
+    /// # Errors
+    /// [`ToolError`].
+    pub async fn repeat<T>(
+        &self,
+        kind: &str,
+        args: Value,
+        act: impl AsyncFnOnce(&str) -> Result<T, ops::Error>,
+    ) -> Result<T, ToolError>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        if self.cancel.is_cancelled() {
+            return Err(ToolError::Node(NodeError::Interrupted));
+        }
+        Ok(self.recorder.repeat(self.place, Effect { kind, args }, act).await?)
+    }
+
     /// A value computed once at this place; see [`Recorder::remember`].
     ///
     /// # Errors
@@ -182,7 +201,7 @@ impl Context<'_> {
 
 /// Refuses a spec that has problems, naming all of them.
 fn check_spec(spec: &Spec) -> Result<(), ToolError> {
-    let problems = ops::projects::problems(spec);
+    let problems = ops::specs::problems(spec);
     if problems.is_empty() {
         return Ok(());
     }
@@ -204,6 +223,9 @@ pub enum WorldEffect {
 /// A call under way.
 pub type CallFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, ToolError>> + 'a>>;
 
+/// Takes a call: its arguments as the model wrote them.
+type Take = Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>;
+
 /// One tool.
 pub struct Tool {
     /// Its name.
@@ -215,7 +237,7 @@ pub struct Tool {
     /// The JSON Schema of its arguments.
     pub parameters: Value,
     /// Runs it.
-    pub call: Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>,
+    pub call: Take,
 }
 
 impl Tool {

@@ -1,10 +1,12 @@
 //! Telling what was done.
 
 use schemars::JsonSchema;
+use std::future::ready;
+
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Context, Output, Tool, ToolError, WorldEffect};
+use super::{Context, Output, Tool, WorldEffect};
 use crate::domain::spec::Language;
 use crate::domain::state::{Change, Message, ProjectState, Role};
 
@@ -24,14 +26,14 @@ pub fn tools() -> Vec<Tool> {
         "write_report",
         "Write the report that closes the run. Without a text, one is made from the state.",
         WorldEffect::Changes,
-        |context, args| Box::pin(write_report(context, args)),
+        |context, args| Box::pin(ready(Ok(write_report(context, args)))),
     )]
 }
 
-async fn write_report(context: &Context<'_>, args: WriteReport) -> Result<Output, ToolError> {
+fn write_report(context: &Context<'_>, args: WriteReport) -> Output {
     let content = args.text.unwrap_or_else(|| report(context.state));
     context.change(Change::Messages(Message { role: Role::Assistant, agent: Some(context.node.clone()), content }));
-    Ok(json!({ "ok": true }).into())
+    json!({ "ok": true }).into()
 }
 
 /// The report in the person's language, from what the state shows and nothing else.

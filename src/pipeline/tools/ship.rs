@@ -11,7 +11,7 @@ use super::{Context, Output, Tool, ToolError, WorldEffect};
 use crate::domain::run::RequestKind;
 use crate::domain::state::Change;
 use crate::ops::deploy::steps::{self, Steps};
-use crate::ops::{self, deploy, projects};
+use crate::ops::{self, deploy, projects, services};
 
 /// Takes no arguments.
 #[derive(Deserialize, JsonSchema)]
@@ -55,9 +55,7 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     let say = |text: &str| (context.notes)(text);
     if !plan.is_built {
         // An effect, so that the plan with its release id is on disk before the store knows of the release.
-        context
-            .effect("note_deployment", release.clone(), async |_| Ok(None), async |_| steps.note(&context.run.id).await)
-            .await?;
+        context.repeat("note_deployment", release.clone(), async |_| steps.note(&context.run.id).await).await?;
         say(&format!("building {} of {}", plan.release, short(&plan.commit)));
         context
             .effect(
@@ -69,11 +67,11 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
             .await?;
         say("migrating the database");
         // Repeating a migration that ran changes nothing, so a killed one is simply run again.
-        context.effect("migrate", release.clone(), async |_| Ok(None), async |_| steps.migrate().await).await?;
+        context.repeat("migrate", release.clone(), async |_| steps.migrate().await).await?;
     }
     say(&format!("starting in slot {}", plan.slot.as_str()));
     // Starting is idempotent in the driver: the same launch twice is one process.
-    context.effect("start_release", release.clone(), async |_| Ok(None), async |_| steps.start().await).await?;
+    context.repeat("start_release", release.clone(), async |_| steps.start().await).await?;
     say("waiting for its health gate");
     let gate = context.remember("health_gate", release.clone(), async || steps.gate().await).await?;
     context
@@ -87,9 +85,8 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     if plan.serving.is_some() {
         say("the new release serves; the old one finishes its requests");
     }
-    let retired =
-        context.effect("retire_old", release.clone(), async |_| Ok(None), async |_| steps.retire().await).await?;
-    let pruned = context.effect("prune_releases", release, async |_| Ok(None), async |_| steps.prune().await).await?;
+    let retired = context.repeat("retire_old", release.clone(), async |_| steps.retire().await).await?;
+    let pruned = context.repeat("prune_releases", release, async |_| steps.prune().await).await?;
     if retired.cut_requests + retired.cut_tunnels > 0 {
         context.change(Change::Errors(format!(
             "{} requests and {} open connections of the old release were cut off at the drain limit",
@@ -97,7 +94,7 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
         )));
     }
     say(&format!("release {} passed its gate in {} ms", plan.release, gate.took_ms));
-    Ok(json!({ "release": plan.release, "url": projects::url(plan.public_port), "pruned": pruned }).into())
+    Ok(json!({ "release": plan.release, "url": services::url(plan.public_port), "pruned": pruned }).into())
 }
 
 async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
@@ -107,7 +104,7 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     let Some(active) = active else {
         return Err(ToolError::refused("no release serves, so there is nothing to probe"));
     };
-    let Some(port) = projects::public_port(context.ops, &project).await.map_err(failed)? else {
+    let Some(port) = services::public_port(context.ops, &project).await.map_err(failed)? else {
         return Err(ToolError::refused("the project has no public port"));
     };
     let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);

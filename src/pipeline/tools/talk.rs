@@ -1,6 +1,8 @@
 //! Finding out what is wanted: the intent, questions to the person, the spec.
 
 use schemars::JsonSchema;
+use std::future::ready;
+
 use serde::Deserialize;
 use serde_json::json;
 
@@ -55,13 +57,13 @@ pub fn tools() -> Vec<Tool> {
             "set_intent",
             "Say what the person wants done. Call it once.",
             WorldEffect::Changes,
-            |context, args| Box::pin(set_intent(context, args)),
+            |context, args| Box::pin(ready(Ok(set_intent(context, &args)))),
         ),
         Tool::new(
             "ask_user",
             "Ask the person one to three short questions and wait for the answers. At most three rounds in a run.",
             WorldEffect::Reads,
-            |context, args| Box::pin(ask_user(context, args)),
+            |context, args| Box::pin(ready(ask_user(context, &args))),
         ),
         Tool::new(
             "propose_spec",
@@ -72,13 +74,13 @@ pub fn tools() -> Vec<Tool> {
     ]
 }
 
-async fn set_intent(context: &Context<'_>, args: SetIntent) -> Result<Output, ToolError> {
+fn set_intent(context: &Context<'_>, args: &SetIntent) -> Output {
     (context.notes)(&args.summary);
     context.change(Change::PoIntent(args.intent));
-    Ok(json!({ "ok": true }).into())
+    json!({ "ok": true }).into()
 }
 
-async fn ask_user(context: &Context<'_>, args: AskUser) -> Result<Output, ToolError> {
+fn ask_user(context: &Context<'_>, args: &AskUser) -> Result<Output, ToolError> {
     if args.questions.is_empty() || args.questions.len() > QUESTIONS {
         return Err(ToolError::refused(format!(
             "a round has one to {QUESTIONS} questions, not {}",
@@ -94,7 +96,7 @@ async fn ask_user(context: &Context<'_>, args: AskUser) -> Result<Output, ToolEr
             asked.join(" ")
         )));
     }
-    Ok(Output { ask: Some((Wait::Input, args.questions)), ..Output::default() })
+    Ok(Output { ask: Some((Wait::Input, args.questions.clone())), ..Output::default() })
 }
 
 async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output, ToolError> {
