@@ -4,12 +4,18 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use console::{Term, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ui::{Tone, Ui};
 use crate::domain::names::AgentName;
 use crate::pipeline::runner::Watch;
 use crate::pipeline::{NodeEnd, Observer};
+
+/// The columns of a stage's name.
+const LABEL: usize = 28;
+/// The most columns of what a stage says.
+const NOTE: usize = 100;
 
 struct Row {
     label: String,
@@ -32,6 +38,12 @@ impl<'a> Progress<'a> {
     pub fn new(ui: &'a Ui) -> Self {
         let bars = ui.live.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(12)));
         Self { ui, bars, rows: RefCell::default(), nodes: RefCell::default() }
+    }
+
+    /// A line that does not wrap on the terminal it is drawn on.
+    fn fitted(&self, line: &str) -> String {
+        let width = self.bars.as_ref().and_then(|_| Term::stderr().size_checked()).map(|(_, columns)| columns.into());
+        width.map_or_else(|| line.to_owned(), |width| truncate_str(line, width, "…").into_owned())
     }
 
     /// Takes unfinished lines off the screen, so that a question or an error stands alone.
@@ -65,9 +77,9 @@ impl Observer for Progress<'_> {
             NodeEnd::Asks => self.ui.tone_err(Tone::Notice, "?"),
             NodeEnd::Failed => self.ui.tone_err(Tone::Bad, "✗"),
         };
-        let took = self.ui.tone_err(Tone::Faint, &duration(row.began.elapsed()));
+        let took = self.ui.tone_err(Tone::Faint, &format!("{:>8}", duration(row.began.elapsed())));
         let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
-        let line = format!("{mark} {:<28} {took:>8}{note}", row.label);
+        let line = self.fitted(&format!("{mark} {:<LABEL$} {took}{note}", row.label));
         match (row.bar, &self.bars) {
             (Some(bar), Some(bars)) => {
                 bar.finish_and_clear();
@@ -82,12 +94,13 @@ impl Observer for Progress<'_> {
 
 impl Watch for Progress<'_> {
     fn note(&self, node: &AgentName, text: &str) {
-        let text: String = text.chars().filter(|c| !c.is_control()).take(100).collect();
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        let text = truncate_str(&text, NOTE, "…").into_owned();
         let visit = self.nodes.borrow().get(node).copied();
         let mut rows = self.rows.borrow_mut();
         if let Some(row) = visit.and_then(|visit| rows.get_mut(&visit)) {
             if let Some(bar) = &row.bar {
-                bar.set_message(format!("{:<28} {}", row.label, self.ui.tone_err(Tone::Faint, &text)));
+                bar.set_message(format!("{:<LABEL$} {}", row.label, self.ui.tone_err(Tone::Faint, &text)));
             }
             row.note = text;
         }
