@@ -1,5 +1,7 @@
 //! The example descriptions, through the whole pipeline up to their own tests.
 
+use cgo::domain::spec::Spec;
+
 use crate::support::env::{TestEnv, tools_are_here};
 
 /// A description, and what the result must speak of.
@@ -50,19 +52,27 @@ fn every_example_becomes_a_tested_project() {
 
 #[test]
 fn every_understood_description_passes_the_check_of_specs() {
-    let text = include_str!("../../src/llm/offline/understand/fixtures/descriptions.yaml");
-    let table: serde_json::Value = serde_yaml::from_str(text).unwrap();
-    let mut texts = Vec::new();
-    gather(&table, &mut texts);
-    assert!(texts.len() > 150, "only {} descriptions were found", texts.len());
-    for text in texts {
-        let Some(mut spec) = cgo::llm::offline::understand::understand(text, &[]).spec else { continue };
-        spec.domains = spec.standard_domains().unwrap_or_else(|error| panic!("{text}: {error}"));
+    for (text, mut spec) in understood() {
         spec.modules.retain(|module| module.is_built());
         let problems: Vec<String> = cgo::scaffold::spec::check(&spec).iter().map(ToString::to_string).collect();
         assert!(problems.is_empty(), "{text}: {problems:?}");
         cgo::scaffold::render::render(&spec).unwrap_or_else(|error| panic!("{text}: {error}"));
     }
+}
+
+/// The descriptions of the understanding's own table, and the specs they become, with their operations.
+pub fn understood() -> Vec<(String, Spec)> {
+    let text = include_str!("../../src/llm/offline/understand/fixtures/descriptions.yaml");
+    let table: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let mut texts = Vec::new();
+    gather(&table, &mut texts);
+    assert!(texts.len() > 150, "only {} descriptions were found", texts.len());
+    let spec = |text: &str| {
+        let mut spec = cgo::llm::offline::understand::understand(text, &[]).spec?;
+        spec.domains = spec.standard_domains().unwrap_or_else(|error| panic!("{text}: {error}"));
+        Some(spec)
+    };
+    texts.into_iter().filter_map(|text| Some((text.to_owned(), spec(text)?))).collect()
 }
 
 /// The values of every `text` in a table.

@@ -10,6 +10,7 @@ mod kill;
 mod layers;
 mod process_driver;
 mod published;
+mod rendered;
 mod runs;
 mod store_story;
 mod support;

@@ -5,11 +5,8 @@ use super::schema::ColumnType;
 
 /// The condition that a column has one of these values.
 pub fn one_of(module: &str, column: &str, values: &[String]) -> Code {
-    Code::Group {
-        open: format!("{module}.column({}).in_([", literal(column)),
-        items: values.iter().map(|value| Code::atom(literal(value))).collect(),
-        close: "])".to_owned(),
-    }
+    let values = values.iter().map(|value| Code::atom(literal(value))).collect();
+    Code::call(format!("{module}.column({}).in_", literal(column)), vec![Code::list(values)])
 }
 
 /// The type in SQLAlchemy's words, without any of the application's own.

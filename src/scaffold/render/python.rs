@@ -29,6 +29,13 @@ pub fn literal(text: &str) -> String {
     out
 }
 
+/// `NAME = "text"` at the top level, in parentheses where only so it fits a line.
+pub fn constant(name: &str, text: &str) -> String {
+    let value = literal(text);
+    let line = format!("{name} = {value}");
+    if width(&line) > LINE && 4 + width(&value) <= LINE { format!("{name} = (\n    {value}\n)") } else { line }
+}
+
 fn escape(letter: char, out: &mut String) {
     match letter {
         '\\' => out.push_str("\\\\"),
@@ -204,19 +211,16 @@ impl Code {
     }
 }
 
-/// `name = value`, where a name that leaves no room for the value's beginning puts it in brackets of its own.
+/// `name = value`. What even a value on lines of its own would not fit a line stays on one, out of the formatter's reach:
+/// its ways with names longer than a line are many.
 #[must_use]
 pub fn assign(name: &str, value: &Code, indent: usize) -> String {
-    let head = match value {
-        Code::Group { open, .. } => format!("{name} = {open}"),
-        Code::Atom(_) => String::new(),
-    };
     let whole = value.clone().after(&format!("{name} = "));
-    if indent + width(&head) <= LINE || indent + width(&whole.flat()) <= LINE {
-        return whole.lay(indent, 0);
-    }
-    let pad = " ".repeat(indent);
-    format!("{name} = (\n{pad}    {}\n{pad})", value.lay(indent + 4, 0))
+    let head = match &whole {
+        Code::Group { open, items, .. } if !items.is_empty() => width(open),
+        Code::Group { .. } | Code::Atom(_) => width(&whole.flat()),
+    };
+    if indent + head <= LINE { whole.lay(indent, 0) } else { format!("{}  # fmt: skip", whole.flat()) }
 }
 
 /// The imports of a module, in the order the linter wants.

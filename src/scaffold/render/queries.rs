@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::facts::{Column, Facts, ModelFacts};
-use super::python::{Code, literal};
+use super::python::{Code, assign, literal};
 use super::typing::{Scope, choice_name, literal_type};
 use crate::domain::spec::FieldType;
 
@@ -215,7 +215,7 @@ pub fn view(facts: &Facts<'_>, model: &ModelFacts<'_>) -> Result<QueryView, Erro
             }
             (_, ty) => scope.input(ty, &filter.choice),
         };
-        fields.push(format!("{}: {ty} | None = None", filter.name));
+        fields.push(assign(&format!("{}: {ty} | None", filter.name), &Code::atom("None"), 4));
     }
     for members in &model.members {
         let other = facts.model(&members.target)?;
@@ -257,7 +257,7 @@ fn summary(model: &ModelFacts<'_>, filters: &[Filter<'_>], scope: &mut Scope) ->
     for name in ["date_from", "date_to"] {
         if filters.iter().all(|filter| filter.name != name) {
             let day = scope.stored(&FieldType::Date);
-            dates.push(format!("{name}: {day} | None = None"));
+            dates.push(assign(&format!("{name}: {day} | None"), &Code::atom("None"), 4));
         }
     }
     SummaryView { literal: literal_type(&format!("_{}Grouping", model.name), groups), default: "day".to_owned(), dates }

@@ -158,9 +158,9 @@ fn read_class(
         let optional = if field.optional { " | None" } else { "" };
         fields.push(lay_field(&format!("{}: {ty}{optional}", column.name), description(column), Value::None));
     }
-    let list = scope.builtin("list");
     for members in &model.members {
         if !excluded(members.field.name.as_str(), variant) {
+            let list = scope.builtin("list");
             let items = members.field.description.as_deref().map(about).into_iter().collect();
             fields.push(lay_field(&format!("{}: {list}[{int}]", members.ids), items, Value::None));
         }
@@ -186,7 +186,7 @@ fn lay_field(head: &str, mut items: Vec<Code>, value: Value) -> String {
         Value::None if items.is_empty() => return head.to_owned(),
         Value::None => "_p.Field",
         Value::Default(value) if items.is_empty() && !value.starts_with(['[', '{']) => {
-            return format!("{head} = {value}");
+            return assign(head, &Code::atom(value), 4);
         }
         Value::Default(value) => {
             items.insert(0, Code::atom(format!("default={value}")));

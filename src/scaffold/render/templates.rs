@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 
 use super::Error;
-use super::python::{is_invisible, literal, one_line, wrap_heads};
+use super::python::{constant, is_invisible, one_line, wrap_heads};
 
 const SUFFIX: &str = ".jinja";
 
@@ -51,7 +51,7 @@ fn environment() -> Environment<'static> {
         SyntaxConfig::builder().keep_trailing_newline(true).build().expect("the default delimiters are valid"),
     );
     environment.set_loader(|name| Ok(Files::get(name).and_then(|file| String::from_utf8(file.data.into_owned()).ok())));
-    environment.add_filter("py", |text: String| literal(&text));
+    environment.add_filter("constant", |text: String, name: &str| constant(name, &text));
     environment.add_filter("toml", |text: String| quoted(&text));
     environment.add_filter("yaml", |text: String| quoted(&text));
     environment.add_filter("md", |text: String| markdown(&text));
