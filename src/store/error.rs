@@ -274,7 +274,7 @@ impl Diagnose for Error {
                 "use `sqlite:/path/to/cgo.db` or `postgres://user@host/database` with `--store`".to_owned()
             }
             Self::CannotOpen { .. } | Self::ReadOnly { .. } => {
-                "make the store writable for you, or name another with `--store`".to_owned()
+                "make it a file that you may write, or name another with `--store`".to_owned()
             }
             Self::Damaged { path, .. } => format!(
                 "restore a copy of `{0}`, or move it away (`mv {0} {0}.damaged`) and begin with an empty store",
@@ -282,7 +282,7 @@ impl Diagnose for Error {
             ),
             Self::Foreign { .. } => "name another file with `--store`".to_owned(),
             Self::Newer { .. } => "update cgo".to_owned(),
-            Self::DiskFull { .. } => "free some room there and run the command again".to_owned(),
+            Self::DiskFull { .. } => "free some room there".to_owned(),
             Self::Busy { .. } => "wait for the other process and run the command again".to_owned(),
             Self::Unreachable { .. } => "check that PostgreSQL runs and that the host and port are right".to_owned(),
             Self::Refused { .. } => "check the user, the password and the database in the URL".to_owned(),

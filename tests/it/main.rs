@@ -13,6 +13,7 @@ mod published;
 mod rendered;
 mod runs;
 mod store_story;
+mod stores;
 mod support;
 mod terminal;
 mod workspace;

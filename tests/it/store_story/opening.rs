@@ -168,26 +168,6 @@ async fn places_that_cannot_be_opened_say_why() {
     }
 }
 
-#[tokio::test]
-async fn a_store_that_another_user_keeps_from_us_says_so() {
-    if rustix::process::geteuid().is_root() {
-        eprintln!("skipped: root may open everything");
-        return;
-    }
-    let place = Place::sqlite();
-    place.open().await.close().await;
-    let file = file(&place);
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
-    let error = Store::open(&place.url).await.unwrap_err();
-    assert!(error.to_string().contains("Permission denied"), "{error}");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o400)).unwrap();
-    let error = match Store::open(&place.url).await {
-        Ok(store) => store.create_project(&project(1, "notes")).await.unwrap_err(),
-        Err(error) => error,
-    };
-    assert!(matches!(error, Error::ReadOnly { .. } | Error::CannotOpen { .. }), "{error}");
-}
-
 /// An error with its chain and its debug form: all that could ever be shown.
 fn everything(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {:?}", error.advice());

@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::disk::Disk;
 
 /// Public ports are one range for all tests of this machine, and stores of different tests do not know each other:
 /// tests that deploy take turns.
@@ -19,7 +22,37 @@ static DEPLOYING: Mutex<()> = Mutex::new(());
 pub struct TestEnv {
     home: TempDir,
     vars: BTreeMap<String, String>,
+    /// Seen by the programs of this test alone.
+    disk: Option<Disk>,
     _turn: Option<MutexGuard<'static, ()>>,
+}
+
+/// A command at work.
+pub struct Started(Child);
+
+impl Started {
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).expect("it runs");
+    }
+
+    /// Waits for the next line of its answer.
+    pub fn line(&mut self) -> String {
+        use std::io::BufRead as _;
+        let out = self.0.stdout.as_mut().expect("it is piped");
+        let mut line = String::new();
+        // One byte at a time: what follows the line is for `end`.
+        std::io::BufReader::with_capacity(1, out).read_line(&mut line).expect("an answer is text");
+        line
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits for its end.
+    pub fn end(self) -> Ran {
+        Ran::of(&self.0.wait_with_output().expect("the program ends"))
+    }
 }
 
 /// What a command came to.
@@ -48,12 +81,17 @@ pub fn tools_are_here() -> bool {
     };
     for program in ["git", "python3"] {
         if !there(program) {
-            assert!(std::env::var_os("CGO_TEST_REQUIRE_ALL").is_none(), "{program} is missing");
-            println!("skipped: {program} is missing");
+            missing(program);
             return false;
         }
     }
     true
+}
+
+/// A test is skipped for want of something, or fails where all must run.
+pub fn missing(what: &str) {
+    assert!(std::env::var_os("CGO_TEST_REQUIRE_ALL").is_none(), "{what} is missing");
+    println!("skipped: {what} is missing");
 }
 
 impl TestEnv {
@@ -71,7 +109,7 @@ impl TestEnv {
     fn with(turn: Option<MutexGuard<'static, ()>>) -> Self {
         let home = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(home.path().join("work")).expect("a working folder");
-        Self { home, vars: BTreeMap::new(), _turn: turn }
+        Self { home, vars: BTreeMap::new(), disk: None, _turn: turn }
     }
 
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
@@ -80,6 +118,19 @@ impl TestEnv {
 
     pub fn unset(&mut self, name: &str) {
         self.vars.remove(name);
+    }
+
+    /// Mounts a disk that can be filled on a folder of the home. False where that cannot be done.
+    pub fn mount(&mut self, folder: &str) -> bool {
+        let folder = self.home().join(folder);
+        std::fs::create_dir_all(&folder).expect("a folder of the home");
+        self.disk = Disk::on(&folder);
+        self.disk.is_some()
+    }
+
+    /// The disk that was mounted.
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("a disk was mounted")
     }
 
     pub fn home(&self) -> &Path {
@@ -96,8 +147,10 @@ impl TestEnv {
 
     /// The program with these arguments, in the working folder, with an environment of its own.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cgo"));
-        command.args(arguments).current_dir(self.work()).env_clear().stdin(Stdio::null());
+        let mut words = self.disk.as_ref().map(|disk| disk.entrance(&self.work())).unwrap_or_default();
+        words.push(env!("CARGO_BIN_EXE_cgo").into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(arguments).current_dir(self.work()).env_clear().stdin(Stdio::null());
         for (name, value) in std::env::vars() {
             if name == "PATH" || name.starts_with("PIP_") || name.starts_with("UV_") || name.starts_with("SSL_CERT_") {
                 command.env(name, value);
@@ -108,9 +161,15 @@ impl TestEnv {
         command
     }
 
+    /// Starts the program; what it says is read by [`Started::end`].
+    pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Started {
+        let mut command = self.command(arguments);
+        Started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
     /// Runs the program to its end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Ran {
-        ran(&self.command(arguments).output().expect("the program starts"))
+        Ran::of(&self.command(arguments).output().expect("the program starts"))
     }
 
     /// Runs the program with something on its standard input.
@@ -125,7 +184,7 @@ impl TestEnv {
             .expect("the program starts");
         // A program that refuses early closes its end; that is for it to decide.
         let _ = child.stdin.take().expect("it is piped").write_all(input);
-        ran(&child.wait_with_output().expect("the program ends"))
+        Ran::of(&child.wait_with_output().expect("the program ends"))
     }
 
     /// Runs the program, which must succeed.
@@ -179,11 +238,13 @@ fn kill_processes_of(folder: &Path) {
     }
 }
 
-fn ran(output: &Output) -> Ran {
-    Ran {
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        code: output.status.code(),
+impl Ran {
+    pub fn of(output: &Output) -> Self {
+        Self {
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: output.status.code(),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Surroundings for tests: a home of their own, a database server, and nothing left behind.
+//! Surroundings for tests: a home of their own, a disk that can be full, a database server, and nothing left behind.
 
+pub mod disk;
 pub mod env;
 pub mod postgres;
