@@ -209,7 +209,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -l json -d 'Print the answer as JSON'

@@ -11,6 +11,7 @@ use similar::TextDiff;
 use super::Session;
 use super::args::{Agent as Args, GraphFormat};
 use super::outcome::{Answer, Failure, Outcome};
+use super::prompt::{self, Said};
 use super::run::when;
 use super::ui::{Ui, table};
 use crate::app::App;
@@ -148,7 +149,7 @@ async fn edit(session: &Session<'_>, app: &App, agent: &AgentName) -> Result<Out
                 let again = if session.ui.interactive && !session.ui.yes {
                     failure.hint = None;
                     let _ = failure.finish(session.ui);
-                    session.ui.confirm("Edit again?").unwrap_or(false)
+                    matches!(prompt::confirm(session, "Edit again?".to_owned()).await, Some(Said::Answer(true)))
                 } else {
                     false
                 };

@@ -208,6 +208,9 @@ pub enum Run {
         run: String,
     },
     /// Follow a run as it goes
+    ///
+    /// Ends with the run, and with the exit code of the run's own command: 0 when it succeeded, 4 when it waits for a
+    /// person, 10 when its process is gone. Ctrl-C ends the watching only.
     Watch {
         /// The run's id or its beginning
         run: String,

@@ -11,10 +11,11 @@ use super::project::{ReleaseRow, releases_table};
 use super::run::drive;
 use super::ui::{Tone, Ui};
 use crate::app::App;
+use crate::domain::diagnose::Kind;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
-use crate::domain::run::Request;
-use crate::ops::{deploy, projects, services};
+use crate::domain::run::{Request, RunStatus};
+use crate::ops::{deploy, projects, runs, services};
 use crate::pipeline::report::{Stage, Summary};
 use crate::pipeline::runner;
 
@@ -44,8 +45,23 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
     let run = runner::create(context, request).await?;
-    let summary = drive(session, &app, &run.id).await?;
-    deployed(session, &app, &summary).await
+    match drive(session, &app, &run.id).await {
+        Ok(summary) => deployed(session, &app, &summary).await,
+        Err(failure) => {
+            withdraw(&app, &run.id, &failure).await?;
+            Err(failure)
+        }
+    }
+}
+
+/// A deployment that was refused because another process has the project is not left to be resumed.
+async fn withdraw(app: &App, run: &RunId, failure: &Failure) -> Result<(), Failure> {
+    let run = runs::find(&app.context, run.as_str()).await?;
+    let never_begun = run.status == RunStatus::Queued && run.seq == 1;
+    if failure.kind == Kind::Locked && never_begun {
+        runs::cancel(&app.context, &run, runner::cancelled(&app.context.user)).await?;
+    }
+    Ok(())
 }
 
 /// What a finished deployment answers.
@@ -54,7 +70,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
 /// When the store cannot be read.
 pub async fn deployed(session: &Session<'_>, app: &App, summary: &Summary) -> Result<Outcome, Failure> {
     let Some(name) = summary.project.clone() else {
-        return Err(Failure::new(crate::domain::diagnose::Kind::Internal, "the run has no project", None));
+        return Err(Failure::new(Kind::Internal, "the run has no project", None));
     };
     let project = projects::by_name(&app.context, &name).await?;
     let active = deploy::active(&app.context, &project).await?;

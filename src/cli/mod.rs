@@ -12,16 +12,19 @@ pub mod outcome;
 pub mod progress;
 pub mod project;
 pub mod project_new;
+pub mod prompt;
 pub mod run;
 pub mod schema;
 pub mod servers;
 pub mod setup;
 pub mod spec;
 pub mod ui;
+pub mod watch;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -113,7 +116,7 @@ fn run(cli: Cli, ui: &Ui) -> Result<Outcome, Failure> {
     let cancel = CancellationToken::new();
     let session = Session { ui, settings: &settings, cancel: cancel.clone() };
     let outcome = runtime.block_on(async {
-        watch_interrupts(ui.clone(), cancel);
+        watch_interrupts(cancel);
         Box::pin(dispatch(&session, command)).await
     });
     runtime.shutdown_background();
@@ -138,27 +141,45 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
     }
 }
 
-/// The first interrupt stops between two steps; the second ends at once, and the run can be resumed.
-fn watch_interrupts(ui: Ui, cancel: CancellationToken) {
+/// The first signal stops between two steps; a second one ends at once, and the run can be resumed. A terminal that
+/// is closed stops between two steps too: it says so once itself and once more through the shell. Under `nohup`
+/// nothing is stopped by that.
+fn watch_interrupts(cancel: CancellationToken) {
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
             return;
         };
-        let mut asked = false;
+        let mut hangup = if ignores_hangups() { None } else { signal(SignalKind::hangup()).ok() };
         loop {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hung_up => {
+                    cancel.cancel();
+                    continue;
+                }
             }
-            if asked {
+            if cancel.is_cancelled() {
                 restore_cursor();
                 std::process::exit(i32::from(Kind::Interrupted.exit_code()));
             }
-            asked = true;
             cancel.cancel();
-            ui.say("stopping after this step; interrupt again to end at once");
         }
     });
+}
+
+/// Whether this process was started with SIGHUP ignored, as `nohup` does.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0)
 }
 
 /// Prompts hide the cursor; an interrupt must not leave it hidden.

@@ -49,6 +49,12 @@ impl Outcome {
         Self { text, exit: 0 }
     }
 
+    /// Nothing more to say: what was streamed is the answer.
+    #[must_use]
+    pub fn streamed(exit: u8) -> Self {
+        Self { text: String::new(), exit }
+    }
+
     /// Writes it, and tells the exit code.
     #[must_use]
     pub fn finish(&self, ui: &Ui) -> u8 {

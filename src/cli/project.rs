@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Session;
 use super::args::Project as Args;
 use super::outcome::{Answer, Failure, Outcome};
+use super::prompt::{self, Said};
 use super::run::when;
 use super::ui::{Tone, Ui, table};
 use crate::app::App;
@@ -15,9 +16,10 @@ use crate::domain::deployment::Deployment;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
-use crate::ops::services::{self, Live, Removal};
+use crate::ops::removal::{self, Removal};
+use crate::ops::services::{self, Live};
 use crate::ops::specs::{self, Generated};
-use crate::ops::{deploy, projects, runs};
+use crate::ops::{deploy, projects};
 use crate::pipeline::runner;
 
 /// `cgo project …`, but for `new`.
@@ -104,14 +106,20 @@ async fn remove(
     dry_run: bool,
 ) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let removal = services::plan_removal(&app.context, &project, folder).await?;
+    let removal = removal::plan(&app.context, &project, folder).await?;
     if dry_run {
         return Ok(Outcome::of(session.ui, &Removed { project: project.name, removal, done: false }));
     }
     let question = format!("Remove project `{}`: {}?", project.name, removal.words());
-    match session.ui.confirm(&question) {
-        Some(true) => {}
-        Some(false) => return Err(Failure::new(Kind::User, "nothing was removed", None)),
+    let again = format!("run `cgo project remove {}` when it may go", project.name);
+    match prompt::confirm(session, question).await {
+        Some(Said::Answer(true)) => {}
+        Some(Said::Answer(false) | Said::Nothing) => {
+            return Err(Failure::new(Kind::User, "nothing was removed", Some(again)));
+        }
+        Some(Said::Interrupted) => {
+            return Err(Failure::new(Kind::Interrupted, "interrupted, nothing was removed", Some(again)));
+        }
         None => {
             return Err(Failure::new(
                 Kind::Person,
@@ -120,10 +128,8 @@ async fn remove(
             ));
         }
     }
-    for run in runs::unfinished(&app.context, &project.id).await? {
-        runs::cancel(&app.context, &run, runner::cancelled(&app.context.user)).await?;
-    }
-    services::remove(&app.context, &project, &removal).await?;
+    let cancelled = runner::cancelled(&app.context.user);
+    removal::remove(&app.context, &project, &removal, &cancelled).await?;
     Ok(Outcome::of(session.ui, &Removed { project: project.name, removal, done: true }))
 }
 

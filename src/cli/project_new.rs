@@ -10,6 +10,7 @@ use super::Session;
 use super::args::ProjectNew;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
+use super::prompt::{self, Said};
 use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
@@ -25,12 +26,14 @@ use crate::pipeline::runner;
 /// The longest description, in bytes.
 const DESCRIPTION_LIMIT: u64 = 64 * 1024;
 
+const HINT: &str = "say what the project keeps, for instance: cgo project new \"a notes API with title and body\"";
+
 /// `cgo project new`.
 ///
 /// # Errors
 /// [`Failure`] with the next command.
 pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
-    let request = request(session, &args)?;
+    let request = request(session, &args).await?;
     if args.dry_run {
         return Box::pin(dry_run(session, request)).await;
     }
@@ -39,7 +42,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
 
-fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
+async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(
             Kind::User,
@@ -59,7 +62,7 @@ fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failu
         }
     }
     let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
-    let text = if spec.is_some() { String::new() } else { description(session.ui, args)? };
+    let text = if spec.is_some() { String::new() } else { description(session, args).await? };
     let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
     Ok(NewProject {
         text,
@@ -79,12 +82,13 @@ fn read_spec(path: &Path) -> Result<String, Failure> {
 }
 
 /// The description: the argument, the file, standard input, or what a person types.
-fn description(ui: &Ui, args: &ProjectNew) -> Result<String, Failure> {
-    const HINT: &str = "say what the project keeps, for instance: cgo project new \"a notes API with title and body\"";
+async fn description(session: &Session<'_>, args: &ProjectNew) -> Result<String, Failure> {
     let (bytes, named) = match (&args.text, &args.file) {
         (Some(text), _) if text != "-" => (text.clone().into_bytes(), "the description".to_owned()),
         (None, Some(file)) => (read_file(file)?, format!("the description in `{}`", file.display())),
-        (None, None) if ui.interactive => (ask_description()?.into_bytes(), "the description".to_owned()),
+        (None, None) if session.ui.interactive => {
+            (ask_description(session).await?.into_bytes(), "the description".to_owned())
+        }
         _ if std::io::stdin().is_terminal() => return Err(Failure::usage("no description was given", HINT)),
         _ => (read_limited(std::io::stdin().lock(), "standard input")?, "the description on standard input".to_owned()),
     };
@@ -111,11 +115,13 @@ fn description(ui: &Ui, args: &ProjectNew) -> Result<String, Failure> {
     Ok(text.trim().to_owned())
 }
 
-fn ask_description() -> Result<String, Failure> {
-    dialoguer::Input::<String>::new()
-        .with_prompt("What should the project do?")
-        .interact_text()
-        .map_err(|_| Failure::new(Kind::Interrupted, "interrupted", None))
+async fn ask_description(session: &Session<'_>) -> Result<String, Failure> {
+    match prompt::text(session, "What should the project do?", None).await {
+        Said::Answer(text) => Ok(text),
+        Said::Nothing | Said::Interrupted => {
+            Err(Failure::new(Kind::Interrupted, "interrupted, nothing was made", Some(HINT.to_owned())))
+        }
+    }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {

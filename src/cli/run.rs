@@ -9,6 +9,7 @@ use super::args::Run as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::Progress;
 use super::project_new::Created;
+use super::prompt::{self, Said};
 use super::ui::{Tone, Ui, table};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
@@ -36,7 +37,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let run = runs::find(context, &run).await?;
             Ok(Outcome::of(session.ui, &shown(&app, run).await?))
         }
-        Args::Watch { run } => watch(session, &app, &runs::find(context, &run).await?).await,
+        Args::Watch { run } => super::watch::watch(session, &app, &runs::find(context, &run).await?).await,
         Args::Resume { run } => {
             let run = match run {
                 Some(text) => runs::find(context, &text).await?,
@@ -116,27 +117,38 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     let ui = session.ui;
     loop {
         let progress = Progress::new(ui);
-        let ended = runner::drive(&app.context, id, &progress, &session.cancel).await;
+        let ended = {
+            let driven = runner::drive(&app.context, id, &progress, &session.cancel);
+            tokio::pin!(driven);
+            tokio::select! {
+                ended = &mut driven => ended,
+                () = session.cancel.cancelled() => {
+                    ui.say("stopping after this step; interrupt again to end at once");
+                    driven.await
+                }
+            }
+        };
         progress.clear();
         match ended? {
             Ended::Succeeded => {
                 let run = runs::find(&app.context, id.as_str()).await?;
                 return Ok(report::summary(&app.context, &run).await?);
             }
-            Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(ui, &questions) {
-                Some(texts) => note_answers(app, id, &ask, texts).await?,
-                None => return Err(waits(ui, id, &questions)),
+            Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(session, &questions).await {
+                Said::Answer(texts) => note_answers(app, id, &ask, texts).await?,
+                Said::Nothing => return Err(waits(ui, id, &questions)),
+                Said::Interrupted => {
+                    return Err(Failure { kind: Kind::Interrupted, ..waits(ui, id, &questions) });
+                }
             },
             Ended::Waiting { wait, questions, .. } => return Err(waits_for(id, wait, &questions)),
             Ended::Failed(failure) => return Err(failed(app, id, failure).await?),
-            Ended::Stopped { reason, interrupted } => {
-                let kind = if interrupted { Kind::Interrupted } else { Kind::User };
-                let message = if interrupted { format!("run `{id}` was stopped between two steps") } else { reason };
-                return Err(Failure::new(kind, message, Some(format!("run `cgo run resume {id}`"))));
+            Ended::Blocked(failure) => return Err(failed(app, id, later(id, failure)).await?),
+            Ended::Interrupted => {
+                let message = format!("run `{id}` was stopped between two steps");
+                return Err(Failure::new(Kind::Interrupted, message, Some(resume(id))));
             }
-            Ended::Cancelled { by } => {
-                return Err(Failure::new(Kind::User, format!("run `{id}` was cancelled by {by}"), None));
-            }
+            Ended::Cancelled { by } => return Err(cancelled_by(app, id, &by).await?),
         }
     }
 }
@@ -149,39 +161,60 @@ async fn note_answers(app: &App, id: &RunId, ask: &AskId, texts: Vec<String>) ->
     Ok(())
 }
 
-/// The answers: the stated assumptions with `--yes` where all questions have one, a person's on a terminal.
-fn answers(ui: &Ui, questions: &[Question]) -> Option<Vec<String>> {
-    let assumed: Option<Vec<String>> = questions.iter().map(|question| question.assumption.clone()).collect();
-    if ui.yes {
-        return assumed;
-    }
-    if !ui.interactive {
-        return None;
-    }
-    questions.iter().map(|question| ask(ui, question)).collect()
+pub(super) fn resume(id: &RunId) -> String {
+    format!("run `cgo run resume {id}`")
 }
 
-fn ask(ui: &Ui, question: &Question) -> Option<String> {
-    let answer = if question.choices.is_empty() {
-        // The question may be longer than a line, which prompts do not redraw well.
-        ui.tell(&question.text);
-        let mut input = dialoguer::Input::<String>::new().with_prompt("Answer");
-        if let Some(assumption) = &question.assumption {
-            input = input.default(assumption.clone());
-        }
-        input.interact_text().ok()
-    } else {
-        dialoguer::Select::new()
-            .with_prompt(&question.text)
-            .items(&question.choices)
-            .default(0)
-            .interact_opt()
-            .ok()
-            .flatten()
-            .map(|index| question.choices[index].clone())
+/// What is in the way, with the command that goes on once it is gone.
+fn later(id: &RunId, failure: pipeline::Failure) -> pipeline::Failure {
+    let hint = match &failure.hint {
+        Some(hint) => format!("{hint}, then {}", resume(id)),
+        None => resume(id),
     };
-    super::restore_cursor();
-    answer
+    pipeline::Failure { hint: Some(hint), ..failure }
+}
+
+/// A cancelled run leaves what it has made: that is for the person to keep or to remove.
+async fn cancelled_by(app: &App, id: &RunId, by: &str) -> Result<Failure, Failure> {
+    let made = runner::progress(&app.context, id).await?.state.current_project;
+    let hint = match made {
+        Some(project) => format!("run `cgo project remove {}` to remove what was made", project.name),
+        None => format!("run `cgo run show {id}`"),
+    };
+    Ok(Failure::new(Kind::User, format!("run `{id}` was cancelled by {by}"), Some(hint)))
+}
+
+/// The answers: the stated assumptions with `--yes` where all questions have one, a person's on a terminal.
+async fn answers(session: &Session<'_>, questions: &[Question]) -> Said<Vec<String>> {
+    if session.ui.yes {
+        let assumed: Option<Vec<String>> = questions.iter().map(|question| question.assumption.clone()).collect();
+        return assumed.map_or(Said::Nothing, Said::Answer);
+    }
+    if !session.ui.interactive {
+        return Said::Nothing;
+    }
+    let mut texts = Vec::new();
+    for question in questions {
+        match ask(session, question.clone()).await {
+            Said::Answer(text) => texts.push(text),
+            Said::Nothing => return Said::Nothing,
+            Said::Interrupted => return Said::Interrupted,
+        }
+    }
+    Said::Answer(texts)
+}
+
+async fn ask(session: &Session<'_>, question: Question) -> Said<String> {
+    if question.choices.is_empty() {
+        // The question may be longer than a line, which prompts do not redraw well.
+        session.ui.tell(&question.text);
+        return prompt::text(session, "Answer", question.assumption).await;
+    }
+    prompt::ask(&session.cancel, move || {
+        let select = dialoguer::Select::new().with_prompt(&question.text).items(&question.choices).default(0);
+        Ok(select.interact_opt()?.map(|index| question.choices[index].clone()))
+    })
+    .await
 }
 
 fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
@@ -194,7 +227,7 @@ fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
     failure
 }
 
-fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failure {
+pub(super) fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failure {
     let (what, command) = match wait {
         Wait::Input => ("an answer", format!("run `cgo run answer {id} \"…\"`")),
         Wait::Approval => ("an approval", format!("run `cgo run approve {id}` or `cgo run reject {id}`")),
@@ -218,7 +251,7 @@ async fn failed(app: &App, id: &RunId, over: pipeline::Failure) -> Result<Failur
 }
 
 /// The kind of error an exit code stands for.
-fn kind_of(exit: u8) -> Kind {
+pub(super) fn kind_of(exit: u8) -> Kind {
     Kind::ALL.into_iter().find(|kind| kind.exit_code() == exit).unwrap_or(Kind::User)
 }
 
@@ -329,7 +362,7 @@ async fn shown(app: &App, run: Run) -> Result<Shown, Failure> {
     })
 }
 
-fn event_view(row: crate::domain::run::EventRow) -> EventView {
+pub(super) fn event_view(row: crate::domain::run::EventRow) -> EventView {
     let event = serde_json::from_str(&row.body).unwrap_or(Value::Null);
     EventView { seq: row.seq, at: row.at, kind: row.kind, event }
 }
@@ -372,7 +405,7 @@ impl Answer for Shown {
 }
 
 /// The part of an event people want to see.
-fn gist(event: &Value) -> String {
+pub(super) fn gist(event: &Value) -> String {
     let Some(inner) = event.as_object().and_then(|map| map.values().next()) else {
         return String::new();
     };
@@ -434,33 +467,5 @@ impl Answer for Forked {
 
     fn text(&self, _: &Ui) -> String {
         format!("run {} goes on from event {} of {}\nrun `cgo run resume {0}`", self.run, self.at, self.from)
-    }
-}
-
-/// Follows a run until it is over, waits, or the person has seen enough.
-async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
-    let mut seen = 0;
-    loop {
-        let view = runs::view(&app.context, runs::find(&app.context, run.id.as_str()).await?).await?;
-        for row in runs::events(&app.context, &run.id, seen).await? {
-            seen = row.seq;
-            let event = event_view(row);
-            if session.ui.json {
-                session.ui.answer(&serde_json::to_string(&event).expect("an event has text keys only"));
-            } else {
-                session.ui.answer(&format!("{:>5}  {:<14} {}", event.seq, event.kind, gist(&event.event)));
-            }
-        }
-        let rests = view.run.status.is_terminal() || view.run.status.is_waiting() || view.worked_on_by.is_none();
-        if rests || session.cancel.is_cancelled() {
-            if !session.ui.json {
-                session.ui.say(&format!("run {} is {}", view.run.id, status(session.ui, &view)));
-            }
-            return Ok(Outcome::raw(String::new()));
-        }
-        tokio::select! {
-            () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
-            () = session.cancel.cancelled() => {}
-        }
     }
 }

@@ -91,18 +91,6 @@ impl Ui {
     pub fn tone_err(&self, tone: Tone, text: &str) -> String {
         paint(self.color_err, tone, text)
     }
-
-    /// Asks yes or no. Without a terminal, or with `--yes`, nobody is asked: `None` and `Some(true)`.
-    #[must_use]
-    pub fn confirm(&self, question: &str) -> Option<bool> {
-        if self.yes {
-            return Some(true);
-        }
-        if !self.interactive {
-            return None;
-        }
-        dialoguer::Confirm::new().with_prompt(question).default(false).interact_opt().ok().flatten().or(Some(false))
-    }
 }
 
 fn paint(on: bool, tone: Tone, text: &str) -> String {

@@ -36,10 +36,7 @@ pub enum NodeError {
     /// The work was interrupted; the visit goes on when the run is resumed.
     Interrupted,
     /// Something outside the project is in the way; the run can go on once it is gone.
-    Blocked {
-        /// What, in one line.
-        reason: String,
-    },
+    Blocked(Failure),
     /// The run is over.
     Failed(Failure),
     /// The journal failed; nothing more may be written.
@@ -96,13 +93,10 @@ pub enum Ended {
         /// The questions.
         questions: Vec<Question>,
     },
-    /// The run stopped between two steps; resuming goes on.
-    Stopped {
-        /// Why.
-        reason: String,
-        /// It was interrupted by the user, not blocked.
-        interrupted: bool,
-    },
+    /// Something outside the project is in the way; resuming goes on once it is gone.
+    Blocked(Failure),
+    /// The user stopped the run between two steps; resuming goes on.
+    Interrupted,
     /// The run was cancelled.
     Cancelled {
         /// Who.
@@ -152,7 +146,7 @@ pub struct Engine<'a, J, N> {
 /// What ends the passage once the branches at work have come to rest, worst last.
 enum Ending {
     Asks(u32, AgentName, Patch, Wait, Vec<Question>),
-    Blocked(String),
+    Blocked(Failure),
     Interrupted,
     Failed(Failure),
 }
@@ -222,10 +216,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             if self.recorder.cancel_requested() {
                 stop.cancel();
                 while at_work.next().await.is_some() {}
-                let by = "a person".to_owned();
-                self.recorder.record(&Event::Cancelled { by: by.clone() })?;
-                self.recorder.flush().await?;
-                return Ok(Ended::Cancelled { by });
+                return self.cancelled().await;
             }
         }
         self.conclude(ending).await
@@ -309,7 +300,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 end(NodeEnd::Failed);
                 return Ok(Some(match other {
                     NodeError::Interrupted => Ending::Interrupted,
-                    NodeError::Blocked { reason } => Ending::Blocked(reason),
+                    NodeError::Blocked(failure) => Ending::Blocked(failure),
                     NodeError::Failed(failure) => Ending::Failed(failure),
                     NodeError::Journal(_) => unreachable!("handled above"),
                 }));
@@ -388,14 +379,13 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 self.recorder.record_ask(&event, ask).await?;
                 Ended::Waiting { ask: id, wait, questions }
             }
-            Some(Ending::Blocked(reason)) => {
-                self.recorder.record(&Event::Stopped { reason: reason.clone() })?;
-                Ended::Stopped { reason, interrupted: false }
+            Some(Ending::Blocked(failure)) => {
+                self.recorder.record(&Event::Stopped { reason: failure.reason.clone() })?;
+                Ended::Blocked(failure)
             }
             Some(Ending::Interrupted) => {
-                let reason = "interrupted".to_owned();
-                self.recorder.record(&Event::Stopped { reason: reason.clone() })?;
-                Ended::Stopped { reason, interrupted: true }
+                self.recorder.record(&Event::Stopped { reason: "interrupted".to_owned() })?;
+                Ended::Interrupted
             }
             Some(Ending::Failed(failure)) => {
                 self.recorder.record(&Event::Failed(failure.clone()))?;
@@ -403,8 +393,19 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             }
         };
         self.recorder.flush().await?;
-        debug_assert_ne!(self.recorder.progress().status, RunStatus::Running);
+        let status = self.recorder.progress().status;
+        debug_assert_ne!(status, RunStatus::Running);
+        if self.recorder.cancel_requested() && !status.is_terminal() {
+            return self.cancelled().await;
+        }
         Ok(ended)
+    }
+
+    async fn cancelled(&self) -> Result<Ended, Error> {
+        let by = "a person".to_owned();
+        self.recorder.record(&Event::Cancelled { by: by.clone() })?;
+        self.recorder.flush().await?;
+        Ok(Ended::Cancelled { by })
     }
 }
 

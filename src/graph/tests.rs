@@ -55,6 +55,7 @@ struct Memory {
     effects: Rc<RefCell<BTreeMap<String, EffectRow>>>,
     writes: Rc<Cell<u32>>,
     fail: Rc<Cell<bool>>,
+    cancel: Rc<Cell<bool>>,
 }
 
 impl Journal for Memory {
@@ -73,7 +74,7 @@ impl Journal for Memory {
             self.effects.borrow_mut().insert(effect.key.clone(), effect.clone());
         }
         self.writes.set(self.writes.get() + 1);
-        Ok(Written { cancel_requested: false })
+        Ok(Written { cancel_requested: self.cancel.get() })
     }
 }
 
@@ -184,6 +185,32 @@ async fn a_branch_that_fails_ends_the_run_while_another_writes_to_the_journal() 
     let ended = drive(&graph, &recorder, &Script(&script), &seen).await.unwrap();
     assert_eq!(ended, Ended::Failed(Failure::new("it broke", 1)));
     assert_eq!(memory.recorder().progress().status, RunStatus::Failed);
+}
+
+#[tokio::test]
+async fn a_branch_that_is_blocked_lets_the_other_finish_and_the_run_can_go_on() {
+    let (graph, memory, seen) = (graph(DIAMOND), Memory::begun(), Seen::default());
+    let blocked = |_: u32, node: &AgentName| -> NodeFuture<'_> {
+        let blocks = node.as_str() == "right";
+        Box::pin(async move {
+            if blocks { Err(NodeError::Blocked(Failure::new("no room", 9))) } else { Ok(Outcome::default()) }
+        })
+    };
+    let ended = drive(&graph, &memory.recorder(), &Script(&blocked), &seen).await.unwrap();
+    assert_eq!(ended, Ended::Blocked(Failure::new("no room", 9)));
+    let progress = memory.recorder().progress();
+    assert_eq!((progress.status, progress.reason.as_deref()), (RunStatus::Queued, Some("no room")));
+    assert_eq!(progress.active.values().map(|visit| visit.node.as_str()).collect::<Vec<_>>(), ["right"]);
+    assert_eq!(drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap(), Ended::Succeeded);
+}
+
+#[tokio::test]
+async fn a_cancel_that_comes_with_a_question_ends_the_run_instead() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    memory.cancel.set(true);
+    let ended = drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap();
+    assert_eq!(ended, Ended::Cancelled { by: "a person".to_owned() });
+    assert_eq!(memory.recorder().progress().status, RunStatus::Cancelled);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a use case can fail with, and what to do about it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
@@ -283,7 +284,35 @@ impl Error {
     /// Something outside cgo and the project is in the way and may pass: the work is kept and goes on later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Python(error) if error.is_passing())
+        match self {
+            Self::Python(error) if error.is_passing() => true,
+            Self::Store(store::Error::PortsExhausted { .. }) => true,
+            _ => self.is_full_disk(),
+        }
+    }
+
+    /// There was no room left on a disk in the middle of the work, whoever noticed it.
+    #[must_use]
+    pub fn is_full_disk(&self) -> bool {
+        const WORDS: [&str; 3] = ["No space left on device", "Disk quota exceeded", "database or disk is full"];
+        let noticed_here = match self {
+            Self::Store(store::Error::DiskFull { .. })
+            | Self::Git(git::Error::DiskFull { .. })
+            | Self::Python(python::Error::DiskFull { .. }) => true,
+            Self::Exec(_) | Self::Migration { .. } => {
+                self.evidence().iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
+            }
+            _ => false,
+        };
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            if matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        noticed_here
     }
 
     /// Another process has taken over what this one was working on.
@@ -309,6 +338,7 @@ impl Error {
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
+            full if full.is_full_disk() => Kind::Preflight,
             Self::Store(error) => error.kind(),
             Self::Git(error) => error.kind(),
             Self::Python(error) => error.kind(),
@@ -352,6 +382,7 @@ impl Diagnose for Error {
         let run = |command: String| Some(Advice::Run(command));
         let say = |text: String| Some(Advice::Do(text));
         match self {
+            full if full.is_full_disk() => say("free some room there".to_owned()),
             Self::Store(error) => error.advice(),
             Self::Git(error) => error.advice(),
             Self::Python(error) => error.advice(),

@@ -46,25 +46,25 @@ impl<'a> Leases<'a> {
     /// # Errors
     /// [`store::Error::LeaseHeld`] when another live process works on it.
     pub async fn take_run(&self, run: &RunId) -> Result<(), Error> {
-        self.take(run_resource(run), run).await
+        self.take(run_resource(run), run.as_str()).await
     }
 
-    /// Takes the lease of a project for a run.
+    /// Takes the lease of a project. The purpose is the id of a run, or what a command does, such as `a stop`.
     ///
     /// # Errors
-    /// [`store::Error::LeaseHeld`] when another run changes it.
-    pub async fn take_project(&self, project: &ProjectName, run: &RunId) -> Result<(), Error> {
-        self.take(project_resource(project), run).await
+    /// [`store::Error::LeaseHeld`] when another process changes it.
+    pub async fn take_project(&self, project: &ProjectName, purpose: &str) -> Result<(), Error> {
+        self.take(project_resource(project), purpose).await
     }
 
-    async fn take(&self, resource: String, run: &RunId) -> Result<(), Error> {
+    async fn take(&self, resource: String, purpose: &str) -> Result<(), Error> {
         if self.find(&resource).is_some() {
             return Ok(());
         }
         let lease = self
             .context
             .store
-            .acquire(&resource, &self.context.holder, run.as_str(), TTL_MS, self.context.now(), &is_dead)
+            .acquire(&resource, &self.context.holder, purpose, TTL_MS, self.context.now(), &is_dead)
             .await?;
         self.held.lock().expect("no holder of this lock panics").push(lease);
         Ok(())

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod error;
 pub mod leases;
 pub mod projects;
+pub mod removal;
 pub mod repository;
 pub mod runs;
 pub mod servers;

@@ -1,22 +1,20 @@
-//! The running side of a project on its server: how it stands, its log, stopping, starting, removing.
+//! The running side of a project on its server: how it stands, its log, stopping, starting.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::projects::set_status;
-use super::{Context, Error, leases, random, repository, servers};
+use super::{Context, Error, leases, servers};
 use crate::domain::deployment::Slot;
-use crate::domain::ids::RunId;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::server::PortPurpose;
 use crate::remote::ports;
 use crate::remote::process::ProcessRuntime;
 use crate::remote::runtime::{AppStatus, Runtime, SlotState, Supervision, Which};
-use crate::store::{Ports as _, Projects as _, Servers as _};
+use crate::store::{Ports as _, Servers as _};
 
 /// How a project stands on its server, asked of the server.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -130,15 +128,15 @@ async fn deployed(context: &Context, project: &Project) -> Result<ProcessRuntime
     })
 }
 
-/// The resource no two commands change at once: the project, for the time of one command.
-async fn locked<T>(
+/// Keeps other commands off the project while this one works; they are told what for.
+pub(super) async fn locked<T>(
     context: &Context,
     project: &Project,
+    purpose: &str,
     work: impl AsyncFnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
     let leases = leases::Leases::new(context);
-    let purpose = RunId::new(context.now(), random());
-    leases.take_project(&project.name, &purpose).await?;
+    leases.take_project(&project.name, purpose).await?;
     let done = work().await;
     leases.release().await?;
     done
@@ -150,7 +148,7 @@ async fn locked<T>(
 /// When it is not deployed, or something still runs.
 pub async fn stop(context: &Context, project: &Project) -> Result<(), Error> {
     let runtime = deployed(context, project).await?;
-    locked(context, project, async || {
+    locked(context, project, "a stop", async || {
         runtime.stop_all().await?;
         set_status(context, &project.id, ProjectStatus::Stopped).await
     })
@@ -163,7 +161,7 @@ pub async fn stop(context: &Context, project: &Project) -> Result<(), Error> {
 /// When it was never deployed, or its port is taken.
 pub async fn start(context: &Context, project: &Project) -> Result<(), Error> {
     let runtime = deployed(context, project).await?;
-    locked(context, project, async || {
+    locked(context, project, "a start", async || {
         runtime.start_all().await?;
         set_status(context, &project.id, ProjectStatus::Deployed).await
     })
@@ -190,75 +188,6 @@ pub async fn follow_logs(
     on_line: &mut (dyn FnMut(&str) + Send),
 ) -> Result<(), Error> {
     Ok(deployed(context, project).await?.follow(Which::Active, lines, cancel, on_line).await?)
-}
-
-/// What removing a project destroys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Removal {
-    /// The application's folder, with releases, logs and data.
-    pub application: Option<String>,
-    /// The project's own folder, when that is asked for.
-    pub folder: Option<String>,
-    /// Ports that become free.
-    pub ports: Vec<u16>,
-}
-
-impl Removal {
-    /// In words.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.application.as_ref().map(|path| format!("the application and its data in {path}")));
-        parts.extend(self.folder.as_ref().map(|path| format!("the folder {path}")));
-        if !self.ports.is_empty() {
-            let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
-            parts.push(format!("the reservation of port {}", ports.join(", ")));
-        }
-        parts.push("the project's record".to_owned());
-        parts.join(", ")
-    }
-}
-
-/// What removing a project would destroy.
-///
-/// # Errors
-/// [`Error::FolderNotOurs`] when the folder is to go and was not made by cgo for this project.
-pub async fn plan_removal(context: &Context, project: &Project, folder: bool) -> Result<Removal, Error> {
-    let application = context.app_folder(&project.name);
-    let own = Path::new(&project.folder);
-    if folder && own.exists() && !repository::is_begun(project)? {
-        return Err(Error::FolderNotOurs { folder: own.to_owned() });
-    }
-    let ports = context.store.project_ports(&project.id).await?;
-    Ok(Removal {
-        application: application.exists().then(|| application.display().to_string()),
-        folder: (folder && own.exists()).then(|| project.folder.clone()),
-        ports: ports.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect(),
-    })
-}
-
-/// Takes a project off its server and out of the store. May be repeated after it was cut short.
-///
-/// # Errors
-/// When something still runs or a file cannot be removed; then the record stays.
-pub async fn remove(context: &Context, project: &Project, removal: &Removal) -> Result<(), Error> {
-    locked(context, project, async || {
-        if let Some(runtime) = runtime(context, project).await?
-            && removal.application.is_some()
-        {
-            runtime.remove().await?;
-        }
-        if let Some(folder) = &removal.folder {
-            std::fs::remove_dir_all(folder).map_err(|source| Error::Path {
-                action: "remove",
-                path: PathBuf::from(folder),
-                source,
-            })?;
-        }
-        context.store.remove_project(&project.id).await?;
-        Ok(())
-    })
-    .await
 }
 
 /// The slot a new release goes to: the one that does not serve.

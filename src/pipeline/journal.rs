@@ -4,7 +4,7 @@ use crate::domain::ids::RunId;
 use crate::domain::run::Batch;
 use crate::graph::recorder::{Journal, JournalError, Written};
 use crate::ops::leases::Leases;
-use crate::ops::{Context, runs};
+use crate::ops::{self, Context, runs};
 
 /// Writes a run's batches under the lease of that run.
 pub struct StoreJournal<'a> {
@@ -26,7 +26,7 @@ impl Journal for StoreJournal<'_> {
         match runs::append(self.context, self.leases, &self.run, batch).await {
             Ok(cancel_requested) => Ok(Written { cancel_requested }),
             Err(runs::AppendError::Lost(who)) => Err(JournalError::Lost(who)),
-            Err(runs::AppendError::Store(error)) => Err(JournalError::Store(Box::new(error))),
+            Err(runs::AppendError::Store(error)) => Err(JournalError::Store(Box::new(ops::Error::from(error)))),
         }
     }
 }

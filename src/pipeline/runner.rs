@@ -63,11 +63,18 @@ pub enum Error {
     },
 }
 
+/// The store had no room left for the journal.
+fn is_full_disk(error: &engine::Error) -> bool {
+    let engine::Error::Journal(JournalError::Store(source)) = error else { return false };
+    source.downcast_ref().is_some_and(ops::Error::is_full_disk)
+}
+
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Ops(error) => error.kind(),
             Self::Engine { source: engine::Error::Journal(JournalError::Lost(_)), .. } => Kind::Locked,
+            Self::Engine { source, .. } if is_full_disk(source) => Kind::Preflight,
             Self::Engine { .. } => Kind::Unknown,
             Self::Graph(_) => Kind::Internal,
             Self::Over { .. } => Kind::User,
@@ -78,6 +85,9 @@ impl Diagnose for Error {
     fn advice(&self) -> Option<Advice> {
         match self {
             Self::Ops(error) => error.advice(),
+            Self::Engine { run, source } if is_full_disk(source) => {
+                Some(Advice::Do(format!("free some room there, then run `cgo run resume {run}`")))
+            }
             Self::Engine { run, .. } => Some(Advice::Run(format!("cgo run resume {run}"))),
             Self::Graph(_) => None,
             Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
@@ -225,7 +235,7 @@ async fn drive_leased(
     let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
     let loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
     if let Some(project) = &loaded.progress.state.current_project {
-        leases.take_project(&project.name, &run.id).await?;
+        leases.take_project(&project.name, run.id.as_str()).await?;
     }
     let recorder = Recorder::new(run.id.clone(), StoreJournal::new(context, leases, run.id.clone()), ops::now, loaded);
     let team = Team::load(context, graph).await?;

@@ -142,7 +142,7 @@ fn without_a_network_the_code_is_kept_and_the_run_goes_on_later() {
     }
     env.set("UV_CACHE_DIR", env.home().join("uv-cache").display().to_string());
     let ran = env.run(["project", "new", "notes with title"]);
-    check(&ran, 1, &["cgo run resume"], "no network");
+    check(&ran, 9, &["the package index", "cgo run resume"], "no network");
     let project = env.json(["project", "list"]);
     assert_eq!(project["projects"][0]["name"], "notes", "{project}");
     let status = std::process::Command::new("git")

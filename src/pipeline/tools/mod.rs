@@ -96,20 +96,20 @@ impl ToolError {
     }
 
     /// What an operation's error means for the visit: interrupted and blocked work can go on later, the rest is
-    /// over, with the exit code of its kind.
+    /// over. Either way the command ends with the exit code of the error's kind.
     #[must_use]
     pub fn of(error: &ops::Error) -> Self {
-        let reason = ops::explain(error);
+        let failure = Failure {
+            reason: ops::explain(error),
+            exit: error.kind().exit_code(),
+            evidence: error.evidence().to_vec(),
+            hint: error.advice().map(Advice::words),
+        };
         Self::Node(match error.kind() {
             Kind::Interrupted => NodeError::Interrupted,
-            Kind::Unknown | Kind::Locked => NodeError::Blocked { reason },
-            _ if error.is_passing() => NodeError::Blocked { reason },
-            kind => NodeError::Failed(Failure {
-                reason,
-                exit: kind.exit_code(),
-                evidence: error.evidence().to_vec(),
-                hint: error.advice().map(Advice::words),
-            }),
+            Kind::Unknown | Kind::Locked => NodeError::Blocked(failure),
+            _ if error.is_passing() => NodeError::Blocked(failure),
+            _ => NodeError::Failed(failure),
         })
     }
 }

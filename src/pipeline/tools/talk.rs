@@ -127,7 +127,7 @@ async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output
         )
         .await?;
     context.recorder.set_project(created);
-    context.leases.take_project(&project.name, &context.run.id).await.map_err(|error| ToolError::of(&error))?;
+    context.leases.take_project(&project.name, context.run.id.as_str()).await.map_err(|error| ToolError::of(&error))?;
     assumptions.extend(note);
     context.change(Change::CurrentProject(CurrentProject {
         id: project.id.clone(),

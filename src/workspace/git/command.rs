@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_mins(2);
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 
 /// What git says when the disk is full.
-const NO_SPACE: &str = "No space left on device";
+const NO_SPACE: [&str; 3] = ["No space left on device", "Disk quota exceeded", "Out of diskspace"];
 
 /// Settings that win over those of the repository itself.
 const SETTINGS: [&str; 24] = [
@@ -127,7 +127,9 @@ impl Repository {
     pub(super) fn finish(&self, command: &'static str, result: Result<Output, exec::Error>) -> Result<Output, Error> {
         result.map_err(|source| match source {
             exec::Error::NotFound { .. } => Error::NoGit,
-            exec::Error::Failed { evidence, .. } if evidence.iter().any(|line| line.contains(NO_SPACE)) => {
+            exec::Error::Failed { evidence, .. }
+                if evidence.iter().any(|line| NO_SPACE.iter().any(|words| line.contains(words))) =>
+            {
                 Error::DiskFull { folder: self.folder.clone() }
             }
             source => Error::Git { command, folder: self.folder.clone(), source },

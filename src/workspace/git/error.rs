@@ -141,7 +141,7 @@ impl Diagnose for Error {
         match self {
             Self::NoGit | Self::GitTooOld { .. } => Some(install_advice("git", "git", "git")),
             Self::NotARepository { folder } => Some(Advice::Run(format!("git -C '{}' init", folder.display()))),
-            Self::Busy { .. } => Some(Advice::Do("let the other git finish, then try again".to_owned())),
+            Self::Busy { .. } => Some(Advice::Do("let the other git finish".to_owned())),
             Self::ForeignLock { lock } => Some(Advice::Do(format!(
                 "see that no editor or other git works there, then remove `{}`",
                 lock.display()
@@ -151,7 +151,7 @@ impl Diagnose for Error {
             }
             Self::ExportExists { into, .. } => Some(Advice::Do(format!("move `{}` away", into.display()))),
             Self::Git { source, .. } => source.advice(),
-            Self::DiskFull { .. } => Some(Advice::Do("free some disk space, then try again".to_owned())),
+            Self::DiskFull { .. } => Some(Advice::Do("free some room there".to_owned())),
             Self::BadKey { .. }
             | Self::Answer { .. }
             | Self::BadSha { .. }

@@ -29,12 +29,17 @@ impl Repository {
             return Err(Error::ExportExists { into, sha: sha.to_string() });
         };
         fs::create_dir_all(parent).map_err(|source| io_error("make the folder", parent, source))?;
+        // What is written now is not written to the repository.
+        let there = |error| match error {
+            Error::DiskFull { .. } => Error::DiskFull { folder: parent.to_owned() },
+            other => other,
+        };
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
         let index = Removed(parent.join(joined_name(&hidden, ".cgo-index")));
         index.clear()?;
         let read = self.git("read-tree").arg(sha.as_str()).env("GIT_INDEX_FILE", &index.0);
-        self.ask("read-tree", read, cancel).await?;
+        self.ask("read-tree", read, cancel).await.map_err(there)?;
         if into.symlink_metadata().is_ok() {
             return self.check_export(sha, &into, &index.0, cancel).await;
         }
@@ -48,7 +53,7 @@ impl Repository {
             .args(["--all", "--force"])
             .arg(prefix)
             .env("GIT_INDEX_FILE", &index.0);
-        self.ask("checkout-index", checkout, cancel).await?;
+        self.ask("checkout-index", checkout, cancel).await.map_err(there)?;
         check_links(&staged.0)?;
         fs::rename(&staged.0, &into).map_err(|source| io_error("move the files to", &into, source))
     }

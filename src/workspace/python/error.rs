@@ -258,7 +258,7 @@ impl Diagnose for Error {
             }
             Self::NoHash { .. } | Self::BadLock { .. } => "lock the dependencies again, with hashes".to_owned(),
             Self::NoMatch { .. } => "use another Python (CGO_PYTHON), or lock a version that has one".to_owned(),
-            Self::DiskFull { .. } => "free some disk space, then try again".to_owned(),
+            Self::DiskFull { .. } => "free some room there".to_owned(),
             Self::TimedOut { .. } => "try again: what was downloaded is kept".to_owned(),
             Self::Occupied { target } => format!("move `{}` away", target.display()),
             Self::Exec { source, .. } => return source.advice(),

@@ -1,0 +1,92 @@
+//! Removing a project: what it would destroy, told first, and then only that.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::services::{locked, runtime};
+use super::{Context, Error, repository, runs};
+use crate::domain::project::Project;
+use crate::domain::server::PortPurpose;
+use crate::remote::runtime::Runtime;
+use crate::store::{Ports as _, Projects as _};
+
+/// What removing a project destroys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Removal {
+    /// The application's folder, with releases, logs and data.
+    pub application: Option<String>,
+    /// The project's own folder, when that is asked for.
+    pub folder: Option<String>,
+    /// Ports that become free.
+    pub ports: Vec<u16>,
+}
+
+impl Removal {
+    /// In words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.application.as_ref().map(|path| format!("the application and its data in {path}")));
+        parts.extend(self.folder.as_ref().map(|path| format!("the folder {path}")));
+        if !self.ports.is_empty() {
+            let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+            parts.push(format!("the reservation of port {}", ports.join(", ")));
+        }
+        parts.push("the project's record".to_owned());
+        parts.join(", ")
+    }
+}
+
+/// What removing a project would destroy.
+///
+/// # Errors
+/// [`Error::FolderNotOurs`] when the folder is to go and was not made by cgo for this project.
+pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<Removal, Error> {
+    let application = context.app_folder(&project.name);
+    let own = Path::new(&project.folder);
+    if folder && own.exists() && !repository::is_begun(project)? {
+        return Err(Error::FolderNotOurs { folder: own.to_owned() });
+    }
+    let ports = context.store.project_ports(&project.id).await?;
+    Ok(Removal {
+        application: application.exists().then(|| application.display().to_string()),
+        folder: (folder && own.exists()).then(|| project.folder.clone()),
+        ports: ports.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect(),
+    })
+}
+
+/// Takes a project off its server and out of the store, with its unfinished runs, which get the event `cancelled`.
+/// May be repeated after it was cut short.
+///
+/// # Errors
+/// When another process changes the project; when something still runs or a file cannot be removed: then the record
+/// stays.
+pub async fn remove(
+    context: &Context,
+    project: &Project,
+    removal: &Removal,
+    cancelled: &(String, String),
+) -> Result<(), Error> {
+    locked(context, project, "its removal", async || {
+        for run in runs::unfinished(context, &project.id).await? {
+            runs::cancel(context, &run, cancelled.clone()).await?;
+        }
+        if let Some(runtime) = runtime(context, project).await?
+            && removal.application.is_some()
+        {
+            runtime.remove().await?;
+        }
+        if let Some(folder) = &removal.folder {
+            std::fs::remove_dir_all(folder).map_err(|source| Error::Path {
+                action: "remove",
+                path: PathBuf::from(folder),
+                source,
+            })?;
+        }
+        context.store.remove_project(&project.id).await?;
+        Ok(())
+    })
+    .await
+}
