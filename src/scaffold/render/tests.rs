@@ -123,6 +123,20 @@ fn the_manifest_says_how_to_run_the_project() {
 }
 
 #[test]
+fn the_image_the_containers_and_the_workflow_agree_on_versions() {
+    let rendered = render(&spec("notes")).unwrap();
+    let [image, compose, workflow] = ["Dockerfile", "compose.yaml", "ci.yml"].map(|name| text(&rendered, name));
+    let after = |text: &str, mark: &str| {
+        let rest = text.split_once(mark).unwrap_or_else(|| panic!("no {mark}")).1;
+        rest.split(['\n', '}', '"']).next().unwrap().to_owned()
+    };
+    let base = after(image, "ARG BASE_IMAGE=");
+    assert_eq!(after(compose, "${BASE_IMAGE:-"), base);
+    assert_eq!(format!("python:{}-slim", after(workflow, "python-version: \"")), base);
+    assert_eq!(after(workflow, "image: "), after(compose, "${POSTGRES_IMAGE:-"));
+}
+
+#[test]
 fn locks_carry_hashes_and_no_address() {
     let rendered = render(&spec("notes")).unwrap();
     for name in ["requirements.lock", "requirements-dev.lock"] {

@@ -1,6 +1,6 @@
 """How Alembic reaches the database: the URL comes from the settings, or from the caller (`config.attributes`)."""
 
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
@@ -28,6 +28,7 @@ def run_online(url: str) -> None:
             connection=connection,
             target_metadata=Base.metadata,
             render_as_batch=True,
+            render_item=_render,
             transactional_ddl=True,
         )
         with context.begin_transaction():
@@ -35,6 +36,13 @@ def run_online(url: str) -> None:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7217)"))
             context.run_migrations()
     engine.dispose()
+
+
+def _render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write the application's own column types as what the database keeps; a migration outlives their code."""
+    if kind == "type" and isinstance(item, sa.TypeDecorator) and type(item).__module__.startswith("app."):
+        return f"sa.{item.impl!r}"
+    return False
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
