@@ -118,8 +118,7 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     loop {
         let progress = Progress::new(ui);
         let ended = {
-            let driven = runner::drive(&app.context, id, &progress, &session.cancel);
-            tokio::pin!(driven);
+            let mut driven = Box::pin(runner::drive(&app.context, id, &progress, &session.cancel));
             tokio::select! {
                 ended = &mut driven => ended,
                 () = session.cancel.cancelled() => {

@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod cli;
+mod container;
 mod deploys;
 mod descriptions;
 mod full;
+mod inherited;
 mod kill;
 mod layers;
 mod process_driver;
