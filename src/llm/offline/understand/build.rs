@@ -36,6 +36,7 @@ pub(super) fn models(draft: &mut Draft, language: Language) -> Option<Built> {
     in_context(draft, &mut kept);
     attach_loose(draft, &kept);
     merge_synonyms(draft, &mut kept);
+    drop_idle_headings(draft, &mut kept);
     drop_idle_roles(draft, &mut kept, language, &mut assumptions);
     companions(draft, &mut kept, language, &mut assumptions);
     make_distinct(draft, &mut kept);
@@ -94,6 +95,13 @@ fn select(draft: &mut Draft, language: Language, assumptions: &mut Vec<String>) 
     }
     if !sure.is_empty() && domain.is_empty() {
         return sure;
+    }
+    // `landing page for my bakery`: a page about it keeps nothing of what a bakery keeps.
+    let page_only = draft.heads.first().is_some_and(|(np, _)| {
+        np.nouns.iter().any(|noun| ["landing", "лендинг", "визитк", "portfolio"].iter().any(|w| noun.lower.contains(w)))
+    });
+    if page_only && sure.is_empty() && draft.loose.is_empty() {
+        return Vec::new();
     }
     if !domain.is_empty() {
         let names: Vec<String> = domain.iter().map(|model| (*model).to_owned()).collect();
@@ -163,6 +171,27 @@ fn in_context(draft: &mut Draft, kept: &mut Vec<Id>) {
         }
     }
     let shows = ["Screening", "Event", "Flight", "Movie", "Seat", "Match"].iter().any(|model| has(draft, kept, model));
+    let heading = draft.find("EventTicket").filter(|id| draft.things[*id].props.is_empty());
+    if let (Some(heading), Some(_)) = (heading, draft.find("Ticket").filter(|_| shows)) {
+        // `event tickets: events, tickets`: the heading is about the tickets below it.
+        draft.things[heading].model.clear();
+        kept.retain(|id| *id != heading);
+    }
+    let timesheet =
+        draft.heads.iter().flat_map(|(np, _)| np.nouns.iter()).filter_map(app_of).any(|app| app.name == "timesheet");
+    if let Some(entry) = draft.find("Entry").filter(|_| timesheet && draft.find("TimeEntry").is_none()) {
+        "TimeEntry".clone_into(&mut draft.things[entry].model);
+        draft.things[entry].entry = tables.model("TimeEntry");
+        draft.things[entry].own_words.clear();
+    }
+    if has(draft, kept, "Recipe")
+        && (has(draft, kept, "Patient") || has(draft, kept, "Doctor"))
+        && let Some(recipe) = draft.find("Recipe").filter(|_| draft.find("Prescription").is_none())
+    {
+        "Prescription".clone_into(&mut draft.things[recipe].model);
+        draft.things[recipe].own_words.clear();
+        draft.things[recipe].entry = tables.model("Prescription");
+    }
     if let Some(ticket) = draft.find("Ticket").filter(|_| shows && draft.find("EventTicket").is_none()) {
         "EventTicket".clone_into(&mut draft.things[ticket].model);
         draft.things[ticket].entry = tables.model("EventTicket");
@@ -220,6 +249,31 @@ fn merge_synonyms(draft: &mut Draft, kept: &mut Vec<Id>) {
         }
         kept.retain(|id| *id != heading);
     }
+}
+
+/// `wedding planner: guests with name`: what only names the project is no record, unless the others have to do with it.
+fn drop_idle_headings(draft: &Draft, kept: &mut Vec<Id>) {
+    let tables = lexicon();
+    let refers = |from: Id, to: Id| {
+        let model = draft.things[to].model.as_str();
+        draft.things[from].entry.is_some_and(|at| {
+            let relations = tables.entity(at).fields.split(',').filter(|field| field.contains(['>', '*']));
+            relations.map(|field| field.rsplit(['>', '*']).next().unwrap_or_default().trim()).any(|to| to == model)
+        })
+    };
+    let all = kept.clone();
+    let told = |id: Id| draft.things[id].listed || !draft.things[id].props.is_empty();
+    kept.retain(|id| {
+        let thing = &draft.things[*id];
+        let linked = draft
+            .links
+            .iter()
+            .any(|link| (link.from == *id || link.to == *id) && all.contains(&link.from) && all.contains(&link.to));
+        let usual =
+            all.iter().any(|other| other != id && ((refers(*id, *other) && !thing.titles) || refers(*other, *id)));
+        let others = all.iter().any(|other| other != id && told(*other));
+        !(thing.heading && !told(*id) && others && !linked && !usual)
+    });
 }
 
 /// People who only act are no records, unless something belongs to them.

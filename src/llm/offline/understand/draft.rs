@@ -20,12 +20,16 @@ pub(super) struct Thing {
     pub entry: Option<u16>,
     /// The word that named it.
     pub word: String,
+    /// Every English word that named it, in the singular.
+    pub own_words: Vec<String>,
     /// How sure it is that the project keeps it: 2 is enough.
     pub score: u32,
     /// Its properties, in order.
     pub props: Vec<Prop>,
     /// It was only part of what the project as a whole is called.
     pub heading: bool,
+    /// A list of things stands under it.
+    pub titles: bool,
     /// It stood in a list of things without a word about its properties.
     pub listed: bool,
 }
@@ -44,6 +48,8 @@ pub(super) struct Prop {
     pub required: bool,
     /// No two records share it.
     pub unique: bool,
+    /// That was said, not looked up.
+    pub unique_said: bool,
     /// Set by the service.
     pub readonly: bool,
     /// The value when none is given.
@@ -96,6 +102,8 @@ pub(super) struct Draft {
     pub summaries: Vec<Option<Id>>,
     /// Roles of people that act without being kept.
     pub roles: Vec<String>,
+    /// Where words stand that ask for something not built, but only name a property: `login` of an account.
+    pub plain: Vec<(usize, usize)>,
 }
 
 impl Draft {
@@ -110,9 +118,11 @@ impl Draft {
             model: model.to_owned(),
             entry,
             word: word.to_owned(),
+            own_words: Vec::new(),
             score,
             props: Vec::new(),
             heading: false,
+            titles: false,
             listed: false,
         });
         self.things.len() - 1
@@ -134,6 +144,7 @@ impl Draft {
             known.optional |= prop.optional;
             known.required |= prop.required;
             known.unique |= prop.unique;
+            known.unique_said |= prop.unique_said;
             known.implied &= prop.implied;
             known.spoken |= prop.spoken;
             if known.bounds.is_empty() {

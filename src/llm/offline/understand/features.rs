@@ -123,6 +123,12 @@ pub(super) fn ability(chunks: &[Chunk]) -> Option<(Ability, usize)> {
         if found.0 == Ability::BuiltIn && chunk.senses.entity.is_some() {
             return None;
         }
+        let before = at.checked_sub(1).and_then(|before| chunks.get(before));
+        let counted = before.is_some_and(|before| before.is(Class::Many) || before.is(Class::Each));
+        if counted && found.0 == Ability::Summary && chunk.key == "report" {
+            // `an employee submits many reports; each report has items`: records of their own.
+            return None;
+        }
         // `график` and `тесты` are things too; as the object of a summary they are not meant.
         Some((found.0, at))
     })

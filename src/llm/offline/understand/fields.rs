@@ -119,10 +119,20 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
     }
     let has = |names: &[&str]| thing.props.iter().any(|prop| names.contains(&prop.name.as_str()));
     let is_user = entry.is_some_and(super::lexicon::EntityEntry::is_role);
-    let has_label = thing.props.iter().any(|prop| is_label(prop, is_user));
-    let label_at = extra.iter().position(|(required, field)| {
-        *required && matches!(field.ty, FieldType::String | FieldType::Text | FieldType::Url)
+    let stands_for_it = |prop: &Prop| {
+        let of = prop.thing.as_ref().filter(|model| prop.listed.is_none() && !models.contains(model));
+        of.and_then(|model| tables.model(model)).is_some_and(|at| !tables.entity(at).is_person())
+    };
+    let has_label = thing.props.iter().any(|prop| {
+        is_label(prop, is_user) || (!entry.is_some_and(super::lexicon::EntityEntry::is_person) && stands_for_it(prop))
     });
+    let labels = |(required, field): &(bool, Field)| {
+        *required && matches!(field.ty, FieldType::String | FieldType::Text | FieldType::Url)
+    };
+    let label_at = extra.iter().position(labels);
+    // An address tells one house from another though it is no name.
+    let has_label =
+        has_label || extra.iter().filter(|field| labels(field)).any(|(_, field)| has(&[field.name.as_str()]));
     let progress = has(&["done", "completed", "status", "stage", "is_done", "finished"])
         || thing.props.iter().any(|p| p.listed.is_some_and(|l| matches!(l, "done" | "status" | "stage")));
     for (nth, (required, field)) in extra.iter().cloned().enumerate() {
@@ -141,6 +151,7 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
                 || (prop.listed == Some(name.as_str()))
                 || (label && has_label)
                 || (prop.ty.as_ref() == Some(&field.ty) && matches!(field.ty, FieldType::Money | FieldType::Date))
+                || (required && is_day(prop.ty.as_ref()) && is_day(Some(&field.ty)))
         });
         if wanted && !covered {
             set.push(field);
@@ -158,8 +169,29 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
             && let Ok(name) = field_name(&prop.name)
         {
             set.wishes.push((name.to_string(), model.clone()));
+        } else if prop.listed.is_none() && prop.ty.is_none() {
+            // `animals with enclosure`, and enclosures are kept too.
+            let model = crate::domain::inflect::pascal_case(&prop.name);
+            if model != thing.model
+                && models.contains(&model)
+                && let Ok(name) = field_name(&prop.name)
+            {
+                set.wishes.push((name.to_string(), model));
+            }
         }
         let Some(mut field) = field_of(prop) else { continue };
+        // A record of what happens names the number of another thing; it may do so twice.
+        let happens = entry.is_some_and(|entry| entry.is_dated() || entry.is_part());
+        let account = prop.listed == Some("username") && !is_user;
+        field.unique &= prop.unique_said || !(happens || account);
+        if prop.listed == Some("level")
+            && !prop.spoken
+            && prop.name.ends_with("level")
+            && entry.is_some_and(super::lexicon::EntityEntry::is_person)
+        {
+            // The level of a player is a number.
+            field.ty = FieldType::Int;
+        }
         // A status without values has those of its kind of thing.
         let vague = !prop.spoken && (prop.listed.is_none() || matches!(field.ty, FieldType::Enum(_)));
         if let Some((_, usual)) =
@@ -213,7 +245,6 @@ fn is_label(prop: &Prop, is_user: bool) -> bool {
         "department_name",
         "company_name",
         "breed",
-        "species",
         "owner_name",
         "bio",
         "instructions",
@@ -252,6 +283,10 @@ fn is_label(prop: &Prop, is_user: bool) -> bool {
     text && !prop.optional
         && (prop.thing.is_none() || prop.listed.is_some())
         && prop.listed.is_none_or(|name| !NOT.contains(&name) && !name.ends_with("_url"))
+}
+
+fn is_day(ty: Option<&FieldType>) -> bool {
+    matches!(ty, Some(FieldType::Date | FieldType::Datetime))
 }
 
 fn usual_relation(item: &str) -> Option<Usual> {

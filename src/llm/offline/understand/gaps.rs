@@ -21,7 +21,11 @@ pub(super) fn gaps(chunks: &[Chunk], draft: &Draft, models: &[Model], language: 
         if found.iter().any(|(id, _)| *id == entry.id) || negated(chunks, at) {
             continue;
         }
-        if chunk.has_noun_sense() {
+        if draft.plain.contains(&chunk.span) {
+            // Only the name of a property.
+            continue;
+        }
+        if chunk.has_noun_sense() && entry.id != "secrets" {
             let kept = draft.find("Payment").is_some_and(|id| draft.things[id].props.iter().any(|prop| !prop.implied));
             let sells = models.iter().any(|model| COMMERCE.contains(&model.name.as_str()));
             let names_it = matches!(entry.id, "payments") && sells && !kept && chunk.senses.entity.is_some();

@@ -9,7 +9,9 @@ use std::sync::LazyLock;
 
 use super::classes::CLASSES;
 pub(super) use super::classes::{Class, Classes};
-use super::stem::{is_cyrillic, key, lower, transliterate, verb_key};
+use super::keys::Keys;
+use super::stem::{is_cyrillic, key, lower, push_key, transliterate, verb_key};
+use super::tokens::Token;
 
 /// The most words a listed phrase has.
 pub(super) const MAX_PHRASE: usize = 6;
@@ -132,7 +134,7 @@ pub(super) struct Companion {
 /// All tables.
 #[derive(Debug, Default)]
 pub(super) struct Lexicon {
-    map: HashMap<String, Senses>,
+    map: Keys<Senses>,
     pub(super) entities: Vec<EntityEntry>,
     pub(super) fields: Vec<FieldEntry>,
     pub(super) apps: Vec<AppEntry>,
@@ -142,6 +144,8 @@ pub(super) struct Lexicon {
     pub(super) companions: Vec<Companion>,
     by_model: HashMap<&'static str, u16>,
     by_field: HashMap<&'static str, u16>,
+    /// The key that is being made, to make each in the same place.
+    key: String,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::read);
@@ -165,7 +169,7 @@ fn index(len: usize) -> u16 {
 
 impl Lexicon {
     fn read() -> Self {
-        let mut out = Self { map: HashMap::with_capacity(14_000), ..Self::default() };
+        let mut out = Self { map: Keys::with_room(), ..Self::default() };
         out.read_words(include_str!("lexicon/words.txt"), ',');
         out.read_words(include_str!("lexicon/verbs.txt"), ',');
         out.read_entities();
@@ -191,8 +195,7 @@ impl Lexicon {
                 let at = index(out.values.len());
                 out.values.push(value);
                 out.add_forms(&[ru], |senses| _ = senses.value.get_or_insert(at));
-                let spaced: &'static str = value;
-                out.add_key(&phrase_key(spaced), |senses| _ = senses.value.get_or_insert(at));
+                out.add_form(value, |senses| _ = senses.value.get_or_insert(at));
             }
         }
         for row in rows(include_str!("lexicon/glossary.txt")) {
@@ -238,13 +241,13 @@ impl Lexicon {
             let verb = matches!(class, Class::Make | Class::Use | Class::Assign);
             let acts = verb || *class == Class::Own;
             for form in forms.split(separator).map(str::trim).filter(|form| !form.is_empty()) {
-                self.add_key(&phrase_key(form), |senses| senses.classes.insert(*class));
+                self.add_form(form, |senses| senses.classes.insert(*class));
                 if acts && is_cyrillic(form) && !form.contains(' ') && VERB_ENDS.iter().any(|end| form.ends_with(end)) {
                     self.add_key(&verb_key(form).unwrap_or_default(), |senses| senses.classes.insert(*class));
                 }
                 if verb && form.is_ascii() {
                     for inflected in english_verb_forms(form) {
-                        self.add_key(&phrase_key(&inflected), |senses| senses.classes.insert(*class));
+                        self.add_form(&inflected, |senses| senses.classes.insert(*class));
                     }
                 }
             }
@@ -253,13 +256,20 @@ impl Lexicon {
 
     fn add_forms(&mut self, columns: &[&'static str], set: impl Fn(&mut Senses)) {
         for form in columns.iter().flat_map(|forms| forms.split(';')).map(str::trim).filter(|form| !form.is_empty()) {
-            self.add_key(&phrase_key(form), &set);
+            self.add_form(form, &set);
         }
+    }
+
+    fn add_form(&mut self, form: &str, set: impl Fn(&mut Senses)) {
+        let mut key = std::mem::take(&mut self.key);
+        phrase_key(form, &mut key);
+        self.add_key(&key, set);
+        self.key = key;
     }
 
     fn add_key(&mut self, key: &str, set: impl Fn(&mut Senses)) {
         if !key.is_empty() {
-            set(self.map.entry(key.to_owned()).or_default());
+            set(self.map.entry(key));
         }
     }
 
@@ -275,7 +285,27 @@ impl Lexicon {
 
     /// Whether a lower-case word is listed at all.
     pub(super) fn knows(&self, word: &str) -> bool {
-        self.map.contains_key(&key(word))
+        self.map.get(&key(word)).is_some()
+    }
+
+    /// Whether a word of a text is listed, alone or as a form of a verb.
+    pub(super) fn knows_word(&self, token: &Token) -> bool {
+        self.map.get(&token.key).is_some()
+            || self.map.get(&token.lower).is_some()
+            || (token.cyrillic && self.verb(&token.lower).is_some())
+    }
+
+    /// Whether the word is a part of any listed phrase.
+    pub(super) fn has_part(&self, word: &str) -> bool {
+        self.map.iter().any(|(key, _)| key.len() > word.len() && key.split(' ').any(|part| part == word))
+    }
+
+    /// The keys of single words that name a thing, a property or a project, or relate them.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let names = |senses: &Senses| {
+            senses.entity.is_some() || senses.field.is_some() || senses.app.is_some() || senses.classes.has(Class::Make)
+        };
+        self.map.iter().filter(move |(key, senses)| !key.contains([' ', ':']) && names(senses)).map(|(key, _)| key)
     }
 
     /// The entry of that model.
@@ -309,10 +339,10 @@ impl Lexicon {
     }
 }
 
-/// The key of a phrase: the keys of its words, cut as `tokens` cuts them but without the rest of its work, for
+/// Writes the key of a phrase: the keys of its words, cut as `tokens` cuts them but without the rest of its work, for
 /// thousands of forms are read at the start.
-pub(super) fn phrase_key(form: &str) -> String {
-    let mut out = String::with_capacity(form.len());
+pub(super) fn phrase_key(form: &str, out: &mut String) {
+    out.clear();
     for part in form.split(|c: char| !is_letter(c) && c != '\'').filter(|part| !part.is_empty()) {
         let part = part.strip_suffix("'s").unwrap_or(part);
         let plain = part.chars().all(|c| matches!(c, 'a'..='z' | 'а'..='я' | '0'..='9'));
@@ -320,9 +350,8 @@ pub(super) fn phrase_key(form: &str) -> String {
         if !out.is_empty() {
             out.push(' ');
         }
-        out.push_str(&key(&word));
+        push_key(&word, out);
     }
-    out
 }
 
 /// The letters and digits of the tables.
@@ -367,6 +396,16 @@ mod tests {
             let name = row.split(':').next().unwrap();
             assert!(CLASSES.iter().any(|(known, _)| *known == name), "{name}");
         }
+    }
+
+    #[test]
+    fn every_key_is_found_by_its_hash() {
+        let tables = lexicon();
+        for (key, _) in tables.map.iter() {
+            assert!(tables.get(key).is_some(), "{key} shares its hash with another key");
+        }
+        let distinct: HashSet<&str> = tables.map.iter().map(|(key, _)| key).collect();
+        assert_eq!(distinct.len(), tables.map.iter().count());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::build::main_thing;
 use super::draft::{Draft, Id, Link};
 use super::fields::FieldSet;
 use super::lexicon::lexicon;
-use super::wording::say;
+use super::wording::{say, with_article};
 use crate::domain::spec::{FieldType, Language, OnDelete, Reference, RelationKind};
 
 /// Turns stated, usual and implied relations into fields.
@@ -93,12 +93,12 @@ fn usual_relations(names: &[String], sets: &mut [FieldSet], language: Language, 
                 ),
                 RelationKind::ManyToOne | RelationKind::OneToOne if relation.required => say(
                     language,
-                    format!("each {one} belongs to a {other}"),
+                    format!("each {one} belongs to {}", with_article(other)),
                     format!("каждый {one} относится к одному {other}"),
                 ),
                 RelationKind::ManyToOne | RelationKind::OneToOne => say(
                     language,
-                    format!("each {one} may belong to a {other}"),
+                    format!("each {one} may belong to {}", with_article(other)),
                     format!("каждый {one} может относиться к {other}"),
                 ),
             });
@@ -139,7 +139,7 @@ fn orphans(
         } else {
             say(
                 language,
-                format!("each {one} may belong to a {other}"),
+                format!("each {one} may belong to {}", with_article(other)),
                 format!("каждый {one} может относиться к {other}"),
             )
         });

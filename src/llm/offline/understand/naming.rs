@@ -10,7 +10,7 @@ use super::stem::{lower, nominative, transliterate};
 use super::things::app_of;
 use super::tokens::Kind;
 use crate::domain::inflect::plural;
-use crate::domain::names::ProjectName;
+use crate::domain::names::{ModelName, ProjectName};
 use crate::domain::spec::{Language, Model, Module};
 
 /// The longest title.
@@ -138,15 +138,40 @@ pub(super) fn project_name(text: &str) -> Option<ProjectName> {
 }
 
 /// The name that what the project is about gives it.
-pub(super) fn derived(draft: &Draft, models: &[Model], modules: &[Module]) -> Option<ProjectName> {
-    let by_head = draft.heads.iter().enumerate().find_map(|(nth, (np, _))| head_name(np, models, nth == 0));
+pub(super) fn derived(
+    draft: &Draft,
+    models: &[Model],
+    renames: &[(String, String)],
+    modules: &[Module],
+) -> Option<ProjectName> {
+    let own = |model: &Model| {
+        let new = renames.iter().find(|(from, _)| from == model.name.as_str());
+        new.and_then(|(_, to)| ModelName::parse(to).ok()).unwrap_or_else(|| model.name.clone())
+    };
+    let by_head = draft.heads.iter().enumerate().find_map(|(nth, (np, _))| {
+        // `API for a reading list`: what follows says more than the API alone.
+        let bare = nth == 0 && np.nouns.iter().all(|noun| app_of(noun).is_some_and(|app| app.models.is_empty()));
+        let next = draft.heads.get(1).filter(|(next, _)| bare && next.nouns.len() + usize::from(is_domain(next)) > 1);
+        let suffix = np.head().and_then(app_of).map_or("", |app| app.suffix);
+        let further = next.and_then(|(next, _)| head_name(next, models, &own, false));
+        match further {
+            Some(name) if matches!(suffix, "api" | "bot") => Some(format!("{name}_{suffix}")),
+            Some(name) => Some(name),
+            None => head_name(np, models, &own, nth == 0),
+        }
+    });
     let bot = modules.contains(&Module::TelegramBot);
     let name = by_head.unwrap_or_else(|| {
         let main = models.iter().find(|model| !is_minor(model.name.as_str())).or(models.first());
-        let base = main.map_or_else(|| "project".to_owned(), |model| model.name.plural_snake());
+        let base = main.map_or_else(|| "project".to_owned(), |model| own(model).plural_snake());
         if bot { format!("{base}_bot") } else { base }
     });
     project_name(&name)
+}
+
+/// Whether a phrase names a domain that says what a project keeps.
+fn is_domain(np: &NounPhrase) -> bool {
+    np.nouns.iter().filter_map(app_of).any(|app| !app.models.is_empty())
 }
 
 fn is_minor(model: &str) -> bool {
@@ -157,13 +182,14 @@ fn is_minor(model: &str) -> bool {
 }
 
 /// `notes API` → `notes_api`, `учёт личных финансов` → `personal-finance`.
-fn head_name(np: &NounPhrase, models: &[Model], first: bool) -> Option<String> {
+fn head_name(np: &NounPhrase, models: &[Model], own: &dyn Fn(&Model) -> ModelName, first: bool) -> Option<String> {
     let apps: Vec<_> = np.nouns.iter().filter_map(app_of).collect();
     let suffix = apps.iter().filter(|app| app.models.is_empty() || app.name == "booking").map(|app| app.suffix);
     let suffix = suffix.into_iter().find(|suffix| !suffix.is_empty()).unwrap_or_default();
     let domain =
         np.nouns.iter().find(|noun| app_of(noun).is_some_and(|app| !app.models.is_empty() && app.name != "booking"));
-    let latin = np.nouns.iter().all(|noun| !noun.cyrillic && noun.senses.field.is_none());
+    let latin =
+        np.nouns.iter().all(|noun| !noun.cyrillic && (noun.senses.field.is_none() || noun.senses.entity.is_some()));
     let canonical = domain.is_some_and(|noun| match app_of(noun).map(|app| app.name) {
         Some("todo-list") => noun.lower.contains("do"),
         name => matches!(name, Some("short-links" | "crm")),
@@ -218,9 +244,10 @@ fn head_name(np: &NounPhrase, models: &[Model], first: bool) -> Option<String> {
         if suffix.is_empty() || !first {
             return None;
         }
+        let name = own(thing);
         return Some(format!(
             "{}_{suffix}",
-            if matches!(suffix, "api" | "bot") { thing.name.plural_snake() } else { thing.name.snake() }
+            if matches!(suffix, "api" | "bot") { name.plural_snake() } else { name.snake() }
         ));
     }
     words.truncate(3);
@@ -243,7 +270,8 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
                     || chunk.is_light()
                     || chunk.is_plain_verb()
                     || chunk.is(Class::To)
-                    || chunk.is(Class::For))
+                    || chunk.is(Class::For)
+                    || chunk.is(Class::Entities))
                     && !chunk.has_noun_sense())
         })
         .count();
@@ -257,6 +285,15 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
                 && !chunk.is(Class::Modal)
         })
         .collect();
+    // Emoji and the like end a title; quotes and blanks do not.
+    let letters: Vec<char> = text.chars().collect();
+    let apart = |pair: &[&Chunk]| {
+        let between = letters.get(pair[0].span.1..pair[1].span.0).unwrap_or_default();
+        between.iter().any(|c| !c.is_whitespace() && !c.is_ascii_punctuation() && !"«»“”„—–’".contains(*c))
+    };
+    if let Some(cut) = body.windows(2).position(apart) {
+        body.truncate(cut + 1);
+    }
     while body.last().is_some_and(|last| !last.is_noun_like()) {
         body.pop();
     }
@@ -266,7 +303,8 @@ pub(super) fn title(text: &str, chunks: &[Chunk], name: &ProjectName, models: &[
     let told = nouns.iter().any(|chunk| chunk.has_noun_sense()) && !nouns.iter().all(|c| generic(c) || role(c));
     if let (true, Some(first), Some(last)) = (told, body.first(), body.last()) {
         let title: String = text.chars().skip(first.span.0).take(last.span.1.saturating_sub(first.span.0)).collect();
-        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        let quotes = |c: char| matches!(c, '"' | '`' | '*' | '_' | '«' | '»' | '“' | '”' | '„');
+        let title = title.replace(quotes, " ").split_whitespace().collect::<Vec<_>>().join(" ");
         if (3..=MAX_TITLE).contains(&title.chars().count()) && !title.chars().any(char::is_control) {
             return capitalized(
                 title.strip_prefix("бота ").map_or(title.clone(), |rest| format!("бот {rest}")).as_str(),

@@ -29,7 +29,17 @@ impl NounPhrase {
     /// Reads a noun phrase at the start of the chunks.
     pub(super) fn read(chunks: &[Chunk]) -> Self {
         let mut out = Self::default();
+        if let [only] = chunks
+            && only.senses.field.is_some()
+            && only.is(Class::Wish)
+        {
+            // `make, model`: in a list it is no wish.
+            return Self { nouns: vec![only.clone()], taken: 1, ..out };
+        }
         for (at, chunk) in chunks.iter().enumerate() {
+            if chunk.lower == "that" && !out.nouns.is_empty() {
+                break;
+            }
             if chunk.is_light() {
                 if !out.nouns.is_empty() && (chunk.is(Class::Each) || chunk.is(Class::Many)) {
                     break;
@@ -45,7 +55,8 @@ impl NounPhrase {
                 }
                 out.nouns.push(chunk.clone());
             } else if chunk.kind == Kind::Number && !out.nouns.is_empty() {
-                // `top 10 books`, `phone 2`: the number says nothing about the noun.
+                // `top 10 books`: the number says nothing about the noun; at the end it is a limit.
+                continue;
             } else if chunk.kind == Kind::Number {
                 out.many = true;
             } else {
@@ -82,6 +93,15 @@ impl NounPhrase {
         self.nouns.get(self.head_index())
     }
 
+    /// The phrase with its head in the singular, where its Russian form may be a genitive.
+    pub(super) fn with_singular_head(&self) -> Option<Self> {
+        let head = self.head().filter(|head| head.cyrillic && head.plural && head.lower.ends_with(['и', 'ы']))?;
+        let mut out = self.clone();
+        let at = out.head_index();
+        out.nouns[at] = Chunk { plural: false, ..head.clone() };
+        Some(out)
+    }
+
     /// The nouns without the head, in order.
     pub(super) fn others(&self) -> impl Iterator<Item = &Chunk> {
         let head = self.head_index();
@@ -100,15 +120,17 @@ fn is_flag(noun: &Chunk) -> bool {
 
 /// Whether an unlisted Russian word has the ending of an adjective.
 pub(super) fn is_adjective(chunk: &Chunk) -> bool {
+    chunk.cyrillic && !chunk.has_noun_sense() && chunk.words == 1 && has_adjective_ending(&chunk.lower)
+}
+
+/// Whether a Russian word ends as adjectives do, and not as nouns in `-ние` do.
+pub(super) fn has_adjective_ending(word: &str) -> bool {
     const ENDINGS: &[&str] = &[
         "ый", "ий", "ой", "ая", "яя", "ое", "ее", "ые", "ие", "ого", "его", "ому", "ему", "ым", "им", "ых", "их", "ую",
         "юю", "ыми", "ими",
     ];
     const NOUNS: &[&str] = &["ние", "ния", "ний", "тие", "ствие", "ием", "ний"];
-    chunk.cyrillic
-        && !chunk.has_noun_sense()
-        && chunk.words == 1
-        && chunk.lower.chars().count() > 4
-        && ENDINGS.iter().any(|end| chunk.lower.ends_with(end))
-        && !NOUNS.iter().any(|end| chunk.lower.ends_with(end))
+    word.chars().count() > 4
+        && ENDINGS.iter().any(|end| word.ends_with(end))
+        && !NOUNS.iter().any(|end| word.ends_with(end))
 }

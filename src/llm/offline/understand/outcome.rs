@@ -10,7 +10,7 @@ use super::read::Reader;
 use super::things::app_of;
 use super::tokens::{self, Kind, MAX_CHARS, tokenize};
 use super::wording::say;
-use super::{Answer, Understanding, gaps, naming, questions};
+use super::{Answer, Understanding, gaps, naming, own_words, questions, spelling};
 use crate::domain::names::ModelName;
 use crate::domain::spec::{
     Feature, FieldType, Language, Model, Module, ProjectMeta, RedirectFields, RelationKind, Spec,
@@ -39,7 +39,9 @@ pub(super) fn of(text: &str, answers: &[Answer]) -> Understanding {
         },
     );
     let explicit = explicit.map(|(name, _)| name);
-    let all = chunks(&tokenize(&readable, &|word| tables.knows(word)));
+    let mut tokens = tokenize(&readable, &|word| tables.knows(word));
+    let slips = spelling::correct(&mut tokens);
+    let all = chunks(&tokens);
     let language = language(&all);
     let mut assumptions = Vec::new();
     if cut || still_cut {
@@ -49,6 +51,10 @@ pub(super) fn of(text: &str, answers: &[Answer]) -> Understanding {
             format!("прочитаны только первые {MAX_CHARS} знаков описания"),
         ));
     }
+    assumptions.extend(slips.iter().map(|(written, meant)| {
+        let ru = format!("«{written}» прочитано как «{meant}»");
+        say(language, format!("`{written}` was read as `{meant}`"), ru)
+    }));
     let mut reader = Reader::new();
     reader.read(&statements(all.clone()));
     let mut draft = reader.draft;
@@ -83,13 +89,18 @@ pub(super) fn of(text: &str, answers: &[Answer]) -> Understanding {
         ));
     }
     let gaps = gaps::gaps(&all, &draft, &models, language);
+    let renames = own_words::renames(&draft, &models);
     let name = explicit
         .as_deref()
         .and_then(naming::project_name)
-        .or_else(|| naming::derived(&draft, &models, &wanted))
+        .or_else(|| naming::derived(&draft, &models, &renames, &wanted))
         .or_else(|| naming::project_name("new project"));
+    let assumptions = assumptions.iter().map(|said| own_words::in_text(&renames, said)).collect();
+    let mut features = features;
     let spec = name.map(|name| {
-        let title = explicit.unwrap_or_else(|| naming::title(whole, &all, &name, &models, language));
+        let title = explicit
+            .unwrap_or_else(|| spelling::in_title(&slips, naming::title(whole, &all, &name, &models, language)));
+        own_words::apply(&renames, &mut models, &mut features);
         Spec {
             project: ProjectMeta { title, description: description(whole), language, name },
             modules: modules_wanted.clone(),

@@ -4,6 +4,8 @@
 //! full stops, line ends and bullets; its items are what commas and `and` separate, with groups in parentheses
 //! kept aside. What an item says is the business of `read`.
 
+use std::borrow::Cow;
+
 use super::lexicon::{Class, Classes, MAX_PHRASE, Senses, lexicon};
 use super::stem::{is_english_plural, is_russian_plural};
 use super::tokens::{Kind, Token};
@@ -189,7 +191,27 @@ pub(super) fn chunks(tokens: &[Token]) -> Vec<Chunk> {
         out.push(chunk);
         at += width;
     }
+    settle_verbs(&mut out);
     out
+}
+
+/// `many tracks`, `Track: title`, `a show has`: a verb's form in the place of a noun is a noun nobody listed.
+fn settle_verbs(chunks: &mut [Chunk]) {
+    for at in 0..chunks.len() {
+        if chunks[at].cyrillic || chunks[at].words > 1 || !chunks[at].is_plain_verb() {
+            continue;
+        }
+        let before = at.checked_sub(1).map(|before| &chunks[before]);
+        let after = chunks.get(at + 1);
+        let counted = before.is_some_and(|c| c.is(Class::Many) || c.is(Class::Each)) && chunks[at].lower.len() > 3;
+        let opens = before.is_none_or(|c| c.kind != Kind::Word) && after.is_some_and(|c| c.punct(':'));
+        let article = before.is_some_and(|c| matches!(c.lower.as_str(), "a" | "an" | "the"))
+            && after.is_some_and(|c| c.is(Class::Have) || c.is(Class::With) || c.is(Class::Belong));
+        let own = !chunks[at].is(Class::Wish) && !chunks[at].is(Class::Have) && !chunks[at].is(Class::With);
+        if (counted || opens || article) && own {
+            chunks[at].senses = Senses { gap: chunks[at].senses.gap, ..Senses::default() };
+        }
+    }
 }
 
 fn joined(group: &[Token], part: impl Fn(&Token) -> &String) -> String {
@@ -245,6 +267,8 @@ pub(super) struct Statement {
     pub after_blank: bool,
     /// A line break or bullet, not a full stop, stands before it.
     pub new_line: bool,
+    /// A semicolon stands before it.
+    pub after_semicolon: bool,
     /// Its chunks.
     pub chunks: Vec<Chunk>,
 }
@@ -279,6 +303,7 @@ pub(super) fn statements(chunks: Vec<Chunk>) -> Vec<Statement> {
             let next = Statement {
                 bullet: (chunk.kind == Kind::Bullet).then_some(chunk.span.0),
                 after_blank: chunk.kind == Kind::Blank || (current.chunks.is_empty() && current.after_blank),
+                after_semicolon: chunk.punct(';'),
                 new_line: matches!(chunk.kind, Kind::Bullet | Kind::Blank | Kind::Break),
                 chunks: Vec::new(),
             };
@@ -301,13 +326,60 @@ pub(super) fn statements(chunks: Vec<Chunk>) -> Vec<Statement> {
     out
 }
 
+/// `status new/done` reads as `status (new, done)`: single words around slashes, after a word, that end their item.
+fn with_grouped_slashes(chunks: &[Chunk]) -> Cow<'_, [Chunk]> {
+    const NO_VALUES: Classes =
+        Classes::of(&[Class::And, Class::Or, Class::To, Class::In, Class::For, Class::By, Class::Of, Class::With]);
+    let choice = |at: usize| {
+        chunks.get(at).is_some_and(|c| {
+            matches!(c.kind, Kind::Word | Kind::Number) && (!c.is_any(NO_VALUES) || c.senses.value.is_some())
+        })
+    };
+    let slash = |at: usize| chunks.get(at).is_some_and(|c| c.punct('/'));
+    let mut out: Vec<Chunk> = Vec::new();
+    let (mut at, mut copied) = (0, 0);
+    while at < chunks.len() {
+        let told = chunks[..at]
+            .iter()
+            .rev()
+            .take_while(|c| !matches!(c.kind, Kind::Punct(',' | '(')))
+            .any(|c| matches!(c.kind, Kind::Punct(':' | '/' | '=' | '-')));
+        let opens = at > 0 && !told && chunks[at - 1].is_noun_like() && choice(at) && slash(at + 1) && !slash(at - 1);
+        let mut end = at + 1;
+        while opens && slash(end) && choice(end + 1) {
+            end += 2;
+        }
+        let over = chunks.get(end).is_none_or(|c| {
+            matches!(c.kind, Kind::Punct(',' | ')' | ';' | '.')) || c.is(Class::And) || c.is(Class::Default)
+        });
+        if !opens || end == at + 1 || !over {
+            at += 1;
+            continue;
+        }
+        out.extend_from_slice(&chunks[copied..at]);
+        let mark =
+            |c: char, of: &Chunk| Chunk { kind: Kind::Punct(c), senses: Senses::default(), words: 1, ..of.clone() };
+        out.push(mark('(', &chunks[at]));
+        for (nth, chunk) in chunks[at..end].iter().enumerate() {
+            out.push(if nth % 2 == 1 { mark(',', chunk) } else { chunk.clone() });
+        }
+        out.push(mark(')', &chunks[end - 1]));
+        (at, copied) = (end, end);
+    }
+    if copied == 0 {
+        return Cow::Borrowed(chunks);
+    }
+    out.extend_from_slice(&chunks[copied..]);
+    Cow::Owned(out)
+}
+
 /// Cuts chunks into items at commas, `and`, `or` and slashes outside parentheses.
 #[must_use]
 pub(super) fn items(chunks: &[Chunk]) -> Vec<Item> {
     let mut out = Vec::new();
     let mut item = Item { joint: Joint::Start, chunks: Vec::new(), groups: Vec::new() };
     let mut depth = 0_usize;
-    for chunk in chunks {
+    for chunk in with_grouped_slashes(chunks).iter() {
         match chunk.kind {
             Kind::Punct('(') => {
                 depth += 1;

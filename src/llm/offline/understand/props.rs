@@ -3,14 +3,14 @@
 //! The type comes from what was said (`age int`, `decimal(10,2)`), else from the lexicon by the whole phrase or
 //! by its head, else from the shape of the word; what remains is a short text.
 
-use serde_json::{Number, Value, json};
+use serde_json::{Number, json};
 
 use super::draft::Prop;
 use super::lexicon::{Class, FieldEntry, lexicon};
 use super::noun::{NounPhrase, is_adjective};
-use super::phrases::{ATTRIBUTES, Chunk, TYPES};
+use super::phrases::{Chunk, TYPES};
+use super::qualify::unit_type;
 use super::stem::{nominative, transliterate};
-use super::tokens::Kind;
 use crate::domain::inflect::singular;
 use crate::domain::names::EnumValue;
 use crate::domain::spec::{Bounds, FieldType};
@@ -152,6 +152,33 @@ pub(super) fn prop(np: &NounPhrase) -> Option<Prop> {
     if let Some(flag) = flag.filter(|_| np.nouns.len() == 2 && np.nouns.iter().any(marks)) {
         return prop(&NounPhrase { nouns: vec![flag.clone()], ..np.clone() });
     }
+    if let Some((unit, named)) = np.nouns.split_last()
+        && let Some(ty) = unit_type(unit).filter(|_| !named.is_empty())
+        && unit.senses.field.is_none_or(|_| !unit.cyrillic)
+    {
+        // `weight kg`: the unit says the type, and is no name in Russian.
+        let measured = NounPhrase { nouns: named.to_vec(), ..np.clone() };
+        let mut out = prop(&measured)?;
+        if !unit.cyrillic {
+            out.name = format!("{}_{}", out.name, snake(&unit.lower));
+        }
+        if !matches!(out.ty, Some(FieldType::Int | FieldType::Decimal | FieldType::Float | FieldType::Money)) {
+            out.ty = Some(ty);
+            out.bounds = Bounds { ge: Some(Number::from(0)), ..Bounds::default() };
+            out.default = None;
+        }
+        return Some(out);
+    }
+    if let [several, list] = &np.nouns[..]
+        && several.plural
+        && matches!(list.lower.as_str(), "list" | "lists")
+    {
+        let mut out = prop(&NounPhrase { nouns: vec![several.clone()], ..np.clone() })?;
+        out.ty = Some(FieldType::List(Box::new(FieldType::String)));
+        out.bounds = Bounds::default();
+        out.default = None;
+        return Some(out);
+    }
     let head = np.head()?;
     let mut out = Prop { thing: thing_of(np), ..Prop::default() };
     let russian = np.nouns.iter().any(|noun| noun.cyrillic);
@@ -159,6 +186,10 @@ pub(super) fn prop(np: &NounPhrase) -> Option<Prop> {
     if let Some(entry) = entry {
         out.listed = Some(entry.name);
         apply_type(&mut out, entry.ty);
+    }
+    if out.ty == Some(FieldType::Url) && head.plural && head.words == 1 && np.nouns.len() == 1 {
+        // `photos`: several of them.
+        out.ty = Some(FieldType::List(Box::new(FieldType::Url)));
     }
     out.name = if russian { russian_name(np, entry) } else { english_name(np, entry) };
     if let Some(ident) = np.nouns.first().and_then(|noun| noun.ident.clone())
@@ -203,11 +234,15 @@ fn thing_of(np: &NounPhrase) -> Option<String> {
     head.senses.entity.map(|at| lexicon().entity(at).model.to_owned())
 }
 
-fn field_entry(chunk: &Chunk) -> Option<&'static FieldEntry> {
+pub(super) fn field_entry(chunk: &Chunk) -> Option<&'static FieldEntry> {
     let tables = lexicon();
     if chunk.lower == "seat" {
         // A seat is named, seats are counted, and the key is one.
         return tables.field("seat");
+    }
+    if matches!(chunk.lower.as_str(), "room" | "комната" | "комнату" | "комнатой" | "комнате")
+    {
+        return tables.field("room_name");
     }
     chunk.senses.field.map(|at| &tables.fields[usize::from(at)])
 }
@@ -299,6 +334,8 @@ fn english_name(np: &NounPhrase, entry: Option<&FieldEntry>) -> String {
     if crate::domain::names::FIELD_RESERVED.contains(&own.as_str()) {
         return entry.name.to_owned();
     }
+    let own =
+        own.strip_suffix("_flag").filter(|_| entry.ty.starts_with("bool")).map_or_else(|| own.clone(), str::to_owned);
     match own.as_str() {
         "" | "mail" | "telephone" | "phone_number" | "telephone_number" => entry.name.to_owned(),
         _ if np.nouns.len() == 1 && own == singular(entry.name) => entry.name.to_owned(),
@@ -329,109 +366,6 @@ fn shape(np: &NounPhrase, name: &str) -> Option<FieldType> {
         _ if head.key.starts_with("дат") => Some(FieldType::Date),
         _ => None,
     }
-}
-
-/// Reads what stands around a property's name: `optional`, `unique`, `up to 120 chars`, `1-5`, `default 0`, a type.
-pub(super) fn qualify(prop: &mut Prop, chunks: &[Chunk]) {
-    if let Some(ty) = said_type(chunks) {
-        retype(prop, ty);
-    }
-    let number = |at: usize| chunks.get(at).filter(|chunk| chunk.kind == Kind::Number).map(|chunk| chunk.lower.clone());
-    for (at, chunk) in chunks.iter().enumerate() {
-        let negated = at > 0 && chunks[at - 1].is(Class::Neg);
-        if chunk.is(Class::Optional) {
-            prop.optional = true;
-        } else if chunk.is(Class::Required) {
-            prop.required = !negated;
-            prop.optional = negated;
-        } else if chunk.is(Class::Unique) && !negated {
-            prop.unique = true;
-        } else if chunk.is(Class::Readonly) {
-            prop.readonly = true;
-        } else if chunk.is(Class::Default) {
-            if let Some(next) = chunks[at + 1..].iter().find(|next| !next.is(Class::Be) && !next.punct('=')) {
-                set_default(prop, next);
-            }
-        } else if chunk.is(Class::UpTo) && number(at + 1).is_some() {
-            let lengths = chunks.get(at + 2).is_some_and(|unit| unit.is(Class::Chars));
-            set_limit(prop, number(at + 1).as_deref(), lengths, true);
-        } else if chunk.is(Class::AtLeast) && number(at + 1).is_some() {
-            let lengths = chunks.get(at + 2).is_some_and(|unit| unit.is(Class::Chars));
-            set_limit(prop, number(at + 1).as_deref(), lengths, false);
-        } else if chunk.kind == Kind::Number {
-            let far = chunks.get(at + 1).is_some_and(|to| to.is(Class::To) || to.is(Class::UpTo) || to.punct('-'));
-            let near = chunks.get(at + 1).is_some_and(|next| next.kind == Kind::Number && next.joined);
-            if far || near {
-                set_limit(prop, number(at).as_deref(), false, false);
-                set_limit(prop, number(at + 1 + usize::from(far)).as_deref(), false, true);
-            } else if chunks.get(at + 1).is_some_and(|unit| unit.is(Class::Chars)) {
-                set_limit(prop, number(at).as_deref(), true, true);
-            }
-        }
-    }
-}
-
-fn set_limit(prop: &mut Prop, number: Option<&str>, length: bool, most: bool) {
-    let Some(number) = number.and_then(|text| text.parse::<i64>().ok()) else { return };
-    let numeric = matches!(prop.ty, Some(FieldType::Int | FieldType::Float | FieldType::Decimal | FieldType::Money));
-    let ranked = matches!(prop.ty, Some(FieldType::Enum(_)) | None) && !length;
-    if numeric || ranked {
-        if ranked {
-            prop.ty = Some(FieldType::Int);
-            prop.default = None;
-        }
-        let limit = Some(Number::from(number));
-        if most {
-            prop.bounds.le = limit;
-        } else {
-            prop.bounds.ge = limit;
-        }
-    } else if matches!(prop.ty, None | Some(FieldType::String | FieldType::Text))
-        && let Ok(number) = u32::try_from(number)
-        && (1..=100_000).contains(&number)
-    {
-        if most {
-            prop.bounds.max_length = Some(number);
-        } else {
-            prop.bounds.min_length = Some(number);
-        }
-    }
-}
-
-fn set_default(prop: &mut Prop, chunk: &Chunk) {
-    let word = chunk.lower.as_str();
-    prop.default = match &prop.ty {
-        Some(FieldType::Bool) => match word {
-            "true" | "yes" | "on" | "да" => Some(json!(true)),
-            "false" | "no" | "off" | "нет" => Some(json!(false)),
-            _ => prop.default.take(),
-        },
-        Some(FieldType::Int) => word.parse::<i64>().ok().map(Value::from),
-        Some(FieldType::Enum(_)) => {
-            super::values::choice(std::slice::from_ref(chunk)).map(|choice| json!(choice.value))
-        }
-        Some(FieldType::String) | None if !chunk.surface.is_empty() => Some(json!(chunk.surface)),
-        _ => None,
-    };
-}
-
-/// Whether chunks only qualify: no name of their own.
-pub(super) fn only_qualifies(chunks: &[Chunk]) -> bool {
-    !chunks.is_empty()
-        && chunks.iter().all(|chunk| {
-            chunk.kind == Kind::Number
-                || matches!(chunk.kind, Kind::Punct(_))
-                || chunk.is_any(ATTRIBUTES)
-                || chunk.is_any(TYPES)
-                || chunk.is(Class::UpTo)
-                || chunk.is(Class::AtLeast)
-                || chunk.is(Class::Chars)
-                || chunk.is(Class::To)
-                || chunk.is(Class::Be)
-                || chunk.is(Class::Neg)
-                || chunk.is(Class::In)
-                || chunk.is(Class::Of)
-        })
 }
 
 /// The text with its first letter in upper case.

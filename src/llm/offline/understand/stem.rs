@@ -22,20 +22,27 @@ pub(super) fn lower(word: &str) -> String {
 /// The key under which all forms of a lower-case word are found.
 #[must_use]
 pub(super) fn key(word: &str) -> String {
-    if is_cyrillic(word) {
-        stem(word)
-    } else if word.is_ascii() {
+    let mut out = String::with_capacity(word.len());
+    push_key(word, &mut out);
+    out
+}
+
+/// Appends the key of a lower-case word.
+pub(super) fn push_key(word: &str, out: &mut String) {
+    if word.is_ascii() {
         match word {
-            "is" | "has" | "was" | "as" | "its" | "this" | "us" | "does" | "yes" | "news" => word.to_owned(),
+            "is" | "has" | "was" | "as" | "its" | "this" | "us" | "does" | "yes" | "news" | "ios" => out.push_str(word),
             // Few plurals do without an `s`; asking for them all costs most of the time.
             "people" | "children" | "men" | "women" | "mice" | "geese" | "feet" | "teeth" | "data" | "criteria" => {
-                singular(word)
+                out.push_str(&singular(word));
             }
-            _ if word.ends_with('s') => singular(word),
-            _ => word.to_owned(),
+            _ if word.ends_with('s') => out.push_str(&singular(word)),
+            _ => out.push_str(word),
         }
+    } else if is_cyrillic(word) {
+        push_stem(word, out);
     } else {
-        word.to_owned()
+        out.push_str(word);
     }
 }
 
@@ -134,39 +141,36 @@ const NOUN: &[&str] = &[
 /// Stems that look as if they had an ending.
 const WHOLE: &[&str] = &["прием", "альбом", "диплом", "объем", "режим", "музей", "остров", "перелом"];
 
-/// The stem of a lower-case Russian noun or adjective.
-#[must_use]
-pub(super) fn stem(word: &str) -> String {
+/// Appends the stem of a lower-case Russian noun or adjective.
+fn push_stem(word: &str, out: &mut String) {
     match word {
-        "имя" => return "имен".to_owned(),
-        "время" => return "времен".to_owned(),
-        "дня" | "дни" | "дней" | "дню" | "днем" => return "ден".to_owned(),
+        "имя" => return out.push_str("имен"),
+        "время" => return out.push_str("времен"),
+        "дня" | "дни" | "дней" | "дню" | "днем" => return out.push_str("ден"),
         _ => {}
     }
-    let letters = word.chars().count();
-    if letters < 3 {
-        return word.to_owned();
+    if word.chars().take(3).count() < 3 {
+        return out.push_str(word);
     }
     let whole =
         WHOLE.iter().find(|stem| word.strip_prefix(**stem).is_some_and(|end| end.is_empty() || NOUN.contains(&end)));
     if let Some(whole) = whole {
-        return (*whole).to_owned();
+        return out.push_str(whole);
     }
     let Some((at, first)) = word.char_indices().find(|(_, c)| is_vowel(*c)) else {
-        return word.to_owned();
+        return out.push_str(word);
     };
     let rv = at + first.len_utf8();
-    let mut out = strip(word, rv, ADJECTIVE).or_else(|| strip(word, rv, NOUN)).unwrap_or(word).to_owned();
-    if out.len() > rv && out.ends_with('и') {
-        out.pop();
+    let mut stem = strip(word, rv, ADJECTIVE).or_else(|| strip(word, rv, NOUN)).unwrap_or(word);
+    for soft in ['и', 'ь'] {
+        if stem.len() > rv {
+            stem = stem.strip_suffix(soft).unwrap_or(stem);
+        }
     }
-    if out.len() > rv && out.ends_with('ь') {
-        out.pop();
+    if stem.ends_with("нн") {
+        stem = &stem[..stem.len() - 'н'.len_utf8()];
     }
-    if out.ends_with("нн") {
-        out.truncate(out.len() - 'н'.len_utf8());
-    }
-    settle(&out)
+    settle(stem, out);
 }
 
 /// The key of a Russian verb: what all its usual forms begin with.
@@ -177,23 +181,24 @@ pub(super) fn verb_key(word: &str) -> Option<String> {
     Some(format!("v:{}", cut.trim_end_matches(is_vowel)))
 }
 
-/// `заметок` and `заметк`, `владелец` and `владельц` meet in one spelling.
-fn settle(stem: &str) -> String {
-    let letters: Vec<char> = stem.chars().collect();
-    let n = letters.len();
-    if n < 3 || !matches!(letters[n - 1], 'к' | 'ц') {
-        return stem.to_owned();
-    }
-    let before = letters[n - 2];
-    let mut kept: Vec<char> = letters[..n - 1].to_vec();
-    if before == 'ь' || (matches!(before, 'о' | 'е') && !is_vowel(letters[n - 3])) {
-        kept.pop();
-        if kept.last() == Some(&'ь') {
-            kept.pop();
+/// `заметок` and `заметк`, `владелец` and `владельц` meet in one spelling, which is appended.
+fn settle(stem: &str, out: &mut String) {
+    let mut letters = stem.chars().rev();
+    let (Some(last @ ('к' | 'ц')), Some(before), Some(third)) = (letters.next(), letters.next(), letters.next())
+    else {
+        return out.push_str(stem);
+    };
+    let kept = &stem[..stem.len() - last.len_utf8()];
+    let kept = match before {
+        'ь' => kept.strip_suffix('ь').unwrap_or(kept),
+        'о' | 'е' if !is_vowel(third) => {
+            let kept = kept.strip_suffix(before).unwrap_or(kept);
+            kept.strip_suffix('ь').unwrap_or(kept)
         }
-    }
-    kept.push(letters[n - 1]);
-    kept.into_iter().collect()
+        _ => kept,
+    };
+    out.push_str(kept);
+    out.push(last);
 }
 
 /// A guess at the nominative singular of a Russian noun nobody listed.

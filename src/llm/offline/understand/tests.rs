@@ -241,11 +241,47 @@ fn limits_and_patterns_come_from_the_words() {
 #[test]
 fn russian_words_stay_in_descriptions() {
     let spec =
-        understand("Задачи: название, статус (новый, в работе, закрыт), клетка", &[]).spec.expect("it names things");
+        understand("Задачи: название, статус (новый, в работе, закрыт), закорючка", &[]).spec.expect("it names things");
     let status = spec.models[0].field("status").expect("a status");
     assert_eq!(status.description.as_deref(), Some("Статус: new — новый, in_progress — в работе, closed — закрыт"));
     assert_eq!(status.default, Some("new".into()));
-    assert_eq!(spec.models[0].field("kletka").and_then(|field| field.description.clone()).as_deref(), Some("Клетка"));
+    assert_eq!(
+        spec.models[0].field("zakoryuchka").and_then(|field| field.description.clone()).as_deref(),
+        Some("Закорючка")
+    );
+}
+
+#[test]
+fn models_are_called_as_the_person_calls_them() {
+    let told = understand("cats with name and breed; vets; visits of cats with date", &[]);
+    let spec = told.spec.expect("it names things");
+    let names: Vec<&str> = spec.models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(names, ["Cat", "Vet", "Visit"]);
+    assert!(
+        told.assumptions.iter().all(|said| !said.contains("Doctor") && !said.contains("Pet")),
+        "{:?}",
+        told.assumptions
+    );
+    let both = understand("visits and appointments of patients with date", &[]).spec.expect("it names things");
+    assert!(both.models.iter().any(|model| model.name.as_str() == "Appointment"), "two words for one thing");
+}
+
+#[test]
+fn what_was_misspelt_is_said() {
+    let told = understand("custmers with name and emial", &[]);
+    assert_eq!(told.assumptions[..2], ["`custmers` was read as `customers`", "`emial` was read as `email`"]);
+    assert_eq!(told.spec.map(|spec| spec.project.title).as_deref(), Some("Customers"));
+}
+
+#[test]
+fn secrets_are_not_kept_and_that_is_said() {
+    for text in ["users with email and password", "Хранилище паролей: сайт, логин, пароль"]
+    {
+        let told = understand(text, &[]);
+        let spec = told.spec.expect("it names things");
+        assert!(spec.models.iter().all(|model| model.field("password").is_none()), "{text}");
+        assert!(told.gaps.iter().any(|gap| gap.what.contains("secrets") || gap.what.contains("секретов")), "{text}");
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@
 use super::draft::{Draft, Id, Link};
 use super::lexicon::{AppEntry, lexicon};
 use super::noun::{NounPhrase, is_adjective};
+use super::own_words;
 use super::phrases::Chunk;
 use super::stem::nominative;
-use crate::domain::inflect::{pascal_case, singular};
+use crate::domain::inflect::{pascal_case, singular, snake_case};
 use crate::domain::names::ModelName;
 use crate::domain::spec::RelationKind;
 
@@ -82,6 +83,7 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
             Some(model) => draft.thing(&model, Some(at), &np.surface(), weight.known),
             None => draft.thing(entry.model, Some(at), &np.surface(), weight.known),
         };
+        note_word(draft, id, head);
         let others: Vec<u16> = np.others().filter_map(|noun| noun.senses.entity).filter(|other| *other != at).collect();
         for other in others {
             let owner = tables.entity(other);
@@ -97,7 +99,24 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
         return None;
     }
     let model = unknown_model(np)?;
+    // `expense reports … each report`: the same reports.
+    let longer = |thing: &super::draft::Thing| thing.model.len() > model.len() && thing.model.ends_with(&model);
+    if let Some(known) =
+        draft.things.iter().position(longer).filter(|_| np.nouns.len() == 1 && draft.find(&model).is_none())
+    {
+        draft.things[known].score = draft.things[known].score.max(weight.unknown);
+        return Some(known);
+    }
     Some(draft.thing(&model, None, &np.surface(), weight.unknown))
+}
+
+/// Notes by which word a listed thing was named; a word that could not name a model counts as the lexicon's.
+fn note_word(draft: &mut Draft, id: Id, head: &Chunk) {
+    let word = own_words::of(head).unwrap_or_else(|| snake_case(&draft.things[id].model));
+    let thing = &mut draft.things[id];
+    if !thing.own_words.contains(&word) {
+        thing.own_words.push(word);
+    }
 }
 
 /// A thing that is told apart from another of the same head: `work orders` beside `orders`. Only when the
@@ -179,6 +198,7 @@ pub(super) fn project(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
         .find(|noun| noun.senses.entity.is_some() && app_of(noun).is_none_or(|a| a.models.is_empty() || noun.plural));
     if let Some(at) = by_head {
         let id = draft.thing(tables.entity(at).model, Some(at), &head.surface, 2);
+        note_word(draft, id, head);
         draft.things[id].heading = true;
         return Some(id);
     }
@@ -190,6 +210,7 @@ pub(super) fn project(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
         let score = if (keeps || noun.plural || !whose) && !entry.is_role() { 2 } else { 1 };
         let fresh = draft.find(entry.model).is_none();
         let id = draft.thing(entry.model, Some(at), &noun.surface, score);
+        note_word(draft, id, noun);
         draft.things[id].heading |= fresh;
         return Some(id);
     }

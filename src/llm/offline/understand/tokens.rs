@@ -123,12 +123,18 @@ pub(super) fn tokenize(text: &str, known: &dyn Fn(&str) -> bool) -> Vec<Token> {
             continue;
         }
         match c {
-            ',' | ':' | '(' | ')' | ';' | '=' => out.push(Token::mark(Kind::Punct(c))),
+            ',' | ':' | '(' | ')' | ';' => out.push(Token::mark(Kind::Punct(c))),
             '[' | '{' => out.push(Token::mark(Kind::Punct('('))),
             ']' | '}' => out.push(Token::mark(Kind::Punct(')'))),
             '.' | '!' | '?' | '…' => out.push(Token::mark(Kind::Punct('.'))),
-            '/' | '|' => out.push(Token::mark(Kind::Punct('/'))),
-            '-' if next.is_whitespace() || next == '>' => out.push(Token::mark(Kind::Punct('-'))),
+            '/' | '|' | '→' => out.push(Token::mark(Kind::Punct('/'))),
+            '-' | '=' if next == '>' => {
+                // `new -> paid -> done`: one after the other.
+                out.push(Token::mark(Kind::Punct('/')));
+                at += 1;
+            }
+            '=' => out.push(Token::mark(Kind::Punct('='))),
+            '-' if next.is_whitespace() => out.push(Token::mark(Kind::Punct('-'))),
             '&' | '+' => out.push(Token::word("and")),
             _ => {}
         }
@@ -212,6 +218,19 @@ fn word(letters: &[char], start: usize, known: &dyn Fn(&str) -> bool, out: &mut 
             continue;
         }
         break;
+    }
+    let sign = match letters.get(at) {
+        Some('+') => Some("plus"),
+        Some('-') => Some("minus"),
+        _ => None,
+    };
+    let short = parts.len() == 1 && parts[0].len() <= 2 && parts[0].bytes().all(|b| b.is_ascii_uppercase());
+    if let Some(sign) =
+        sign.filter(|_| short && letters.get(at + 1).is_none_or(|c| !c.is_whitespace() && !c.is_alphanumeric()))
+    {
+        // `A+, A-`: the sign belongs to the letter.
+        parts.push(sign.to_owned());
+        at += 1;
     }
     // A word past any dictionary's length is noise, and would only slow the rest down.
     let parts: Vec<String> = parts.into_iter().filter(|part| part.len() <= 160).take(8).collect();
@@ -301,7 +320,9 @@ mod tests {
                 .filter(|token| matches!(token.kind, Kind::Word | Kind::Number))
                 .map(|token| token.key)
                 .collect();
-            assert_eq!(super::super::lexicon::phrase_key(form), keys.join(" "), "{form}");
+            let mut key = String::new();
+            super::super::lexicon::phrase_key(form, &mut key);
+            assert_eq!(key, keys.join(" "), "{form}");
         }
     }
 

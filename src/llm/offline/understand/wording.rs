@@ -10,6 +10,19 @@ pub(super) fn say(language: Language, en: impl Into<String>, ru: impl Into<Strin
     }
 }
 
+/// The name with its English article: `a Book`, `an Order`.
+pub(super) fn with_article(name: &str) -> String {
+    // By sound: `a User`, `an Hour`.
+    let low = name.to_lowercase();
+    let sounds_open = match low.as_bytes().first() {
+        Some(b'a' | b'e' | b'i' | b'o') => !low.starts_with("one") && !low.starts_with("eu"),
+        Some(b'u') => !["uni", "use", "usa", "uti", "uri", "url"].iter().any(|start| low.starts_with(start)),
+        Some(b'h') => ["hour", "honor", "honest", "heir"].iter().any(|start| low.starts_with(start)),
+        _ => false,
+    };
+    format!("{} {name}", if sounds_open { "an" } else { "a" })
+}
+
 /// Words in a row: `a, b and c`.
 pub(super) fn list(language: Language, words: &[String]) -> String {
     let and = match language {
@@ -145,10 +158,41 @@ pub(super) fn gap_words(language: Language, id: &str) -> GapWords {
             ),
             ("drawing of codes; scanning stays with the device", "рисование кодов; сканирует само устройство"),
         ),
+        "secrets" => (
+            (
+                "what the API keeps is readable to whoever reaches it: nothing is encrypted or hashed, so no field for a secret is made",
+                "всё, что хранит API, видно каждому, кто до него достучится: шифрования и хеширования нет, поэтому поля для секрета не создаётся",
+            ),
+            (
+                "encryption with a key kept apart from the data, and hashing where the secret need not be read again",
+                "шифрование ключом, который хранится отдельно от данных, и хеширование там, где секрет не нужно читать",
+            ),
+        ),
         _ => (
             ("it is beyond keeping records and answering for them", "это больше, чем хранить записи и отвечать по ним"),
             ("code for it in the hand-written part", "код для этого в рукописной части"),
         ),
     };
     GapWords { why: say(language, why.0, why.1), adds: say(language, adds.0, adds.1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn articles_follow_the_sound() {
+        for (name, said) in [
+            ("Album", "an Album"),
+            ("Book", "a Book"),
+            ("User", "a User"),
+            ("Unit", "a Unit"),
+            ("Umbrella", "an Umbrella"),
+            ("Hour", "an Hour"),
+            ("House", "a House"),
+            ("OneTimeCode", "a OneTimeCode"),
+        ] {
+            assert_eq!(with_article(name), said);
+        }
+    }
 }

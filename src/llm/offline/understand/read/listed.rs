@@ -6,7 +6,7 @@ use super::super::noun::NounPhrase;
 use super::super::phrases::{ATTRIBUTES, Chunk, Item, Joint, TYPES, items};
 use super::super::things::{self, Weight};
 use super::super::tokens::Kind;
-use super::super::{props, values};
+use super::super::{props, qualify, values};
 use super::words::is_noise;
 use super::{Mode, Reader};
 use crate::domain::names::ModelName;
@@ -33,6 +33,14 @@ impl Reader {
         let before: Vec<&Chunk> =
             chunks.iter().take_while(|c| c.is_any(ATTRIBUTES) || is_noise(c) || c.is(Class::Fields)).collect();
         let start = before.len();
+        if let Some(prop) = qualify::limit_named(&chunks[start..]) {
+            let owner = self.owner_of(&prop, item);
+            self.draft.prop(owner, prop);
+            return;
+        }
+        if self.completes_date(item, &chunks[start..]) {
+            return;
+        }
         let np = NounPhrase::read(&chunks[start..]);
         if np.is_empty() {
             self.qualify_last(chunks);
@@ -46,7 +54,7 @@ impl Reader {
             if let Some(prop) = props::count_of(&counted) {
                 tail_from += 1 + counted.taken;
                 let mut prop = prop;
-                props::qualify(&mut prop, &chunks[tail_from..]);
+                qualify::qualify(&mut prop, &chunks[tail_from..]);
                 let owner = self.owner_of(&prop, item);
                 self.draft.prop(owner, prop);
                 return;
@@ -57,51 +65,38 @@ impl Reader {
         tail.extend(typed);
         tail.extend_from_slice(&chunks[tail_from..]);
         let Some(head) = np.head().cloned() else { return };
-        let has_field = head.senses.field.is_some();
-        let colon = tail.iter().position(|c| c.punct(':') || c.punct('-') || c.punct('='));
-        let said = props::said_type(&tail[colon.unwrap_or(0)..]).is_some();
+        let colon = tail.iter().position(|c| c.punct(':') || c.punct('-') || c.punct('=') || opens_values(c));
+        let said = props::said_type(&tail[colon.unwrap_or(0)..]).is_some()
+            || item.groups.iter().any(|(_, group)| qualify::only_qualifies(group) && props::said_type(group).is_some());
         let related = !said && self.names_related(&np, &head, have, item.joint == Joint::Start);
         if related {
             self.related(&np, item);
             return;
         }
-        if is_forbidden(&head) {
+        if np.nouns.iter().any(is_forbidden) {
             return;
         }
-        // `product name` of a product is its name, and a product of a product is the product.
-        let own_model = self.owner.map(|owner| self.draft.things[owner].model.clone());
-        let mut np = np;
-        if let Some(model) = &own_model {
-            let is_own = |noun: &Chunk| {
-                // `дневник: запись, дата`: the entry of a diary, not an appointment.
-                (model == "Entry" && noun.key == "запис")
-                    || noun.senses.entity.is_some_and(|at| lexicon().entity(at).model == model)
-            };
-            if np.nouns.len() > 1 && has_field && np.others().any(is_own) {
-                np.nouns = vec![head.clone()];
-            } else if np.nouns.len() == 1 && is_own(&head) && !said {
-                let name = crate::domain::inflect::snake_case(model);
-                if let Some(owner) = self.owner.filter(|owner| self.draft.usual(*owner, &name)) {
-                    self.draft.prop(Some(owner), Prop { name, ..Prop::default() });
-                }
-                return;
-            }
-        }
+        let Some(np) = self.without_own_name(np, &head, said) else { return };
         if self.asks && !np.nouns.iter().any(Chunk::has_noun_sense) {
             return;
         }
         let Some(mut prop) = props::prop(&np) else { return };
+        if prop.listed.is_none() || prop.ty == Some(FieldType::Bool) {
+            qualify::shaped_by_words_around(&mut prop, self.led_by_is && item.joint != Joint::Start, &tail);
+        }
         if matches!(prop.name.as_str(), "id" | "created_at" | "updated_at") {
             // Every record has them.
             return;
         }
-        props::qualify(&mut prop, &tail);
+        self.take_a_seat(&mut prop, &np);
+        qualify::qualify(&mut prop, &tail);
         let owner = self.owner_of(&prop, item);
         let group_values = said_in_groups(&mut prop, &item.groups);
         let after = colon.map_or(&tail[..0], |at| &tail[at + 1..]);
         let following = if after.is_empty() { value_after(&np, &tail) } else { None };
         let names_type = after.iter().any(|c| c.is(Class::TypeEnum));
-        let begins = (!after.is_empty() && !props::only_qualifies(after) && !said) || following.is_some() || names_type;
+        let begins =
+            (!after.is_empty() && !qualify::only_qualifies(after) && !said) || following.is_some() || names_type;
         let at = self.draft.prop(owner, prop);
         if group_values.len() > 1 {
             for (nth, choice) in group_values.into_iter().enumerate() {
@@ -124,6 +119,62 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// `product name` of a product is its name; a product of a product is the product, and no property.
+    fn without_own_name(&mut self, mut np: NounPhrase, head: &Chunk, said: bool) -> Option<NounPhrase> {
+        let Some(owner) = self.owner else { return Some(np) };
+        let model = self.draft.things[owner].model.clone();
+        let is_own = |noun: &Chunk| {
+            // `дневник: запись, дата`: the entry of a diary, not an appointment.
+            (model == "Entry" && noun.key == "запис")
+                || noun.senses.entity.is_some_and(|at| lexicon().entity(at).model == model)
+        };
+        if np.nouns.len() > 1 && head.senses.field.is_some() && np.others().any(is_own) {
+            np.nouns = vec![head.clone()];
+        } else if np.nouns.len() == 1 && is_own(head) && !said {
+            let name = crate::domain::inflect::snake_case(&model);
+            if self.draft.usual(owner, &name) {
+                self.draft.prop(Some(owner), Prop { name, ..Prop::default() });
+            }
+            return None;
+        }
+        Some(np)
+    }
+
+    /// The `место` of a ticket is a seat, the `мест` of a table are seats.
+    fn take_a_seat(&self, prop: &mut Prop, np: &NounPhrase) {
+        let Some(owner) = self.owner.filter(|_| prop.listed == Some("location") && np.nouns.len() == 1) else { return };
+        let usual = ["seat", "seats"].into_iter().find(|name| self.draft.usual(owner, name));
+        if let Some(entry) = usual.and_then(|name| lexicon().field(name)) {
+            entry.name.clone_into(&mut prop.name);
+            prop.listed = Some(entry.name);
+            props::apply_type(prop, entry.ty);
+        }
+    }
+
+    /// `closing date and time`: the day of before, to the minute. `дата выдачи и возврата`: another day.
+    fn completes_date(&mut self, item: &Item, chunks: &[Chunk]) -> bool {
+        let ([only], Joint::And, Some(owner)) = (chunks, item.joint, self.owner.or(self.current)) else { return false };
+        let Some(last) = self.draft.things[owner].props.last_mut() else { return false };
+        let Some(name) = last.name.strip_suffix("_date").map(str::to_owned) else { return false };
+        if last.ty != Some(FieldType::Date) {
+            return false;
+        }
+        if matches!(only.lower.as_str(), "time" | "время" | "временем" | "времени") {
+            last.name = format!("{name}_at");
+            last.ty = Some(FieldType::Datetime);
+            return true;
+        }
+        let key = format!("дат {}", only.key);
+        let Some(senses) = lexicon().get(&key).filter(|senses| senses.field.is_some()) else { return false };
+        let day = Chunk { key, senses: *senses, ..only.clone() };
+        let Some(mut prop) = props::prop(&NounPhrase { nouns: vec![day], taken: 1, ..NounPhrase::default() }) else {
+            return false;
+        };
+        prop.description = Some(format!("Дата {}", only.lower));
+        self.draft.prop(Some(owner), prop);
+        true
     }
 
     /// Whether an entry of a list of properties names a thing of its own.
@@ -161,6 +212,7 @@ impl Reader {
                     | "Hobby"
                     | "Location"
                     | "Seat"
+                    | "Address"
             )
     }
 
@@ -208,6 +260,9 @@ impl Reader {
         let Some(id) = id else { return };
         self.saw(id);
         if id == owner {
+            if let Some((_, group)) = item.groups.first() {
+                self.group_of_thing(id, group);
+            }
             return;
         }
         let refers =
@@ -255,9 +310,27 @@ impl Reader {
         if let Some(owner) = self.owner
             && let Some(prop) = self.draft.things[owner].props.last_mut()
         {
-            props::qualify(prop, chunks);
+            qualify::qualify(prop, chunks);
         }
     }
+}
+
+/// `status can be open or closed`.
+fn opens_values(chunk: &Chunk) -> bool {
+    const WORDS: &[&str] = &[
+        "can be",
+        "may be",
+        "one of",
+        "is either",
+        "either",
+        "is one of",
+        "может быть",
+        "один из",
+        "одно из",
+        "одна из",
+        "бывает",
+    ];
+    WORDS.contains(&chunk.lower.as_str()) && !chunk.has_noun_sense()
 }
 
 pub(super) fn values_know(chunks: &[Chunk]) -> bool {
@@ -269,19 +342,30 @@ pub(super) fn values_know(chunks: &[Chunk]) -> bool {
 fn said_in_groups(prop: &mut Prop, groups: &[(usize, Vec<Chunk>)]) -> Vec<values::Choice> {
     let mut found: Vec<values::Choice> = Vec::new();
     for (_, group) in groups {
-        if props::only_qualifies(group)
-            || group.iter().any(|c| c.is_any(ATTRIBUTES) || c.is_any(TYPES) || c.is(Class::Default))
-        {
-            props::qualify(prop, group);
+        if is_yes_or_no(group) {
+            if prop.ty != Some(FieldType::Bool) {
+                props::retype(prop, FieldType::Bool);
+                prop.default = Some(serde_json::json!(false));
+            }
+            continue;
+        }
+        let qualifies = group.iter().any(|c| c.is_any(ATTRIBUTES) || c.is(Class::Default));
+        // `(single, double, suite)`: values, although one of them is also the name of a type.
+        let states_type = qualifies
+            || qualify::only_qualifies(group)
+            || !items(group).iter().any(|item| item.chunks.iter().all(|c| c.is_unknown() || c.senses.value.is_some()));
+        if states_type && (qualify::only_qualifies(group) || qualifies || group.iter().any(|c| c.is_any(TYPES))) {
+            qualify::qualify(prop, group);
         }
         let inner = items(group);
         let enough = inner.len() > 1 || prop.listed.is_some_and(|name| ENUMS.contains(&name));
-        let nothing_said = props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
+        let nothing_said =
+            !states_type || props::said_type(group).is_none() || group.iter().any(|c| c.is(Class::TypeEnum));
         if enough && nothing_said && !group.iter().any(|c| c.kind == Kind::Number && c.joined) {
             found.extend(
                 inner
                     .iter()
-                    .filter(|i| !props::only_qualifies(&i.chunks) || values_know(&i.chunks))
+                    .filter(|i| !states_type || !qualify::only_qualifies(&i.chunks) || values_know(&i.chunks))
                     .filter_map(|i| values::choice(&i.chunks)),
             );
         }
@@ -289,9 +373,26 @@ fn said_in_groups(prop: &mut Prop, groups: &[(usize, Vec<Chunk>)]) -> Vec<values
     found
 }
 
+/// `yes/no`, `да, нет`: a flag.
+fn is_yes_or_no(group: &[Chunk]) -> bool {
+    let words: Vec<&str> = group.iter().filter(|c| c.kind == Kind::Word).map(|c| c.lower.as_str()).collect();
+    let (yes, no) = (["yes", "y", "да", "true"], ["no", "n", "нет", "false"]);
+    match words[..] {
+        [one] => matches!(
+            one,
+            "yes/no" | "yes or no" | "yes no" | "да/нет" | "да нет" | "да или нет" | "true/false" | "true false"
+        ),
+        [one, other] => (yes.contains(&one) && no.contains(&other)) || (no.contains(&one) && yes.contains(&other)),
+        _ => false,
+    }
+}
+
 /// Secrets are not kept as plain text.
 fn is_forbidden(head: &Chunk) -> bool {
-    matches!(head.key.as_str(), "password" | "парол")
+    matches!(
+        head.key.as_str(),
+        "password" | "парол" | "passwd" | "password hash" | "пин код" | "pin code" | "secret key"
+    )
 }
 
 /// `status new/done`: a value right after the property's word.

@@ -1,6 +1,7 @@
 //! Where lists begin: after a colon, after `with`, in parentheses, under a heading.
 
 use super::super::lexicon::{Class, lexicon};
+use super::super::noun::NounPhrase;
 use super::super::phrases::{Chunk, Item, Joint, Statement, items};
 use super::super::things;
 use super::walk::Walk;
@@ -42,7 +43,28 @@ impl Reader {
             return;
         }
         let (mut as_things, mut as_props) = (0, 0);
+        let first = NounPhrase::read(&tail[tail.iter().take_while(|chunk| is_noise(chunk)).count()..]);
+        let names = |noun: &Chunk| noun.senses.entity.is_some() || noun.senses.app.is_some();
+        let opens_another = tail.iter().any(|chunk| chunk.punct(':') || chunk.punct('-'))
+            && first.head().is_some_and(|head| names(head) && (head.senses.field.is_none() || head.plural));
+        if walk.subject.is_none_or(|id| self.draft.things[id].props.is_empty() && self.draft.things[id].entry.is_none())
+            && opens_another
+        {
+            // `Garage: repairs of my car — date, cost`: what follows is about the repairs.
+            if let Some(id) = walk.subject {
+                self.draft.things[id].heading = true;
+            }
+            self.mode = Mode::Things;
+            self.top = true;
+            let inner = Item { joint: Joint::Start, chunks: tail.to_vec(), groups: item.groups.clone() };
+            self.item(&inner, rest, next);
+            return;
+        }
         tally(tail, &mut as_things, &mut as_props);
+        let singular_things = |item: &Item| {
+            let np = NounPhrase::read(&item.chunks);
+            np.head().is_none_or(|head| head.senses.entity.is_none() || !head.plural)
+        };
         for item in rest {
             tally(&item.chunks, &mut as_things, &mut as_props);
         }
@@ -53,6 +75,13 @@ impl Reader {
         }
         if walk.entities {
             (as_things, as_props) = (1, 0);
+        }
+        let plural = walk.last.as_ref().and_then(NounPhrase::head).is_some_and(|head| head.plural);
+        let own = Item { joint: Joint::Start, chunks: tail.to_vec(), groups: Vec::new() };
+        let singular = singular_things(&own) && rest.iter().all(singular_things);
+        if plural && !walk.project && (1..10).contains(&as_things) && as_props > 0 && singular {
+            // `bookings: client, service, date`: each has one of them.
+            as_props = as_props.max(as_things + 1);
         }
         match walk.subject {
             Some(id) if as_props > as_things || (as_props == as_things && !walk.project) => {
@@ -86,6 +115,7 @@ impl Reader {
                 if let Some(thing) = subject.map(|id| &mut self.draft.things[id]).filter(|thing| thing.props.is_empty())
                 {
                     thing.heading = true;
+                    thing.titles = true;
                     if let Some(np) = walk.last.take().filter(|_| !walk.project && self.draft.heads.is_empty()) {
                         self.draft.heads.push((np, None));
                     }

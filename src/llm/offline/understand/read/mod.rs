@@ -10,14 +10,14 @@ mod valued;
 mod walk;
 pub(super) mod words;
 
-use super::draft::{Draft, Id, Link};
+use super::draft::{Draft, Id, Link, Prop};
 use super::features::{Ability, ability};
 use super::lexicon::{Class, EntityEntry, lexicon};
 use super::noun::NounPhrase;
 use super::phrases::{Chunk, Item, Joint, Statement, items};
 use super::things::{self, Weight};
-use crate::domain::spec::RelationKind;
-use words::{is_marker, is_noise, is_verb_at, tally, without_gaps};
+use crate::domain::spec::{FieldType, RelationKind};
+use words::{is_login, is_marker, is_noise, is_verb_at, lists_props, tally, without_gaps};
 
 /// What the next word of a list is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,23 @@ pub(super) struct Reader {
     slash: bool,
     /// The item asks (`who booked`, `кто забронировал`): its unknown words are no things.
     asks: bool,
+    /// `is` or `was` opens the item: `is vegan`.
+    pub led_by_is: bool,
+    /// A row of sentences of one property each: `Name. Phone. Birthday.`.
+    row: bool,
+    /// `X belongs to Y`: what the item before related, for `and Z`.
+    relation: Option<(Id, RelationKind)>,
     /// The things of the statement, for `many-to-many between …`.
     seen: Vec<Id>,
+}
+
+/// Whether a statement is one property and nothing else.
+fn is_property(list: &[Item]) -> bool {
+    let [item] = list else { return false };
+    let np = NounPhrase::read(&item.chunks);
+    np.taken == item.chunks.len()
+        && !np.many
+        && np.head().is_some_and(|head| head.senses.field.is_some() && (head.senses.entity.is_none() || !head.plural))
 }
 
 impl Reader {
@@ -94,6 +109,9 @@ impl Reader {
             verb: Verb::None,
             slash: false,
             asks: false,
+            led_by_is: false,
+            row: false,
+            relation: None,
             seen: Vec::new(),
         }
     }
@@ -137,10 +155,11 @@ impl Reader {
         self.recent = None;
         self.sticky = false;
         self.verb = Verb::None;
+        self.relation = None;
         self.seen.clear();
         let list = items(&statement.chunks);
         self.slash = false;
-        self.open_list(&list);
+        self.open_list(&list, statement, next);
         for (at, item) in list.iter().enumerate().take(200) {
             self.item(item, &list[at + 1..], next);
         }
@@ -164,7 +183,20 @@ impl Reader {
     }
 
     /// `Contacts app. Name, phone, birthday.`: a sentence of properties alone.
-    fn open_list(&mut self, list: &[Item]) {
+    fn open_list(&mut self, list: &[Item], statement: &Statement, next: &[Statement]) {
+        if self.mode == Mode::Open && is_property(list) {
+            let goes_on = statement.after_semicolon && self.current.is_some();
+            let row = next.iter().take(2).filter(|next| is_property(&items(&next.chunks))).count() == 2;
+            if goes_on || row || self.row {
+                let owner = self.current.or_else(|| self.domain_thing());
+                if owner.is_some() {
+                    self.open_props(owner);
+                    self.row = !statement.after_semicolon;
+                    return;
+                }
+            }
+        }
+        self.row = false;
         let plain = list.len() > 2
             && list.iter().all(|item| !item.chunks.iter().any(|c| is_marker(c) || c.punct(':') || c.is_plain_verb()));
         if self.mode != Mode::Open || !plain {
@@ -183,11 +215,39 @@ impl Reader {
     }
 
     fn item(&mut self, item: &Item, rest: &[Item], next: &[Statement]) {
+        if let [login] = &item.chunks[..]
+            && is_login(login)
+            && self.mode == Mode::Props
+        {
+            self.draft.plain.push(login.span);
+            let mut prop = Prop { name: "login".to_owned(), ..Prop::default() };
+            if login.cyrillic {
+                prop.description = Some("Логин".to_owned());
+            }
+            self.draft.prop(self.owner, prop);
+            return;
+        }
+        let other_way = item.chunks.first().is_some_and(|first| first.is(Class::Neg)) && item.chunks.len() <= 2;
+        if other_way && matches!(item.joint, Joint::And | Joint::Slash) && !matches!(self.mode, Mode::Values { .. }) {
+            // `cancelled or not`, `оплачено/не оплачено`: a flag.
+            let owner = self.owner.or(self.current);
+            let props = owner.map_or(&mut self.draft.loose, |id| &mut self.draft.things[id].props);
+            if let Some(last) = props.last_mut().filter(|last| matches!(last.ty, None | Some(FieldType::String))) {
+                last.ty = Some(FieldType::Bool);
+                last.default = Some(serde_json::json!(false));
+                return;
+            }
+        }
         let Some(left) = without_gaps(&item.chunks) else { return };
         let mut chunks: &[Chunk] = &left;
-        let skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
+        let mut skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
+        if matches!(self.mode, Mode::Values { .. }) && skip == chunks.len() && chunks.len() == 1 {
+            // `yes, no, maybe`, `dog, cat, other`: small words are values too.
+            skip = 0;
+        }
         self.asks =
             chunks[..skip].iter().any(|chunk| chunk.is(Class::Conj) || (chunk.is(Class::Pron) && chunk.cyrillic));
+        self.led_by_is = chunks[..skip].last().is_some_and(|last| matches!(last.lower.as_str(), "is" | "was"));
         chunks = &chunks[skip..];
         if chunks.is_empty() {
             if let (Some(owner), Some((_, group))) = (self.current, item.groups.first()) {
@@ -206,6 +266,10 @@ impl Reader {
         {
             return;
         }
+        if self.related_too(item, chunks) {
+            return;
+        }
+        self.relation = None;
         let plain = !chunks.iter().enumerate().any(|(at, chunk)| is_marker(chunk) || is_verb_at(chunks, at));
         if self.mode == Mode::Props && plain {
             if self.leaves_inner_list(item, chunks) {
@@ -221,6 +285,14 @@ impl Reader {
 
     /// After `a, b and c` of an inner list, or at a thing that is no property, the outer list goes on.
     fn leaves_inner_list(&self, item: &Item, chunks: &[Chunk]) -> bool {
+        let np = NounPhrase::read(chunks);
+        if let Some(head) = np.head().filter(|head| head.senses.entity.is_some() && item.joint != Joint::Start) {
+            // `orders (number, total)` after the properties of another thing, `order: total` after `orders`.
+            let described = item.groups.iter().any(|(_, group)| lists_props(group));
+            if (described && !np.many) || self.is_described_again(head, chunks.get(np.taken)) {
+                return true;
+            }
+        }
         if !self.top || item.joint == Joint::Start || self.owner.is_none() {
             return false;
         }

@@ -21,7 +21,7 @@ impl Reader {
         });
         if chunk.is(Class::Assigned) {
             let to = (!np.is_empty())
-                .then(|| things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 0 }))
+                .then(|| things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 2 }))
                 .flatten();
             self.raise(subject);
             self.assign(subject, to);
@@ -41,16 +41,36 @@ impl Reader {
             return false;
         }
         self.raise(subject);
-        let many = np.many || (chunk.is(Class::Belong) && self.is_shared(object));
-        if chunk.is(Class::Enrol) || many {
-            self.link(subject, object, RelationKind::ManyToMany, None, false);
-        } else {
-            self.link(subject, object, RelationKind::ManyToOne, None, false);
-        }
+        let usually_one = self.entry_is(subject, |entry| {
+            let model = self.draft.things[object].model.as_str();
+            entry.fields.split(',').any(|field| !field.contains('*') && field.ends_with(&format!(">{model}")))
+        });
+        let single = np.head().is_some_and(|head| !head.plural) && np.det;
+        let many = np.many || (chunk.is(Class::Belong) && self.is_shared(object) && !usually_one && !single);
+        let kind = if chunk.is(Class::Enrol) || many { RelationKind::ManyToMany } else { RelationKind::ManyToOne };
+        self.link(subject, object, kind, None, false);
+        self.relation = Some((subject, kind));
         self.saw(object);
         self.current = Some(subject);
         walk.subject = Some(subject);
         walk.at += 1 + np.taken;
+        true
+    }
+
+    /// `…, and a doctor` after `belongs to a patient`. False when the item says something else.
+    pub(super) fn related_too(&mut self, item: &Item, chunks: &[Chunk]) -> bool {
+        let Some((subject, kind)) = self.relation.filter(|_| item.joint == Joint::And) else { return false };
+        let np = NounPhrase::read(chunks);
+        let thing_only = np.head().is_some_and(|head| head.senses.entity.is_some());
+        if !thing_only || np.taken < chunks.len() || !item.groups.is_empty() {
+            return false;
+        }
+        let Some(object) = things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 0 }) else { return false };
+        if object != subject {
+            self.link(subject, object, kind, None, false);
+            self.saw(object);
+        }
+        self.current = Some(subject);
         true
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::draft::Id;
 use super::super::phrases::{Chunk, Item, Joint};
-use super::super::{props, values};
+use super::super::{props, qualify, values};
 use super::listed::values_know;
 use super::walk::Walk;
 use super::words::{is_marker, is_noise};
@@ -20,14 +20,14 @@ impl Reader {
             _ => self.current,
         });
         let Some(mut prop) = props::prop(np) else { return };
-        if props::only_qualifies(tail) {
-            props::qualify(&mut prop, tail);
+        if qualify::only_qualifies(tail) {
+            qualify::qualify(&mut prop, tail);
             self.draft.prop(owner, prop);
             self.mode = if self.top { self.mode } else { Mode::Props };
             self.owner = owner;
             return;
         }
-        props::qualify(&mut prop, tail);
+        qualify::qualify(&mut prop, tail);
         let at = self.draft.prop(owner, prop);
         self.owner = owner;
         self.mode = Mode::Values { at };
@@ -52,7 +52,7 @@ impl Reader {
         }
         let head = chunks.iter().find(|c| !is_noise(c));
         let over = chunks.iter().any(|c| c.punct(':') || c.punct('=') || is_marker(c) && c.senses.value.is_none())
-            || head.is_none_or(|head| {
+            || head.or(chunks.first()).is_none_or(|head| {
                 let value = head.senses.value.is_some() || values_know(chunks);
                 let prop_only = head.senses.field.is_some() && head.senses.entity.is_none();
                 let thing_of_list = self.top && head.plural && head.senses.entity.is_some();
@@ -66,9 +66,9 @@ impl Reader {
             self.finish_values();
             return false;
         }
-        if props::only_qualifies(chunks) && chunks.iter().all(|c| c.senses.value.is_none()) {
+        if qualify::only_qualifies(chunks) && chunks.iter().all(|c| c.senses.value.is_none()) {
             if let Some(prop) = self.draft.prop_mut(owner, at) {
-                props::qualify(prop, chunks);
+                qualify::qualify(prop, chunks);
             }
             return true;
         }

@@ -6,7 +6,7 @@ use super::super::phrases::{Chunk, Item, Joint, Statement};
 use super::super::props;
 use super::super::things::{self, Weight};
 use super::super::tokens::Kind;
-use super::words::{is_period, is_verb_at, tail_has_noun};
+use super::words::{is_marker, is_period, is_relative, is_verb_at, lists_props, tail_has_noun};
 use super::{Id, Mode, Reader, Verb};
 use crate::domain::spec::{FieldType, RelationKind};
 
@@ -64,6 +64,11 @@ impl Reader {
                 && !(walk.at == 0 && self.mode == Mode::Props && chunk.has_noun_sense())
             {
                 self.meet_verb(&mut walk);
+            } else if walk.at > 0 && chunks[walk.at - 1].kind == Kind::Word && is_relative(chunk) {
+                // `cars that come in`: a clause about them, up to what they have.
+                let ends = |chunk: &Chunk| is_marker(chunk) || chunk.punct(':') || chunk.punct('-');
+                let next = chunks[walk.at + 1..].iter().position(ends);
+                walk.at = next.map_or(chunks.len(), |next| walk.at + 1 + next);
             } else if chunk.is(Class::Neg) {
                 return;
             } else if chunk.is(Class::Fields) && !chunk.has_noun_sense() {
@@ -156,6 +161,10 @@ impl Reader {
 
     /// A noun phrase on the way.
     fn meet_noun(&mut self, walk: &mut Walk<'_>, np: &NounPhrase, item: &Item) {
+        // `для клиники`: one clinic, though `клиники` alone would be several.
+        let one = walk.prep == Some(Class::For) && walk.project;
+        let singular = one.then(|| np.with_singular_head()).flatten();
+        let np = singular.as_ref().unwrap_or(np);
         let Some(head) = np.head() else { return };
         let person = head.senses.entity.map(|at| lexicon().entity(at)).filter(|entry| entry.is_person());
         let role = person.is_some_and(EntityEntry::is_role);
@@ -169,6 +178,9 @@ impl Reader {
             && head.senses.entity.is_some()
             && !head.plural
             && !np.many
+            && !np.each
+            && !item.groups.iter().any(|(_, group)| lists_props(group))
+            && !self.is_described_again(head, walk.chunks.get(walk.at + np.taken))
             && !(self.top && np.nouns.len() > 1 && head.cyrillic)
             && item.joint != Joint::Start
             && walk.verb == Verb::None
@@ -206,8 +218,9 @@ impl Reader {
         if let Some(subject) = walk.subject.filter(|subject| of_subject && *subject != id) {
             self.link(subject, id, RelationKind::ManyToOne, Some(true), true);
         }
-        let qualifies =
-            (of_subject || matches!(walk.prep, Some(Class::By | Class::For | Class::In))) && walk.subject.is_some();
+        let from = walk.chunks[..walk.at].last().is_some_and(|c| matches!(c.lower.as_str(), "от" | "from"));
+        let qualifies = (of_subject || from || matches!(walk.prep, Some(Class::By | Class::For | Class::In)))
+            && walk.subject.is_some();
         if !qualifies {
             walk.subject = Some(id);
         }
@@ -216,6 +229,20 @@ impl Reader {
         if !only_acts && !qualifies {
             self.current = Some(id);
         }
+    }
+
+    /// What several people take part in.
+    fn is_joined(&self, id: Id) -> bool {
+        const JOINED: &[&str] =
+            &["Course", "Event", "Lesson", "Vacancy", "Flight", "Tour", "Talk", "Club", "Group", "Tournament", "Trip"];
+        JOINED.contains(&self.draft.things[id].model.as_str())
+    }
+
+    /// `…, order: total, date`, `address has street`: a thing that is kept already, and what it has.
+    pub(super) fn is_described_again(&self, head: &Chunk, next: Option<&Chunk>) -> bool {
+        let kept = || head.senses.entity.and_then(|at| self.draft.find(lexicon().entity(at).model));
+        next.is_some_and(|next| next.punct(':') || next.is(Class::Have))
+            && kept().is_some_and(|id| self.draft.things[id].score > 1)
     }
 
     /// How sure the place of a noun phrase makes it a thing.
@@ -250,6 +277,12 @@ impl Reader {
                     self.link(current, id, RelationKind::ManyToMany, None, false);
                     return true;
                 }
+            }
+            (_, Some(subject), None | Some(Class::To | Class::For))
+                if np.many && walk.verb != Verb::None && self.is_person(subject) && self.is_joined(id) =>
+            {
+                // `members can book many classes`: and a class has many members.
+                self.link(subject, id, RelationKind::ManyToMany, None, false);
             }
             (Verb::Use | Verb::Own, Some(subject), None) if np.many && subject != id && !self.is_role(subject) => {
                 self.link(id, subject, RelationKind::ManyToOne, Some(true), false);
@@ -351,12 +384,21 @@ impl Reader {
             && walk.chunks[..walk.at].last().is_some_and(|c| c.lower == "на");
         if !opens && (walk.prep.is_none() || on_date) && np.head().is_some_and(|head| !head.surface.is_empty()) {
             let mut owner = walk.subject.or(self.current);
+            if walk.verb == Verb::Make && owner.is_some_and(|id| self.is_person(id)) {
+                // `employees log hours`: hours of what is logged.
+                owner = None;
+            }
             if let (Some(prop), Some(id), None) = (props::prop(np), owner, companion) {
                 let fits = |id: Id| {
                     self.draft.usual(id, &prop.name)
                         || prop.name.rsplit('_').next().is_some_and(|last| self.draft.usual(id, last))
                 };
-                if !fits(id) {
+                if !fits(id) && self.entry_is(id, EntityEntry::is_classifier) {
+                    let main = self.draft.things.iter().position(|thing| {
+                        thing.score > 1 && thing.entry.is_some_and(|at| !lexicon().entity(at).is_classifier())
+                    });
+                    owner = main.or(owner);
+                } else if !fits(id) {
                     owner = self.seen.iter().rev().copied().find(|seen| fits(*seen)).or(owner);
                 }
             }

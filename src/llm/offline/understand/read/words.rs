@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::lexicon::{Class, Classes, lexicon};
 use super::super::noun::NounPhrase;
-use super::super::phrases::{ATTRIBUTES, Chunk, VERBS};
+use super::super::phrases::{ATTRIBUTES, Chunk, VERBS, items};
 use super::super::things;
 use super::super::tokens::Kind;
 
@@ -57,6 +57,19 @@ pub(in super::super) fn is_marker(chunk: &Chunk) -> bool {
         Class::AtU,
     ]);
     chunk.kind == Kind::Word && chunk.is_any(MARKERS) && !chunk.has_noun_sense()
+}
+
+/// The name of an account, where properties are listed.
+pub(super) fn is_login(chunk: &Chunk) -> bool {
+    matches!(chunk.lower.as_str(), "login" | "логин")
+}
+
+/// Words that open a clause about the noun before them.
+pub(super) fn is_relative(chunk: &Chunk) -> bool {
+    matches!(
+        chunk.lower.as_str(),
+        "that" | "which" | "who" | "i" | "we" | "который" | "которая" | "которое" | "которые"
+    )
 }
 
 pub(super) fn tail_has_noun(tail: &[Chunk]) -> bool {
@@ -119,6 +132,10 @@ pub(super) fn is_verb_at(chunks: &[Chunk], at: usize) -> bool {
         && !chunk.plural
         && before.is_some_and(|c| c.plural && things::acts(c))
         && chunks.get(at + 1).is_some_and(|next| next.is_noun_like() || next.is_light());
+    let makes = chunk.is(Class::Make)
+        && !chunk.plural
+        && before.is_some_and(|c| c.plural && things::acts(c))
+        && chunks.get(at + 1).is_some_and(|next| next.plural && next.is_noun_like());
     let each_acts = owns
         && chunk.plural
         && before.is_some_and(|c| !c.plural && things::acts(c))
@@ -129,7 +146,17 @@ pub(super) fn is_verb_at(chunks: &[Chunk], at: usize) -> bool {
             next.is(Class::Det) || next.is(Class::Each) || next.is(Class::All) || next.is(Class::Pron)
         });
     let acts_on_it = before.is_some_and(things::acts) && chunks.get(at + 1).is_some_and(|next| next.is(Class::Pron));
-    led || person_acts || each_acts || commands || acts_on_it
+    led || person_acts || makes || each_acts || commands || acts_on_it
+}
+
+/// Whether a group in parentheses lists properties of what stands before it, rather than values.
+pub(super) fn lists_props(group: &[Chunk]) -> bool {
+    let (mut as_things, mut as_props, mut values) = (0, 0, 0);
+    for item in items(group) {
+        values += usize::from(item.chunks.iter().all(|chunk| chunk.senses.value.is_some()));
+        tally(&item.chunks, &mut as_things, &mut as_props);
+    }
+    as_props > 1 && as_props > as_things && as_props > values
 }
 
 /// Counts whether a list entry looks like a thing or like a property.
@@ -137,6 +164,10 @@ pub(super) fn tally(chunks: &[Chunk], as_things: &mut usize, as_props: &mut usiz
     let skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
     let chunks = &chunks[skip..];
     if chunks.is_empty() {
+        return;
+    }
+    if chunks.len() == 1 && is_login(&chunks[0]) {
+        *as_props += 1;
         return;
     }
     if chunks[0].is_plain_verb() {
