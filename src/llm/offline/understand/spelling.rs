@@ -39,7 +39,6 @@ const REAL: &[&str] = &[
     "faring",
     "fertilize",
     "finess",
-    "finesse",
     "framing",
     "galley",
     "grocer",
@@ -61,7 +60,6 @@ const REAL: &[&str] = &[
     "organic",
     "pacing",
     "paining",
-    "painting",
     "panning",
     "paring",
     "patent",
@@ -235,8 +233,7 @@ mod tests {
         {
             assert_eq!(read(text), [], "{text}");
         }
-        for word in REAL {
-            assert!(nearest(word).is_some(), "{word} is near to nothing and need not stand here");
-        }
+        let idle: Vec<&&str> = REAL.iter().filter(|word| nearest(word).is_none()).collect();
+        assert!(idle.is_empty(), "near to nothing, and need not stand here: {idle:?}");
     }
 }
