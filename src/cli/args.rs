@@ -204,16 +204,16 @@ pub enum Run {
     },
     /// Show a run: its steps, effects and state
     Show {
-        /// The run's id or its beginning
-        run: String,
+        /// The run's id or its beginning; the newest if not given
+        run: Option<String>,
     },
     /// Follow a run as it goes
     ///
     /// Ends with the run, and with the exit code of the run's own command: 0 when it succeeded, 4 when it waits for a
     /// person, 10 when its process is gone. Ctrl-C ends the watching only.
     Watch {
-        /// The run's id or its beginning
-        run: String,
+        /// The run's id or its beginning; the newest if not given
+        run: Option<String>,
     },
     /// Go on with a run that was stopped or killed
     Resume {

@@ -123,6 +123,13 @@ async fn of_project(app: &App, name: &ProjectName) -> Result<Explanation, Failur
     facts.extend(live.url.as_ref().map(|url| format!("address {url}")));
     facts.extend(live.problem.clone());
     facts.push(format!("folder {}", project.folder));
-    let next = if live.serves { None } else { Some(format!("cgo project start {name}")) };
+    let unfinished = runs::unfinished(&app.context, &project.id).await?;
+    facts.extend(unfinished.iter().map(|run| format!("run {} is {}", run.id, run.status.as_str().replace('_', " "))));
+    let next = match unfinished.first() {
+        _ if live.serves => None,
+        Some(run) => Some(format!("cgo explain {}", run.id)),
+        None if live.url.is_none() => Some(format!("cgo deploy {name}")),
+        None => Some(format!("cgo project start {name}")),
+    };
     Ok(Explanation { subject: format!("project {name}"), stands: live.words, facts, next })
 }

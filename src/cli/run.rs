@@ -16,6 +16,7 @@ use crate::domain::diagnose::Kind;
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
+use crate::ops::Context;
 use crate::ops::runs::{self, Reply, RunView};
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
@@ -34,10 +35,10 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             Ok(Outcome::of(session.ui, &Runs { runs }))
         }
         Args::Show { run } => {
-            let run = runs::find(context, &run).await?;
+            let run = found(context, run.as_deref()).await?;
             Ok(Outcome::of(session.ui, &shown(&app, run).await?))
         }
-        Args::Watch { run } => super::watch::watch(session, &app, &runs::find(context, &run).await?).await,
+        Args::Watch { run } => super::watch::watch(session, &app, &found(context, run.as_deref()).await?).await,
         Args::Resume { run } => {
             let run = match run {
                 Some(text) => runs::find(context, &text).await?,
@@ -72,6 +73,14 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let new = runs::fork(context, &run, at).await?;
             Ok(Outcome::of(session.ui, &Forked { from: run.id, at, run: new.id }))
         }
+    }
+}
+
+/// The run of that id, or the newest.
+async fn found(context: &Context, run: Option<&str>) -> Result<Run, Failure> {
+    match run {
+        Some(text) => Ok(runs::find(context, text).await?),
+        None => Ok(runs::newest(context).await?),
     }
 }
 
@@ -262,6 +271,9 @@ pub struct Runs {
     pub runs: Vec<RunView>,
 }
 
+/// The columns of everything in a line of the list but what the run is about.
+const OTHERS: usize = 74;
+
 impl Answer for Runs {
     const NAME: &'static str = "run.list";
 
@@ -273,12 +285,12 @@ impl Answer for Runs {
             .runs
             .iter()
             .map(|view| {
-                let about = view.run.reason.clone().unwrap_or_default();
+                let about = view.run.reason.as_deref().unwrap_or_default();
                 vec![
                     view.run.request.kind().as_str().replace('_', " "),
                     status(ui, view),
                     when(view.run.created_at),
-                    about.chars().take(60).collect(),
+                    Ui::fitted(about, OTHERS),
                     view.run.id.to_string(),
                 ]
             })

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use console::{Term, truncate_str};
 
 use super::args::Global;
 
@@ -90,6 +91,14 @@ impl Ui {
     #[must_use]
     pub fn tone_err(&self, tone: Tone, text: &str) -> String {
         paint(self.color_err, tone, text)
+    }
+
+    /// A text cut to what a line of the answer has room for beside so many other columns.
+    #[must_use]
+    pub fn fitted(text: &str, others: usize) -> String {
+        const LEAST: usize = 20;
+        let width = Term::stdout().size_checked().map_or(120, |(_, columns)| usize::from(columns));
+        truncate_str(text, width.saturating_sub(others).max(LEAST), "…").into_owned()
     }
 }
 

@@ -203,6 +203,9 @@ pub enum Error {
         /// The runs.
         ids: Vec<RunId>,
     },
+    /// There is no run yet.
+    #[error("there are no runs yet")]
+    NoRuns,
     /// No run can go on.
     #[error("no run can be resumed")]
     NothingToResume,
@@ -281,11 +284,11 @@ fn place(at: Option<(u64, u64)>) -> String {
 }
 
 impl Error {
-    /// Something outside cgo and the project is in the way and may pass: the work is kept and goes on later.
+    /// What is in the way lies outside cgo and the project: the work is kept and goes on once that is put right.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_outside(&self) -> bool {
         match self {
-            Self::Python(error) if error.is_passing() => true,
+            Self::Python(error) if error.is_outside() => true,
             Self::Store(store::Error::PortsExhausted { .. }) => true,
             _ => self.is_full_disk(),
         }
@@ -369,6 +372,7 @@ impl Diagnose for Error {
             | Self::NoSuchRun(_)
             | Self::AmbiguousRun { .. }
             | Self::NothingToResume
+            | Self::NoRuns
             | Self::NoSuchEvent { .. }
             | Self::NotWaiting { .. }
             | Self::WrongAnswers { .. }
@@ -425,6 +429,7 @@ impl Diagnose for Error {
             }
             Self::NoServer { .. } => run("cgo servers list".to_owned()),
             Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume => run("cgo run list".to_owned()),
+            Self::NoRuns => run("cgo project new \"a notes API with title and body\"".to_owned()),
             Self::NoSuchEvent { run: id, .. } | Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
             Self::WrongAnswers { run: id, questions, .. } => {
                 let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();

@@ -86,6 +86,15 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
     }
 }
 
+/// The newest run.
+///
+/// # Errors
+/// [`Error::NoRuns`].
+pub async fn newest(context: &Context) -> Result<Run, Error> {
+    let filter = RunFilter { limit: 1, ..RunFilter::default() };
+    context.store.runs(&filter).await?.into_iter().next().ok_or(Error::NoRuns)
+}
+
 /// The one run that can go on now: queued, or left by a process that died. Used when no id is given.
 ///
 /// # Errors

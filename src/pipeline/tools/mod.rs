@@ -108,7 +108,7 @@ impl ToolError {
         Self::Node(match error.kind() {
             Kind::Interrupted => NodeError::Interrupted,
             Kind::Unknown | Kind::Locked => NodeError::Blocked(failure),
-            _ if error.is_passing() => NodeError::Blocked(failure),
+            _ if error.is_outside() => NodeError::Blocked(failure),
             _ => NodeError::Failed(failure),
         })
     }

@@ -201,6 +201,12 @@ impl Error {
         }
     }
 
+    /// What is in the way is the network or the index, not the project: once it is put right, the same goes through.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        matches!(self, Self::NoNetwork { .. } | Self::IndexRefused { .. } | Self::InsecureIndex)
+    }
+
     /// From a failed operation on a file; a full disk has its own error.
     pub(super) fn io(doing: &'static str, path: &std::path::Path, source: io::Error) -> Self {
         match source.kind() {

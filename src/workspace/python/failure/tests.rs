@@ -60,6 +60,9 @@ fn an_index_that_refuses_is_not_tried_again() {
     all_say(recorded!("http_407"), "the package index refused to answer (HTTP 407)");
     assert!(!read(recorded!("http_401")[0].1).is_passing());
     assert!(!read(recorded!("tls")[0].1).is_passing());
+    for cause in [recorded!("tls")[0].1, recorded!("http_401")[0].1, recorded!("dns")[0].1] {
+        assert!(read(cause).is_outside());
+    }
     assert!(read(recorded!("dns")[0].1).is_passing());
 }
 
