@@ -12,7 +12,7 @@ struct OnTerminal(PtySession);
 
 impl OnTerminal {
     fn start(env: &TestEnv, arguments: &[&str]) -> Self {
-        let mut command = env.command(arguments);
+        let mut command = env.signalled(arguments);
         command.env("TERM", "xterm").stdin(std::process::Stdio::inherit());
         Self(spawn_command(command, Some(60_000)).unwrap())
     }

@@ -161,9 +161,19 @@ impl TestEnv {
         command
     }
 
+    /// The program with the usual answers to signals, also when the tests run where some are kept off.
+    pub fn signalled<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let inner = self.command(arguments);
+        let mut command = Command::new("env");
+        command.args(["--default-signal", "--"]).arg(inner.get_program()).args(inner.get_args());
+        command.current_dir(self.work()).env_clear().stdin(Stdio::null());
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    }
+
     /// Starts the program; what it says is read by [`Started::end`].
     pub fn start<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Started {
-        let mut command = self.command(arguments);
+        let mut command = self.signalled(arguments);
         Started(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts"))
     }
 
