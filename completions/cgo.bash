@@ -22,6 +22,9 @@ _cgo() {
             cgo,completions)
                 cmd="cgo__subcmd__completions"
                 ;;
+            cgo,cost)
+                cmd="cgo__subcmd__cost"
+                ;;
             cgo,deploy)
                 cmd="cgo__subcmd__deploy"
                 ;;
@@ -135,6 +138,9 @@ _cgo() {
                 ;;
             cgo__subcmd__help,completions)
                 cmd="cgo__subcmd__help__subcmd__completions"
+                ;;
+            cgo__subcmd__help,cost)
+                cmd="cgo__subcmd__help__subcmd__cost"
                 ;;
             cgo__subcmd__help,deploy)
                 cmd="cgo__subcmd__help__subcmd__deploy"
@@ -425,7 +431,7 @@ _cgo() {
 
     case "${cmd}" in
         cgo)
-            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy servers agent spec explain completions man exit-codes supervise help"
+            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -926,6 +932,44 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__cost)
+            opts="-q -y -h --by --project --run --days --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "project run agent model day" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --days)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__deploy)
             opts="-q -y -h --rollback --status --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1019,7 +1063,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help)
-            opts="init doctor project run deploy servers agent spec explain completions man exit-codes supervise help"
+            opts="init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1201,6 +1245,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__cost)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1957,7 +2015,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --file --spec --name --dir --until --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --until --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1976,6 +2034,18 @@ _cgo() {
                     return 0
                     ;;
                 --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --budget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

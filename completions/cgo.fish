@@ -38,6 +38,7 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "doctor" -d 'Check what cgo 
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "project" -d 'Make, list and operate projects'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "cost" -d 'Show what models have cost'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'List the servers projects run on'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "spec" -d 'Check and format the spec of a project'
@@ -84,9 +85,13 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l spec -d 'Take the spec from a file or folder instead of a description' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l name -d 'The project\'s name; chosen from the description if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dir -d 'The folder to make; the project\'s name in the current folder if not given' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l provider -d 'Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l model -d 'The model that is asked, by its name at the provider' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l budget -d 'US dollars the run may spend on models before a person is asked' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l until -d 'Stop after this node of the pipeline, for instance `tester`' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l json -d 'Print the answer as JSON'
@@ -283,6 +288,22 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l no-color -d 'Use no c
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l by -d 'What the cost is added up by' -r -f -a "project\t'The project'
+run\t'The run'
+agent\t'The agent'
+model\t'The model'
+day\t'The day, in UTC'"
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l project -d 'Only of this project' -r
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l run -d 'Only of this run: its id or its beginning' -r
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l days -d 'Only of the last so many days, today included' -r
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l json -d 'Print the answer as JSON'
@@ -510,20 +531,21 @@ complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l no-color -d 'Use n
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "project" -d 'Make, list and operate projects'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'List the servers projects run on'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "man" -d 'Print the manual page'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy servers agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "project" -d 'Make, list and operate projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "cost" -d 'Show what models have cost'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'List the servers projects run on'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "man" -d 'Print the manual page'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "new" -d 'Make a running project from a description'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "list" -d 'List the projects'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "show" -d 'Show one project: where it is, what runs, its releases'

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Settings;
+use crate::domain::provider::ModelChoice;
 use crate::exec::identity;
 use crate::ops::agents::Cache;
 use crate::ops::{self, Context};
+use crate::pipeline::models::Models;
 use crate::remote;
 use crate::store::Store;
 
@@ -16,6 +18,8 @@ use crate::store::Store;
 pub struct App {
     /// What use cases work with.
     pub context: Context,
+    /// Who answers for agents.
+    pub models: Models,
 }
 
 impl App {
@@ -48,7 +52,14 @@ impl App {
             user: user(),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
-        Self { context }
+        let choice = ModelChoice {
+            provider: Some(settings.provider.value.clone()),
+            model: Some(settings.model.value.clone()).filter(|model| !model.is_empty()),
+            budget: Some(settings.budget.value),
+            allow_unpriced: false,
+        };
+        let models = Models::new(&settings.providers, choice, |name| std::env::var(name).ok());
+        Self { context, models }
     }
 }
 

@@ -41,7 +41,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     match args {
         Args::List => {
             let versions = agents::list(context).await?;
-            Ok(Outcome::of(ui, &Listed { agents: versions.iter().map(Row::of).collect() }))
+            Ok(Outcome::of(
+                ui,
+                &Listed {
+                    agents: versions.iter().map(|version| Row::of(version, &session.settings.provider.value)).collect(),
+                },
+            ))
         }
         Args::Show { agent, version } => {
             let version = match version {
@@ -54,7 +59,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::Set { agent, key, value } => {
             let newest = agents::newest(context, &agent).await?;
             let text = agents::with_value(&newest.text, &key, &value)?;
-            check(&agent, &text)?;
+            check(&app, &agent, &text)?;
             let stored = agents::save(context, &agent, newest.version, &text, "set").await?;
             Ok(Outcome::of(ui, &Stored::of(&stored, newest.version)))
         }
@@ -95,11 +100,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     }
 }
 
-/// The checks of the front end's own: the file, and that its tools exist.
-fn check(agent: &AgentName, text: &str) -> Result<(), Failure> {
+/// The checks of the front end's own: the file, and that its tools and its provider exist.
+fn check(app: &App, agent: &AgentName, text: &str) -> Result<(), Failure> {
     let broken = |problem| Failure::from(ops::Error::BrokenAgent { name: agent.clone(), problem });
     let parsed = agents::parse(agent, text).map_err(broken)?;
-    agents::check_tools(&parsed, &trial::tool_names()).map_err(broken)
+    agents::check_tools(&parsed, &trial::tool_names()).map_err(broken)?;
+    agents::check_provider(&parsed, &app.models.names()).map_err(broken)
 }
 
 /// The editor's argv from `VISUAL` or `EDITOR`; both may hold arguments.
@@ -136,7 +142,7 @@ async fn edit(session: &Session<'_>, app: &App, agent: &AgentName) -> Result<Out
             let _ = std::fs::remove_file(&path);
             return Ok(Outcome::of(session.ui, &Stored::of(&newest, newest.version)));
         }
-        let saved = match check(agent, &text) {
+        let saved = match check(app, agent, &text) {
             Ok(()) => agents::save(&app.context, agent, newest.version, &text, "edit").await.map_err(Failure::from),
             Err(failure) => Err(failure),
         };
@@ -256,7 +262,7 @@ async fn import(session: &Session<'_>, app: &App, paths: &[PathBuf], dry_run: bo
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let name = AgentName::parse(stem).map_err(ops::Error::from)?;
         let newest = agents::newest(&app.context, &name).await?;
-        check(&name, &text).map_err(|mut failure| {
+        check(app, &name, &text).map_err(|mut failure| {
             failure.hint = Some(format!("mend `{}`; nothing was stored", file.display()));
             failure
         })?;
@@ -288,7 +294,7 @@ async fn test(session: &Session<'_>, app: &App, agent: &AgentName, input: &str) 
     } else {
         input.to_owned()
     };
-    let trial = trial::run(&app.context, agent, &input).await?;
+    let trial = trial::run(&app.context, &app.models, agent, &input).await?;
     Ok(Outcome::of(session.ui, &Tested { agent: agent.clone(), trial }))
 }
 
@@ -310,7 +316,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(version: &AgentVersion) -> Self {
+    fn of(version: &AgentVersion, default: &str) -> Self {
         let parsed = agents::parse(&version.agent, &version.text);
         let problem = parsed.as_ref().err().map(ToString::to_string);
         let agent = parsed.ok();
@@ -318,7 +324,7 @@ impl Row {
             agent: version.agent.clone(),
             version: version.version,
             engine: agent.as_ref().map_or(Value::Null, |agent| json!(agent.engine)),
-            provider: agent.as_ref().map(|agent| agent.provider.clone()).unwrap_or_default(),
+            provider: agent.as_ref().and_then(|agent| agent.provider.clone()).unwrap_or_else(|| default.to_owned()),
             active: agent.as_ref().is_some_and(|agent| agent.is_active),
             description: agent.map(|agent| agent.description).unwrap_or_default(),
             problem,

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
 use crate::domain::ids::ReleaseId;
+use crate::domain::money::Usd;
 use crate::domain::names::{AgentName, ProjectName};
 
 /// Turn the description of a project into a running project, and operate it
@@ -65,6 +66,8 @@ pub enum Command {
     Run(Run),
     /// Deploy a new release of a project, or go back to an older one
     Deploy(Deploy),
+    /// Show what models have cost
+    Cost(Cost),
     /// List the servers projects run on
     #[command(subcommand)]
     Servers(Servers),
@@ -182,6 +185,18 @@ pub struct ProjectNew {
     /// The folder to make; the project's name in the current folder if not given
     #[arg(long, value_name = "FOLDER")]
     pub dir: Option<PathBuf>,
+    /// Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The model that is asked, by its name at the provider
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// US dollars the run may spend on models before a person is asked
+    #[arg(long, value_name = "USD")]
+    pub budget: Option<Usd>,
+    /// Ask models whose price nobody knows, too
+    #[arg(long)]
+    pub allow_unpriced: bool,
     /// Stop after this node of the pipeline, for instance `tester`
     #[arg(long, value_name = "NODE")]
     pub until: Option<AgentName>,
@@ -191,6 +206,38 @@ pub struct ProjectNew {
     /// Show what would be made, and end
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What `cgo cost` takes
+#[derive(Debug, Args)]
+pub struct Cost {
+    /// What the cost is added up by
+    #[arg(long, value_enum, default_value_t = CostBy::Project)]
+    pub by: CostBy,
+    /// Only of this project
+    #[arg(long)]
+    pub project: Option<ProjectName>,
+    /// Only of this run: its id or its beginning
+    #[arg(long)]
+    pub run: Option<String>,
+    /// Only of the last so many days, today included
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
+}
+
+/// What cost is added up by
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CostBy {
+    /// The project
+    Project,
+    /// The run
+    Run,
+    /// The agent
+    Agent,
+    /// The model
+    Model,
+    /// The day, in UTC
+    Day,
 }
 
 /// Look at, resume and answer runs of the pipeline

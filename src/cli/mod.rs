@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod args;
+pub mod cost;
 pub mod deploy;
 pub mod exit;
 pub mod explain;
@@ -131,6 +132,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Project(project) => project::run(session, project).await,
         Command::Run(command) => Box::pin(run::run(session, command)).await,
         Command::Deploy(deploy) => deploy::run(session, deploy).await,
+        Command::Cost(cost) => cost::run(session, cost).await,
         Command::Servers(command) => servers::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),

@@ -16,6 +16,7 @@ use super::ui::{Tone, Ui};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
+use crate::domain::provider::ModelChoice;
 use crate::domain::run::{NewProject, Request};
 use crate::domain::spec::Language;
 use crate::domain::state::NotBuilt;
@@ -38,6 +39,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         return Box::pin(dry_run(session, request)).await;
     }
     let app = session.app().await?;
+    runner::check_models(&app.context, &app.models, &request.models).await?;
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
@@ -73,6 +75,12 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         until: args.until.clone(),
         deploy: !args.no_deploy,
         assume: session.ui.yes,
+        models: ModelChoice {
+            provider: args.provider.clone(),
+            model: args.model.clone(),
+            budget: args.budget,
+            allow_unpriced: args.allow_unpriced,
+        },
     })
 }
 

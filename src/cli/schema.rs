@@ -23,6 +23,7 @@ pub fn all() -> Vec<(String, Value)> {
         ("error.json".to_owned(), error()),
     ];
     schemas.extend([
+        answer::<super::cost::Costs>(),
         answer::<project_new::Created>(),
         answer::<project_new::Plan>(),
         answer::<project::Projects>(),

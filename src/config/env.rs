@@ -13,6 +13,14 @@ pub const AGENT_CACHE_SECONDS: &str = "CGO_AGENT_CACHE_SECONDS";
 /// The Python to use instead of the newest one found.
 pub const PYTHON: &str = "CGO_PYTHON";
 
+/// The provider of agents whose file names none.
+pub const PROVIDER: &str = "CGO_PROVIDER";
+/// The model of agents whose file names none.
+pub const MODEL: &str = "CGO_MODEL";
+
+/// What a run may spend on models before a person is asked, in US dollars.
+pub const BUDGET: &str = "CGO_BUDGET";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -21,6 +29,9 @@ pub const ALL: &[(&str, &str)] = &[
     (CACHE, "folder for dependencies; may be deleted at any time"),
     (AGENT_CACHE_SECONDS, "seconds a process that stays keeps an agent's file in memory"),
     (PYTHON, "Python to use instead of the newest one found"),
+    (PROVIDER, "provider of agents whose file names none: offline, openai, anthropic, ollama, …"),
+    (MODEL, "model of agents whose file names none"),
+    (BUDGET, "US dollars a run may spend on models before a person is asked"),
     ("NO_COLOR", "any value: no colours"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
 ];

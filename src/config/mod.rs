@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::money::Usd;
+use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,6 +49,14 @@ pub struct Settings {
     pub cache: Sourced<PathBuf>,
     /// How long an agent's file is kept in memory by a process that stays, in seconds.
     pub agent_cache_seconds: Sourced<u64>,
+    /// The provider of agents whose file names none.
+    pub provider: Sourced<String>,
+    /// The model of agents whose file names none; empty for the provider's own.
+    pub model: Sourced<String>,
+    /// What a run may spend on models before a person is asked.
+    pub budget: Sourced<Usd>,
+    /// Endpoints beside those cgo knows by name.
+    pub providers: BTreeMap<String, Endpoint>,
 }
 
 /// The user's file.
@@ -65,6 +75,18 @@ pub struct UserFile {
     /// See [`Settings::agent_cache_seconds`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_cache_seconds: Option<u64>,
+    /// See [`Settings::provider`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// See [`Settings::model`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// See [`Settings::budget`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Usd>,
+    /// See [`Settings::providers`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub providers: BTreeMap<String, Endpoint>,
 }
 
 /// What the command line says about settings.
@@ -174,7 +196,27 @@ impl Settings {
             (None, Some(seconds)) => Sourced { value: seconds, source: from_file },
             (None, None) => Sourced { value: 60, source: Source::Default },
         };
-        Ok(Self { config, store, data, cache, agent_cache_seconds })
+        let text = |variable: &'static str, in_file: Option<String>, default: &str| match (env(variable), in_file) {
+            (Some(value), _) => Sourced { value, source: Source::Variable(variable) },
+            (None, Some(value)) => Sourced { value, source: Source::File(config.value.clone()) },
+            (None, None) => Sourced { value: default.to_owned(), source: Source::Default },
+        };
+        let provider = text(env::PROVIDER, file.provider, OFFLINE);
+        let model = text(env::MODEL, file.model, "");
+        let budget = match (env(env::BUDGET), file.budget) {
+            (Some(text), _) => Sourced {
+                value: text.parse().map_err(|_| Error::Variable {
+                    name: env::BUDGET,
+                    value: text,
+                    wanted: "an amount of US dollars",
+                })?,
+                source: Source::Variable(env::BUDGET),
+            },
+            (None, Some(value)) => Sourced { value, source: Source::File(config.value.clone()) },
+            (None, None) => Sourced { value: DEFAULT_BUDGET, source: Source::Default },
+        };
+        let providers = file.providers;
+        Ok(Self { config, store, data, cache, agent_cache_seconds, provider, model, budget, providers })
     }
 
     /// The settings as (name, value, source) for people.
@@ -190,6 +232,9 @@ impl Settings {
                 self.agent_cache_seconds.value.to_string(),
                 words(&self.agent_cache_seconds.source),
             ),
+            ("provider", self.provider.value.clone(), words(&self.provider.source)),
+            ("model", self.model.value.clone(), words(&self.model.source)),
+            ("budget", self.budget.value.to_string(), words(&self.budget.source)),
         ]
     }
 
@@ -202,6 +247,9 @@ impl Settings {
             self.data.source.clone(),
             self.cache.source.clone(),
             self.agent_cache_seconds.source.clone(),
+            self.provider.source.clone(),
+            self.model.source.clone(),
+            self.budget.source.clone(),
         ];
         self.rows()
             .into_iter()

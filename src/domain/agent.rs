@@ -22,9 +22,9 @@ pub struct Agent {
     pub description: String,
     /// Whether a model decides, or rules in code do.
     pub engine: Engine,
-    /// The provider its model is asked from; `offline` needs no account.
-    #[serde(default = "default_provider")]
-    pub provider: String,
+    /// The provider its model is asked from; absent for the one of the settings, which is `offline` at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
     /// The model's name at the provider; empty for the provider's default.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
@@ -63,9 +63,6 @@ pub struct Agent {
     pub system_prompt: String,
 }
 
-fn default_provider() -> String {
-    "offline".to_owned()
-}
 fn default_max_tokens() -> u32 {
     4096
 }

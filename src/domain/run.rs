@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AskId, ProjectId, ReleaseId, RunId};
+use super::ledger::Entry;
 use super::names::{AgentName, ProjectName};
+use super::provider::ModelChoice;
 use super::time::Timestamp;
 
 /// A run in the store.
@@ -85,6 +87,15 @@ impl Request {
         }
     }
 
+    /// Who answers for the agents, where the command says so.
+    #[must_use]
+    pub fn models(&self) -> ModelChoice {
+        match self {
+            Self::NewProject(new) => new.models.clone(),
+            Self::Deploy { .. } | Self::Rollback { .. } => ModelChoice::default(),
+        }
+    }
+
     /// The project, where the command named one.
     #[must_use]
     pub fn project(&self) -> Option<&ProjectName> {
@@ -115,6 +126,9 @@ pub struct NewProject {
     pub deploy: bool,
     /// Whether questions get their stated assumptions instead of an answer.
     pub assume: bool,
+    /// Who answers for the agents.
+    #[serde(default)]
+    pub models: ModelChoice,
 }
 
 /// Where a run stands.
@@ -348,6 +362,8 @@ pub struct Batch {
     pub project: Option<ProjectId>,
     /// What the run begins to wait for.
     pub ask: Option<Ask>,
+    /// Calls of models that are new, or settled now.
+    pub calls: Vec<Entry>,
 }
 
 impl Batch {
@@ -366,6 +382,8 @@ impl Batch {
         self.status = later.status.or_else(|| self.status.take());
         self.project = later.project.or_else(|| self.project.take());
         self.ask = later.ask.or_else(|| self.ask.take());
+        self.calls.retain(|call| later.calls.iter().all(|newer| newer.key != call.key));
+        self.calls.extend(later.calls);
     }
 }
 

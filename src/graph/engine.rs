@@ -35,6 +35,8 @@ pub struct Outcome {
 pub enum NodeError {
     /// The work was interrupted; the visit goes on when the run is resumed.
     Interrupted,
+    /// A limit of money was met: a person decides, and the visit goes on where it was.
+    Held(Vec<Question>),
     /// Something outside the project is in the way; the run can go on once it is gone.
     Blocked(Failure),
     /// The run is over.
@@ -146,6 +148,7 @@ pub struct Engine<'a, J, N> {
 /// What ends the passage once the branches at work have come to rest, worst last.
 enum Ending {
     Asks(u32, AgentName, Patch, Wait, Vec<Question>),
+    Held(Vec<Question>),
     Blocked(Failure),
     Interrupted,
     Failed(Failure),
@@ -154,7 +157,7 @@ enum Ending {
 impl Ending {
     fn rank(&self) -> u8 {
         match self {
-            Self::Asks(..) => 0,
+            Self::Asks(..) | Self::Held(_) => 0,
             Self::Blocked(_) => 1,
             Self::Interrupted => 2,
             Self::Failed(..) => 3,
@@ -297,8 +300,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             Ok(outcome) => outcome,
             Err(NodeError::Journal(error)) => return Err(error.into()),
             Err(other) => {
-                end(NodeEnd::Failed);
+                end(if matches!(other, NodeError::Held(_)) { NodeEnd::Asks } else { NodeEnd::Failed });
                 return Ok(Some(match other {
+                    NodeError::Held(questions) => Ending::Held(questions),
                     NodeError::Interrupted => Ending::Interrupted,
                     NodeError::Blocked(failure) => Ending::Blocked(failure),
                     NodeError::Failed(failure) => Ending::Failed(failure),
@@ -368,16 +372,12 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             Some(Ending::Asks(visit, agent, patch, wait, questions)) => {
                 let id = (self.new_ask)();
                 let event = Event::Asked { visit, agent, patch, ask: id.clone(), wait, questions: questions.clone() };
-                let ask = Ask {
-                    id: id.clone(),
-                    run: self.recorder.run().clone(),
-                    wait,
-                    questions: questions.clone(),
-                    answer: None,
-                    created_at: (self.clock)(),
-                };
-                self.recorder.record_ask(&event, ask).await?;
-                Ended::Waiting { ask: id, wait, questions }
+                self.wait(id, &event, wait, questions).await?
+            }
+            Some(Ending::Held(questions)) => {
+                let id = (self.new_ask)();
+                let event = Event::Held { ask: id.clone(), questions: questions.clone() };
+                self.wait(id, &event, Wait::Approval, questions).await?
             }
             Some(Ending::Blocked(failure)) => {
                 self.recorder.record(&Event::Stopped { reason: failure.reason.clone() })?;
@@ -399,6 +399,19 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             return self.cancelled().await;
         }
         Ok(ended)
+    }
+
+    async fn wait(&self, id: AskId, event: &Event, wait: Wait, questions: Vec<Question>) -> Result<Ended, Error> {
+        let ask = Ask {
+            id: id.clone(),
+            run: self.recorder.run().clone(),
+            wait,
+            questions: questions.clone(),
+            answer: None,
+            created_at: (self.clock)(),
+        };
+        self.recorder.record_ask(event, ask).await?;
+        Ok(Ended::Waiting { ask: id, wait, questions })
     }
 
     async fn cancelled(&self) -> Result<Ended, Error> {

@@ -67,6 +67,13 @@ pub enum Event {
         /// What is asked.
         questions: Vec<Question>,
     },
+    /// A visit met a limit of money and asks a person. It stays at work: after the answer it goes on where it was.
+    Held {
+        /// The ask.
+        ask: AskId,
+        /// What is asked.
+        questions: Vec<Question>,
+    },
     /// A person answered.
     Answered {
         /// The ask.
@@ -117,6 +124,7 @@ impl Event {
             Self::NodeStarted { .. } => "node_started",
             Self::NodeFinished { .. } => "node_finished",
             Self::Asked { .. } => "asked",
+            Self::Held { .. } => "held",
             Self::Answered { .. } => "answered",
             Self::Stopped { .. } => "stopped",
             Self::LimitMet { .. } => "limit_met",
@@ -196,10 +204,13 @@ pub struct Progress {
     pub pending: Vec<Visit>,
     /// How often each edge was passed, as `from>to`.
     pub edges: BTreeMap<String, u32>,
-    /// What the run waits for, with the node that goes on after it.
-    pub asked: Option<(AskId, Visit, Wait)>,
+    /// What the run waits for, with the node that is visited again after it; none when visits are at work still.
+    pub asked: Option<(AskId, Option<Visit>, Wait)>,
     /// How many more steps and passages a person has granted.
     pub granted: u32,
+    /// How often a person has allowed as much money again.
+    #[serde(default)]
+    pub allowed: u32,
     /// Why it stands where it does.
     pub reason: Option<String>,
 }
@@ -217,6 +228,7 @@ impl Progress {
             edges: BTreeMap::new(),
             asked: None,
             granted: 0,
+            allowed: 0,
             reason: None,
         }
     }
@@ -261,8 +273,13 @@ impl Progress {
                 }));
                 self.active.remove(visit);
                 self.reason = questions.first().map(|question| question.text.clone());
-                self.asked = Some((ask.clone(), at, *wait));
+                self.asked = Some((ask.clone(), Some(at), *wait));
                 self.status = status;
+            }
+            Event::Held { ask, questions } => {
+                self.status = self.status.next(RunMove::Wait(Wait::Approval))?;
+                self.reason = questions.first().map(|question| question.text.clone());
+                self.asked = Some((ask.clone(), None, Wait::Approval));
             }
             Event::Answered { ask, approved, texts, by: _ } => {
                 let Some((_, at, wait)) = self.asked.clone().filter(|(asked, _, _)| asked == ask) else {
@@ -277,9 +294,9 @@ impl Progress {
                 if wait == Wait::Approval && *approved {
                     self.state.needs_human_approval = false;
                     self.state.human_approval_reason = None;
-                    self.granted += 1;
+                    *if at.is_some() { &mut self.granted } else { &mut self.allowed } += 1;
                 }
-                self.pending.push(at);
+                self.pending.extend(at);
                 self.asked = None;
                 self.reason = None;
             }

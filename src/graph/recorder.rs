@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
+use crate::domain::ledger::Entry;
+use crate::domain::money::Usd;
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow};
 use crate::domain::time::Timestamp;
 
@@ -108,6 +110,8 @@ struct Inner {
     progress: Progress,
     pending: Batch,
     effects: HashMap<String, EffectRow>,
+    /// What calls of models cost, by key: the visit and the amount.
+    calls: HashMap<String, (u32, Usd)>,
     cancel_requested: bool,
 }
 
@@ -138,6 +142,7 @@ impl<J: Journal> Recorder<J> {
                 progress: loaded.progress,
                 pending: Batch::default(),
                 effects,
+                calls: loaded.calls.into_iter().map(|(key, visit, cost)| (key, (visit, cost))).collect(),
                 cancel_requested: false,
             }),
             writing: tokio::sync::Mutex::new(()),
@@ -196,6 +201,31 @@ impl<J: Journal> Recorder<J> {
     /// Notes the project the run works on.
     pub fn set_project(&self, project: ProjectId) {
         self.inner().pending.project = Some(project);
+    }
+
+    /// A key that no call of a model has yet, from what the call is.
+    pub fn fresh_call(&self, call: &str) -> String {
+        let inner = self.inner();
+        let key = |number: usize| format!("{call}-{number}");
+        (1..=inner.calls.len() + 1)
+            .map(key)
+            .find(|key| !inner.calls.contains_key(key))
+            .expect("one number more than calls")
+    }
+
+    /// Writes what a call of a model may cost, or what it did cost, with the next flush.
+    pub fn charge(&self, entry: Entry) {
+        let mut inner = self.inner();
+        inner.calls.insert(entry.key.clone(), (entry.visit, entry.cost));
+        inner.pending.calls.retain(|pending| pending.key != entry.key);
+        inner.pending.calls.push(entry);
+    }
+
+    /// What calls of models have cost so far, reservations included: of one visit, or of all.
+    pub fn spent(&self, visit: Option<u32>) -> Usd {
+        let inner = self.inner();
+        let of = |(of, _): &&(u32, Usd)| visit.is_none_or(|visit| visit == *of);
+        inner.calls.values().filter(of).map(|(_, cost)| *cost).sum()
     }
 
     /// Puts everything recorded so far on disk.
@@ -392,6 +422,8 @@ pub struct Loaded {
     pub snapshot_at: u64,
     /// Its effects.
     pub effects: Vec<EffectRow>,
+    /// Its calls of models: key, visit, cost.
+    pub calls: Vec<(String, u32, Usd)>,
 }
 
 impl Loaded {
@@ -421,7 +453,7 @@ impl Loaded {
             progress.apply(&event)?;
             seq = row.seq;
         }
-        Ok(Self { progress, seq, snapshot_at, effects })
+        Ok(Self { progress, seq, snapshot_at, effects, calls: Vec::new() })
     }
 }
 

@@ -1,16 +1,26 @@
 //! Models behind one trait: messages and tools in, text and tool calls out.
 //!
-//! A provider knows nothing of runs, stores or the world; whoever calls it runs the tools and records the call.
-//! Now there is [`offline`], which needs no account; providers that reach a real model implement the same trait.
+//! A provider knows nothing of runs, stores or the world; whoever calls it runs the tools and records the call. It
+//! asks once: trying again is decided in one place, [`mod@retry`], from the class of the [`Error`].
+//! [`offline`] needs no account; [`openai`] and [`anthropic`] speak to real models over [`wire`].
 
+pub mod anthropic;
+pub mod compact;
+mod error;
 pub mod offline;
+pub mod openai;
+pub mod price;
+pub mod retry;
+pub mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
+pub use error::{Error, Refusal, Trouble};
 
 /// One question to a model: everything it may know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +59,9 @@ pub enum Message {
         content: Option<String>,
         /// The calls, in order.
         tool_calls: Vec<ToolCall>,
+        /// See [`Reply::replay`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replay: Option<serde_json::Value>,
     },
     /// What a call came to.
     Tool {
@@ -83,50 +96,92 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+impl ToolCall {
+    /// The arguments as JSON. A model may write none at all for a tool without any.
+    ///
+    /// # Errors
+    /// When they are not JSON; the error names the position. They are never mended.
+    pub fn parsed(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::from_str(if self.arguments.trim().is_empty() { "{}" } else { &self.arguments })
+    }
+}
+
 /// What a model answered.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Reply {
     /// The text; none when it only called tools.
     pub content: Option<String>,
-    /// The calls, in order.
+    /// The calls, in order. Their ids are unique within the reply.
     pub tool_calls: Vec<ToolCall>,
+    /// What it thought before, where the provider tells; for people, never sent back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// What the provider wants back untouched with this answer, such as signed thoughts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<serde_json::Value>,
+    /// Why it ended.
+    #[serde(default)]
+    pub finish: Finish,
     /// What it cost.
     pub usage: Usage,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model had said everything.
+    #[default]
+    Stop,
+    /// It called tools.
+    ToolCalls,
+    /// The limit of tokens cut its text off.
+    Length,
+    /// The provider's filter cut its text off.
+    Filtered,
+    /// The provider gave no reason, though the answer is whole.
+    Missing,
+    /// Another reason, in the provider's words.
+    Other(String),
 }
 
 /// What a call used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the request.
+    /// Tokens of the request, with those from and into the cache.
     pub input_tokens: u64,
-    /// Tokens of the answer.
+    /// Tokens of the answer, with those it thought with.
     pub output_tokens: u64,
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The request makes no sense to this provider.
-    #[error("provider `{provider}` cannot answer for agent `{agent}`: {reason}")]
-    Unanswerable {
-        /// The provider.
-        provider: String,
-        /// The agent.
-        agent: AgentName,
-        /// Why.
-        reason: String,
-    },
+    /// Tokens of the request that the provider had in its cache.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Tokens of the request that it put into its cache.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// What the provider itself says it costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Usd>,
+    /// The provider did not say: counted from the texts.
+    #[serde(default)]
+    pub estimated: bool,
 }
 
 /// A call under way.
-pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
+pub type ReplyFuture<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + 'a>>;
+
+/// Told the pieces of an answer's text as they come. What it was told counts for nothing when the call fails.
+pub type OnText<'a> = &'a dyn Fn(&str);
 
 /// Something that answers as an agent.
-pub trait Provider: Send + Sync {
+pub trait Provider {
     /// The provider's name in agent files.
     fn name(&self) -> &str;
-    /// Answers once. May be dropped at any time; asking again is safe.
-    fn complete<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a>;
+    /// The model that is asked in the place of one that keeps failing.
+    fn fallback(&self) -> Option<&str> {
+        None
+    }
+    /// Asks once. May be dropped at any time; asking again is safe, and may cost again.
+    fn complete<'a>(&'a self, request: &'a Request, on_text: OnText<'a>) -> ReplyFuture<'a>;
 }
 
 impl Request {
@@ -152,6 +207,16 @@ impl Request {
 }
 
 impl Reply {
+    /// The answer as a message of the conversation.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        Message::Assistant {
+            content: self.content.clone(),
+            tool_calls: self.tool_calls.clone(),
+            replay: self.replay.clone(),
+        }
+    }
+
     /// An answer in words.
     #[must_use]
     pub fn text(content: impl Into<String>) -> Self {

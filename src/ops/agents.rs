@@ -112,9 +112,6 @@ pub fn parse(expected: &AgentName, text: &str) -> Result<Agent, Problem> {
         let names: Vec<&str> = known.keys().map(AgentName::as_str).collect();
         return Err(at("handoffs", format!("there is no agent `{stranger}`; the agents are {}", names.join(", "))));
     }
-    if agent.provider != "offline" {
-        return Err(at("provider", format!("there is no provider `{}`; this version has: offline", agent.provider)));
-    }
     Ok(agent)
 }
 
@@ -317,10 +314,24 @@ pub fn with_value(text: &str, key: &str, value: &str) -> Result<String, Error> {
     Ok(out.join("\n") + "\n")
 }
 
-/// Checks that every agent's tools exist, as the front end's checks of its own tool list.
+/// Refuses an agent that names a provider that is not there.
 ///
 /// # Errors
-/// The first tool without a meaning, by agent.
+/// [`Problem`] naming the provider.
+pub fn check_provider(agent: &Agent, known: &BTreeSet<String>) -> Result<(), Problem> {
+    match agent.provider.as_ref().filter(|name| !known.contains(*name)) {
+        Some(name) => {
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            Err(Problem::new("", None, format!("there is no provider `{name}`; there are {}", known.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses an agent that names a tool that is not there.
+///
+/// # Errors
+/// [`Problem`] naming the tool.
 pub fn check_tools(agent: &Agent, known: &BTreeSet<AgentName>) -> Result<(), Problem> {
     match agent.tools.iter().find(|tool| !known.contains(*tool)) {
         None => Ok(()),

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod checks;
+pub mod costs;
 pub mod deploy;
 pub mod doctor;
 pub mod error;

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::leases::{self, Leases, run_resource};
 use super::{Context, Error, random};
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
-use crate::store::{self, RunFilter, Runs as _};
+use crate::store::{self, Calls as _, RunFilter, Runs as _};
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -84,6 +85,14 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
         1 => Ok(found.remove(0)),
         _ => Err(Error::AmbiguousRun { text: text.to_owned(), ids: found.into_iter().map(|run| run.id).collect() }),
     }
+}
+
+/// The calls of models of a run: key, visit and cost.
+///
+/// # Errors
+/// When the store fails.
+pub async fn calls(context: &Context, run: &RunId) -> Result<Vec<(String, u32, Usd)>, Error> {
+    Ok(context.store.calls(run).await?)
 }
 
 /// The newest run.

@@ -5,20 +5,27 @@
 
 use std::cell::RefCell;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::StoreJournal;
+use super::meter::{Metered, Stopped};
+use super::models::Chosen;
 use super::tools::{Context as ToolContext, Registry, ToolError};
 use crate::domain::agent::{Agent, Engine};
+use crate::domain::diagnose::{Advice, Diagnose};
+use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
-use crate::domain::run::{Request as RunRequest, Run};
+use crate::domain::run::{Question, Request as RunRequest, Run};
 use crate::domain::state::{Patch, ProjectState};
 use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
-use crate::llm::{self, Message, Provider, Reply, Request, ToolCall};
+use crate::llm::compact::compact;
+use crate::llm::retry::{Attempt, Next, Owner, Policy, Real};
+use crate::llm::{self, Message, Provider, Refusal, Reply, Request, ToolCall, Usage};
 use crate::ops;
 use crate::ops::leases::Leases;
 
@@ -37,8 +44,8 @@ pub struct Visit<'a> {
     pub recorder: &'a Recorder<StoreJournal<'a>>,
     /// The agent.
     pub agent: &'a Agent,
-    /// Who decides for it.
-    pub provider: &'a dyn Provider,
+    /// Who decides for it, and what that costs.
+    pub chosen: &'a Chosen,
     /// All tools there are.
     pub registry: &'a Registry,
     /// The node.
@@ -49,6 +56,71 @@ pub struct Visit<'a> {
     pub cancel: CancellationToken,
     /// Told what happens within the visit.
     pub notes: &'a dyn Fn(&str),
+}
+
+/// What is remembered of a question: the answer, or what about it the conversation has to change for. Asking again
+/// after a crash would cost again and could end otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    /// There is none that counts.
+    Unusable {
+        /// Why.
+        why: Why,
+        /// In words.
+        reason: String,
+        /// What it used all the same.
+        usage: Usage,
+    },
+    /// The answer.
+    Reply(Reply),
+}
+
+/// Why an answer does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Why {
+    /// The model takes no conversation as long.
+    TooLong,
+    /// It broke off.
+    CutOff,
+}
+
+impl Why {
+    /// Changes the conversation so that asking again makes sense; whether it could. A conversation is made shorter
+    /// once in a visit.
+    fn mend(self, messages: &mut Vec<Message>, compacted: &mut bool, request: &Request) -> bool {
+        match self {
+            Self::TooLong => {
+                let shorter = compact(messages).filter(|_| !std::mem::replace(compacted, true));
+                shorter.map(|shorter| *messages = shorter).is_some()
+            }
+            Self::CutOff => {
+                let content = format!(
+                    "Your answer broke off at the limit of {} tokens, and nothing of it was used. Answer again with less at once, in several steps.",
+                    request.max_tokens
+                );
+                messages.push(Message::User { content });
+                true
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn of(answered: Result<Reply, llm::Error>) -> Result<Self, llm::Error> {
+        match answered {
+            Ok(reply) => Ok(Self::Reply(reply)),
+            Err(error) => {
+                let why = match &error {
+                    llm::Error::Permanent { refusal: Refusal::Context, .. } => Why::TooLong,
+                    llm::Error::Incomplete { .. } => Why::CutOff,
+                    _ => return Err(error),
+                };
+                Ok(Self::Unusable { why, reason: error.to_string(), usage: error.usage() })
+            }
+        }
+    }
 }
 
 impl Visit<'_> {
@@ -64,6 +136,7 @@ impl Visit<'_> {
         ];
         let tools = self.registry.specs(&self.agent.tools);
         let mut outcome = Outcome::default();
+        let mut compacted = false;
         let mut refusals = 0_u32;
         let mut last_refusal: Option<Failure> = None;
         for turn in 0..self.agent.max_turns {
@@ -72,14 +145,27 @@ impl Visit<'_> {
             }
             let request = Request {
                 agent: self.agent.id.clone(),
-                model: self.agent.model.clone(),
+                model: self.chosen.model.clone(),
                 temperature: self.agent.temperature,
                 max_tokens: self.agent.max_tokens,
                 messages: messages.clone(),
                 tools: tools.clone(),
             };
-            let reply = self.ask(&place, turn, &request).await?;
-            messages.push(Message::Assistant { content: reply.content.clone(), tool_calls: reply.tool_calls.clone() });
+            let reply = match self.ask(&place, turn, &request).await? {
+                Answer::Reply(reply) => reply,
+                Answer::Unusable { why, reason, .. } => {
+                    let failure = Failure::new(reason, 1);
+                    refusals += u32::from(why == Why::CutOff);
+                    let mended = refusals < REFUSALS_IN_A_ROW && why.mend(&mut messages, &mut compacted, &request);
+                    if !mended {
+                        return Err(NodeError::Failed(failure));
+                    }
+                    (self.notes)(&failure.reason);
+                    last_refusal = (why == Why::CutOff).then_some(failure).or(last_refusal);
+                    continue;
+                }
+            };
+            messages.push(reply.message());
             if reply.tool_calls.is_empty() {
                 return match last_refusal {
                     Some(failure) => Err(NodeError::Failed(failure)),
@@ -137,25 +223,69 @@ impl Visit<'_> {
         task
     }
 
-    async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Reply, NodeError> {
+    async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
         let digest = hash.finalize()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let effect = Effect {
             kind: "model_call",
-            args: json!({ "agent": self.agent.id, "provider": self.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
+            args: json!({ "agent": self.agent.id, "provider": self.chosen.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
         };
-        let answered = self.recorder.remember(place, effect, async || self.provider.complete(request).await);
-        tokio::select! {
-            reply = answered => reply.map_err(|failed| match failed {
-                Failed::Journal(error) => NodeError::Journal(error),
-                Failed::Effect(llm::Error::Unanswerable { .. }) if self.agent.engine == Engine::Rules => {
-                    let reason = format!("agent `{}` has no rules for `{}`", self.agent.id, self.node);
-                    NodeError::Failed(Failure::new(reason, 70))
-                }
-                Failed::Effect(error) => NodeError::Failed(Failure::new(error.to_string(), 1)),
-            }),
-            () = self.cancel.cancelled() => Err(NodeError::Interrupted),
+        let world = Real::default();
+        let observer = |attempt: &Attempt<'_>| self.tell(attempt);
+        let metered = self.chosen.tariff.as_ref().map(|tariff| Metered {
+            provider: &*self.chosen.provider,
+            tariff,
+            recorder: self.recorder,
+            agent: &self.agent.id,
+            visit_limit: self.agent.budget.and_then(Usd::from_dollars),
+            visit: self.number,
+            stopped: RefCell::default(),
+        });
+        let provider: &dyn Provider = metered.as_ref().map_or(&*self.chosen.provider, |metered| metered);
+        let owner =
+            Owner { provider, policy: Policy::default(), world: &world, observer: &observer, cancel: &self.cancel };
+        let answered = self.recorder.remember(place, effect, async || Answer::of(owner.ask(request, &|_| {}).await));
+        let answered = answered.await;
+        if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
+            return Err(stopped_by(stopped));
+        }
+        answered.map_err(|failed| match failed {
+            Failed::Journal(error) => NodeError::Journal(error),
+            Failed::Effect(llm::Error::Cancelled) => NodeError::Interrupted,
+            Failed::Effect(llm::Error::Unanswerable { .. }) if self.agent.engine == Engine::Rules => {
+                let reason = format!("agent `{}` has no rules for `{}`", self.agent.id, self.node);
+                NodeError::Failed(Failure::new(reason, 70))
+            }
+            // The run goes on where it was once the provider answers, or the key, the account or the url is put right.
+            Failed::Effect(
+                error @ (llm::Error::Retry { .. }
+                | llm::Error::Permanent {
+                    refusal: Refusal::Key | Refusal::Money | Refusal::Model | Refusal::Endpoint,
+                    ..
+                }),
+            ) => {
+                let hint = error.advice().map(Advice::words);
+                NodeError::Blocked(Failure { hint, ..Failure::new(error.to_string(), error.kind().exit_code()) })
+            }
+            Failed::Effect(error) => {
+                let hint = error.advice().map(Advice::words);
+                NodeError::Failed(Failure { hint, ..Failure::new(error.to_string(), error.kind().exit_code()) })
+            }
+        })
+    }
+
+    /// Says that an attempt failed and what follows.
+    fn tell(&self, attempt: &Attempt<'_>) {
+        let error = attempt.error;
+        match attempt.next {
+            Next::Again(wait) => {
+                (self.notes)(&format!("attempt {}: {error}; asking again in {} ms", attempt.number, wait.as_millis()));
+            }
+            Next::Fallback(model) => {
+                (self.notes)(&format!("attempt {}: {error}; asking model `{model}`", attempt.number));
+            }
+            Next::GivenUp => {}
         }
     }
 
@@ -169,7 +299,8 @@ impl Visit<'_> {
         let Some(tool) = self.registry.find(&call.name).filter(|tool| self.agent.tools.contains(&tool.name)) else {
             return Err(ToolError::refused(format!("there is no tool `{}` for this agent", call.name)));
         };
-        let arguments: Value = serde_json::from_str(if call.arguments.is_empty() { "{}" } else { &call.arguments })
+        let arguments = call
+            .parsed()
             .map_err(|error| ToolError::refused(format!("the arguments of `{}` are not JSON: {error}", call.name)))?;
         let patch: RefCell<Patch> = RefCell::default();
         let context = ToolContext {
@@ -193,5 +324,68 @@ impl Visit<'_> {
         outcome.ask = output.ask;
         outcome.handoff = output.handoff;
         Ok(output.content)
+    }
+}
+
+/// What it means for the visit that a call was not made.
+fn stopped_by(why: Stopped) -> NodeError {
+    match why {
+        Stopped::Journal(error) => NodeError::Journal(error),
+        Stopped::Limit(over) => NodeError::Held(vec![Question {
+            id: "budget".to_owned(),
+            text: over.words(),
+            choices: Vec::new(),
+            assumption: None,
+        }]),
+        Stopped::Unpriced(model) => {
+            let reason = format!("nobody knows what model `{model}` costs, so it was not asked");
+            let hint = "name its price under `providers` in the settings file, or pass --allow-unpriced".to_owned();
+            NodeError::Failed(Failure { hint: Some(hint), ..Failure::new(reason, 1) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_a_question_reads_back_as_it_was() {
+        let reply = Reply::call("call_1", "look", &json!({ "why": "too_long", "reason": "x" }));
+        let cut = llm::Error::Incomplete { reason: "it broke off".to_owned(), usage: Usage::default() };
+        for answer in [Answer::of(Ok(reply.clone())).unwrap(), Answer::of(Err(cut)).unwrap()] {
+            let kept = serde_json::to_string(&answer).unwrap();
+            assert_eq!(serde_json::from_str::<Answer>(&kept).unwrap(), answer);
+        }
+        let plain = serde_json::to_string(&reply).unwrap();
+        assert_eq!(serde_json::from_str::<Answer>(&plain).unwrap(), Answer::Reply(reply));
+        assert!(Answer::of(Err(llm::Error::Cancelled)).is_err());
+    }
+
+    #[test]
+    fn a_conversation_is_made_shorter_once_and_a_model_is_told_that_its_answer_broke_off() {
+        let mut messages = vec![Message::User { content: "do".to_owned() }];
+        for turn in 0..9 {
+            messages.push(Reply::call(format!("call_{turn}"), "look", &json!({})).message());
+            let content = "long ".repeat(2000);
+            messages.push(Message::Tool { call_id: format!("call_{turn}"), name: "look".to_owned(), content });
+        }
+        let request = Request {
+            agent: AgentName::parse("developer").unwrap(),
+            model: String::new(),
+            temperature: 0.0,
+            max_tokens: 77,
+            messages: messages.clone(),
+            tools: Vec::new(),
+        };
+        let mut compacted = false;
+        let before = messages.clone();
+        assert!(Why::TooLong.mend(&mut messages, &mut compacted, &request));
+        assert_ne!(messages, before);
+        let shorter = messages.clone();
+        assert!(!Why::TooLong.mend(&mut messages, &mut compacted, &request));
+        assert_eq!(messages, shorter);
+        assert!(Why::CutOff.mend(&mut messages, &mut compacted, &request));
+        assert!(matches!(messages.last(), Some(Message::User { content }) if content.contains("limit of 77 tokens")));
     }
 }

@@ -10,6 +10,8 @@ pub use crate::graph::render as drawing;
 
 pub mod executor;
 pub mod journal;
+pub mod meter;
+pub mod models;
 pub mod report;
 pub mod rules;
 pub mod runner;

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::llm::{Error, Provider, Reply, ReplyFuture, Request};
+use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request};
 
 /// Decides for zavhoz and devops without a model.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ impl Provider for Rules {
         "rules"
     }
 
-    fn complete<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: &'a Request, _: OnText<'a>) -> ReplyFuture<'a> {
         Box::pin(async move { answer(request) })
     }
 }

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::Visit;
 use super::journal::StoreJournal;
-use super::rules::Rules;
+use super::models::{self, Models};
 use super::tools::Registry;
-use crate::domain::agent::{Agent, Engine as AgentEngine};
+use crate::domain::agent::Agent;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
+use crate::domain::provider::ModelChoice;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
@@ -20,8 +21,6 @@ use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
 use crate::graph::progress::{Event, Failure, Progress};
 use crate::graph::recorder::{JournalError, Loaded, Recorder};
-use crate::llm::Provider;
-use crate::llm::offline::Offline;
 use crate::ops::leases::{Leases, RENEW_EVERY};
 use crate::ops::{self, Context, agents, runs};
 
@@ -43,6 +42,9 @@ pub enum Error {
     /// The graph's file is wrong.
     #[error("the graph is wrong")]
     Graph(#[from] definition::Error),
+    /// Nobody can decide for an agent.
+    #[error(transparent)]
+    Models(#[from] models::Error),
     /// The run is over.
     #[error("run `{run}` is over: it {}", status.as_str())]
     Over {
@@ -77,6 +79,7 @@ impl Diagnose for Error {
             Self::Engine { source, .. } if is_full_disk(source) => Kind::Preflight,
             Self::Engine { .. } => Kind::Unknown,
             Self::Graph(_) => Kind::Internal,
+            Self::Models(error) => error.kind(),
             Self::Over { .. } => Kind::User,
             Self::Waits { .. } => Kind::Person,
         }
@@ -90,6 +93,7 @@ impl Diagnose for Error {
             }
             Self::Engine { run, .. } => Some(Advice::Run(format!("cgo run resume {run}"))),
             Self::Graph(_) => None,
+            Self::Models(error) => error.advice(),
             Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
             Self::Waits { run, status: RunStatus::WaitingApproval, .. } => {
                 Some(Advice::Run(format!("cgo run approve {run}")))
@@ -103,6 +107,17 @@ impl Diagnose for Error {
 pub trait Watch: Observer {
     /// Something worth a line happened within a node.
     fn note(&self, node: &AgentName, text: &str);
+}
+
+/// Refuses a choice of models that some agent could not be asked with.
+///
+/// # Errors
+/// [`Error::Models`] naming the provider and what is missing.
+pub async fn check_models(context: &Context, models: &Models, choice: &ModelChoice) -> Result<(), Error> {
+    for agent in Team::load(context, &graph()?).await?.agents.values() {
+        models.of(agent, choice)?;
+    }
+    Ok(())
 }
 
 /// The checked graph with the agents that exist.
@@ -202,6 +217,7 @@ pub async fn progress(context: &Context, run: &RunId) -> Result<Progress, Error>
 /// [`Error`]; the run can be resumed unless it is over.
 pub async fn drive(
     context: &Context,
+    models: &Models,
     run: &RunId,
     watch: &dyn Watch,
     cancel: &CancellationToken,
@@ -209,7 +225,7 @@ pub async fn drive(
     let graph = graph()?;
     let leases = Leases::new(context);
     leases.take_run(run).await?;
-    let driven = drive_leased(context, run, &graph, &leases, watch, cancel).await;
+    let driven = drive_leased(context, models, run, &graph, &leases, watch, cancel).await;
     let released = leases.release().await;
     let ended = driven?;
     released?;
@@ -218,6 +234,7 @@ pub async fn drive(
 
 async fn drive_leased(
     context: &Context,
+    models: &Models,
     run: &RunId,
     graph: &Graph,
     leases: &Leases<'_>,
@@ -233,7 +250,8 @@ async fn drive_leased(
     }
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
     let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
-    let loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
+    let mut loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
+    loaded.calls = runs::calls(context, &run.id).await?;
     if let Some(project) = &loaded.progress.state.current_project {
         leases.take_project(&project.name, run.id.as_str()).await?;
     }
@@ -248,6 +266,7 @@ async fn drive_leased(
     };
     let crew = Crew {
         context,
+        models,
         run: &run,
         leases,
         recorder: &recorder,
@@ -297,11 +316,9 @@ async fn keep_leases(leases: &Leases<'_>, watch: &dyn Watch) -> ops::Error {
     }
 }
 
-/// The agents of a graph and who decides for them.
+/// The agents of a graph.
 struct Team {
     agents: BTreeMap<AgentName, Agent>,
-    offline: Offline,
-    rules: Rules,
 }
 
 impl Team {
@@ -313,20 +330,14 @@ impl Team {
                 team.insert(name.clone(), agents::current(context, name).await?);
             }
         }
-        Ok(Self { agents: team, offline: Offline, rules: Rules })
-    }
-
-    fn provider(&self, agent: &Agent) -> &dyn Provider {
-        match agent.engine {
-            AgentEngine::Rules => &self.rules,
-            AgentEngine::Model => &self.offline,
-        }
+        Ok(Self { agents: team })
     }
 }
 
 /// The nodes' work: the agent of the node, at this run.
 struct Crew<'a> {
     context: &'a Context,
+    models: &'a Models,
     run: &'a Run,
     leases: &'a Leases<'a>,
     recorder: &'a Recorder<StoreJournal<'a>>,
@@ -355,13 +366,17 @@ impl Nodes for Crew<'_> {
                 failure.hint = Some(format!("run `cgo agent set {} is_active true`", agent.id));
                 return Err(NodeError::Failed(failure));
             }
+            let chosen = self.models.of(agent, &self.run.request.models()).map_err(|error| {
+                let hint = error.advice().map(Advice::words);
+                NodeError::Blocked(Failure { hint, ..Failure::new(ops::explain(&error), error.kind().exit_code()) })
+            })?;
             Visit {
                 ops: self.context,
                 run: self.run,
                 leases: self.leases,
                 recorder: self.recorder,
                 agent,
-                provider: self.team.provider(agent),
+                chosen: &chosen,
                 registry: &self.registry,
                 node,
                 number: visit,

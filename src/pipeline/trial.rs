@@ -6,14 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::rules::Rules;
+use super::models::{Chosen, Models};
 use super::runner::Error;
 use super::tools::Registry;
-use crate::domain::agent::Engine;
 use crate::domain::names::AgentName;
+use crate::domain::provider::ModelChoice;
 use crate::domain::state::{Message as Said, ProjectState, Role};
-use crate::llm::offline::Offline;
-use crate::llm::{Message, Provider, Request};
+use crate::llm::{Message, Request};
 use crate::ops::{self, Context, agents};
 
 /// One call an agent made.
@@ -50,13 +49,10 @@ pub fn tool_names() -> BTreeSet<AgentName> {
 ///
 /// # Errors
 /// When there is no such agent, or it cannot answer.
-pub async fn run(context: &Context, name: &AgentName, input: &str) -> Result<Trial, Error> {
+pub async fn run(context: &Context, models: &Models, name: &AgentName, input: &str) -> Result<Trial, Error> {
     let agent = agents::current(context, name).await?;
     let registry = Registry::default();
-    let provider: &dyn Provider = match agent.engine {
-        Engine::Rules => &Rules,
-        Engine::Model => &Offline,
-    };
+    let Chosen { provider, model, .. } = models.of(&agent, &ModelChoice::default())?;
     let mut state = ProjectState::default();
     state.messages.push(Said { role: Role::User, agent: None, content: input.to_owned() });
     let task = json!({ "node": agent.id, "request": "new_project", "state": state, "assume": true });
@@ -67,13 +63,13 @@ pub async fn run(context: &Context, name: &AgentName, input: &str) -> Result<Tri
         trial.turns += 1;
         let request = Request {
             agent: agent.id.clone(),
-            model: agent.model.clone(),
+            model: model.clone(),
             temperature: agent.temperature,
             max_tokens: agent.max_tokens,
             messages: messages.clone(),
             tools: registry.specs(&agent.tools),
         };
-        let reply = provider.complete(&request).await.map_err(|error| {
+        let reply = provider.complete(&request, &|_| {}).await.map_err(|error| {
             Error::Ops(ops::Error::Usage {
                 what: error.to_string(),
                 hint: "give it an input it has a part in, or run the whole pipeline with `cgo project new`".to_owned(),
@@ -83,10 +79,10 @@ pub async fn run(context: &Context, name: &AgentName, input: &str) -> Result<Tri
             trial.closing = reply.content;
             break;
         }
-        messages.push(Message::Assistant { content: reply.content.clone(), tool_calls: reply.tool_calls.clone() });
+        messages.push(reply.message());
         for call in reply.tool_calls {
             let known = registry.find(&call.name).is_some_and(|tool| agent.tools.contains(&tool.name));
-            let parsed = serde_json::from_str::<Value>(&call.arguments);
+            let parsed = call.parsed();
             let refused = match (&parsed, known) {
                 (_, false) => Some(format!("there is no tool `{}` for this agent", call.name)),
                 (Err(error), true) => Some(format!("the arguments are not JSON: {error}")),

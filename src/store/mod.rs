@@ -6,6 +6,7 @@
 //! clock. Begin with [`Runs`] for the journal; `engine` runs every statement on either engine.
 
 mod agents;
+mod calls;
 mod deployments;
 mod engine;
 mod error;
@@ -27,6 +28,7 @@ use engine::Pools;
 use place::Place;
 
 pub use agents::Agents;
+pub use calls::{CallFilter, Calls};
 pub use deployments::Deployments;
 pub use error::Error;
 pub use leases::Leases;

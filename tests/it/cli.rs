@@ -111,6 +111,8 @@ fn settings_name_their_sources() {
         "data /srv/cgo file HOME/my.yaml",
         "cache CACHE variable CGO_CACHE",
         "agent_cache_seconds 5 variable CGO_AGENT_CACHE_SECONDS",
+        "provider offline default",
+        "budget $5.00 default",
     ] {
         assert!(rows.iter().any(|other| other == row), "`{row}` is missing in:\n{shown}");
     }
@@ -145,9 +147,9 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     assert_snapshot!(shown(&env, &env.run(["agent", "diff", "tester"])), @r##"
     --- tester 1
     +++ tester 2
-    @@ -4,7 +4,7 @@
+    @@ -3,7 +3,7 @@
+     description: Runs the project's own tests before a deployment and probes the live service after it
      engine: model
-     provider: offline
      max_tokens: 2048
     -max_turns: 12
     +max_turns: 7
@@ -159,8 +161,8 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     "##);
     assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "max_turns", "many"])), @r##"
     --- stderr
-    error: the file of agent `tester` is wrong at line 7, column 12: invalid u32
-      | 7 | max_turns: many
+    error: the file of agent `tester` is wrong at line 6, column 12: invalid u32
+      | 6 | max_turns: many
       |                ^
     hint: run `cgo agent edit tester`
     --- exit 1
@@ -171,6 +173,9 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     hint: run `cgo agent edit tester`
     --- exit 1
     "##);
+    let refused = env.run(["agent", "set", "tester", "provider", "opnai"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there is no provider `opnai`; there are anthropic,"), "{}", refused.stderr);
     env.ok(["agent", "rollback", "tester"]);
     let history = env.json(["agent", "history", "tester"]);
     let origins: Vec<&str> =
@@ -205,7 +210,7 @@ fn a_broken_edit_shows_its_place_and_the_text_is_never_lost() {
     env.set("EDITOR", path);
     let broken = env.run(["agent", "edit", "tester"]);
     assert_eq!(broken.code, Some(1), "{}", broken.stderr);
-    assert!(broken.stderr.contains("line 7, column 12"), "{}", broken.stderr);
+    assert!(broken.stderr.contains("line 6, column 12"), "{}", broken.stderr);
     let kept = env.data().join("drafts/tester.yaml");
     assert!(broken.stderr.contains(&kept.display().to_string()), "{}", broken.stderr);
     assert!(std::fs::read_to_string(&kept).unwrap().contains("max_turns: dozen"));

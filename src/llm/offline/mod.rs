@@ -8,7 +8,7 @@ pub mod understand;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Error, Provider, Reply, ReplyFuture, Request};
+use super::{Error, OnText, Provider, Reply, ReplyFuture, Request};
 use crate::domain::state::{Message, ProjectState, Role};
 use understand::{Answer, Understanding, understand};
 
@@ -34,7 +34,7 @@ impl Provider for Offline {
         "offline"
     }
 
-    fn complete<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
+    fn complete<'a>(&'a self, request: &'a Request, _: OnText<'a>) -> ReplyFuture<'a> {
         Box::pin(async move { answer(request) })
     }
 }

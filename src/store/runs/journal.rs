@@ -9,7 +9,7 @@ use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow, Lease, Run};
 use crate::domain::time::Timestamp;
 use crate::store::engine::{Row, Tx, args, transaction};
-use crate::store::{Error, Store, leases};
+use crate::store::{Error, Store, calls, leases};
 
 /// Bits of an event's key that number it in its run.
 const SEQ_BITS: u32 = 24;
@@ -57,6 +57,9 @@ pub(super) async fn append(
         }
         for effect in &batch.effects {
             mark(tx, &standing, effect, seq).await?;
+        }
+        for call in &batch.calls {
+            calls::put(tx, standing.number, call).await?;
         }
         if let Some((after, body)) = &batch.snapshot {
             tx.execute(

@@ -54,6 +54,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
         until: None,
         deploy: true,
         assume: false,
+        models: cgo::domain::provider::ModelChoice { provider: Some("ollama".to_owned()), ..Default::default() },
     });
     let mut second = run(2);
     second.status = RunStatus::Running;

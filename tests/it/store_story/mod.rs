@@ -3,6 +3,7 @@
 //!
 //! A story is an async function of a [`Place`]; [`on_both`] makes a test of it for each engine.
 
+mod calls;
 mod journal;
 mod leases;
 mod opening;

@@ -1,0 +1,178 @@
+//! Money: what a call may cost is reserved before it, what it did cost is written after it, and past a limit a person
+//! is asked. A failed or cut call is charged too.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::journal::StoreJournal;
+use crate::domain::ledger::{Entry, Standing};
+use crate::domain::money::Usd;
+use crate::domain::names::AgentName;
+use crate::domain::provider::{Endpoint, Price};
+use crate::graph::recorder::{JournalError, Recorder};
+use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
+use crate::ops;
+
+/// What calls may cost, and where that comes from.
+#[derive(Debug, Clone)]
+pub struct Tariff {
+    /// The endpoint, whose settings may name a price.
+    pub endpoint: Endpoint,
+    /// The most a run may spend before a person is asked.
+    pub run_limit: Usd,
+    /// Whether models without a known price may be asked.
+    pub allow_unpriced: bool,
+}
+
+impl Tariff {
+    fn price(&self, model: &str) -> Option<Price> {
+        self.endpoint.price.or_else(|| price::listed(model))
+    }
+}
+
+/// A limit that the next call could break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverLimit {
+    /// Whose limit.
+    pub whose: String,
+    /// The limit.
+    pub limit: Usd,
+    /// What is spent.
+    pub spent: Usd,
+    /// What the next call may cost.
+    pub next: Usd,
+}
+
+impl OverLimit {
+    /// In words, for the person who decides.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self { whose, limit, spent, next } = self;
+        format!(
+            "{whose} has spent {spent} of {limit}, and the next call may cost {next}; approve to allow as much again"
+        )
+    }
+}
+
+/// Why no call was made, when it was not the provider's fault.
+#[derive(Debug)]
+pub enum Stopped {
+    /// A limit.
+    Limit(OverLimit),
+    /// Nobody knows what the model costs.
+    Unpriced(String),
+    /// The journal.
+    Journal(JournalError),
+}
+
+/// A provider whose calls are paid for.
+pub struct Metered<'a> {
+    /// Who is asked.
+    pub provider: &'a dyn Provider,
+    /// What it costs.
+    pub tariff: &'a Tariff,
+    /// The run's durable side, with what it has spent.
+    pub recorder: &'a Recorder<StoreJournal<'a>>,
+    /// The agent.
+    pub agent: &'a AgentName,
+    /// The most the visit may spend.
+    pub visit_limit: Option<Usd>,
+    /// The visit.
+    pub visit: u32,
+    /// Why the last call was not made.
+    pub stopped: RefCell<Option<Stopped>>,
+}
+
+impl Metered<'_> {
+    fn entry(&self, key: &str, model: &str, usage: &Usage, cost: Usd, standing: Standing) -> Entry {
+        Entry {
+            key: key.to_owned(),
+            run: self.recorder.run().clone(),
+            visit: self.visit,
+            agent: self.agent.clone(),
+            provider: self.provider.name().to_owned(),
+            model: model.to_owned(),
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cached_tokens: usage.cached_tokens,
+            cost,
+            standing,
+            at: ops::now(),
+        }
+    }
+
+    /// The limit the next call could break. Each approval allows as much again.
+    fn over(&self, next: Usd) -> Option<OverLimit> {
+        let times = u64::from(self.recorder.progress().allowed) + 1;
+        let many = |limit: Usd| Usd::from_billionths(limit.billionths().saturating_mul(times));
+        let run = (Some(self.tariff.run_limit), self.recorder.spent(None), "the run".to_owned());
+        let visit = (self.visit_limit, self.recorder.spent(Some(self.visit)), format!("agent `{}`", self.agent));
+        [run, visit].into_iter().find_map(|(limit, spent, whose)| {
+            let limit = many(limit?);
+            (spent + next > limit).then_some(OverLimit { whose, limit, spent, next })
+        })
+    }
+
+    async fn ask(&self, request: &Request, on_text: OnText<'_>) -> Result<Reply, Error> {
+        let model = if request.model.is_empty() { &self.tariff.endpoint.model } else { &request.model };
+        let price = self.tariff.price(model);
+        if price.is_none() && !self.tariff.allow_unpriced {
+            return Err(self.stop(Stopped::Unpriced(model.clone())));
+        }
+        let most = price.map(|price| price::most(&price, request)).unwrap_or_default();
+        if let Some(over) = self.over(most) {
+            return Err(self.stop(Stopped::Limit(over)));
+        }
+        let key = self.recorder.fresh_call(&name_of(self.visit, request));
+        self.recorder.charge(self.entry(&key, model, &Usage::default(), most, Standing::Reserved));
+        // The reservation goes to disk while the model thinks.
+        let (written, answered) = futures_util::join!(self.recorder.flush(), self.provider.complete(request, on_text));
+        let usage = match &answered {
+            Ok(reply) => reply.usage,
+            Err(error) => error.usage(),
+        };
+        let (cost, standing) = match (usage.cost, price) {
+            (Some(cost), _) => (cost, Standing::Settled),
+            (None, Some(price)) if usage.estimated => (price::cost(&price, &usage), Standing::Estimated),
+            (None, Some(price)) => (price::cost(&price, &usage), Standing::Settled),
+            (None, None) => (Usd::ZERO, Standing::Unpriced),
+        };
+        self.recorder.charge(self.entry(&key, model, &usage, cost, standing));
+        match written {
+            Ok(()) => answered,
+            Err(error) => Err(self.stop(Stopped::Journal(error))),
+        }
+    }
+
+    /// Keeps the reason; the owner of retries must not ask again.
+    fn stop(&self, why: Stopped) -> Error {
+        *self.stopped.borrow_mut() = Some(why);
+        Error::Cancelled
+    }
+}
+
+/// Names a question within its run.
+fn name_of(visit: u32, request: &Request) -> String {
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
+    hash.finalize()[..6].iter().fold(format!("{visit}-"), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes any text");
+        text
+    })
+}
+
+impl Provider for Metered<'_> {
+    fn name(&self) -> &str {
+        self.provider.name()
+    }
+
+    fn fallback(&self) -> Option<&str> {
+        self.provider.fallback()
+    }
+
+    fn complete<'a>(&'a self, request: &'a Request, on_text: OnText<'a>) -> ReplyFuture<'a> {
+        Box::pin(self.ask(request, on_text))
+    }
+}

@@ -1,0 +1,124 @@
+//! The ledger of calls of models. Entries are written with the journal's batches; here they are added up.
+
+use super::engine::{Tx, args};
+use super::{Error, Store};
+use crate::domain::ids::{ProjectId, RunId};
+use crate::domain::ledger::{Dimension, Entry, Total};
+use crate::domain::money::Usd;
+use crate::domain::time::Timestamp;
+
+/// Which calls are meant.
+#[derive(Debug, Clone, Default)]
+pub struct CallFilter {
+    /// Calls for this project.
+    pub project: Option<ProjectId>,
+    /// Calls of this run.
+    pub run: Option<RunId>,
+    /// Calls since that moment.
+    pub since: Option<Timestamp>,
+}
+
+/// What can be asked of the ledger of a store.
+pub trait Calls {
+    /// The calls a filter lets through, added up; the dearest first, days in their order.
+    fn totals(&self, by: Dimension, filter: &CallFilter) -> impl Future<Output = Result<Vec<Total>, Error>> + Send;
+    /// The calls of a run, reservations included: key, visit and cost.
+    fn calls(&self, run: &RunId) -> impl Future<Output = Result<Vec<(String, u32, Usd)>, Error>> + Send;
+}
+
+macro_rules! totals {
+    ($of:literal, $order:literal) => {
+        concat!(
+            "select ",
+            $of,
+            ", count(*), cast(sum(c.input_tokens) as bigint), cast(sum(c.output_tokens) as bigint), \
+             cast(sum(c.cached_tokens) as bigint), cast(sum(c.cost) as bigint), \
+             cast(sum(case when c.standing in ('estimated', 'reserved') then 1 else 0 end) as bigint), \
+             cast(sum(case when c.standing = 'unpriced' then 1 else 0 end) as bigint) \
+             from model_call c join run r on r.number = c.run_number left join project p on p.id = r.project_id \
+             where (cast($1 as text) is null or r.project_id = $1) \
+             and (cast($2 as text) is null or r.id = $2) and c.created_at >= $3 group by ",
+            $of,
+            " order by ",
+            $order
+        )
+    };
+}
+
+impl Calls for Store {
+    async fn totals(&self, by: Dimension, filter: &CallFilter) -> Result<Vec<Total>, Error> {
+        let sql = match by {
+            Dimension::Project => totals!("coalesce(p.name, '')", "6 desc, 1"),
+            Dimension::Run => totals!("r.id", "6 desc, 1"),
+            Dimension::Agent => totals!("c.agent", "6 desc, 1"),
+            Dimension::Model => totals!("c.provider || '/' || c.model", "6 desc, 1"),
+            // Milliseconds of a day.
+            Dimension::Day => totals!("cast(c.created_at / 86400000 as text)", "min(c.created_at)"),
+        };
+        let since = filter.since.unwrap_or(Timestamp(0));
+        let project = filter.project.as_ref().map(ProjectId::as_str);
+        let run = filter.run.as_ref().map(RunId::as_str);
+        self.list(sql, args![project, run, since], |row| {
+            let row = row.of("model_call");
+            let of = row.text(0)?;
+            Ok(Total {
+                of: if by == Dimension::Day { day(&of) } else { of },
+                calls: row.number(1)?,
+                input_tokens: row.number(2)?,
+                output_tokens: row.number(3)?,
+                cached_tokens: row.number(4)?,
+                cost: Usd::from_billionths(row.number(5)?),
+                estimated: row.number(6)?,
+                unpriced: row.number(7)?,
+            })
+        })
+        .await
+    }
+
+    async fn calls(&self, run: &RunId) -> Result<Vec<(String, u32, Usd)>, Error> {
+        self.list(
+            "select c.key, c.visit, c.cost from model_call c join run r on r.number = c.run_number \
+             where r.id = $1 order by c.key",
+            args![run.as_str()],
+            |row| {
+                let row = row.of("model_call");
+                Ok((row.text(0)?, row.number(1)?, Usd::from_billionths(row.number(2)?)))
+            },
+        )
+        .await
+    }
+}
+
+/// A number of days since 1970 as a date.
+fn day(number: &str) -> String {
+    let days: i64 = number.parse().unwrap_or_default();
+    jiff::Timestamp::from_second(days.saturating_mul(86_400))
+        .map_or_else(|_| number.to_owned(), |moment| moment.strftime("%Y-%m-%d").to_string())
+}
+
+pub(super) async fn put(tx: &mut Tx, run: i64, call: &Entry) -> Result<(), Error> {
+    tx.execute(
+        "insert into model_call (run_number, key, visit, agent, provider, model, input_tokens, output_tokens, \
+         cached_tokens, cost, standing, created_at, updated_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) on conflict (run_number, key) \
+         do update set provider = excluded.provider, model = excluded.model, input_tokens = excluded.input_tokens, \
+         output_tokens = excluded.output_tokens, cached_tokens = excluded.cached_tokens, cost = excluded.cost, \
+         standing = excluded.standing, updated_at = excluded.updated_at where model_call.standing = 'reserved'",
+        args![
+            run,
+            &call.key,
+            u64::from(call.visit),
+            call.agent.as_str(),
+            &call.provider,
+            &call.model,
+            call.input_tokens,
+            call.output_tokens,
+            call.cached_tokens,
+            call.cost.billionths(),
+            call.standing.as_str(),
+            call.at,
+        ],
+    )
+    .await
+    .map(drop)
+}

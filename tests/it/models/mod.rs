@@ -1,0 +1,10 @@
+//! Providers of models against a server that checks every question as the real one would.
+
+mod anthropic;
+mod openai;
+mod pipeline;
+mod retry;
+mod server;
+mod strict;
+mod tls;
+mod wire;

@@ -1,0 +1,91 @@
+//! Secure connections against a real server: OpenSSL's.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use cgo::domain::provider::Endpoint;
+use cgo::llm::Provider as _;
+use cgo::llm::openai::Openai;
+use cgo::llm::wire::Key;
+
+use super::server::{KEY, outcome, question, timers};
+
+/// Where the asking process finds the server.
+const URL: &str = "CGO_TEST_SECURE_URL";
+
+fn openssl(folder: &Path, args: &[&str]) {
+    let ran = Command::new("openssl").args(args).current_dir(folder).output().expect("openssl runs");
+    assert!(ran.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// A server that gives one answer; it ends with the connection.
+fn serve(folder: &Path) -> (Child, String) {
+    let mut server = Command::new("openssl")
+        .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "leaf.pem", "-key", "leaf.key", "-naccept", "1"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl runs");
+    let body = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    let answer = server.stdin.as_mut().expect("a pipe");
+    answer.write_all(format!("{head}{body}\n").as_bytes()).expect("the server takes its answer");
+    let lines = BufReader::new(server.stdout.as_mut().expect("a pipe")).lines();
+    let address = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
+    (server, format!("https://{}/v1", address.expect("the server says where it listens")))
+}
+
+fn ask(url: &str, vouching: Option<&Path>) -> String {
+    let mut asking = Command::new(std::env::current_exe().expect("this program"));
+    asking.args(["--exact", "models::tls::a_secure_question_is_asked", "--nocapture"]).env(URL, url);
+    asking.env_remove("SSL_CERT_DIR").env_remove("SSL_CERT_FILE");
+    if let Some(file) = vouching {
+        asking.env("SSL_CERT_FILE", file);
+    }
+    let ran = asking.output().expect("this program runs");
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+/// The process that asks: which certificates are trusted is read from its environment. On its own it has nobody to
+/// ask; the test below looks at what it says.
+#[tokio::test]
+async fn a_secure_question_is_asked() {
+    let Ok(url) = std::env::var(URL) else { return };
+    let endpoint = Endpoint { url, stream: false, ..Endpoint::preset("openai").expect("a preset") };
+    let provider = Openai::new("test", &endpoint, Some(Key::new(KEY)), timers()).expect("a provider");
+    let answered = provider.complete(&question(), &|_| {}).await;
+    println!("outcome: {:?} {answered:?}", outcome(&answered));
+}
+
+#[test]
+fn a_server_is_trusted_when_somebody_vouches_for_it_and_gets_no_key_otherwise() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        assert!(std::env::var_os("CGO_TEST_REQUIRE_ALL").is_none(), "openssl is missing");
+        println!("skipped: openssl is missing");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("leaf.cnf"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").expect("a file");
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let signer = ["-x509", "-days", "2", "-subj", "/CN=signer", "-keyout", "ca.key", "-out", "ca.pem"];
+    openssl(at, &[&["req"], &key[..], &signer[..]].concat());
+    openssl(at, &[&["req"], &key[..], &["-subj", "/CN=leaf", "-keyout", "leaf.key", "-out", "leaf.csr"]].concat());
+    let sign =
+        "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.cnf -out leaf.pem";
+    openssl(at, &sign.split(' ').collect::<Vec<_>>());
+
+    for (vouching, wanted) in [(Some(at.join("ca.pem")), "outcome: Ok "), (None, "outcome: Permanent(Endpoint) ")] {
+        let (mut server, url) = serve(at);
+        let said = ask(&url, vouching.as_deref());
+        server.kill().expect("the server ends");
+        let heard = server.wait_with_output().expect("the server ends").stdout;
+        assert!(said.contains(wanted), "{said}");
+        let heard = String::from_utf8_lossy(&heard).contains(KEY);
+        assert_eq!(heard, vouching.is_some(), "the key was heard: {heard}");
+        assert!(!said.contains(KEY), "{said}");
+    }
+}
