@@ -1,6 +1,6 @@
 //! Models behind the Messages API of Anthropic.
 //!
-//! [`mod@request`] writes the question with its marks for the cache, [`mod@draft`] puts the answer together. Signed
+//! `request` writes the question with its marks for the cache, `draft` puts the answer together. Signed
 //! thoughts go back untouched with the answer they belong to, see [`super::Reply::replay`].
 
 mod draft;

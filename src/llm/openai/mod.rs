@@ -1,6 +1,6 @@
 //! Models behind chat completions: OpenAI and everybody who speaks like it.
 //!
-//! [`mod@request`] writes the question, [`mod@dialect`] holds what an endpoint takes otherwise, [`mod@draft`] puts
+//! `request` writes the question, `dialect` holds what an endpoint takes otherwise, `draft` puts
 //! the answer together, whole or in pieces, by the same rules. What a failure means is in [`super::wire::fault`].
 
 mod calls;
