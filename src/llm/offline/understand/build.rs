@@ -263,6 +263,15 @@ fn drop_idle_headings(draft: &Draft, kept: &mut Vec<Id>) {
     };
     let all = kept.clone();
     let told = |id: Id| draft.things[id].listed || !draft.things[id].props.is_empty();
+    // `meeting room booking: rooms with capacity`: the title says nothing more than what stands below it.
+    let main = all.iter().any(|id| {
+        let thing = &draft.things[*id];
+        let minor = |at| {
+            let entry = tables.entity(at);
+            entry.is_classifier() || entry.is_shared() || entry.is_person() || entry.is_part()
+        };
+        told(*id) && !thing.titled && !thing.entry.is_some_and(minor)
+    });
     kept.retain(|id| {
         let thing = &draft.things[*id];
         let linked = draft
@@ -272,6 +281,9 @@ fn drop_idle_headings(draft: &Draft, kept: &mut Vec<Id>) {
         let usual =
             all.iter().any(|other| other != id && ((refers(*id, *other) && !thing.titles) || refers(*other, *id)));
         let others = all.iter().any(|other| other != id && told(*other));
+        if thing.titled && !told(*id) && main {
+            return false;
+        }
         !(thing.heading && !told(*id) && others && !linked && !usual)
     });
 }

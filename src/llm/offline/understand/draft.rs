@@ -13,6 +13,7 @@ pub(super) type Id = usize;
 
 /// A kind of thing that was mentioned.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Thing {
     /// The model's name.
     pub model: String,
@@ -32,6 +33,10 @@ pub(super) struct Thing {
     pub titles: bool,
     /// It stood in a list of things without a word about its properties.
     pub listed: bool,
+    /// Its properties were listed: it has no others.
+    pub described: bool,
+    /// It only stood in the title.
+    pub titled: bool,
 }
 
 /// A property that was mentioned.
@@ -124,6 +129,8 @@ impl Draft {
             heading: false,
             titles: false,
             listed: false,
+            described: false,
+            titled: false,
         });
         self.things.len() - 1
     }

@@ -109,6 +109,11 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
     let entry = thing.entry.map(|at| tables.entity(at));
     let usual = entry.map_or("name", |entry| entry.fields);
     let said = thing.props.iter().filter(|prop| !prop.implied).count();
+    // Flags, choices and lists alone do not describe a thing.
+    let tells = |prop: &Prop| {
+        !prop.implied && !matches!(prop.ty, Some(FieldType::Bool | FieldType::Enum(_) | FieldType::List(_)))
+    };
+    let described = thing.described && thing.props.iter().any(tells);
     let mut set = FieldSet::default();
     let mut extra: Vec<(bool, Field)> = Vec::new();
     for item in usual.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -141,10 +146,11 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
         let label = label_at == Some(nth);
         let wanted = match said {
             0 => true,
+            _ if described => false,
             1 => required || !has_label,
             _ => false,
         } && !(is_progress && progress)
-            || (label && !has_label);
+            || (label && !has_label && !described);
         // The usual fields stand aside for another word for the same.
         let covered = thing.props.iter().any(|prop| {
             prop.name == name
@@ -161,7 +167,7 @@ pub(super) fn usual_fields(thing: &Thing, models: &[String]) -> FieldSet {
         thing.props.iter().any(|prop| matches!(prop.ty, Some(FieldType::Date | FieldType::Time | FieldType::Datetime)));
     if entry.is_none() && dated && said > 1 {
         set.fields.clear();
-    } else if entry.is_none() && said > 0 && !has_label && set.fields.is_empty() {
+    } else if entry.is_none() && said > 0 && !described && !has_label && set.fields.is_empty() {
         set.fields.extend(usual_field("name").map(|(_, field)| field));
     }
     for prop in &thing.props {

@@ -268,7 +268,7 @@ fn redirect(draft: &Draft, models: &mut [Model], chunks: &[Chunk]) -> Option<Fea
     let counter = model
         .fields
         .iter()
-        .find(|field| field.ty == FieldType::Int && field.readonly)
+        .find(|field| field.ty == FieldType::Int && (field.readonly || field.name.as_str() == "visits"))
         .map(|field| field.name.clone())
         .or_else(|| add(model, "clicks", "counter"))?;
     for field in &mut model.fields {

@@ -33,6 +33,8 @@ pub(super) struct Chunk {
     pub ident: Option<String>,
     /// Written together with the chunk before it.
     pub joined: bool,
+    /// With `'s` or `s'`.
+    pub possessive: bool,
     /// Where it stands in the text, in characters.
     pub span: (usize, usize),
 }
@@ -183,6 +185,7 @@ pub(super) fn chunks(tokens: &[Token]) -> Vec<Chunk> {
             chunk.lower = joined(group, |t| &t.lower);
             chunk.key.clone_from(&keys[width - 1]);
             chunk.words = width;
+            chunk.possessive = group.last().is_some_and(|last| last.possessive);
             chunk.span.1 = group.last().map_or(token.span.1, |last| last.span.1);
             chunk.plural = group.iter().any(|t| !t.cyrillic && is_english_plural(&t.lower))
                 && !group.last().is_some_and(|t| t.cyrillic)
@@ -230,6 +233,7 @@ fn single(token: &Token, senses: Senses) -> Chunk {
         words: 1,
         ident: token.ident.clone(),
         joined: token.joined,
+        possessive: token.possessive,
         span: token.span,
     }
 }

@@ -1,5 +1,7 @@
 //! The fixtures, the invariants every understanding keeps, and texts nobody would write.
 
+mod grammar;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use super::lexicon::{AppEntry, lexicon};
 use super::noun::{NounPhrase, is_adjective};
 use super::own_words;
 use super::phrases::Chunk;
-use super::stem::nominative;
+use super::stem::{key, lower, nominative};
 use crate::domain::inflect::{pascal_case, singular, snake_case};
 use crate::domain::names::ModelName;
 use crate::domain::spec::RelationKind;
@@ -110,6 +110,29 @@ pub(super) fn thing(draft: &mut Draft, np: &NounPhrase, weight: Weight) -> Optio
     Some(draft.thing(&model, None, &np.surface(), weight.unknown))
 }
 
+/// The thing that a phrase names where only a thing can stand, whatever else its words may mean.
+pub(super) fn certain(draft: &mut Draft, np: &NounPhrase) -> Option<Id> {
+    let head = np.head()?;
+    if head.senses.entity.is_some() {
+        let plain = NounPhrase { many: np.many || np.nouns.len() > 1, ..np.clone() };
+        return thing(draft, &plain, Weight { known: 3, unknown: 3 });
+    }
+    if draft.things.len() >= MAX_THINGS {
+        return None;
+    }
+    // Another form of a word that named a thing before.
+    let known = draft.things.iter().position(|thing| thing.entry.is_none() && key(&lower(&thing.word)) == head.key);
+    if let Some(known) = known.filter(|_| head.cyrillic && np.nouns.len() == 1) {
+        draft.things[known].score = 3;
+        return Some(known);
+    }
+    let model = named_model(np, head).or_else(|| {
+        let alone = NounPhrase { nouns: vec![head.clone()], ..NounPhrase::default() };
+        named_model(&alone, head)
+    })?;
+    Some(draft.thing(&model, None, &np.surface(), 3))
+}
+
 /// Notes by which word a listed thing was named; a word that could not name a model counts as the lexicon's.
 fn note_word(draft: &mut Draft, id: Id, head: &Chunk) {
     let word = own_words::of(head).unwrap_or_else(|| snake_case(&draft.things[id].model));
@@ -138,19 +161,25 @@ fn compound_model(np: &NounPhrase, head: &Chunk) -> Option<String> {
 
 /// The model name of words the lexicon does not list.
 fn unknown_model(np: &NounPhrase) -> Option<String> {
-    let tables = lexicon();
     let head = np.head()?;
     let participle = head.lower.ends_with("ed") && !head.lower.ends_with("eed") && head.lower.len() > 4;
     if participle || head.lower.chars().count() < 3 || head.words > 3 || !head.senses.classes.is_empty() {
         return None;
     }
+    named_model(np, head)
+}
+
+/// The model name of those words.
+fn named_model(np: &NounPhrase, head: &Chunk) -> Option<String> {
+    let tables = lexicon();
     let words: Vec<String> = if head.cyrillic {
         vec![tables.english(&head.key, &nominative(&head.lower))]
     } else {
         let mut words: Vec<String> = np
             .nouns
             .iter()
-            .filter(|noun| noun.senses.app.is_none() && noun.senses.classes.is_empty() && !noun.cyrillic)
+            .filter(|noun| noun.span == head.span || (noun.senses.app.is_none() && noun.senses.classes.is_empty()))
+            .filter(|noun| !noun.cyrillic)
             .filter(|noun| !english_adjective(noun))
             .map(|noun| noun.lower.replace(' ', "_"))
             .collect();

@@ -41,6 +41,8 @@ pub(super) struct Token {
     pub cyrillic: bool,
     /// Written together with the token before it.
     pub joined: bool,
+    /// With `'s` or `s'`.
+    pub possessive: bool,
     /// Where it stands in the text, in characters; of a bullet, in its line.
     pub span: (usize, usize),
     /// The `snake_case` spelling of a group of joined words that was written as an identifier; on its first word.
@@ -56,6 +58,7 @@ impl Token {
             key: String::new(),
             cyrillic: false,
             joined: false,
+            possessive: false,
             span: (0, 0),
             ident: None,
         }
@@ -73,6 +76,7 @@ impl Token {
             key,
             cyrillic,
             joined: false,
+            possessive: false,
             span: (0, 0),
             ident: None,
         }
@@ -181,6 +185,7 @@ fn word(letters: &[char], start: usize, known: &dyn Fn(&str) -> bool, out: &mut 
     let mut at = start;
     let mut parts: Vec<String> = Vec::new();
     let mut underscores = false;
+    let mut owns = false;
     loop {
         let mut part = String::new();
         while at < letters.len() {
@@ -192,8 +197,12 @@ fn word(letters: &[char], start: usize, known: &dyn Fn(&str) -> bool, out: &mut 
                 let possessive =
                     letters.get(at + 1) == Some(&'s') && letters.get(at + 2).is_none_or(|c| !c.is_alphanumeric());
                 if possessive {
+                    owns = true;
                     at += 1;
                 }
+            } else if c == '\'' && part.ends_with('s') {
+                owns = true;
+                break;
             } else {
                 break;
             }
@@ -253,6 +262,7 @@ fn word(letters: &[char], start: usize, known: &dyn Fn(&str) -> bool, out: &mut 
             token.kind = Kind::Number;
         }
         token.joined = nth > 0;
+        token.possessive = owns;
         token.span = (start, at);
         if nth == 0 {
             token.ident.clone_from(&ident);

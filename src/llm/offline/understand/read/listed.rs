@@ -180,16 +180,36 @@ impl Reader {
     /// Whether an entry of a list of properties names a thing of its own.
     fn names_related(&self, np: &NounPhrase, head: &Chunk, have: bool, opening: bool) -> bool {
         let has_field = head.senses.field.is_some();
+        if self.strict {
+            let thing = head.senses.entity.is_some() && !has_field;
+            let related = || self.owner.zip(head.senses.entity).is_some_and(|(id, at)| self.usually_related(id, at));
+            let list = matches!(props::prop(np).and_then(|prop| prop.ty), Some(FieldType::List(_)));
+            let shared = thing && head.senses.entity.is_some_and(|at| lexicon().entity(at).is_shared());
+            let known =
+                self.is_declared(head) || (!list && (self.things_only || (thing && have) || shared || related()));
+            return np.many || (head.plural && known);
+        }
         let is_list = has_field && matches!(props::prop(np).and_then(|prop| prop.ty), Some(FieldType::List(_)));
         if is_list && !np.many && self.owner.is_some() {
             return false;
         }
         if head.senses.entity.is_none() {
-            return np.many && have && !has_field && head.is_unknown() && head.plural;
+            return np.many && have && !has_field && head.is_unknown() && (head.plural || head.cyrillic);
         }
         let plural = head.plural || np.many;
         let free = self.owner.is_none() && !has_field;
         np.many || free || (plural && (!has_field || self.is_also_thing(np, have && opening)))
+    }
+
+    /// Whether such things usually refer to each other.
+    fn usually_related(&self, id: Id, other: u16) -> bool {
+        let tables = lexicon();
+        let other = tables.entity(other);
+        let refers = |fields: &str, model: &str| {
+            fields.split(',').any(|field| field.rsplit(['>', '*']).next() == Some(model) && field.contains(['>', '*']))
+        };
+        let Some(entry) = self.draft.things[id].entry.map(|at| tables.entity(at)) else { return false };
+        refers(entry.fields, other.model) || refers(other.fields, entry.model)
     }
 
     /// Whether a plural that is also a property is meant as a thing: it is one elsewhere, or `X have Ys`.
@@ -254,6 +274,8 @@ impl Reader {
                 return;
             }
             Some(self.draft.thing(&name, entry, &np.surface(), 3))
+        } else if self.strict || np.head().is_some_and(Chunk::is_unknown) {
+            self.entity(np)
         } else {
             things::thing(&mut self.draft, np, Weight { known: 3, unknown: 2 })
         };

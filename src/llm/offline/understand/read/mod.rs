@@ -6,9 +6,12 @@
 mod listed;
 mod lists;
 mod relate;
+mod structure;
 mod valued;
 mod walk;
 pub(super) mod words;
+
+use std::collections::HashSet;
 
 use super::draft::{Draft, Id, Link, Prop};
 use super::features::{Ability, ability};
@@ -66,6 +69,8 @@ pub(super) struct Reader {
     pub closed: bool,
     /// A list that goes on in the lines below.
     pending: Option<(Mode, Option<Id>, bool)>,
+    /// The structure says that it is one of properties.
+    pending_strict: bool,
     /// How far the last thing of a list with bullets stood from the start of its line.
     indent: Option<usize>,
     /// The verb of the item before, for `create, edit and delete notes`.
@@ -82,6 +87,18 @@ pub(super) struct Reader {
     relation: Option<(Id, RelationKind)>,
     /// The things of the statement, for `many-to-many between …`.
     seen: Vec<Id>,
+    /// The structure says that properties are listed.
+    pub strict: bool,
+    /// They follow `has`.
+    pub has: bool,
+    /// They are in the Russian case that follows `с`.
+    pub instrumental: bool,
+    /// They are all things themselves.
+    pub things_only: bool,
+    /// The statement follows a semicolon.
+    semicolon: bool,
+    /// The keys of words that stand where only a thing can stand.
+    declared: HashSet<String>,
 }
 
 /// Whether a statement is one property and nothing else.
@@ -105,6 +122,7 @@ impl Reader {
             top: false,
             closed: false,
             pending: None,
+            pending_strict: false,
             indent: None,
             verb: Verb::None,
             slash: false,
@@ -113,11 +131,18 @@ impl Reader {
             row: false,
             relation: None,
             seen: Vec::new(),
+            strict: false,
+            has: false,
+            instrumental: false,
+            things_only: false,
+            semicolon: false,
+            declared: HashSet::new(),
         }
     }
 
     /// Reads all statements.
     pub(super) fn read(&mut self, statements: &[Statement]) {
+        self.declare(statements);
         for (at, statement) in statements.iter().enumerate() {
             self.statement(statement, &statements[at + 1..]);
         }
@@ -143,9 +168,11 @@ impl Reader {
                 if mode == Mode::Things {
                     self.indent = statement.bullet;
                 }
+                self.strict = mode == Mode::Props && self.pending_strict;
             }
             _ => {
                 self.pending = None;
+                self.strict = false;
                 self.mode = Mode::Open;
                 self.owner = None;
                 self.top = false;
@@ -159,13 +186,21 @@ impl Reader {
         self.seen.clear();
         let list = items(&statement.chunks);
         self.slash = false;
+        self.semicolon = statement.after_semicolon;
+        if self.introduces(statement) {
+            return;
+        }
         self.open_list(&list, statement, next);
         for (at, item) in list.iter().enumerate().take(200) {
-            self.item(item, &list[at + 1..], next);
+            let rest = &list[at + 1..];
+            if !self.structured(item, rest, next) {
+                self.item(item, rest, next);
+            }
         }
         let ends_in_colon = statement.chunks.last().is_some_and(|chunk| chunk.punct(':') || chunk.punct('-'));
         if ends_in_colon && next.first().is_some_and(|next| next.new_line) {
             self.pending = Some((self.mode, self.owner, self.top || self.mode == Mode::Things));
+            self.pending_strict = self.strict;
         }
         if statement.chunks.iter().any(|chunk| chunk.is(Class::M2m)) {
             self.seen.dedup();
@@ -261,7 +296,8 @@ impl Reader {
             }
             self.mode = if self.top { Mode::Things } else { Mode::Props };
         }
-        if let Some((found, at)) = ability(chunks)
+        let kept = (self.strict || chunks[0].is(Class::Belong)) && chunks.iter().any(|chunk| self.is_declared(chunk));
+        if let Some((found, at)) = ability(chunks).filter(|_| !kept)
             && self.able(found, at, chunks, item, rest)
         {
             return;
@@ -272,10 +308,10 @@ impl Reader {
         self.relation = None;
         let plain = !chunks.iter().enumerate().any(|(at, chunk)| is_marker(chunk) || is_verb_at(chunks, at));
         if self.mode == Mode::Props && plain {
-            if self.leaves_inner_list(item, chunks) {
+            if !self.strict && self.leaves_inner_list(item, chunks) {
                 self.mode = Mode::Things;
             } else {
-                self.prop_item(item, chunks, false);
+                self.prop_item(item, chunks, self.strict && self.has);
                 self.closed |= item.joint == Joint::And;
                 return;
             }

@@ -17,7 +17,9 @@ impl Reader {
         let tail = walk.tail();
         let np = NounPhrase::read(tail);
         let names_thing = np.head().is_some_and(|head| {
-            head.senses.entity.is_some() || (head.senses.field.is_none() && head.senses.app.is_none())
+            head.senses.entity.is_some()
+                || self.is_declared(head)
+                || (head.senses.field.is_none() && head.senses.app.is_none())
         });
         if chunk.is(Class::Assigned) {
             let to = (!np.is_empty())
@@ -36,7 +38,11 @@ impl Reader {
         if plural_unknown {
             return false;
         }
-        let Some(object) = things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 2 }) else { return false };
+        let object = match np.head().filter(|head| self.is_declared(head)) {
+            Some(_) => self.entity(&np),
+            None => things::thing(&mut self.draft, &np, Weight { known: 2, unknown: 2 }),
+        };
+        let Some(object) = object else { return false };
         if object == subject {
             return false;
         }
@@ -90,7 +96,10 @@ impl Reader {
             return;
         }
         // `у автора много книг`: the quantity ends the first phrase.
-        let owner = things::thing(&mut self.draft, &np, Weight { known: 3, unknown: 2 });
+        let owner = match np.head().filter(|head| self.is_declared(head)) {
+            Some(_) => self.entity(&np),
+            None => things::thing(&mut self.draft, &np, Weight { known: 3, unknown: 2 }),
+        };
         let Some(owner) = owner else {
             walk.at += 1;
             return;
