@@ -228,6 +228,32 @@ pub(super) fn count_of(np: &NounPhrase) -> Option<Prop> {
     Some(out)
 }
 
+/// `who booked it`, `кто подписал` → `booked_by`, `signed_by`.
+pub(super) fn who_did(chunks: &[Chunk]) -> Option<Prop> {
+    const DONE: &[(&str, &str)] = &[
+        ("забронировал", "booked_by"),
+        ("подписал", "signed_by"),
+        ("создал", "created_by"),
+        ("выдал", "issued_by"),
+        ("принял", "accepted_by"),
+        ("заказал", "ordered_by"),
+        ("оплатил", "paid_by"),
+        ("взял", "taken_by"),
+    ];
+    let (who, did) = match chunks {
+        [who, did] => (who, did),
+        [who, did, it] if it.is(Class::Det) || it.is(Class::Pron) => (who, did),
+        _ => return None,
+    };
+    let name = match who.lower.as_str() {
+        "who" if did.lower.ends_with("ed") || did.lower == "made" => format!("{}_by", snake(&did.lower)),
+        "кто" => DONE.iter().find(|(word, _)| did.lower == *word).map(|(_, name)| (*name).to_owned())?,
+        _ => return None,
+    };
+    let description = who.cyrillic.then(|| format!("Кто {}", did.lower));
+    Some(Prop { name, ty: Some(FieldType::String), description, ..Prop::default() })
+}
+
 fn thing_of(np: &NounPhrase) -> Option<String> {
     let only = np.nouns.len() == 1 || np.others().all(|noun| is_adjective(noun) || noun.is_unknown());
     let head = np.head().filter(|_| only)?;

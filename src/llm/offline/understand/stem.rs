@@ -139,7 +139,7 @@ const NOUN: &[&str] = &[
 ];
 
 /// Stems that look as if they had an ending.
-const WHOLE: &[&str] = &["прием", "альбом", "диплом", "объем", "режим", "музей", "остров", "перелом"];
+const WHOLE: &[&str] = &["прием", "альбом", "диплом", "объем", "режим", "музей", "остров", "перелом", "улов"];
 
 /// Appends the stem of a lower-case Russian noun or adjective.
 fn push_stem(word: &str, out: &mut String) {

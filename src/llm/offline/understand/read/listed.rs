@@ -64,6 +64,7 @@ impl Reader {
         let mut tail: Vec<Chunk> = chunks[..start].to_vec();
         tail.extend(typed);
         tail.extend_from_slice(&chunks[tail_from..]);
+        let (np, scale) = split_scale(np);
         let Some(head) = np.head().cloned() else { return };
         let colon = tail.iter().position(|c| c.punct(':') || c.punct('-') || c.punct('=') || opens_values(c));
         let said = props::said_type(&tail[colon.unwrap_or(0)..]).is_some()
@@ -91,7 +92,8 @@ impl Reader {
         self.take_a_seat(&mut prop, &np);
         qualify::qualify(&mut prop, &tail);
         let owner = self.owner_of(&prop, item);
-        let group_values = said_in_groups(&mut prop, &item.groups);
+        let mut group_values = said_in_groups(&mut prop, &item.groups);
+        group_values.extend(scale);
         let after = colon.map_or(&tail[..0], |at| &tail[at + 1..]);
         let following = if after.is_empty() { value_after(&np, &tail) } else { None };
         let names_type = after.iter().any(|c| c.is(Class::TypeEnum));
@@ -199,6 +201,18 @@ impl Reader {
         let plural = head.plural || np.many;
         let free = self.owner.is_none() && !has_field;
         np.many || free || (plural && (!has_field || self.is_also_thing(np, have && opening)))
+    }
+
+    /// Whether one of them usually refers to one of the other.
+    pub(super) fn usually_has(&self, id: Id, other: Id) -> bool {
+        let end = format!(">{}", self.draft.things[other].model);
+        let fields = self.draft.things[id].entry.map_or("", |at| lexicon().entity(at).fields);
+        fields.split(',').any(|field| field.trim().ends_with(&end)) || (id != other && self.names(id, other))
+    }
+
+    /// Whether it usually has a property by that name: a book has an author.
+    fn names(&self, id: Id, other: Id) -> bool {
+        self.draft.usual(id, &crate::domain::inflect::snake_case(&self.draft.things[other].model))
     }
 
     /// Whether such things usually refer to each other.
@@ -447,7 +461,7 @@ fn split_type(np: NounPhrase) -> (NounPhrase, Vec<Chunk>) {
         |noun: &Chunk| noun.senses.field.is_some_and(|at| ENUMS.contains(&lexicon().fields[usize::from(at)].name));
     if let Some(at) = (1..np.nouns.len()).find(|at| {
         is_enum(&np.nouns[at - 1])
-            && np.nouns[*at].senses.value.is_some()
+            && (np.nouns[*at].senses.value.is_some() || matches!(np.nouns[at - 1].lower.as_str(), "type" | "kind"))
             && np.nouns[*at].senses.field.is_none()
             && !np.nouns[*at].joined
     }) {
@@ -470,4 +484,20 @@ fn split_type(np: NounPhrase) -> (NounPhrase, Vec<Chunk>) {
         types.extend(np.nouns.pop());
     }
     (np, types)
+}
+
+/// `level A1-C2`: the levels of a language from one to the other.
+fn split_scale(mut np: NounPhrase) -> (NounPhrase, Vec<values::Choice>) {
+    const LEVELS: &[&str] = &["a1", "a2", "b1", "b2", "c1", "c2"];
+    let place = |noun: &Chunk| LEVELS.iter().position(|level| *level == noun.lower);
+    if let [.., from, to] = &np.nouns[..]
+        && let (Some(from), Some(to)) = (place(from), place(to))
+        && from < to
+        && np.nouns.len() > 2
+    {
+        np.nouns.truncate(np.nouns.len() - 2);
+        let choice = |level: &&str| values::Choice { value: (*level).to_owned(), label: None };
+        return (np, LEVELS[from..=to].iter().map(choice).collect());
+    }
+    (np, Vec::new())
 }

@@ -1,12 +1,16 @@
 //! Where lists begin: after a colon, after `with`, in parentheses, under a heading.
 
+use super::super::draft::Prop;
 use super::super::lexicon::{Class, lexicon};
 use super::super::noun::NounPhrase;
 use super::super::phrases::{Chunk, Item, Joint, Statement, items};
+use super::super::qualify;
 use super::super::things;
+use super::super::tokens::Kind;
 use super::walk::Walk;
 use super::words::{is_noise, tally};
 use super::{Id, Mode, Reader};
+use crate::domain::spec::FieldType;
 
 impl Reader {
     /// What follows is a list of properties of that thing.
@@ -155,6 +159,7 @@ impl Reader {
             tally(&item.chunks, &mut as_things, &mut as_props);
         }
         if as_props == 0 {
+            self.limit_of_thing(thing, group);
             return;
         }
         let kept = (self.mode, self.owner, self.recent, self.sticky, self.closed, self.top, self.current);
@@ -166,5 +171,20 @@ impl Reader {
         (self.mode, self.owner, self.recent, self.sticky, self.closed, self.top, self.current) = kept;
         let thing = &mut self.draft.things[thing];
         thing.score = thing.score.max(2);
+    }
+
+    /// `grades (from 1 to 5)`: the limits of the number that such a thing usually has.
+    fn limit_of_thing(&mut self, thing: Id, group: &[Chunk]) {
+        let usual = self.draft.things[thing].entry.map(|at| lexicon().entity(at).fields).unwrap_or_default();
+        let number = usual.split(',').map(str::trim).find_map(|field| {
+            let (name, ty) = field.split_once(':')?;
+            ty.starts_with("int").then(|| name.trim_end_matches('?').to_owned())
+        });
+        let ranged = group.iter().any(|chunk| chunk.kind == Kind::Number) && qualify::only_qualifies(group);
+        if let Some(name) = number.filter(|_| ranged) {
+            let mut prop = Prop { name, ty: Some(FieldType::Int), implied: true, ..Prop::default() };
+            qualify::qualify(&mut prop, group);
+            self.draft.prop(Some(thing), prop);
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod listed;
 mod lists;
+mod opening;
 mod relate;
 mod structure;
 mod valued;
@@ -18,6 +19,7 @@ use super::features::{Ability, ability};
 use super::lexicon::{Class, EntityEntry, lexicon};
 use super::noun::NounPhrase;
 use super::phrases::{Chunk, Item, Joint, Statement, items};
+use super::props;
 use super::things::{self, Weight};
 use crate::domain::spec::{FieldType, RelationKind};
 use words::{is_login, is_marker, is_noise, is_verb_at, lists_props, tally, without_gaps};
@@ -262,6 +264,12 @@ impl Reader {
             self.draft.prop(self.owner, prop);
             return;
         }
+        if let Some(prop) = props::who_did(&item.chunks)
+            && let Some(owner) = self.owner.or(self.current).filter(|_| !matches!(self.mode, Mode::Values { .. }))
+        {
+            self.draft.prop(Some(owner), prop);
+            return;
+        }
         let other_way = item.chunks.first().is_some_and(|first| first.is(Class::Neg)) && item.chunks.len() <= 2;
         if other_way && matches!(item.joint, Joint::And | Joint::Slash) && !matches!(self.mode, Mode::Values { .. }) {
             // `cancelled or not`, `оплачено/не оплачено`: a flag.
@@ -385,6 +393,7 @@ impl Reader {
         // `totals by category`: what is counted is in categories.
         if let (Some(group), Some(of)) = (target, self.current)
             && group != of
+            && !self.has_prop(of, group)
             && self.entry_is(group, EntityEntry::is_classifier)
         {
             self.draft.things[group].score = self.draft.things[group].score.max(2);
@@ -402,6 +411,12 @@ impl Reader {
 
     pub(super) fn link(&mut self, from: Id, to: Id, kind: RelationKind, optional: Option<bool>, weak: bool) {
         self.draft.link(Link { from, to, kind, optional: optional.filter(|o| *o), name: None, weak });
+    }
+
+    /// Whether it is one of the properties that were named.
+    fn has_prop(&self, of: Id, what: Id) -> bool {
+        let model = &self.draft.things[what].model;
+        self.draft.things[of].props.iter().any(|prop| prop.thing.as_ref() == Some(model))
     }
 
     pub(super) fn entry_is(&self, id: Id, test: impl Fn(&EntityEntry) -> bool) -> bool {

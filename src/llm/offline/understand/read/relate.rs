@@ -163,7 +163,7 @@ impl Reader {
     }
 
     /// A thing that takes part in a relation is kept.
-    fn raise(&mut self, id: usize) {
+    pub(super) fn raise(&mut self, id: usize) {
         let thing = &mut self.draft.things[id];
         thing.score = thing.score.max(2);
     }

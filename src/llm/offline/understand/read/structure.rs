@@ -3,42 +3,16 @@
 //!
 //! The lexicon is asked only where the structure leaves a choice. Items without such a structure are read as before.
 
-use super::super::lexicon::{Class, Classes};
+use super::super::draft::Link;
+use super::super::lexicon::Class;
 use super::super::noun::NounPhrase;
-use super::super::phrases::{Chunk, Item, Joint, Statement, VERBS, items};
-use super::super::qualify;
+use super::super::phrases::{Chunk, Item, Joint, Statement, items};
 use super::super::things;
-use super::super::tokens::Kind;
+use super::opening::{Opening, Opens, field_only, is_plain_field, is_theirs};
 use super::words::{is_noise, is_verb_at};
 use super::{Id, Mode, Reader};
+use crate::domain::inflect::snake_case;
 use crate::domain::spec::RelationKind;
-
-/// Verbs that open a sentence though they are nouns too: `track gizmos with …`.
-const IMPERATIVES: &[&str] = &["track", "store", "record", "log", "list", "keep", "save", "manage", "register"];
-
-/// How a phrase is followed by what it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opens {
-    With,
-    Have,
-    Group,
-}
-
-/// A thing, and where its list begins.
-#[derive(Debug)]
-pub(super) struct Opening {
-    how: Opens,
-    /// The phrase that names it.
-    np: NounPhrase,
-    /// `visits of pets`, `customer's bikes`: whose it is.
-    of: Option<NounPhrase>,
-    /// `their bikes`: it belongs to what was named before.
-    theirs: bool,
-    /// Names of the project before it.
-    projects: Vec<NounPhrase>,
-    /// Where the list begins; of a group, where the item goes on.
-    from: usize,
-}
 
 /// What a colon at the start of a statement follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,23 +20,6 @@ enum Before {
     Title,
     Thing,
     Unclear,
-}
-
-impl Opening {
-    fn of(np: NounPhrase, from: usize) -> Self {
-        Self { how: Opens::With, np, of: None, theirs: false, projects: Vec::new(), from }
-    }
-}
-
-fn field_only(head: &Chunk) -> bool {
-    head.senses.field.is_some() && head.senses.entity.is_none()
-}
-
-/// Whether the word can only be a property of something.
-fn is_plain_field(chunks: &[Chunk]) -> bool {
-    let skip = chunks.iter().take_while(|chunk| is_noise(chunk)).count();
-    let np = NounPhrase::read(&chunks[skip..]);
-    np.head().is_some_and(|head| head.senses.field.is_some() && !(head.senses.entity.is_some() && head.plural))
 }
 
 /// Counts the entries of a list that are things and those that are properties.
@@ -120,174 +77,6 @@ impl Reader {
         self.declared.contains(&head.key)
     }
 
-    /// The thing that an item opens a list of, if it does.
-    fn opening(&self, item: &Item) -> Option<Opening> {
-        let chunks = &item.chunks[..];
-        let word = |chunk: &Chunk| {
-            (chunk.is(Class::With) || chunk.is(Class::Have)) && !chunk.has_noun_sense() && chunk.kind == Kind::Word
-        };
-        let colon = chunks.iter().position(|c| c.punct(':') || c.punct('=')).unwrap_or(chunks.len());
-        let noun = |chunk: &Chunk| chunk.is_noun_like() || self.is_declared(chunk);
-        let marked = (1..colon).find(|at| word(&chunks[*at]) && noun(&chunks[*at - 1]));
-        let group = item.groups.iter().find(|(at, group)| *at > 0 && *at <= colon && !group.is_empty());
-        let group = group.filter(|(at, _)| marked.is_none_or(|marked| *at <= marked));
-        let (at, how) = match (group, marked) {
-            (Some((at, _)), _) => (*at, Opens::Group),
-            (None, Some(at)) if chunks[at].is(Class::Have) => (at, Opens::Have),
-            (None, Some(at)) => (at, Opens::With),
-            (None, None) => return None,
-        };
-        let start = self.phrase_start(item, at);
-        let np = NounPhrase::read(&chunks[start..at]);
-        if np.is_empty() || np.taken < at - start {
-            return None;
-        }
-        let mut opening = Opening::of(np, if how == Opens::Group { at } else { at + 1 });
-        (opening.how, opening.theirs) = (how, chunks[start..at].iter().any(is_theirs));
-        self.lead(&mut opening, item, start)?;
-        take_owner(&mut opening);
-        let head = opening.np.head()?;
-        let group = group.map(|(_, group)| &group[..]);
-        let fits = if how == Opens::Group {
-            self.is_described(&opening.np, head, group?)
-        } else {
-            self.is_subject(&opening.np, head, item, &chunks[opening.from..])
-        };
-        fits.then_some(opening)
-    }
-
-    /// Where the noun phrase that ends at that place begins.
-    fn phrase_start(&self, item: &Item, end: usize) -> usize {
-        let chunks = &item.chunks[..];
-        let mut start = end;
-        while start > 0 {
-            let before = &chunks[start - 1];
-            let first = item.joint == Joint::Start
-                && chunks[..start - 1].iter().all(is_noise)
-                && IMPERATIVES.contains(&before.lower.as_str())
-                && start < end;
-            let noun = before.is_noun_like() || before.is_light() || (before.kind == Kind::Number && start < end);
-            let declared = before.kind == Kind::Word && start == end && self.is_declared(before);
-            if !(noun || declared) || first || (start < end && is_verb_at(chunks, start - 1)) {
-                break;
-            }
-            start -= 1;
-        }
-        start
-    }
-
-    /// Reads what stands before the phrase; none when it is more than a wish, a verb or the project's name.
-    fn lead(&self, opening: &mut Opening, item: &Item, start: usize) -> Option<()> {
-        const PASSED: Classes = Classes::of(&[
-            Class::Wish,
-            Class::To,
-            Class::Modal,
-            Class::Pron,
-            Class::Conj,
-            Class::Be,
-            Class::Make,
-            Class::For,
-            Class::AtU,
-            Class::Entities,
-        ]);
-        let chunks = &item.chunks[..start];
-        let mut end = chunks.len();
-        if end > 1 && chunks[end - 1].is(Class::Of) {
-            // `visits of pets with …`.
-            let from = self.phrase_start(item, end - 1);
-            let np = NounPhrase::read(&chunks[from..end - 1]);
-            let thing = !things::names_project(&np) || np.head().is_some_and(|head| head.plural && head.words == 1);
-            if !np.is_empty() && thing && np.taken == end - 1 - from {
-                opening.of = Some(std::mem::replace(&mut opening.np, np));
-                end = from;
-            }
-        }
-        let mut at = 0;
-        while at < end {
-            let chunk = &chunks[at];
-            if chunk.lower == "there" || is_noise(chunk) || is_verb_at(chunks, at) && !chunk.is(Class::Use) {
-                at += 1;
-                continue;
-            }
-            let np = NounPhrase::read(&chunks[at..end]);
-            if things::names_project(&np) {
-                at += np.taken;
-                opening.projects.push(np);
-            } else if chunk.kind == Kind::Word
-                && ((chunk.is_any(PASSED) && !chunk.has_noun_sense())
-                    || chunk.is(Class::Of)
-                    || chunk.is_light()
-                    || IMPERATIVES.contains(&chunk.lower.as_str()))
-            {
-                at += 1;
-            } else {
-                return None;
-            }
-        }
-        Some(())
-    }
-
-    /// Whether a phrase before `with` or `has` names a thing.
-    fn is_subject(&self, np: &NounPhrase, head: &Chunk, item: &Item, tail: &[Chunk]) -> bool {
-        let tail_np = NounPhrase::read(&tail[tail.iter().take_while(|c| is_noise(c) && !c.is(Class::Many)).count()..]);
-        if tail.first().is_some_and(|c| c.is(Class::Values)) || tail_np.is_empty() {
-            return false;
-        }
-        if things::names_project(&tail_np)
-            && tail_np.head().is_some_and(|head| !head.has_noun_sense() || !head.plural)
-            && tail_np.head().is_some_and(|head| head.senses.entity.is_none() && head.senses.field.is_none())
-        {
-            return false;
-        }
-        if self.is_declared(head) || np.each || (item.chunks[0].is(Class::AtU) && !field_only(head)) {
-            return true;
-        }
-        if head.is_any(VERBS) && !head.plural && !np.det {
-            return false;
-        }
-        let plural = head.plural && head.words == 1;
-        if head.senses.app.is_some()
-            && !plural
-            && !item.chunks[0].is(Class::AtU)
-            && (head.senses.entity.is_none() || things::names_project(np))
-        {
-            return false;
-        }
-        let later = item.joint != Joint::Start;
-        if field_only(head) {
-            return head.plural && tail_np.head().is_some_and(|head| head.senses.value.is_none());
-        }
-        head.plural
-            || (!later && (head.senses.entity.is_some() || np.det))
-            || (later && head.senses.entity.is_some() && head.senses.field.is_none())
-    }
-
-    /// Whether a list in parentheses is about a thing, and lists its properties.
-    fn is_described(&self, np: &NounPhrase, head: &Chunk, group: &[Chunk]) -> bool {
-        let inner = items(group);
-        let all = inner.iter().all(|item| {
-            item.chunks.iter().all(|c| c.senses.value.is_some() || c.kind == Kind::Number)
-                || qualify::only_qualifies(&item.chunks)
-        });
-        let fields = inner.iter().filter(|item| is_plain_field(&item.chunks)).count();
-        let named = np.nouns.len() == 1 && (head.plural || fields > 1);
-        if all || (things::names_project(np) && !self.is_declared(head) && !named) {
-            return false;
-        }
-        if field_only(head) {
-            let is_value = |item: &&Item| item.chunks.iter().all(|c| c.senses.value.is_some());
-            return (head.plural || self.is_declared(head))
-                && fields > 0
-                && fields >= inner.iter().filter(is_value).count();
-        }
-        let own = head.plural || head.senses.entity.is_some() || self.is_declared(head);
-        match (inner.len(), fields) {
-            (1, _) => fields == 1 && own,
-            (_, 0) => head.plural && inner.iter().all(|item| item.chunks.iter().all(|c| c.senses.value.is_none())),
-            (_, _) => own || fields > 1,
-        }
-    }
-
     /// Reads an item whose structure says what it is. False when it says nothing.
     pub(super) fn structured(&mut self, item: &Item, rest: &[Item], next: &[Statement]) -> bool {
         if matches!(self.mode, Mode::Values { .. }) && self.opening(item).is_none() {
@@ -318,7 +107,8 @@ impl Reader {
             && (start <= skip || self.lead(&mut opening, item, start).is_some());
         let np = if whole { &opening.np } else { &first };
         let Some(head) = np.head() else { return false };
-        let leaves = self.strict && item.joint == Joint::Comma && self.leaves(head);
+        let apart = item.joint == Joint::Comma || (item.joint == Joint::And && self.closed && !self.instrumental);
+        let leaves = self.strict && apart && self.leaves(head);
         if leaves {
             self.strict = false;
             (self.mode, self.top, self.owner) = (Mode::Things, true, None);
@@ -410,7 +200,14 @@ impl Reader {
             None => outer,
         };
         if let Some(owner) = owner.filter(|owner| *owner != id) {
-            self.link(id, owner, RelationKind::ManyToOne, None, false);
+            if opening.pair {
+                self.pair(id, owner);
+            } else if opening.theirs && self.usually_has(owner, id) {
+                // `books, their authors`: a book has an author.
+                self.link(owner, id, RelationKind::ManyToOne, None, false);
+            } else {
+                self.link(id, owner, RelationKind::ManyToOne, None, false);
+            }
             self.saw(owner);
         }
         self.saw(id);
@@ -455,6 +252,22 @@ impl Reader {
                 let np = NounPhrase::read(&item.chunks[skip..]);
                 np.head().is_some_and(|head| head.plural && head.senses.entity.is_some())
             })
+    }
+
+    /// `matches between two teams`: each refers to two of them.
+    fn pair(&mut self, from: Id, to: Id) {
+        let sides = if self.draft.things[from].model == "Match" { ["home", "away"] } else { ["first", "second"] };
+        let end = snake_case(&self.draft.things[to].model);
+        for side in sides {
+            self.draft.link(Link {
+                from,
+                to,
+                kind: RelationKind::ManyToOne,
+                optional: None,
+                name: Some(format!("{side}_{end}")),
+                weak: false,
+            });
+        }
     }
 
     /// `Title: books with …`, `Book: title, author`.
@@ -560,7 +373,10 @@ impl Reader {
             thing.titled = true;
         }
         let np = NounPhrase::read(&chunks[self.phrase_start(&item, chunks.len())..]);
-        let names = np.head().is_some_and(|head| !head.is(Class::Entities) && !self.is_declared(head));
+        let names = np.head().is_some_and(|head| {
+            let own = np.nouns.len() > 1 && !head.cyrillic;
+            !head.is(Class::Entities) && (own || !self.is_declared(head))
+        });
         if self.draft.heads.len() == heads && heads == 0 && names {
             self.draft.heads.push((np, None));
         }
@@ -602,10 +418,6 @@ fn in_nominative(np: &NounPhrase, item: &Item) -> NounPhrase {
     np
 }
 
-fn is_theirs(chunk: &Chunk) -> bool {
-    matches!(chunk.lower.as_str(), "their" | "его" | "ее" | "их")
-}
-
 /// The colon that may part a title from the rest.
 fn colon_of(item: &Item) -> Option<usize> {
     item.chunks.iter().position(|chunk| chunk.punct(':') || chunk.punct('-')).filter(|at| *at > 0)
@@ -615,13 +427,4 @@ fn colon_of(item: &Item) -> Option<usize> {
 fn shifted(item: &Item, from: usize) -> Item {
     let groups = item.groups.iter().filter(|(at, _)| *at >= from).map(|(at, group)| (at - from, group.clone()));
     Item { joint: Joint::Start, chunks: item.chunks[from..].to_vec(), groups: groups.collect() }
-}
-
-/// `customer's bikes`: the first word is whose they are.
-fn take_owner(opening: &mut Opening) {
-    let nouns = &mut opening.np.nouns;
-    if let Some(at) = nouns.iter().position(|noun| noun.possessive).filter(|at| at + 1 < nouns.len()) {
-        let owner = nouns.drain(..=at).collect();
-        opening.of = Some(NounPhrase { nouns: owner, ..NounPhrase::default() });
-    }
 }

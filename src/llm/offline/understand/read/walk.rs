@@ -287,6 +287,13 @@ impl Reader {
             (Verb::Use | Verb::Own, Some(subject), None) if np.many && subject != id && !self.is_role(subject) => {
                 self.link(id, subject, RelationKind::ManyToOne, Some(true), false);
             }
+            (Verb::Own, Some(subject), None)
+                if subject != id && walk.chunks[..walk.at].last().is_some_and(|verb| verb.lower == "form") =>
+            {
+                // `participants form teams`: each is in one.
+                self.raise(subject);
+                self.link(subject, id, RelationKind::ManyToOne, Some(true), false);
+            }
             (Verb::Own | Verb::Make, Some(subject), None) if subject != id && self.is_person(subject) => {
                 let event = self.entry_is(id, EntityEntry::is_dated);
                 let role = self.is_role(subject);
@@ -384,8 +391,19 @@ impl Reader {
             && walk.chunks[..walk.at].last().is_some_and(|c| c.lower == "на");
         if !opens && (walk.prep.is_none() || on_date) && np.head().is_some_and(|head| !head.surface.is_empty()) {
             let mut owner = walk.subject.or(self.current);
-            if walk.verb == Verb::Make && owner.is_some_and(|id| self.is_person(id)) {
-                // `employees log hours`: hours of what is logged.
+            if walk.verb == Verb::Make
+                && let Some(person) = owner.filter(|id| self.is_person(*id))
+            {
+                if let Some(record) = props::prop(np).and_then(|prop| self.record_of(person, &prop.name)) {
+                    // `employees log hours on projects`: a record of who, how many and on what.
+                    let on = NounPhrase::read(&walk.chunks[(walk.at + np.taken + 1).min(walk.chunks.len())..]);
+                    let on = on.head().filter(|head| head.plural && head.senses.entity.is_some()).map(|_| on.clone());
+                    if let Some(what) = on.and_then(|on| self.entity(&on)) {
+                        self.link(record, what, RelationKind::ManyToOne, None, false);
+                    }
+                    walk.at = walk.chunks.len();
+                    return;
+                }
                 owner = None;
             }
             if let (Some(prop), Some(id), None) = (props::prop(np), owner, companion) {
@@ -412,6 +430,24 @@ impl Reader {
             }
             walk.at = walk.chunks.len();
         }
+    }
+
+    /// The kind of record that holds such a number of such people, kept from now on.
+    fn record_of(&mut self, person: Id, field: &str) -> Option<Id> {
+        let tables = lexicon();
+        let whose = format!(">{}", self.draft.things[person].model);
+        let at = tables.entities.iter().position(|entry| {
+            let numbers = entry.fields.split(',').map(str::trim).any(|usual| {
+                usual.split_once(':').is_some_and(|(name, ty)| name == field && ty.starts_with("decimal"))
+            });
+            entry.is_dated() && numbers && entry.fields.split(',').any(|usual| usual.ends_with(&whose))
+        })?;
+        let model = tables.entities[at].model;
+        let id = self.draft.thing(model, tables.model(model), model, 3);
+        self.draft.things[id].listed = true;
+        self.draft.things[person].score = 3;
+        self.link(id, person, RelationKind::ManyToOne, None, false);
+        Some(id)
     }
 
     /// `with`, `has`: properties or parts follow. False when the project was meant, and the item goes on.
