@@ -12,6 +12,7 @@ use super::tokens::{Kind, Token};
 
 /// A word or phrase with its senses, or a mark.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Chunk {
     /// What it is.
     pub kind: Kind,
@@ -208,7 +209,8 @@ fn settle_verbs(chunks: &mut [Chunk]) {
         let after = chunks.get(at + 1);
         let counted = before.is_some_and(|c| c.is(Class::Many) || c.is(Class::Each)) && chunks[at].lower.len() > 3;
         let listed = |c: &Chunk| chunks[at].plural && (c.is(Class::With) || c.punct('('));
-        let opens = before.is_none_or(|c| c.kind != Kind::Word) && after.is_some_and(|c| c.punct(':') || listed(c));
+        let opens = before.is_none_or(|c| c.kind != Kind::Word || c.is(Class::Of))
+            && after.is_some_and(|c| c.punct(':') || listed(c));
         let article = before.is_some_and(|c| matches!(c.lower.as_str(), "a" | "an" | "the"))
             && after.is_some_and(|c| c.is(Class::Have) || c.is(Class::With) || c.is(Class::Belong));
         let own = !chunks[at].is(Class::Wish) && !chunks[at].is(Class::Have) && !chunks[at].is(Class::With);

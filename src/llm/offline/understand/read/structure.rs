@@ -219,9 +219,10 @@ impl Reader {
         self.instrumental = opening.how == Opens::With && item.chunks[opening.from - 1].cyrillic;
         self.draft.things[id].described = true;
         if opening.how == Opens::Group {
-            let group = item.groups.iter().find(|(at, _)| *at == opening.from).map(|(_, group)| items(group));
-            for (at, item) in group.iter().flatten().enumerate() {
-                self.item(item, &group.as_ref().map_or(&[][..], |group| &group[at + 1..]), &[]);
+            let group = item.groups.iter().find(|(at, _)| *at == opening.from);
+            let inner = group.map(|(_, group)| items(group)).unwrap_or_default();
+            for (at, item) in inner.iter().enumerate() {
+                self.item(item, &inner[at + 1..], &[]);
             }
             self.strict = false;
             (self.mode, self.top, self.owner, self.current) = (Mode::Things, true, None, Some(id));
