@@ -61,13 +61,9 @@ struct Case {
     either: bool,
 }
 
-fn plain(words: &[Word]) -> Option<Vec<Expected>> {
-    Some(
-        words
-            .iter()
-            .map(|word| Expected { name: word.2.to_owned(), ty: word.3.to_owned(), ..Expected::default() })
-            .collect(),
-    )
+fn plain(words: &[Word]) -> Vec<Expected> {
+    let expected = |word: &Word| Expected { name: word.2.to_owned(), ty: word.3.to_owned(), ..Expected::default() };
+    words.iter().map(expected).collect()
 }
 
 /// `a, b and c`, with or without articles.
@@ -158,15 +154,9 @@ impl Fill {
             nouns.extend(fresh);
         }
         // A word is not a thing and a property of another in one text.
-        let free: Vec<Word> = words
-            .iter()
-            .filter(|word| {
-                !nouns.iter().any(|noun| noun.0.contains(&word.0))
-                    && !(word.0 == "visits"
-                        && nouns.iter().any(|noun| ["pet", "customer", "employee"].contains(&noun.0[0])))
-            })
-            .copied()
-            .collect();
+        let visited = nouns.iter().any(|noun| ["pet", "customer", "employee"].contains(&noun.0[0]));
+        let taken = |word: &Word| nouns.iter().any(|noun| noun.0.contains(&word.0)) || (word.0 == "visits" && visited);
+        let free: Vec<Word> = words.iter().filter(|word| !taken(word)).copied().collect();
         let words = (0..3)
             .map(|_| {
                 let many = 2 + dice.roll(3);
@@ -218,7 +208,7 @@ impl Fill {
     }
 
     fn want(&self, at: usize) -> Want {
-        Want { noun: self.nouns[at], fields: plain(&self.words[at]) }
+        Want { noun: self.nouns[at], fields: Some(plain(&self.words[at])) }
     }
 
     fn bare(&self, at: usize) -> Want {

@@ -59,6 +59,7 @@ pub(super) const RUSSIAN: &[&str] = &[
 ];
 
 /// A description by one of the English templates.
+#[expect(clippy::too_many_lines, clippy::many_single_char_names, reason = "one arm for each template")]
 pub(super) fn english(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
     let (a, b, c) = (fill.many(0), fill.many(1), fill.many(2));
     let (one, other) = (fill.one(0), fill.one(1));
@@ -170,7 +171,7 @@ pub(super) fn english(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
                 1,
                 &[],
             );
-            case.wants[0].fields = plain(&words[..1]);
+            case.wants[0].fields = Some(plain(&words[..1]));
             if let Some(fields) = &mut case.wants[0].fields {
                 fields.push(Expected { name: "alias".into(), ty: "-".into(), optional: true, unique: false });
                 fields.push(Expected { name: "tail_number".into(), ty: "-".into(), optional: false, unique: true });
@@ -184,7 +185,7 @@ pub(super) fn english(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
                 1,
                 &[],
             );
-            case.wants[0].fields = plain(&words[..1]);
+            case.wants[0].fields = Some(plain(&words[..1]));
             if let Some(fields) = &mut case.wants[0].fields {
                 fields.push(Expected { name: "code".into(), ty: "-".into(), optional: false, unique: true });
                 fields.push(Expected { name: "nickname".into(), ty: "-".into(), optional: true, unique: false });
@@ -204,7 +205,7 @@ pub(super) fn english(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
         }
         "lines" => {
             let [one, other] = [(one, a), (other, b)].map(|(one, many)| if one == "apiary" { many } else { one });
-            let lines = |at: usize| fill.alone(at).iter().map(|word| format!("- {word}\n")).collect::<String>();
+            let lines = |at: usize| format!("- {}\n", fill.alone(at).join("\n- "));
             fill.case(format!("{}:\n{}\n{}:\n{}", Fill::upper(one), lines(0), Fill::upper(other), lines(1)), 2, &[])
         }
         "sentences" => fill.case(
@@ -236,6 +237,7 @@ pub(super) fn english(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
 }
 
 /// A description by one of the Russian templates.
+#[expect(clippy::too_many_lines, reason = "one arm for each template")]
 pub(super) fn russian(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
     let (a, b, c) = (fill.many(0), fill.many(1), fill.many(2));
     let (one, other) = (fill.one(0), fill.one(1));
@@ -301,7 +303,7 @@ pub(super) fn russian(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
                 1,
                 &[],
             );
-            case.wants[0].fields = plain(&words[..1]);
+            case.wants[0].fields = Some(plain(&words[..1]));
             if let Some(fields) = &mut case.wants[0].fields {
                 fields.push(Expected { name: "email".into(), ty: "email".into(), optional: true, unique: false });
                 fields.push(Expected { name: "code".into(), ty: "-".into(), optional: false, unique: true });
@@ -327,7 +329,7 @@ pub(super) fn russian(kind: &str, fill: &Fill, dice: &mut Dice) -> Case {
             )
         }
         "lines" => {
-            let lines = |at: usize| fill.alone(at).iter().map(|word| format!("- {word}\n")).collect::<String>();
+            let lines = |at: usize| format!("- {}\n", fill.alone(at).join("\n- "));
             fill.case(format!("{}:\n{}\n{}:\n{}", Fill::upper(one), lines(0), Fill::upper(other), lines(1)), 2, &[])
         }
         _ => fill.case(
