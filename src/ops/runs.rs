@@ -257,18 +257,31 @@ pub async fn answer(
     Ok(())
 }
 
-/// Cancels a run: at once when no process works on it, else at its next step.
+/// Cancels a run: at once when no process works on it, else at its next step. A process that takes it up at this very
+/// moment is told.
 ///
 /// # Errors
 /// [`store::Error::IllegalMove`] when it is over.
 pub async fn cancel(context: &Context, run: &Run, event: (String, String)) -> Result<RunStatus, Error> {
+    const TRIES: u32 = 20;
+    let mut run = run.clone();
+    for _ in 1..TRIES {
+        match try_cancel(context, &run, &event).await {
+            Err(Error::Store(store::Error::Conflict { .. })) => run = find(context, run.id.as_str()).await?,
+            done => return done,
+        }
+    }
+    try_cancel(context, &run, &event).await
+}
+
+async fn try_cancel(context: &Context, run: &Run, event: &(String, String)) -> Result<RunStatus, Error> {
     let to = run.status.next(crate::domain::run::RunMove::Cancel).map_err(store::Error::from)?;
     if leases::holder(context, &run_resource(&run.id)).await?.is_some() {
         context.store.request_cancel(&run.id, context.now()).await?;
         return Ok(run.status);
     }
     let now = context.now();
-    let row = EventRow { seq: run.seq + 1, at: now, kind: event.0, body: event.1 };
+    let row = EventRow { seq: run.seq + 1, at: now, kind: event.0.clone(), body: event.1.clone() };
     let reason = format!("cancelled by {}", context.user);
     context.store.move_run(&run.id, run.status, to, Some(&reason), &row, now).await?;
     Ok(to)
