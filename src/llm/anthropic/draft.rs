@@ -58,21 +58,7 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When it is none.
     pub fn take_body(&mut self, body: &[u8]) -> Result<(), Error> {
-        let body = String::from_utf8_lossy(body);
-        let body = body.trim_start_matches('\u{feff}').trim();
-        if body.is_empty() {
-            return Err(self.http.no_answer("the body is empty"));
-        }
-        if text::is_page(body) {
-            let reason =
-                format!("`{}` answers with a page: {}", self.http.who().provider, self.http.clean(&text::page(body)));
-            return Err(self.http.who().refusal(Refusal::Endpoint, reason));
-        }
-        let value: Value = serde_json::from_str(body)
-            .map_err(|error| self.http.no_answer(&format!("the body is not JSON ({error})")))?;
-        if let Some(fault) = Fault::inside(&value) {
-            return Err(self.http.fault(fault));
-        }
+        let value = self.http.whole(body)?;
         let Some(content) = value.get("content").and_then(Value::as_array) else {
             return Err(self.http.no_answer("it holds no content"));
         };

@@ -216,6 +216,28 @@ impl Http {
         fault.error(&self.who)
     }
 
+    /// An answer that came as one body, as JSON that says nothing of a fault.
+    ///
+    /// # Errors
+    /// When it is none: empty, a page, no JSON, or a fault in an answer's clothes.
+    pub fn whole(&self, body: &[u8]) -> Result<Value, Error> {
+        let body = String::from_utf8_lossy(body);
+        let body = body.trim_start_matches('\u{feff}').trim();
+        if body.is_empty() {
+            return Err(self.no_answer("the body is empty"));
+        }
+        if text::is_page(body) {
+            let reason = format!("`{}` answers with a page: {}", self.who.provider, self.clean(&text::page(body)));
+            return Err(self.who.refusal(Refusal::Endpoint, reason));
+        }
+        let value: Value =
+            serde_json::from_str(body).map_err(|error| self.no_answer(&format!("the body is not JSON ({error})")))?;
+        match Fault::inside(&value) {
+            Some(fault) => Err(self.fault(fault)),
+            None => Ok(value),
+        }
+    }
+
     /// The provider sent what is no answer.
     #[must_use]
     pub fn no_answer(&self, why: &str) -> Error {

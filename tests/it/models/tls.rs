@@ -1,8 +1,9 @@
 //! Secure connections against a real server: OpenSSL's.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use cgo::domain::provider::Endpoint;
 use cgo::llm::Provider as _;
@@ -19,23 +20,55 @@ fn openssl(folder: &Path, args: &[&str]) {
     assert!(ran.status.success(), "openssl {args:?}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
-/// A server that gives one answer; it ends with the connection.
-fn serve(folder: &Path) -> (Child, String) {
-    let mut server = Command::new("openssl")
-        .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "leaf.pem", "-key", "leaf.key", "-naccept", "1"])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("openssl runs");
-    let body = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-    let answer = server.stdin.as_mut().expect("a pipe");
-    answer.write_all(format!("{head}{body}\n").as_bytes()).expect("the server takes its answer");
-    let lines = BufReader::new(server.stdout.as_mut().expect("a pipe")).lines();
-    let address = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ACCEPT ").map(str::to_owned));
-    (server, format!("https://{}/v1", address.expect("the server says where it listens")))
+/// A server that gives one answer, and what it heard before.
+struct Server {
+    process: Child,
+    url: String,
+    heard: JoinHandle<String>,
+}
+
+impl Server {
+    /// The answer follows the question: one that came first would be no answer, and the client hangs up.
+    fn start(folder: &Path) -> Self {
+        let mut process = Command::new("openssl")
+            .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "leaf.pem", "-key", "leaf.key", "-naccept", "1"])
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs");
+        let mut input = process.stdin.take().expect("a pipe");
+        let mut output = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).expect("a line"), 0, "the server says where it listens");
+            if let Some(address) = line.trim_end().strip_prefix("ACCEPT ") {
+                break address.to_owned();
+            }
+        };
+        let heard = std::thread::spawn(move || {
+            let body = r#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#;
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}\n", body.len());
+            let (mut heard, mut answered, mut piece) = (Vec::new(), false, [0; 4096]);
+            while let Some(count) = output.read(&mut piece).ok().filter(|count| *count > 0) {
+                heard.extend_from_slice(&piece[..count]);
+                if !answered && String::from_utf8_lossy(&heard).contains("\r\n\r\n") {
+                    answered = true;
+                    input.write_all(answer.as_bytes()).expect("the server takes its answer");
+                }
+            }
+            String::from_utf8_lossy(&heard).into_owned()
+        });
+        Self { process, url: format!("https://{address}/v1"), heard }
+    }
+
+    fn heard(mut self) -> String {
+        self.process.kill().expect("the server ends");
+        self.process.wait().expect("the server ends");
+        self.heard.join().expect("the server is listened to")
+    }
 }
 
 fn ask(url: &str, vouching: Option<&Path>) -> String {
@@ -79,12 +112,10 @@ fn a_server_is_trusted_when_somebody_vouches_for_it_and_gets_no_key_otherwise() 
     openssl(at, &sign.split(' ').collect::<Vec<_>>());
 
     for (vouching, wanted) in [(Some(at.join("ca.pem")), "outcome: Ok "), (None, "outcome: Permanent(Endpoint) ")] {
-        let (mut server, url) = serve(at);
-        let said = ask(&url, vouching.as_deref());
-        server.kill().expect("the server ends");
-        let heard = server.wait_with_output().expect("the server ends").stdout;
+        let server = Server::start(at);
+        let said = ask(&server.url, vouching.as_deref());
         assert!(said.contains(wanted), "{said}");
-        let heard = String::from_utf8_lossy(&heard).contains(KEY);
+        let heard = server.heard().contains(KEY);
         assert_eq!(heard, vouching.is_some(), "the key was heard: {heard}");
         assert!(!said.contains(KEY), "{said}");
     }

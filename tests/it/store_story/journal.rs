@@ -49,7 +49,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
         text: ODD.to_owned(),
         name: Some(ProjectName::parse("notes").unwrap()),
         folder: None,
-        parent: "/home/me".to_owned(),
+        parent: "/srv".to_owned(),
         spec: Some("{\"a\":\"\\u0000\"}".to_owned()),
         until: None,
         deploy: true,

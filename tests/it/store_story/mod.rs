@@ -100,7 +100,7 @@ fn project(number: u32, name: &str) -> Project {
         name: ProjectName::parse(name).unwrap(),
         title: ODD.to_owned(),
         description: String::new(),
-        folder: "/home/me/notes".to_owned(),
+        folder: "/srv/notes".to_owned(),
         modules: vec![Module::Backend],
         status: ProjectStatus::Building,
         created_at: at(0),
