@@ -1,13 +1,14 @@
 //! `cgo` turns the description of a project into a running project and operates it.
 //!
 //! The layers, a module names only those to its right (a test checks it):
-//! `cli → app → pipeline → graph, llm, ops → store, remote, scaffold, workspace → exec → domain`; `config` stands
+//! `cli → app → pipeline → graph, coder, ops → llm, store, remote, scaffold, workspace → exec → domain`; `config` stands
 //! beside the drivers. Start with [`domain`], then [`pipeline::runner`] and [`ops::deploy`].
 
 #![deny(unsafe_code)]
 
 pub mod app;
 pub mod cli;
+pub mod coder;
 pub mod config;
 pub mod domain;
 pub mod exec;

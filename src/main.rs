@@ -1,5 +1,6 @@
 //! The `cgo` program: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    cgo::cli::main()
+    // Inside a sandbox, the first program is this one under another name.
+    cgo::coder::sandbox::inside::main().unwrap_or_else(cgo::cli::main)
 }

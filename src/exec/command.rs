@@ -9,6 +9,16 @@ use std::time::Duration;
 /// Variables of cgo's own environment that a program gets.
 const INHERITED: [&str; 5] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
+/// Whom a request to end reaches first; SIGKILL goes to the whole group in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The process group.
+    Group,
+    /// What descends from the program, in whatever group, but not the program: it is a shell around the work that
+    /// would take the work with it when it ends.
+    Descendants,
+}
+
 /// A program to run.
 #[derive(Clone)]
 pub struct Command {
@@ -19,6 +29,8 @@ pub struct Command {
     pub(super) stdin: Option<Vec<u8>>,
     pub(super) deadline: Duration,
     pub(super) keep: usize,
+    pub(super) grace: Duration,
+    pub(super) reach: Reach,
 }
 
 impl Command {
@@ -33,7 +45,30 @@ impl Command {
             stdin: None,
             deadline: Duration::from_mins(10),
             keep: 256 * 1024,
+            grace: super::GRACE,
+            reach: Reach::Group,
         }
+    }
+
+    /// Takes every variable away, also those that every program gets otherwise.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.env.clear();
+        self
+    }
+
+    /// How long it has between SIGTERM and SIGKILL.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Whom SIGTERM reaches.
+    #[must_use]
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
     }
 
     /// Adds one argument.

@@ -120,8 +120,12 @@ pub fn pids() -> Vec<u32> {
 pub struct Stat {
     /// One letter: R, S, Z, …
     pub state: char,
+    /// Its parent.
+    pub parent: u32,
     /// The process group.
     pub group: u32,
+    /// How many threads it has.
+    pub threads: u32,
     /// When it began, in clock ticks since boot.
     pub started: u64,
 }
@@ -137,9 +141,11 @@ impl Stat {
     fn parse(text: &str) -> Option<Self> {
         let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
-        let group = fields.nth(1)?.parse().ok()?;
-        let started = fields.nth(16)?.parse().ok()?;
-        Some(Self { state, group, started })
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let threads = fields.nth(14)?.parse().ok()?;
+        let started = fields.nth(1)?.parse().ok()?;
+        Some(Self { state, parent, group, threads, started })
     }
 
     /// It is neither a zombie nor gone.
@@ -189,8 +195,8 @@ mod tests {
 
     #[test]
     fn the_fields_are_found_after_a_hostile_name() {
-        let text = "42 (a) R (b)) S 1 77 77 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 987654 1 2";
-        assert_eq!(Stat::parse(text), Some(Stat { state: 'S', group: 77, started: 987_654 }));
+        let text = "42 (a) R (b)) S 1 77 77 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 3 0 987654 1 2";
+        assert_eq!(Stat::parse(text), Some(Stat { state: 'S', parent: 1, group: 77, threads: 3, started: 987_654 }));
         assert_eq!(Stat::parse(""), None);
     }
 

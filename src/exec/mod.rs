@@ -10,6 +10,7 @@ mod command;
 mod error;
 pub mod identity;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::process::Stdio;
 use std::sync::Mutex;
@@ -20,9 +21,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use capture::{Captured, Lines};
-pub use command::{Command, inherited_env};
+pub use command::{Command, Reach, inherited_env};
 pub use error::{Error, Exit};
-use identity::PidFd;
+use identity::{Identity, PidFd, Stat};
 
 /// How long a program has between SIGTERM and SIGKILL.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -41,6 +42,38 @@ pub enum Stream {
 
 /// Sees each line of output as it comes.
 pub type OnLine<'a> = &'a mut (dyn FnMut(Stream, &str) + Send);
+
+/// Sees a program from its start on, and its output byte by byte.
+pub trait Watch: Send {
+    /// It runs under this number.
+    fn started(&mut self, pid: u32) {
+        let _ = pid;
+    }
+    /// It wrote this.
+    fn bytes(&mut self, stream: Stream, bytes: &[u8]);
+}
+
+/// Cuts both streams into lines for a function.
+struct ByLine<'a> {
+    lines: [Lines; 2],
+    on_line: OnLine<'a>,
+}
+
+impl Watch for ByLine<'_> {
+    fn bytes(&mut self, stream: Stream, bytes: &[u8]) {
+        let Self { lines, on_line } = self;
+        lines[stream as usize].push(bytes, &mut |line| on_line(stream, line));
+    }
+}
+
+impl ByLine<'_> {
+    fn finish(&mut self) {
+        let Self { lines, on_line } = self;
+        for (stream, lines) in [Stream::Stdout, Stream::Stderr].into_iter().zip(lines) {
+            lines.finish(&mut |line| on_line(stream, line));
+        }
+    }
+}
 
 /// What a program that ran to its end left behind.
 #[derive(Debug, Clone)]
@@ -72,7 +105,7 @@ fn evidence(stdout: &Captured, stderr: &Captured) -> Vec<String> {
 /// Runs a program to its end, whatever its exit code.
 ///
 /// Its whole process group ends with it: what it left in the background is killed. May be cancelled through
-/// `cancel` (SIGTERM to the group, [`GRACE`], SIGKILL) or by dropping the future (SIGKILL at once). The thread that
+/// `cancel` (SIGTERM to the group, [`GRACE`] or what the command says, SIGKILL) or by dropping the future (SIGKILL at once). The thread that
 /// calls this must outlive the program, because the kernel kills the program when that thread ends.
 ///
 /// # Errors
@@ -98,6 +131,21 @@ pub async fn run_ok(command: &Command, cancel: &CancellationToken) -> Result<Out
 /// # Errors
 /// Every [`Error`] but [`Error::Failed`].
 pub async fn run_with(command: &Command, cancel: &CancellationToken, on_line: OnLine<'_>) -> Result<Output, Error> {
+    let mut by_line = ByLine { lines: [Lines::default(), Lines::default()], on_line };
+    let ended = run_watched(command, cancel, &mut by_line).await;
+    by_line.finish();
+    ended
+}
+
+/// Like [`run`]; `watch` sees the start and every byte as it comes.
+///
+/// # Errors
+/// Every [`Error`] but [`Error::Failed`].
+pub async fn run_watched(
+    command: &Command,
+    cancel: &CancellationToken,
+    watch: &mut dyn Watch,
+) -> Result<Output, Error> {
     enum Ended {
         ByItself,
         Deadline,
@@ -114,15 +162,16 @@ pub async fn run_with(command: &Command, cancel: &CancellationToken, on_line: On
     let pidfd = PidFd::open(group.leader).map_err(lost)?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
 
-    let on_line = Mutex::new(on_line);
+    watch.started(group.leader.as_raw_nonzero().get().unsigned_abs());
+    let watch = Mutex::new(watch);
     let mut kept_out = Captured::new(command.keep);
     let mut kept_err = Captured::new(command.keep);
     let ended = {
         let io = async {
             tokio::join!(
                 feed(stdin, command.stdin.as_deref()),
-                pump(stdout, &mut kept_out, Stream::Stdout, &on_line),
-                pump(stderr, &mut kept_err, Stream::Stderr, &on_line),
+                pump(stdout, &mut kept_out, Stream::Stdout, &watch),
+                pump(stderr, &mut kept_err, Stream::Stderr, &watch),
             )
         };
         tokio::pin!(io);
@@ -143,13 +192,13 @@ pub async fn run_with(command: &Command, cancel: &CancellationToken, on_line: On
                 _ = &mut io, if !io_done => io_done = true,
                 () = &mut deadline, if asked.is_none() => {
                     ended = Ended::Deadline;
-                    group.signal(Signal::TERM);
-                    asked = Some(tokio::time::Instant::now() + GRACE);
+                    group.terminate(command.reach);
+                    asked = Some(tokio::time::Instant::now() + command.grace);
                 }
                 () = cancel.cancelled(), if asked.is_none() => {
                     ended = Ended::Cancelled;
-                    group.signal(Signal::TERM);
-                    asked = Some(tokio::time::Instant::now() + GRACE);
+                    group.terminate(command.reach);
+                    asked = Some(tokio::time::Instant::now() + command.grace);
                 }
                 () = kill => {
                     group.signal(Signal::KILL);
@@ -231,6 +280,21 @@ impl Group {
         let _ = rustix::process::kill_process_group(self.leader, signal);
     }
 
+    /// Asks to end.
+    fn terminate(&self, reach: Reach) {
+        match reach {
+            Reach::Group => self.signal(Signal::TERM),
+            Reach::Descendants => {
+                for pid in descendants(self.leader.as_raw_nonzero().get().unsigned_abs()) {
+                    if let Some(identity) = Identity::of(pid) {
+                        // One that ended meanwhile did what it was to be asked.
+                        let _ = identity.signal(Signal::TERM);
+                    }
+                }
+            }
+        }
+    }
+
     /// The leader was waited for: its number may mean another group from now on.
     fn over(mut self) {
         self.ours = false;
@@ -257,24 +321,40 @@ async fn pump(
     source: Option<impl AsyncRead + Unpin>,
     kept: &mut Captured,
     stream: Stream,
-    on_line: &Mutex<OnLine<'_>>,
+    watch: &Mutex<&mut dyn Watch>,
 ) {
     let Some(mut source) = source else { return };
-    let mut lines = Lines::default();
     let mut buffer = vec![0_u8; 16 * 1024];
-    let mut say = |line: &str| {
-        if let Ok(mut on_line) = on_line.lock() {
-            on_line(stream, line);
-        }
-    };
     while let Ok(count) = source.read(&mut buffer).await {
         if count == 0 {
             break;
         }
         kept.push(&buffer[..count]);
-        lines.push(&buffer[..count], &mut say);
+        if let Ok(mut watch) = watch.lock() {
+            watch.bytes(stream, &buffer[..count]);
+        }
     }
-    lines.finish(&mut say);
+}
+
+/// The processes that descend from one, itself left out, parents before their children. A process whose parent ended
+/// belongs to whoever adopted it.
+#[must_use]
+pub fn descendants(of: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for pid in identity::pids() {
+        if let Some(stat) = Stat::of(pid).filter(Stat::lives) {
+            children.entry(stat.parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut next = vec![of];
+    while let Some(parent) = next.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            found.push(child);
+            next.push(child);
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 /// For each module at the top of the crate, the modules it may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("cli", &["app", "pipeline", "ops", "config", "domain"]),
-    ("app", &["pipeline", "ops", "config", "store", "remote", "scaffold", "workspace", "llm", "exec", "domain"]),
-    ("pipeline", &["graph", "ops", "llm", "domain"]),
+    (
+        "app",
+        &["pipeline", "ops", "config", "store", "remote", "scaffold", "workspace", "coder", "llm", "exec", "domain"],
+    ),
+    ("pipeline", &["graph", "ops", "coder", "llm", "domain"]),
     ("ops", &["store", "remote", "scaffold", "workspace", "exec", "domain"]),
     ("graph", &["domain"]),
+    ("coder", &["llm", "exec", "domain"]),
     ("llm", &["domain"]),
     ("store", &["domain"]),
     ("remote", &["exec", "domain"]),

@@ -17,6 +17,7 @@ mod prompts;
 mod published;
 mod rendered;
 mod runs;
+mod sandbox;
 mod signals;
 mod store_story;
 mod stores;

@@ -1,0 +1,5 @@
+//! External coding agents: programs that write code by themselves, run under cgo's terms.
+//!
+//! [`sandbox`] is where they run. Whether an attempt succeeded is never for the agent to say.
+
+pub mod sandbox;
