@@ -11,6 +11,7 @@ mod full;
 mod inherited;
 mod kill;
 mod layers;
+mod meter;
 mod models;
 mod process_driver;
 mod prompts;

@@ -3,4 +3,5 @@
 pub mod disk;
 pub mod docker;
 pub mod env;
+pub mod model;
 pub mod postgres;
