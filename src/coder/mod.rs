@@ -1,6 +1,14 @@
 //! External coding agents: programs that write code by themselves, run under cgo's terms.
 //!
-//! [`sandbox`] is where they run, [`meter`] is their only way to a model. Whether an attempt succeeded is never for the agent to say.
+//! [`runner::run`] makes one attempt: it prepares a fresh home, starts the agent in the [`sandbox`] with the [`meter`]
+//! as its only way to a model, reads its [`event`]s, and gathers the evidence that [`verdict::verdict`] judges. What the
+//! agent says of its own success is never part of that. [`adapters`] holds what differs from agent to agent, each with
+//! the version it was checked against. Nothing here runs a project's tests or merges a branch.
 
+pub mod adapters;
+pub mod event;
+mod evidence;
 pub mod meter;
+pub mod runner;
 pub mod sandbox;
+pub mod verdict;

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod cli;
+mod coders;
 mod container;
 mod deploys;
 mod descriptions;

@@ -27,6 +27,8 @@ pub struct Standing {
     pub usage: Usage,
     /// Money, in billionths of a dollar.
     pub cost: u64,
+    /// How the last request that was passed on ended, and with which status.
+    pub last: Option<(Outcome, u16)>,
     /// The cap it ran into.
     pub cap: Option<Cap>,
 }
@@ -196,6 +198,7 @@ impl Pending {
         state.reserved_cost -= self.reserved.1;
         state.standing.usage.add(usage);
         state.standing.cost += cost;
+        state.standing.last = Some((outcome, status));
         drop(state);
         let (at, began) = self.began;
         let took = began.elapsed();

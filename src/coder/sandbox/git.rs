@@ -38,6 +38,19 @@ impl Access {
     }
 }
 
+/// The repository of a workspace: its own folder, or the one it is a linked worktree of.
+#[must_use]
+pub fn directory(workspace: &Path) -> Option<PathBuf> {
+    let entry = workspace.join(".git");
+    if entry.is_dir() {
+        return Some(entry);
+    }
+    let own = std::fs::read_to_string(&entry).ok()?;
+    let own = PathBuf::from(own.trim().strip_prefix("gitdir: ")?);
+    let common = std::fs::read_to_string(own.join("commondir")).ok()?;
+    std::fs::canonicalize(own.join(common.trim())).ok()
+}
+
 fn clone(folder: &Path) -> Result<Access, Error> {
     let mut access = Access { writable: vec![folder.to_owned()], ..Access::default() };
     for folder in [folder.join("hooks"), folder.join("info"), folder.join("objects/info")] {

@@ -1,0 +1,269 @@
+//! What an attempt came to, decided from evidence alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::meter::{Cap, Outcome};
+use super::sandbox::Stopped;
+use crate::exec::Exit;
+
+/// What the branch holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Branch {
+    /// It is gone.
+    Missing,
+    /// It is where it was.
+    Unmoved,
+    /// Its tip does not descend from the base.
+    Elsewhere,
+    /// A commit that changes nothing.
+    Empty(String),
+    /// A commit with changes.
+    Moved(String),
+}
+
+/// What the agent left on the side channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// It says that the task is done; otherwise that it cannot be.
+    pub done: bool,
+    /// In its words.
+    pub summary: String,
+}
+
+/// What is known about an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// How the program ended.
+    pub exit: Option<Exit>,
+    /// Why it was stopped.
+    pub stopped: Option<Stopped>,
+    /// The cap of the meter it ran into.
+    pub cap: Option<Cap>,
+    /// How its last request to a model ended, and with which status.
+    pub last_request: Option<(Outcome, u16)>,
+    /// The agent has a way to report.
+    pub can_report: bool,
+    /// The report.
+    pub report: Option<Report>,
+    /// The branch.
+    pub branch: Branch,
+    /// Nothing is uncommitted.
+    pub clean: bool,
+    /// The task may be done without a change.
+    pub may_change_nothing: bool,
+    /// What it was not allowed to do.
+    pub denied: Vec<String>,
+    /// It said that it failed.
+    pub failed: Option<String>,
+    /// It said that it has no turns left.
+    pub out_of_turns: bool,
+    /// It said that it has no money left.
+    pub out_of_budget: bool,
+    /// Whether cgo's own lint and tests passed on the commit; none before they ran.
+    pub checks: Option<bool>,
+}
+
+/// Which limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// One of the meter's.
+    Meter(Cap),
+    /// One of the sandbox's.
+    Sandbox(Stopped),
+    /// The agent's own number of turns.
+    Turns,
+    /// The agent's own money.
+    Budget,
+}
+
+/// Why the model did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Upstream {
+    /// The key is not accepted.
+    Unauthorized,
+    /// The request is not accepted: too long, or wrong for the model.
+    Rejected,
+    /// Too many requests.
+    RateLimited,
+    /// The endpoint failed.
+    Broken,
+    /// The answer broke off.
+    Cut,
+    /// The agent gave no report, also when it was asked for one.
+    NoReport,
+}
+
+/// Why the attempt failed by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The program could not be started.
+    NotStarted,
+    /// The agent says so, or its exit code does.
+    Agent,
+    /// The branch is gone or was moved to another line of commits.
+    Branch,
+    /// There is work that is not committed.
+    Uncommitted,
+    /// cgo's own checks do not pass.
+    Checks,
+}
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict", content = "detail")]
+pub enum Verdict {
+    /// A commit that passes cgo's checks.
+    Success(String),
+    /// A commit that has everything but cgo's checks, which did not run yet.
+    Unverified(String),
+    /// It ended well and did nothing.
+    NoWork,
+    /// The agent says that the task cannot be done.
+    Blocked(String),
+    /// It failed.
+    Failed(Class),
+    /// It was to end.
+    Cancelled,
+    /// It ran into a limit.
+    Limit(Limit),
+    /// It was not allowed to do what it needed.
+    Denied,
+    /// The model did not answer.
+    UpstreamError(Upstream),
+}
+
+/// Judges. Complete work counts even when the agent stumbled before; anything less is named by what stopped it, the
+/// deepest cause first.
+#[must_use]
+pub fn verdict(evidence: &Evidence) -> Verdict {
+    if evidence.cap.is_none() && evidence.stopped == Some(Stopped::Cancelled) {
+        return Verdict::Cancelled;
+    }
+    let upstream = upstream(evidence);
+    let unhindered = evidence.cap.is_none()
+        && evidence.stopped.is_none()
+        && evidence.exit.is_some_and(Exit::success)
+        && evidence.failed.is_none()
+        && evidence.denied.is_empty()
+        && !evidence.out_of_turns
+        && !evidence.out_of_budget
+        && evidence.clean
+        && evidence.report.as_ref().map_or(!evidence.can_report && upstream.is_none(), |report| report.done);
+    match &evidence.branch {
+        Branch::Moved(commit) if unhindered => return checked(commit, evidence.checks),
+        Branch::Empty(commit) if unhindered && evidence.may_change_nothing => return checked(commit, evidence.checks),
+        _ => {}
+    }
+    if let Some(limit) = limit(evidence) {
+        return match limit {
+            Limit::Meter(Cap::Unauthorized) => Verdict::UpstreamError(Upstream::Unauthorized),
+            limit => Verdict::Limit(limit),
+        };
+    }
+    if matches!(evidence.exit, Some(Exit::Code(126 | 127))) && evidence.last_request.is_none() {
+        return Verdict::Failed(Class::NotStarted);
+    }
+    if let Some(upstream) = upstream {
+        return Verdict::UpstreamError(upstream);
+    }
+    if !evidence.denied.is_empty() {
+        return Verdict::Denied;
+    }
+    if evidence.failed.is_some() || !evidence.exit.is_some_and(Exit::success) {
+        return Verdict::Failed(Class::Agent);
+    }
+    if let Some(Report { done: false, summary }) = &evidence.report {
+        return Verdict::Blocked(summary.clone());
+    }
+    match evidence.branch {
+        Branch::Missing | Branch::Elsewhere => return Verdict::Failed(Class::Branch),
+        _ if !evidence.clean => return Verdict::Failed(Class::Uncommitted),
+        Branch::Empty(_) | Branch::Unmoved => return Verdict::NoWork,
+        Branch::Moved(_) => {}
+    }
+    Verdict::UpstreamError(Upstream::NoReport)
+}
+
+fn checked(commit: &str, checks: Option<bool>) -> Verdict {
+    match checks {
+        Some(true) => Verdict::Success(commit.to_owned()),
+        Some(false) => Verdict::Failed(Class::Checks),
+        None => Verdict::Unverified(commit.to_owned()),
+    }
+}
+
+fn limit(evidence: &Evidence) -> Option<Limit> {
+    let meter = evidence.cap.map(Limit::Meter);
+    let sandbox = evidence.stopped.map(Limit::Sandbox);
+    let turns = evidence.out_of_turns.then_some(Limit::Turns);
+    meter.or(sandbox).or(turns).or(evidence.out_of_budget.then_some(Limit::Budget))
+}
+
+/// What the meter saw last: agents that end well after it are common.
+fn upstream(evidence: &Evidence) -> Option<Upstream> {
+    match evidence.last_request? {
+        (Outcome::Served | Outcome::Refused(_), _) => None,
+        (Outcome::Cut, _) => Some(Upstream::Cut),
+        (Outcome::Failed, 401 | 403) => Some(Upstream::Unauthorized),
+        (Outcome::Failed, 429) => Some(Upstream::RateLimited),
+        (Outcome::Failed, 400..=499) => Some(Upstream::Rejected),
+        (Outcome::Failed, _) => Some(Upstream::Broken),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Evidence {
+        Evidence {
+            exit: Some(Exit::Code(0)),
+            stopped: None,
+            cap: None,
+            last_request: Some((Outcome::Served, 200)),
+            can_report: true,
+            report: Some(Report { done: true, summary: "done".to_owned() }),
+            branch: Branch::Moved("c0ffee".to_owned()),
+            clean: true,
+            may_change_nothing: false,
+            denied: vec![],
+            failed: None,
+            out_of_turns: false,
+            out_of_budget: false,
+            checks: Some(true),
+        }
+    }
+
+    #[test]
+    fn success_needs_every_part() {
+        assert_eq!(verdict(&good()), Verdict::Success("c0ffee".to_owned()));
+        assert_eq!(verdict(&Evidence { checks: None, ..good() }), Verdict::Unverified("c0ffee".to_owned()));
+        let cases: Vec<(Evidence, Verdict)> = vec![
+            (Evidence { checks: Some(false), ..good() }, Verdict::Failed(Class::Checks)),
+            (Evidence { report: None, ..good() }, Verdict::UpstreamError(Upstream::NoReport)),
+            (Evidence { clean: false, ..good() }, Verdict::Failed(Class::Uncommitted)),
+            (Evidence { branch: Branch::Unmoved, ..good() }, Verdict::NoWork),
+            (Evidence { branch: Branch::Empty("c0ffee".into()), ..good() }, Verdict::NoWork),
+            (Evidence { branch: Branch::Elsewhere, ..good() }, Verdict::Failed(Class::Branch)),
+            (Evidence { denied: vec!["Bash".into()], ..good() }, Verdict::Denied),
+            (Evidence { failed: Some("no".into()), ..good() }, Verdict::Failed(Class::Agent)),
+            (Evidence { exit: Some(Exit::Code(1)), ..good() }, Verdict::Failed(Class::Agent)),
+            (Evidence { out_of_turns: true, ..good() }, Verdict::Limit(Limit::Turns)),
+            (Evidence { cap: Some(Cap::Cost), ..good() }, Verdict::Limit(Limit::Meter(Cap::Cost))),
+            (
+                Evidence { stopped: Some(Stopped::Idle), exit: None, ..good() },
+                Verdict::Limit(Limit::Sandbox(Stopped::Idle)),
+            ),
+            (Evidence { stopped: Some(Stopped::Cancelled), ..good() }, Verdict::Cancelled),
+        ];
+        for (evidence, wanted) in cases {
+            assert_eq!(verdict(&evidence), wanted, "{evidence:?}");
+        }
+        let nothing = Evidence { branch: Branch::Empty("c0ffee".into()), may_change_nothing: true, ..good() };
+        assert_eq!(verdict(&nothing), Verdict::Success("c0ffee".to_owned()));
+    }
+}

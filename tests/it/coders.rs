@@ -1,0 +1,650 @@
+//! Coding agents under the runner: stand-ins that speak each agent's stream and end as it ends, and the verdict cgo
+//! reaches. Every request goes through the real metering proxy, every program runs in the real sandbox.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cgo::coder::adapters::{self, Adapter};
+use cgo::coder::event::CoderEvent;
+use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, Wire};
+use cgo::coder::runner::{self, Attempt, Finished};
+use cgo::coder::sandbox::{Limits, Mode, Sandbox, Stopped};
+use cgo::coder::verdict::{Class, Limit, Upstream as Broken, Verdict};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::support::env::{missing, tools_are_here};
+use super::support::model::{Answer, KEY, Model, data};
+
+/// Does what its plan says, one list of steps for each start, with the settings it was given as the agent gets them.
+const STAND_IN: &str = r#"#!/usr/bin/python3
+import json, os, re, subprocess, sys, time, urllib.request, urllib.error, signal
+here, home = os.path.dirname(os.path.realpath(__file__)), os.environ['HOME']
+name = os.path.basename(sys.argv[0])
+plans = json.load(open(os.path.join(here, 'plan.json')))
+try: starts = int(open(home + '/starts').read())
+except OSError: starts = 0
+open(home + '/starts', 'w').write(str(starts + 1))
+line = ' '.join(sys.argv)
+env = os.environ.get
+def endpoint():
+    if name == 'claude': return env('ANTHROPIC_BASE_URL') + '/v1/messages', env('ANTHROPIC_API_KEY')
+    if name == 'codex': return re.search(r'base_url="([^"]+)"', line)[1] + '/responses', env('CGO_MODEL_KEY')
+    if name == 'opencode':
+        options = json.load(open(home + '/.config/opencode/opencode.json'))['provider']['cgo']['options']
+        return options['baseURL'] + '/chat/completions', env(options['apiKey'][5:-1])
+    if name == 'goose': return env('OPENAI_HOST') + '/' + env('OPENAI_BASE_PATH'), env('OPENAI_API_KEY')
+    if name == 'aider': return env('OPENAI_API_BASE') + '/chat/completions', env('OPENAI_API_KEY')
+    model = json.load(open(home + '/.factory/settings.json'))['customModels'][0]
+    return model['baseUrl'] + '/chat/completions', model['apiKey']
+def ask(words):
+    url, key = endpoint()
+    body = {'model': 'm-1', 'max_tokens': 50, 'stream': True, 'messages': [{'role': 'user', 'content': words}]}
+    request = urllib.request.Request(url, json.dumps(body).encode(), {'authorization': 'Bearer ' + key, 'x-api-key': key, 'content-type': 'application/json'})
+    try: return urllib.request.urlopen(request, timeout=20).read()
+    except Exception as error: return error
+for step, value in plans[min(starts, len(plans) - 1)]:
+    if step == 'say': print(value if isinstance(value, str) else json.dumps(value), flush=True)
+    if step == 'bytes': os.write(1, bytes(value) * 1000 + b'\n')
+    if step == 'ask':
+        for _ in range(value): ask('the task')
+    if step == 'ask for ever':
+        round = 0
+        while True:
+            round += 1
+            ask('again' if value == 'same' else 'more %d' % round)
+    if step == 'commit':
+        open('work.txt', 'w').write('work')
+        subprocess.run('git add -A && git commit -qm work', shell=True, check=True)
+    if step == 'leave': open('left.txt', 'w').write('left')
+    if step == 'report':
+        nonce = re.search(r'"nonce": "([0-9a-f]+)"', line)[1]
+        json.dump({'nonce': nonce, 'status': value, 'summary': 'so it is'}, open('.cgo/report.json', 'w'))
+    if step == 'shell': subprocess.run(value, shell=True)
+    if step == 'hang': time.sleep(600)
+    if step == 'exit 0 on term': signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if step == 'exit': sys.exit(value)
+"#;
+
+/// What an endpoint does.
+#[derive(Clone, Copy)]
+enum Endpoint {
+    Good,
+    Status(u16),
+    Cut,
+    WrongKey,
+}
+
+struct Bench {
+    folder: TempDir,
+    sandbox: Sandbox,
+    runtime: tokio::runtime::Runtime,
+    attempts: std::cell::Cell<u32>,
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=t", "-c", "user.email=t@localhost"]).args(arguments).current_dir(folder);
+    let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("git runs");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn good_answer(asked: &str) -> Answer {
+    let usage = json!({"input_tokens": 30, "output_tokens": 10});
+    Answer::Events(match asked {
+        "/v1/messages" => vec![
+            data(&json!({"type": "message_start", "message": {"usage": usage}})),
+            data(&json!({"type": "message_delta", "usage": {"output_tokens": 10}})),
+            data(&json!({"type": "message_stop"})),
+        ],
+        "/v1/responses" => vec![data(&json!({"type": "response.completed", "response": {"usage": usage}}))],
+        _ => vec![
+            data(&json!({"choices": [{"delta": {"content": "and"}, "finish_reason": "length"}],
+                "usage": {"prompt_tokens": 30, "completion_tokens": 10}})),
+            "data: [DONE]\n\n".to_owned(),
+        ],
+    })
+}
+
+impl Bench {
+    fn new() -> Option<Self> {
+        if !tools_are_here() {
+            return None;
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let helper = env!("CARGO_BIN_EXE_cgo").into();
+        let sandbox = runtime.block_on(Sandbox::with_helper(Mode::Bubblewrap, helper, &CancellationToken::new()));
+        let sandbox = match sandbox {
+            Ok(sandbox) => sandbox,
+            Err(error) => {
+                missing(&format!("a working bubblewrap ({error})"));
+                return None;
+            }
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let main = folder.path().join("main");
+        std::fs::create_dir(&main).unwrap();
+        git(&main, &["init", "-q", "-b", "main"]);
+        std::fs::write(main.join("README.md"), "# A project\n").unwrap();
+        git(&main, &["add", "-A"]);
+        git(&main, &["commit", "-q", "-m", "base"]);
+        Some(Self { folder, sandbox, runtime, attempts: std::cell::Cell::new(0) })
+    }
+
+    /// A fresh worktree, and an attempt in it.
+    fn attempt(&self) -> Attempt {
+        let number = self.attempts.get();
+        self.attempts.set(number + 1);
+        let (main, folder) = (self.folder.path().join("main"), self.folder.path().join(format!("attempt-{number}")));
+        std::fs::create_dir(&folder).unwrap();
+        let (workspace, branch) = (folder.join("tree"), format!("cgo/run{number}/task"));
+        git(&main, &["worktree", "add", "-q", "-b", &branch, workspace.to_str().unwrap()]);
+        Attempt {
+            workspace,
+            branch,
+            base: git(&main, &["rev-parse", "main"]),
+            prompt: "Write work.txt.".to_owned(),
+            model: "m-1".to_owned(),
+            turns: 20,
+            may_change_nothing: false,
+            folder,
+            read_only: vec![],
+            path: vec![],
+            limits: Limits {
+                wall: Duration::from_mins(1),
+                idle: Some(Duration::from_secs(20)),
+                grace: Duration::from_secs(1),
+                ..Limits::default()
+            },
+        }
+    }
+
+    /// An attempt whose agent is a stand-in with a plan.
+    fn stand_in(&self, agent: &str, plan: &Value) -> Attempt {
+        let mut attempt = self.attempt();
+        let programs = attempt.folder.join("bin");
+        std::fs::create_dir(&programs).unwrap();
+        std::fs::write(programs.join("plan.json"), plan.to_string()).unwrap();
+        let program = programs.join(agent);
+        std::fs::write(&program, STAND_IN).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        attempt.read_only = vec![programs.clone()];
+        attempt.path = vec![programs];
+        attempt
+    }
+
+    fn run(&self, agent: &dyn Adapter, attempt: &Attempt, model: &Model, wrong_key: bool) -> Finished {
+        self.run_until(agent, attempt, model, wrong_key, &CancellationToken::new(), &mut |_| ())
+    }
+
+    fn run_until(
+        &self,
+        agent: &dyn Adapter,
+        attempt: &Attempt,
+        model: &Model,
+        wrong_key: bool,
+        cancel: &CancellationToken,
+        on_event: runner::OnEvent<'_>,
+    ) -> Finished {
+        let base = if agent.wire() == Wire::OpenAi { format!("{}/v1", model.base()) } else { model.base() };
+        let price = Price { input: 1.0, cached: 0.1, cache_write: 1.0, output: 4.0 };
+        let terms = Terms {
+            upstream: Upstream { wire: agent.wire(), base, key: Key::new(if wrong_key { "sk-wrong" } else { KEY }) },
+            models: vec![("m-1".to_owned(), price)],
+            caps: Caps { requests: 40, repeats: 6, ..Caps::default() },
+            observer: Arc::new(|_| ()),
+            filter: None,
+        };
+        self.runtime.block_on(async {
+            let meter = Meter::start().await.unwrap();
+            let grant = meter.open(terms);
+            let finished = runner::run(agent, attempt, &self.sandbox, &grant, cancel, on_event).await.unwrap();
+            let raw = std::fs::read_to_string(&finished.raw).unwrap();
+            assert!(!raw.contains(KEY) && !raw.contains(grant.key().reveal()), "a key is in the stream: {raw}");
+            finished
+        })
+    }
+
+    /// The verdict on a stand-in that does one thing.
+    fn verdict(&self, agent: &str, endpoint: Endpoint, plan: &Value) -> Finished {
+        let model = Model::new(move |asked, _| match endpoint {
+            Endpoint::Good | Endpoint::WrongKey => good_answer(&asked.path),
+            Endpoint::Status(status) => Answer::Json(status, json!({"error": {"message": "no"}})),
+            Endpoint::Cut => Answer::Cut(vec![data(&json!({"choices": [{"delta": {"content": "and"}}]}))]),
+        });
+        let adapter = adapters::by_name(agent).unwrap();
+        let attempt = self.stand_in(agent, plan);
+        self.run(adapter, &attempt, &model, matches!(endpoint, Endpoint::WrongKey))
+    }
+
+    fn table(&self, agent: &str, rows: Vec<(&str, Endpoint, Value, Verdict)>) {
+        for (row, endpoint, plan, wanted) in rows {
+            let finished = self.verdict(agent, endpoint, &plan);
+            let raw = std::fs::read_to_string(&finished.raw).unwrap();
+            assert_eq!(finished.verdict, wanted, "{agent}, {row}: {:?}\n{raw}", finished.evidence);
+        }
+    }
+}
+
+fn upstream(why: Broken) -> Verdict {
+    Verdict::UpstreamError(why)
+}
+
+#[test]
+fn a_commit_and_a_report_are_work_to_be_verified_with_every_agent() {
+    let Some(bench) = Bench::new() else { return };
+    for adapter in adapters::all() {
+        let mut steps = vec![json!(["ask", 1]), json!(["commit", 1])];
+        if adapter.can_report() {
+            steps.push(json!(["report", "done"]));
+        }
+        let finished = bench.verdict(adapter.name(), Endpoint::Good, &json!([steps]));
+        assert!(matches!(&finished.verdict, Verdict::Unverified(commit) if commit.len() == 40), "{finished:?}");
+        assert_eq!((finished.standing.requests, finished.standing.usage.input), (1, 30), "{}", adapter.name());
+        assert!(finished.standing.cost > 0 && !finished.resumed);
+    }
+}
+
+#[test]
+fn what_claude_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "s-1"}]);
+    let failed = |reason: &str| json!(["say", {"type": "result", "subtype": "success", "is_error": true, "result": reason, "permission_denials": []}]);
+    let well = json!(["say", {"type": "result", "subtype": "success", "is_error": false, "result": "", "permission_denials": []}]);
+    let turns = json!(["say", {"type": "result", "subtype": "error_max_turns", "is_error": true}]);
+    let budget = json!(["say", {"type": "result", "subtype": "error_max_budget_usd", "is_error": true}]);
+    let denied = json!(["say", {"type": "result", "subtype": "success", "is_error": false, "result": "I could not",
+        "permission_denials": [{"tool_name": "Bash"}]}]);
+    let exit = json!(["exit", 1]);
+    bench.table(
+        "claude",
+        vec![
+            ("401", Endpoint::WrongKey, json!([[init, ["ask for ever", "same"]]]), upstream(Broken::Unauthorized)),
+            (
+                "400",
+                Endpoint::Status(400),
+                json!([[init, ["ask", 1], failed("too long"), exit]]),
+                upstream(Broken::Rejected),
+            ),
+            (
+                "429",
+                Endpoint::Status(429),
+                json!([[init, ["ask", 2], failed("429"), exit]]),
+                upstream(Broken::RateLimited),
+            ),
+            ("529", Endpoint::Status(529), json!([[init, ["ask", 2], failed("529"), exit]]), upstream(Broken::Broken)),
+            ("cut", Endpoint::Cut, json!([[init, ["ask", 2], failed("cut"), exit]]), upstream(Broken::Cut)),
+            (
+                "length",
+                Endpoint::Good,
+                json!([[init, ["ask", 4], failed("length"), exit]]),
+                Verdict::Failed(Class::Agent),
+            ),
+            ("turns", Endpoint::Good, json!([[init, ["ask", 2], turns, exit]]), Verdict::Limit(Limit::Turns)),
+            ("budget", Endpoint::Good, json!([[init, ["ask", 2], budget, exit]]), Verdict::Limit(Limit::Budget)),
+            (
+                "denied",
+                Endpoint::Good,
+                json!([[init, ["ask", 1], ["commit", 1], ["report", "done"], denied]]),
+                Verdict::Denied,
+            ),
+            ("empty", Endpoint::Good, json!([[init, ["ask", 1], well]]), Verdict::NoWork),
+            ("interrupted from outside, exit 0", Endpoint::Good, json!([[init, ["ask", 1]]]), Verdict::NoWork),
+            ("id in use", Endpoint::Good, json!([[["exit", 1]]]), Verdict::Failed(Class::Agent)),
+        ],
+    );
+}
+
+#[test]
+fn what_codex_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let begun = json!(["say", {"type": "thread.started", "thread_id": "t-1"}]);
+    let failed = json!(["say", {"type": "turn.failed", "error": {"message": "stream disconnected"}}]);
+    let again = json!(["say", {"type": "error", "message": "Reconnecting... 1/1"}]);
+    let declined =
+        json!(["say", {"type": "item.completed", "item": {"type": "command_execution", "status": "declined"}}]);
+    let empty = json!(["say", {"type": "item.completed", "item": {"type": "agent_message", "text": ""}}]);
+    let well = json!(["say", {"type": "turn.completed", "usage": {"input": 1}}]);
+    let exit = json!(["exit", 1]);
+    bench.table(
+        "codex",
+        vec![
+            ("401", Endpoint::WrongKey, json!([[begun, ["ask", 3], failed, exit]]), upstream(Broken::Unauthorized)),
+            ("400", Endpoint::Status(400), json!([[begun, ["ask", 1], failed, exit]]), upstream(Broken::Rejected)),
+            ("429", Endpoint::Status(429), json!([[begun, ["ask", 3], failed, exit]]), upstream(Broken::RateLimited)),
+            ("500", Endpoint::Status(500), json!([[begun, ["ask", 5], failed, exit]]), upstream(Broken::Broken)),
+            ("cut", Endpoint::Cut, json!([[begun, again, ["ask", 2], failed, exit]]), upstream(Broken::Cut)),
+            ("declined", Endpoint::Good, json!([[begun, ["ask", 1], declined, well]]), Verdict::Denied),
+            ("empty", Endpoint::Good, json!([[begun, ["ask", 1], empty, well]]), Verdict::NoWork),
+        ],
+    );
+}
+
+#[test]
+fn what_opencode_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let begun = json!(["say", {"type": "step_start", "sessionID": "ses_1", "part": {}}]);
+    let error = json!(["say", {"type": "error", "sessionID": "ses_1", "error": {"name": "APIError", "data": {"message": "no", "statusCode": 400}}}]);
+    let length = json!(["say", {"type": "step_finish", "sessionID": "ses_1", "part": {"reason": "length", "cost": 0}}]);
+    let rejected = json!(["say", {"type": "tool_use", "sessionID": "ses_1", "part": {"tool": "bash",
+        "state": {"status": "error", "error": "The user rejected permission to use this specific tool call."}}}]);
+    let exit = json!(["exit", 1]);
+    let no_progress = Verdict::Limit(Limit::Meter(Cap::NoProgress));
+    bench.table(
+        "opencode",
+        vec![
+            ("401", Endpoint::WrongKey, json!([[begun, ["ask", 2], error, exit]]), upstream(Broken::Unauthorized)),
+            ("400", Endpoint::Status(400), json!([[begun, ["ask", 1], error, exit]]), upstream(Broken::Rejected)),
+            ("429", Endpoint::Status(429), json!([[begun, ["ask", 5], error, exit]]), upstream(Broken::RateLimited)),
+            ("500", Endpoint::Status(500), json!([[begun, ["ask", 5], error, exit]]), upstream(Broken::Broken)),
+            ("cut, for ever", Endpoint::Cut, json!([[begun, ["ask for ever", "same"]]]), no_progress),
+            ("length, accepted", Endpoint::Good, json!([[begun, ["ask", 1], length]]), Verdict::NoWork),
+            ("denied, no text", Endpoint::Good, json!([[begun, ["ask", 1], rejected]]), Verdict::Denied),
+            (
+                "killed by a signal",
+                Endpoint::Good,
+                json!([[begun, ["shell", "kill -9 $PPID"]]]),
+                Verdict::Failed(Class::Agent),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_goose_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let says = |text: &str| json!(["say", {"type": "message", "message": {"role": "assistant", "content": [{"type": "text", "text": text}]}}]);
+    let well = json!(["say", {"type": "complete", "total_tokens": 40}]);
+    let words = says("Ran into this error: no.\n\nPlease retry if you think this is a transient or recoverable error.");
+    let turns = says("I've reached the maximum number of actions I can do without user input.");
+    // It ends with 0 whatever happens.
+    bench.table(
+        "goose",
+        vec![
+            (
+                "401",
+                Endpoint::WrongKey,
+                json!([[["say", "starting session"], ["ask", 1], words, well]]),
+                upstream(Broken::Unauthorized),
+            ),
+            ("400", Endpoint::Status(400), json!([[["ask", 4], words, well]]), upstream(Broken::Rejected)),
+            ("429", Endpoint::Status(429), json!([[["ask", 4], well]]), upstream(Broken::RateLimited)),
+            ("500", Endpoint::Status(500), json!([[["ask", 4], well]]), upstream(Broken::Broken)),
+            ("cut", Endpoint::Cut, json!([[["ask", 1], well]]), upstream(Broken::Cut)),
+            ("length", Endpoint::Good, json!([[["ask", 1], well]]), Verdict::NoWork),
+            ("turns", Endpoint::Good, json!([[["ask", 1], turns, well]]), Verdict::Limit(Limit::Turns)),
+            ("empty", Endpoint::Good, json!([[["ask", 1], well]]), Verdict::NoWork),
+        ],
+    );
+}
+
+#[test]
+fn what_aider_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let error = json!(["say", "litellm.AuthenticationError: no"]);
+    // It ends with 0 whatever happens.
+    bench.table(
+        "aider",
+        vec![
+            ("401", Endpoint::WrongKey, json!([[["ask", 1], error]]), upstream(Broken::Unauthorized)),
+            ("400", Endpoint::Status(400), json!([[["ask", 1]]]), upstream(Broken::Rejected)),
+            ("429, for long", Endpoint::Status(429), json!([[["ask", 5]]]), upstream(Broken::RateLimited)),
+            (
+                "500, for ever",
+                Endpoint::Status(500),
+                json!([[["ask for ever", "same"]]]),
+                Verdict::Limit(Limit::Meter(Cap::NoProgress)),
+            ),
+            ("cut", Endpoint::Cut, json!([[["ask", 1]]]), upstream(Broken::Cut)),
+            ("cut after a commit", Endpoint::Cut, json!([[["commit", 1], ["ask", 1]]]), upstream(Broken::Cut)),
+            ("length", Endpoint::Good, json!([[["ask", 1]]]), Verdict::NoWork),
+            (
+                "empty",
+                Endpoint::Good,
+                json!([[["ask", 1], ["say", "Empty response received from LLM."]]]),
+                Verdict::NoWork,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_droid_does_gets_its_verdict() {
+    let Some(bench) = Bench::new() else { return };
+    let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "d-1"}]);
+    let well = json!(["say", {"type": "completion", "finalText": "done", "numTurns": 1}]);
+    let none = json!(["say", {"type": "completion", "finalText": "", "numTurns": 0}]);
+    let error = json!(["say", {"type": "error", "message": "no"}]);
+    let exit = json!(["exit", 1]);
+    bench.table(
+        "droid",
+        vec![
+            ("401", Endpoint::WrongKey, json!([[init, ["ask", 1], error, exit]]), upstream(Broken::Unauthorized)),
+            ("400", Endpoint::Status(400), json!([[init, ["ask", 1], error, exit]]), upstream(Broken::Rejected)),
+            ("cut, called a success", Endpoint::Cut, json!([[init, ["ask", 1], well]]), upstream(Broken::Cut)),
+            (
+                "length, for ever",
+                Endpoint::Good,
+                json!([[init, ["ask for ever", "more"]]]),
+                Verdict::Limit(Limit::Meter(Cap::Requests)),
+            ),
+            ("empty, six calls", Endpoint::Good, json!([[init, ["ask", 6], none]]), Verdict::Failed(Class::Agent)),
+        ],
+    );
+    // 429 and 5xx: silence.
+    let droid = adapters::by_name("droid").unwrap();
+    let mut attempt = bench.stand_in("droid", &json!([[init, ["hang", 1]]]));
+    attempt.limits.idle = Some(Duration::from_secs(1));
+    let finished = bench.run(droid, &attempt, &Model::new(|_, _| Answer::Silence), false);
+    assert_eq!(finished.verdict, Verdict::Limit(Limit::Sandbox(Stopped::Idle)));
+}
+
+#[test]
+fn a_cancelled_attempt_is_cancelled_whatever_the_agent_says() {
+    let Some(bench) = Bench::new() else { return };
+    let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "d-1"}]);
+    let plan = json!([[["exit 0 on term", 1], ["commit", 1], ["report", "done"], init, ["hang", 1]]]);
+    let attempt = bench.stand_in("droid", &plan);
+    let cancel = CancellationToken::new();
+    let canceller = cancel.clone();
+    let mut on_event = |_: &CoderEvent| canceller.cancel();
+    let model = Model::new(|_, _| Answer::Silence);
+    let finished =
+        bench.run_until(adapters::by_name("droid").unwrap(), &attempt, &model, false, &cancel, &mut on_event);
+    assert_eq!(finished.verdict, Verdict::Cancelled);
+    assert!(finished.evidence.report.is_some(), "what it left is evidence all the same");
+}
+
+#[test]
+fn an_agent_without_a_report_is_asked_once_and_then_given_up() {
+    let Some(bench) = Bench::new() else { return };
+    let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "s-1"}]);
+    let first = json!([init, ["ask", 1], ["commit", 1]]);
+    let finished = bench.verdict("claude", Endpoint::Good, &json!([first, [init, ["report", "done"]]]));
+    assert!(finished.resumed && matches!(finished.verdict, Verdict::Unverified(_)), "{finished:?}");
+    let finished = bench.verdict("claude", Endpoint::Good, &json!([first, [init]]));
+    assert!(finished.resumed && finished.verdict == upstream(Broken::NoReport), "{finished:?}");
+    let finished = bench.verdict("claude", Endpoint::Good, &json!([[init, ["report", "blocked"]]]));
+    assert_eq!(finished.verdict, Verdict::Blocked("so it is".to_owned()));
+}
+
+#[test]
+fn a_report_or_a_branch_that_lies_does_not_pass() {
+    let Some(bench) = Bench::new() else { return };
+    let rows: Vec<(&str, &str, Verdict)> = vec![
+        (
+            "a link to a file of the agent's",
+            "rm .cgo/report.json; echo x > x; ln -s ../x .cgo/report.json; rm x",
+            upstream(Broken::NoReport),
+        ),
+        (
+            "an old nonce",
+            "echo '{\"nonce\": \"0\", \"status\": \"done\"}' > .cgo/report.json",
+            upstream(Broken::NoReport),
+        ),
+        ("a device", "rm .cgo/report.json; mkfifo .cgo/report.json", upstream(Broken::NoReport)),
+        ("work left uncommitted", "echo more > more.txt", Verdict::Failed(Class::Uncommitted)),
+        (
+            "hidden by an index flag",
+            "git update-index --assume-unchanged README.md; echo more >> README.md",
+            Verdict::Failed(Class::Uncommitted),
+        ),
+        (
+            "another history",
+            "git update-ref $(git symbolic-ref HEAD) $(git commit-tree -m x HEAD^{tree})",
+            Verdict::Failed(Class::Branch),
+        ),
+    ];
+    for (name, script, wanted) in rows {
+        let plan = json!([[["ask", 1], ["commit", 1], ["report", "done"], ["shell", script]], []]);
+        let finished = bench.verdict("goose", Endpoint::Good, &plan);
+        assert_eq!(finished.verdict, wanted, "{name}: {:?}", finished.evidence);
+    }
+}
+
+#[test]
+fn a_stream_of_rubbish_is_survived() {
+    let Some(bench) = Bench::new() else { return };
+    let long = json!({"type": "message", "message": {"role": "assistant", "content": [{"type": "text", "text": "x".repeat(2_000_000)}]}});
+    let plan = json!([[["say", "not json"], ["bytes", [255, 254, 0]], ["say", {"type": "of tomorrow"}], ["say", [1]],
+        ["shell", "python3 -c 'print(\"y\" * 9000000)'"], ["say", "{\"type\": "], ["say", long], ["ask", 1], ["commit", 1],
+        ["report", "done"]]]);
+    let attempt = bench.stand_in("goose", &plan);
+    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let finished = bench.run(adapters::by_name("goose").unwrap(), &attempt, &model, false);
+    assert!(matches!(finished.verdict, Verdict::Unverified(_)), "{:?}", finished.evidence);
+    assert!(finished.last_words.len() < 20_000);
+}
+
+#[test]
+fn an_agent_that_is_not_installed_is_not_started() {
+    let Some(bench) = Bench::new() else { return };
+    let attempt = bench.attempt();
+    let finished = bench.run(adapters::by_name("droid").unwrap(), &attempt, &Model::new(|_, _| Answer::Silence), false);
+    assert_eq!(finished.verdict, Verdict::Failed(Class::NotStarted));
+}
+
+/// Where real agents are, for the tests below: folders with programs, and what these need, separated by colons.
+fn real(agent: &str) -> Option<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let list = |name: String| {
+        let value = std::env::var_os(name)?;
+        Some(std::env::split_paths(&value).collect::<Vec<_>>())
+    };
+    let agent = agent.to_uppercase();
+    Some((list(format!("CGO_TEST_{agent}_PATH"))?, list(format!("CGO_TEST_{agent}_NEEDS")).unwrap_or_default()))
+}
+
+/// A model that has work.txt written by whatever way the agent offers, and then a report.
+fn obliging() -> Model {
+    Model::new(|asked, _| {
+        let body = asked.body.to_string();
+        let nonce = body
+            .split("nonce")
+            .nth(1)
+            .and_then(|rest| rest.split(|c: char| !c.is_ascii_hexdigit()).find(|word| word.len() == 32));
+        let script = format!(
+            "echo work > work.txt && git add -A && git commit -qm work; printf '{{\"nonce\": \"{}\", \"status\": \"done\", \"summary\": \"written\"}}' > .cgo/report.json",
+            nonce.unwrap_or_default()
+        );
+        match asked.path.as_str() {
+            "/v1/responses" => {
+                let done = body.contains("function_call_output");
+                let usage = json!({"input_tokens": 30, "output_tokens": 10, "total_tokens": 40});
+                let item = if done {
+                    json!({"type": "message", "role": "assistant", "id": "m1", "content": [{"type": "output_text", "text": "written"}]})
+                } else {
+                    let names: Vec<&str> = asked.body["tools"]
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|tool| tool["name"].as_str())
+                        .collect();
+                    let (name, arguments) = if names.contains(&"exec_command") {
+                        ("exec_command", json!({"cmd": script}))
+                    } else {
+                        ("shell", json!({"command": ["bash", "-c", script]}))
+                    };
+                    json!({"type": "function_call", "id": "f1", "call_id": "c1", "name": name, "arguments": arguments.to_string()})
+                };
+                Answer::Events(vec![
+                    format!(
+                        "event: response.created\n{}",
+                        data(&json!({"type": "response.created", "response": {"id": "r1"}}))
+                    ),
+                    format!(
+                        "event: response.output_item.done\n{}",
+                        data(&json!({"type": "response.output_item.done", "output_index": 0, "item": item}))
+                    ),
+                    format!(
+                        "event: response.completed\n{}",
+                        data(&json!({"type": "response.completed", "response": {"id": "r1", "usage": usage}}))
+                    ),
+                ])
+            }
+            _ => {
+                let text = "work.txt\n```\nwork\n```\n";
+                let usage = json!({"prompt_tokens": 30, "completion_tokens": 10, "total_tokens": 40});
+                let tools: Vec<&str> = asked.body["tools"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|tool| tool["function"]["name"].as_str())
+                    .collect();
+                let done = body.contains("\"role\":\"tool\"");
+                let delta = if tools.contains(&"bash") && !done {
+                    json!({"role": "assistant", "tool_calls": [{"index": 0, "id": "c1", "type": "function",
+                        "function": {"name": "bash", "arguments": json!({"command": script, "description": "work"}).to_string()}}]})
+                } else {
+                    json!({"role": "assistant", "content": text})
+                };
+                let finish = if delta["tool_calls"].is_array() { "tool_calls" } else { "stop" };
+                if asked.body["stream"] == true {
+                    Answer::Events(vec![
+                        data(
+                            &json!({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m-1", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]}),
+                        ),
+                        data(
+                            &json!({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m-1", "choices": [{"index": 0, "delta": {}, "finish_reason": finish}], "usage": usage}),
+                        ),
+                        "data: [DONE]\n\n".to_owned(),
+                    ])
+                } else {
+                    Answer::Json(
+                        200,
+                        json!({"id": "x", "object": "chat.completion", "created": 1, "model": "m-1",
+                        "choices": [{"index": 0, "message": delta, "finish_reason": finish}], "usage": usage}),
+                    )
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn real_agents_write_and_commit_through_the_meter_in_the_sandbox() {
+    let mut ran = 0;
+    for agent in ["aider", "codex", "opencode"] {
+        let Some((path, needs)) = real(agent) else { continue };
+        let Some(bench) = Bench::new() else { return };
+        let mut attempt = bench.attempt();
+        attempt.read_only = [path.clone(), needs].concat();
+        attempt.path = path;
+        attempt.limits.wall = Duration::from_mins(3);
+        attempt.limits.idle = Some(Duration::from_mins(2));
+        let finished = bench.run(adapters::by_name(agent).unwrap(), &attempt, &obliging(), false);
+        let raw = std::fs::read_to_string(&finished.raw).unwrap();
+        assert!(matches!(finished.verdict, Verdict::Unverified(_)), "{agent}: {finished:?}\n{raw}");
+        assert!(finished.standing.requests > 0 && finished.standing.cost > 0);
+        let tree = &attempt.workspace;
+        assert_eq!(git(tree, &["show", &format!("{}:work.txt", attempt.branch)]), "work");
+        ran += 1;
+    }
+    println!(
+        "{ran} real agents; name their folders in CGO_TEST_AIDER_PATH, CGO_TEST_CODEX_PATH, CGO_TEST_OPENCODE_PATH"
+    );
+}
