@@ -74,6 +74,7 @@ pub(super) async fn repository(
     workspace: &Path,
     branch: &str,
     base: &str,
+    litter: &[&str],
     scratch: &Path,
 ) -> Result<(Branch, bool), exec::Error> {
     // What an attempt came to is looked at also when it was cancelled.
@@ -88,7 +89,7 @@ pub(super) async fn repository(
     let mut clean = git.says(&["read-tree", &tip]).await?.is_some();
     for question in [
         ["diff", "--name-only", "--no-ext-diff", "--ignore-submodules=all"].as_slice(),
-        &["ls-files", "--others", "--exclude-standard"],
+        &[["ls-files", "--others", "--exclude-standard"].as_slice(), litter].concat(),
     ] {
         clean &= git.says(question).await?.is_some_and(|text| text.is_empty());
     }

@@ -9,6 +9,7 @@ pub mod adapters;
 pub mod event;
 mod evidence;
 pub mod meter;
+mod places;
 pub mod runner;
 pub mod sandbox;
 pub mod verdict;

@@ -1,8 +1,7 @@
 //! One attempt of an agent at a task: start, listen, stop, ask for a report, gather evidence.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rand::Rng as _;
@@ -12,8 +11,9 @@ use super::adapters::{Adapter, Session, Setup};
 use super::event::{CoderEvent, Line, Reader};
 use super::evidence;
 use super::meter::{Grant, Outcome, Standing};
+use super::places::{Places, Raw};
 use super::sandbox::{self, Job, Network, Ran, Sandbox, Stopped};
-use super::verdict::{Evidence, Verdict, verdict};
+use super::verdict::{Evidence, Limit, Verdict, verdict};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::exec::{self, Stream};
 
@@ -117,8 +117,7 @@ struct Heard {
     session: Option<String>,
     denied: Vec<String>,
     failed: Option<String>,
-    out_of_turns: bool,
-    out_of_budget: bool,
+    own_limit: Option<Limit>,
     last_words: String,
 }
 
@@ -129,8 +128,8 @@ impl Heard {
             CoderEvent::Text { text } => self.last_words.clone_from(text),
             CoderEvent::Denied { what } => self.denied.push(what.clone()),
             CoderEvent::Failed { message } => self.failed = Some(message.clone()),
-            CoderEvent::TurnLimit => self.out_of_turns = true,
-            CoderEvent::Budget => self.out_of_budget = true,
+            CoderEvent::TurnLimit => self.own_limit = Some(Limit::Turns),
+            CoderEvent::Budget => self.own_limit = Some(Limit::Budget),
             CoderEvent::Tool { .. } | CoderEvent::Retry | CoderEvent::Problem { .. } | CoderEvent::Finished => {}
         }
     }
@@ -169,17 +168,21 @@ pub async fn run(
     let answered = before.cap.is_none() && !matches!(before.last, Some((Outcome::Failed | Outcome::Cut, _)));
     let ended_well = ran.exit.is_some_and(exec::Exit::success) && heard.failed.is_none();
     let mut resumed = false;
-    if adapter.can_report() && report.is_none() && ended_well && answered {
-        if let Some(session) = heard.session.clone() {
-            resumed = true;
-            let ask = format!("Report now: commit what is not committed, then {}", report_terms(&nonce));
-            let (again, more) = start.start(&ask, &Session::Resume(session), cancel, &mut raw, on_event).await?;
-            ran = again;
-            heard = Heard { denied: [heard.denied, more.denied].concat(), ..more };
-            report = evidence::report(&attempt.workspace, &nonce);
-        }
+    if adapter.can_report()
+        && report.is_none()
+        && ended_well
+        && answered
+        && let Some(session) = heard.session.clone()
+    {
+        resumed = true;
+        let ask = format!("Report now: commit what is not committed, then {}", report_terms(&nonce));
+        let (again, more) = start.start(&ask, &Session::Resume(session), cancel, &mut raw, on_event).await?;
+        ran = again;
+        heard = Heard { denied: [heard.denied, more.denied].concat(), ..more };
+        report = evidence::report(&attempt.workspace, &nonce);
     }
-    let (branch, clean) = evidence::repository(&attempt.workspace, &attempt.branch, &attempt.base, &places.own).await?;
+    let (branch, clean) =
+        evidence::repository(&attempt.workspace, &attempt.branch, &attempt.base, adapter.litter(), &places.own).await?;
     let standing = grant.standing();
     // The run was stopped for the cap, unless someone was faster.
     let cap = standing.cap.filter(|_| !cancel.is_cancelled());
@@ -195,8 +198,7 @@ pub async fn run(
         may_change_nothing: attempt.may_change_nothing,
         denied: heard.denied,
         failed: heard.failed,
-        out_of_turns: heard.out_of_turns,
-        out_of_budget: heard.out_of_budget,
+        own_limit: heard.own_limit,
         checks: None,
     };
     let verdict = verdict(&evidence);
@@ -223,85 +225,6 @@ fn uuid() -> String {
     let [a, b]: [u64; 2] = rand::rng().random();
     let (a, b) = (a & !0xf000 | 0x4000, b & !(3 << 62) | 2 << 62);
     format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, a >> 16 & 0xffff, a & 0xffff, b >> 48, b & 0xffff_ffff_ffff)
-}
-
-/// The folders of an attempt.
-struct Places {
-    home: PathBuf,
-    own: PathBuf,
-}
-
-impl Places {
-    fn make(attempt: &Attempt) -> Result<Self, Error> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| Error::Folder { path, source }
-        };
-        let places = Self { home: attempt.folder.join("home"), own: attempt.folder.join("cgo") };
-        for folder in [&places.home, &places.own] {
-            // A home that is there already may hold settings of another attempt.
-            std::fs::create_dir(folder).map_err(failed(folder))?;
-        }
-        let side = attempt.workspace.join(evidence::FOLDER);
-        match std::fs::symlink_metadata(&side) {
-            Ok(about) if about.is_dir() => {}
-            Ok(_) => return Err(failed(&side)(io::ErrorKind::NotADirectory.into())),
-            Err(_) => std::fs::create_dir(&side).map_err(failed(&side))?,
-        }
-        let ignore = side.join(".gitignore");
-        if std::fs::symlink_metadata(&ignore).is_err() {
-            std::fs::write(&ignore, "*\n").map_err(failed(&ignore))?;
-        }
-        let _ = std::fs::remove_file(attempt.workspace.join(evidence::REPORT));
-        Ok(places)
-    }
-
-    fn raw_file(&self) -> PathBuf {
-        self.own.join("stream.log")
-    }
-
-    fn raw(&self, key: &str) -> Result<Raw, Error> {
-        let path = self.raw_file();
-        let file = File::create(&path).map_err(|source| Error::Folder { path, source })?;
-        Ok(Raw { file, key: key.to_owned(), pending: [Vec::new(), Vec::new()] })
-    }
-}
-
-/// Everything the agent writes, on the disk, line by line, without the attempt's key.
-struct Raw {
-    file: File,
-    key: String,
-    pending: [Vec<u8>; 2],
-}
-
-impl Raw {
-    /// The longest piece that is held back to find its end.
-    const LINE: usize = 1 << 20;
-
-    fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        let pending = &mut self.pending[stream as usize];
-        pending.extend_from_slice(bytes);
-        let end = match pending.iter().rposition(|byte| *byte == b'\n') {
-            Some(at) => at + 1,
-            // What may be the beginning of the key stays.
-            None if pending.len() > Self::LINE => pending.len() - self.key.len(),
-            None => return,
-        };
-        let whole: Vec<u8> = pending.drain(..end).collect();
-        self.write(&whole);
-    }
-
-    fn flush(&mut self) {
-        for pending in std::mem::take(&mut self.pending) {
-            self.write(&pending);
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes).replace(&self.key, "***");
-        // The stream is for the reader; an attempt does not fail for it.
-        let _ = self.file.write_all(text.as_bytes());
-    }
 }
 
 struct Start<'a> {

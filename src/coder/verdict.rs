@@ -56,10 +56,8 @@ pub struct Evidence {
     pub denied: Vec<String>,
     /// It said that it failed.
     pub failed: Option<String>,
-    /// It said that it has no turns left.
-    pub out_of_turns: bool,
-    /// It said that it has no money left.
-    pub out_of_budget: bool,
+    /// A limit of its own that it says it ran into.
+    pub own_limit: Option<Limit>,
     /// Whether cgo's own lint and tests passed on the commit; none before they ran.
     pub checks: Option<bool>,
 }
@@ -149,8 +147,7 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
         && evidence.exit.is_some_and(Exit::success)
         && evidence.failed.is_none()
         && evidence.denied.is_empty()
-        && !evidence.out_of_turns
-        && !evidence.out_of_budget
+        && evidence.own_limit.is_none()
         && evidence.clean
         && evidence.report.as_ref().map_or(!evidence.can_report && upstream.is_none(), |report| report.done);
     match &evidence.branch {
@@ -199,8 +196,7 @@ fn checked(commit: &str, checks: Option<bool>) -> Verdict {
 fn limit(evidence: &Evidence) -> Option<Limit> {
     let meter = evidence.cap.map(Limit::Meter);
     let sandbox = evidence.stopped.map(Limit::Sandbox);
-    let turns = evidence.out_of_turns.then_some(Limit::Turns);
-    meter.or(sandbox).or(turns).or(evidence.out_of_budget.then_some(Limit::Budget))
+    meter.or(sandbox).or(evidence.own_limit)
 }
 
 /// What the meter saw last: agents that end well after it are common.
@@ -232,8 +228,7 @@ mod tests {
             may_change_nothing: false,
             denied: vec![],
             failed: None,
-            out_of_turns: false,
-            out_of_budget: false,
+            own_limit: None,
             checks: Some(true),
         }
     }
@@ -252,7 +247,7 @@ mod tests {
             (Evidence { denied: vec!["Bash".into()], ..good() }, Verdict::Denied),
             (Evidence { failed: Some("no".into()), ..good() }, Verdict::Failed(Class::Agent)),
             (Evidence { exit: Some(Exit::Code(1)), ..good() }, Verdict::Failed(Class::Agent)),
-            (Evidence { out_of_turns: true, ..good() }, Verdict::Limit(Limit::Turns)),
+            (Evidence { own_limit: Some(Limit::Turns), ..good() }, Verdict::Limit(Limit::Turns)),
             (Evidence { cap: Some(Cap::Cost), ..good() }, Verdict::Limit(Limit::Meter(Cap::Cost))),
             (
                 Evidence { stopped: Some(Stopped::Idle), exit: None, ..good() },

@@ -20,6 +20,10 @@ impl Adapter for Aider {
         false
     }
 
+    fn litter(&self) -> &'static [&'static str] {
+        &["--exclude=/.aider*"]
+    }
+
     fn launch(&self, setup: &Setup<'_>) -> Launch {
         let model = format!("openai/{}", setup.model);
         Launch::default()

@@ -63,7 +63,6 @@ impl Adapter for Goose {
                     }
                 }
             }
-            "notification" => {}
             "error" => say(CoderEvent::Failed { message: cut(string(event, "error")) }),
             "complete" => say(CoderEvent::Finished),
             _ => {}

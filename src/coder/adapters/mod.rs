@@ -103,6 +103,10 @@ pub trait Adapter: Send + Sync {
     fn can_report(&self) -> bool {
         true
     }
+    /// Files of its own that it leaves in the workspace, as options of `git ls-files`; they are no work.
+    fn litter(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// How it is started.
     fn launch(&self, setup: &Setup<'_>) -> Launch;
     /// One JSON object of its stream.

@@ -1,0 +1,89 @@
+//! The folders of an attempt, and the stream that is kept in one of them.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::evidence;
+use super::runner::{Attempt, Error};
+use crate::exec::Stream;
+
+/// The folders of an attempt.
+pub(super) struct Places {
+    pub(super) home: PathBuf,
+    /// cgo's own, out of the agent's reach.
+    pub(super) own: PathBuf,
+}
+
+impl Places {
+    pub(super) fn make(attempt: &Attempt) -> Result<Self, Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Folder { path, source }
+        };
+        let places = Self { home: attempt.folder.join("home"), own: attempt.folder.join("cgo") };
+        for folder in [&places.home, &places.own] {
+            // A home that is there already may hold settings of another attempt.
+            std::fs::create_dir(folder).map_err(failed(folder))?;
+        }
+        let side = attempt.workspace.join(evidence::FOLDER);
+        match std::fs::symlink_metadata(&side) {
+            Ok(about) if about.is_dir() => {}
+            Ok(_) => return Err(failed(&side)(io::ErrorKind::NotADirectory.into())),
+            Err(_) => std::fs::create_dir(&side).map_err(failed(&side))?,
+        }
+        let ignore = side.join(".gitignore");
+        if std::fs::symlink_metadata(&ignore).is_err() {
+            std::fs::write(&ignore, "*\n").map_err(failed(&ignore))?;
+        }
+        let _ = std::fs::remove_file(attempt.workspace.join(evidence::REPORT));
+        Ok(places)
+    }
+
+    pub(super) fn raw_file(&self) -> PathBuf {
+        self.own.join("stream.log")
+    }
+
+    pub(super) fn raw(&self, key: &str) -> Result<Raw, Error> {
+        let path = self.raw_file();
+        let file = File::create(&path).map_err(|source| Error::Folder { path, source })?;
+        Ok(Raw { file, key: key.to_owned(), pending: [Vec::new(), Vec::new()] })
+    }
+}
+
+/// Everything the agent writes, on the disk, line by line, without the attempt's key.
+pub(super) struct Raw {
+    file: File,
+    key: String,
+    pending: [Vec<u8>; 2],
+}
+
+impl Raw {
+    /// The longest piece that is held back to find its end.
+    const LINE: usize = 1 << 20;
+
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
+        let pending = &mut self.pending[stream as usize];
+        pending.extend_from_slice(bytes);
+        let end = match pending.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => at + 1,
+            // What may be the beginning of the key stays.
+            None if pending.len() > Self::LINE => pending.len() - self.key.len(),
+            None => return,
+        };
+        let whole: Vec<u8> = pending.drain(..end).collect();
+        self.write(&whole);
+    }
+
+    pub(super) fn flush(&mut self) {
+        for pending in std::mem::take(&mut self.pending) {
+            self.write(&pending);
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).replace(&self.key, "***");
+        // The stream is for the reader; an attempt does not fail for it.
+        let _ = self.file.write_all(text.as_bytes());
+    }
+}
