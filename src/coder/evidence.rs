@@ -40,15 +40,15 @@ pub(super) fn report(workspace: &Path, nonce: &str) -> Option<Report> {
 }
 
 /// git on the repository itself, with nothing taken from the workspace.
-struct Git<'a> {
-    directory: PathBuf,
-    workspace: &'a Path,
-    index: PathBuf,
-    cancel: &'a CancellationToken,
+pub(super) struct Git<'a> {
+    pub(super) directory: PathBuf,
+    pub(super) workspace: &'a Path,
+    pub(super) index: PathBuf,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 impl Git<'_> {
-    fn command(&self, args: &[&str]) -> Command {
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut directory = std::ffi::OsString::from("--git-dir=");
         directory.push(&self.directory);
         let mut tree = std::ffi::OsString::from("--work-tree=");

@@ -74,6 +74,8 @@ pub enum Limit {
     Turns,
     /// The agent's own money.
     Budget,
+    /// The agent did the same again and again, or nothing.
+    Progress,
 }
 
 /// Why the model did not answer.
@@ -179,6 +181,8 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
     match evidence.branch {
         Branch::Missing | Branch::Elsewhere => return Verdict::Failed(Class::Branch),
         _ if !evidence.clean => return Verdict::Failed(Class::Uncommitted),
+        // Work that did not pass may have been put away.
+        Branch::Empty(_) | Branch::Unmoved if evidence.checks == Some(false) => return Verdict::Failed(Class::Checks),
         Branch::Empty(_) | Branch::Unmoved => return Verdict::NoWork,
         Branch::Moved(_) => {}
     }
@@ -242,6 +246,10 @@ mod tests {
             (Evidence { report: None, ..good() }, Verdict::UpstreamError(Upstream::NoReport)),
             (Evidence { clean: false, ..good() }, Verdict::Failed(Class::Uncommitted)),
             (Evidence { branch: Branch::Unmoved, ..good() }, Verdict::NoWork),
+            (
+                Evidence { branch: Branch::Unmoved, checks: Some(false), report: None, ..good() },
+                Verdict::Failed(Class::Checks),
+            ),
             (Evidence { branch: Branch::Empty("c0ffee".into()), ..good() }, Verdict::NoWork),
             (Evidence { branch: Branch::Elsewhere, ..good() }, Verdict::Failed(Class::Branch)),
             (Evidence { denied: vec!["Bash".into()], ..good() }, Verdict::Denied),
