@@ -2015,7 +2015,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --until --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2046,6 +2046,14 @@ _cgo() {
                     return 0
                     ;;
                 --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --coder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

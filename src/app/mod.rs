@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Settings;
+use crate::domain::coder::CoderChoice;
 use crate::domain::provider::ModelChoice;
 use crate::exec::identity;
 use crate::ops::agents::Cache;
 use crate::ops::{self, Context};
-use crate::pipeline::models::Models;
+use crate::pipeline::coding::Coders;
+use crate::pipeline::models::{Models, Variable};
 use crate::remote;
 use crate::store::Store;
 
@@ -20,6 +22,8 @@ pub struct App {
     pub context: Context,
     /// Who answers for agents.
     pub models: Models,
+    /// Who writes code.
+    pub coders: Coders,
 }
 
 impl App {
@@ -58,8 +62,11 @@ impl App {
             budget: Some(settings.budget.value),
             allow_unpriced: false,
         };
-        let models = Models::new(&settings.providers, choice, |name| std::env::var(name).ok());
-        Self { context, models }
+        let variable: Variable = |name| std::env::var(name).ok();
+        let models = Models::new(&settings.providers, choice, variable);
+        let coder = CoderChoice { coder: Some(settings.coder.value), sandbox: Some(settings.sandbox.value) };
+        let coders = Coders::new(coder, settings.tasks_at_once.value.into(), variable);
+        Self { context, models, coders }
     }
 }
 

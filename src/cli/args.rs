@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::exit;
+use crate::domain::coder::{Coder, Walls};
 use crate::domain::ids::ReleaseId;
 use crate::domain::money::Usd;
 use crate::domain::names::{AgentName, ProjectName};
@@ -197,6 +198,12 @@ pub struct ProjectNew {
     /// Ask models whose price nobody knows, too
     #[arg(long)]
     pub allow_unpriced: bool,
+    /// Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none
+    #[arg(long, value_name = "NAME")]
+    pub coder: Option<Coder>,
+    /// What keeps that coder from the rest of the machine: bubblewrap, off
+    #[arg(long, value_name = "KIND")]
+    pub sandbox: Option<Walls>,
     /// Stop after this node of the pipeline, for instance `tester`
     #[arg(long, value_name = "NODE")]
     pub until: Option<AgentName>,

@@ -14,6 +14,7 @@ use super::prompt::{self, Said};
 use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
+use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
@@ -39,7 +40,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         return Box::pin(dry_run(session, request)).await;
     }
     let app = session.app().await?;
-    runner::check_models(&app.context, &app.models, &request.models).await?;
+    runner::check(&app.context, &app.models, &app.coders, &request, &session.cancel).await?;
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
@@ -81,6 +82,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
             budget: args.budget,
             allow_unpriced: args.allow_unpriced,
         },
+        coders: CoderChoice { coder: args.coder, sandbox: args.sandbox },
     })
 }
 

@@ -127,7 +127,8 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     loop {
         let progress = Progress::new(ui);
         let ended = {
-            let mut driven = Box::pin(runner::drive(&app.context, &app.models, id, &progress, &session.cancel));
+            let mut driven =
+                Box::pin(runner::drive(&app.context, &app.models, &app.coders, id, &progress, &session.cancel));
             tokio::select! {
                 ended = &mut driven => ended,
                 () = session.cancel.cancelled() => {

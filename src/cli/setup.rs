@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::outcome::{Answer, Failure, Outcome};
 use super::ui::{Tone, Ui, table};
 use super::{Session, exit, grammar};
-use crate::config::Settings;
+use crate::config::{Settings, words};
 use crate::domain::diagnose::Kind;
 use crate::ops::{agents, doctor, servers};
+use crate::pipeline::coding;
 
 /// The completions of a shell.
 #[must_use]
@@ -82,7 +83,11 @@ impl SettingsListing {
                 .iter()
                 .map(|(name, about)| ((*name).to_owned(), (*about).to_owned()))
                 .collect(),
-            rows: settings.rows().into_iter().map(|(name, value, source)| (name.to_owned(), value, source)).collect(),
+            rows: settings
+                .rows()
+                .into_iter()
+                .map(|(name, value, source)| (name.to_owned(), value, words(source)))
+                .collect(),
         }
     }
 }
@@ -170,9 +175,9 @@ impl Answer for Doctor {
                 (false, true) => ui.tone(Tone::Bad, "missing "),
                 (false, false) => ui.tone(Tone::Notice, "optional"),
             };
-            out.push_str(&format!("{mark}  {:<10} {}\n", check.name, check.found));
+            out.push_str(&format!("{mark}  {:<14} {}\n", check.name, check.found));
             if let Some(mend) = check.mend.as_ref().filter(|_| !check.ok) {
-                out.push_str(&format!("                     → {mend}\n"));
+                out.push_str(&format!("                         → {mend}\n"));
             }
         }
         out
@@ -189,7 +194,7 @@ impl Answer for Doctor {
 /// # Errors
 /// Never; findings are an answer.
 pub async fn doctor(session: &Session<'_>) -> Result<Outcome, Failure> {
-    let checks = match session.app().await {
+    let mut checks = match session.app().await {
         Ok(app) => doctor::check(&app.context, &session.cancel).await,
         Err(failure) => {
             let app = crate::app::App::in_memory(session.settings).await?;
@@ -202,5 +207,6 @@ pub async fn doctor(session: &Session<'_>) -> Result<Outcome, Failure> {
             checks
         }
     };
+    checks.extend(coding::look(&session.cancel).await);
     Ok(Outcome::of(session.ui, &Doctor { checks }))
 }

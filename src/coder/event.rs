@@ -5,6 +5,8 @@ use serde_json::Value;
 
 /// The longest line that is read; a longer one is counted and forgotten.
 const LINE: usize = 8 << 20;
+/// How much of it people who watch see in one line, in characters.
+const LINE_SHOWN: usize = 100;
 /// How much of a text an event carries, in characters.
 const TEXT: usize = 4000;
 
@@ -63,6 +65,28 @@ impl CoderEvent {
     #[must_use]
     pub fn failed(message: &str) -> Self {
         Self::Failed { message: cut(message) }
+    }
+}
+
+impl CoderEvent {
+    /// One line for people who watch; none for what tells them nothing.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        let first = |text: &str| {
+            let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+            let end = line.char_indices().nth(LINE_SHOWN).map_or(line.len(), |(at, _)| at);
+            Some(line[..end].to_owned())
+        };
+        match self {
+            Self::Text { text } => first(text),
+            Self::Tool { name } => Some(format!("tool {name}")),
+            Self::Denied { what } => Some(format!("not allowed: {what}")),
+            Self::Retry => Some("asks its model again".to_owned()),
+            Self::Problem { message } | Self::Failed { message } => first(message),
+            Self::TurnLimit => Some("has made all its turns".to_owned()),
+            Self::Budget => Some("has spent its money".to_owned()),
+            Self::Session { .. } | Self::Finished => None,
+        }
     }
 }
 

@@ -78,6 +78,25 @@ pub enum Limit {
     Progress,
 }
 
+impl Limit {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Meter(Cap::Requests) => "too many requests to its model",
+            Self::Meter(Cap::Tokens) => "too many tokens",
+            Self::Meter(Cap::Cost) => "the money put aside for it is spent",
+            Self::Meter(Cap::Wall) | Self::Sandbox(Stopped::Wall) => "it took too long",
+            Self::Meter(Cap::NoProgress) => "it sent the same request again and again",
+            Self::Meter(Cap::Unauthorized) => "its model does not accept the key",
+            Self::Sandbox(stopped) => stopped.words(),
+            Self::Turns => "it made all the turns it may make",
+            Self::Budget => "it spent what it may spend",
+            Self::Progress => "it did the same again and again, or nothing",
+        }
+    }
+}
+
 /// Why the model did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,6 +129,20 @@ pub enum Class {
     Uncommitted,
     /// cgo's own checks do not pass.
     Checks,
+}
+
+impl Class {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotStarted => "it could not be started",
+            Self::Agent => "it says so itself",
+            Self::Branch => "its branch is gone or was moved elsewhere",
+            Self::Uncommitted => "it left work that is not committed",
+            Self::Checks => "the project's checks do not pass",
+        }
+    }
 }
 
 /// What an attempt came to.

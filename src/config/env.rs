@@ -21,6 +21,13 @@ pub const MODEL: &str = "CGO_MODEL";
 /// What a run may spend on models before a person is asked, in US dollars.
 pub const BUDGET: &str = "CGO_BUDGET";
 
+/// Who writes code that is not generated.
+pub const CODER: &str = "CGO_CODER";
+/// What keeps a coder from the rest of the machine.
+pub const SANDBOX: &str = "CGO_SANDBOX";
+/// How many tasks of a run are worked on at once.
+pub const TASKS_AT_ONCE: &str = "CGO_TASKS_AT_ONCE";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -32,6 +39,9 @@ pub const ALL: &[(&str, &str)] = &[
     (PROVIDER, "provider of agents whose file names none: offline, openai, anthropic, ollama, …"),
     (MODEL, "model of agents whose file names none"),
     (BUDGET, "US dollars a run may spend on models before a person is asked"),
+    (CODER, "who writes code: native, claude, codex, opencode, aider, goose, droid, none"),
+    (SANDBOX, "what keeps a coder from the rest of the machine: bubblewrap, off"),
+    (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),
     ("NO_COLOR", "any value: no colours"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
 ];

@@ -6,12 +6,17 @@ pub mod env;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
+
+/// Tasks of a run that are worked on at once: each has a model, tests and a Python of its own.
+const TASKS_AT_ONCE: u16 = 2;
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +60,12 @@ pub struct Settings {
     pub model: Sourced<String>,
     /// What a run may spend on models before a person is asked.
     pub budget: Sourced<Usd>,
+    /// Who writes code that is not generated.
+    pub coder: Sourced<Coder>,
+    /// What keeps a coder from the rest of the machine.
+    pub sandbox: Sourced<Walls>,
+    /// How many tasks of a run are worked on at once.
+    pub tasks_at_once: Sourced<u16>,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
 }
@@ -84,6 +95,15 @@ pub struct UserFile {
     /// See [`Settings::budget`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
+    /// See [`Settings::coder`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coder: Option<Coder>,
+    /// See [`Settings::sandbox`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Walls>,
+    /// See [`Settings::tasks_at_once`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks_at_once: Option<u16>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -184,18 +204,6 @@ impl Settings {
                 Sourced { value: format!("sqlite:{}", data.value.join("cgo.db").display()), source: Source::Default }
             }
         };
-        let agent_cache_seconds = match (env(env::AGENT_CACHE_SECONDS), file.agent_cache_seconds) {
-            (Some(text), _) => Sourced {
-                value: text.parse().map_err(|_| Error::Variable {
-                    name: env::AGENT_CACHE_SECONDS,
-                    value: text,
-                    wanted: "a whole number of seconds",
-                })?,
-                source: Source::Variable(env::AGENT_CACHE_SECONDS),
-            },
-            (None, Some(seconds)) => Sourced { value: seconds, source: from_file },
-            (None, None) => Sourced { value: 60, source: Source::Default },
-        };
         let text = |variable: &'static str, in_file: Option<String>, default: &str| match (env(variable), in_file) {
             (Some(value), _) => Sourced { value, source: Source::Variable(variable) },
             (None, Some(value)) => Sourced { value, source: Source::File(config.value.clone()) },
@@ -203,63 +211,90 @@ impl Settings {
         };
         let provider = text(env::PROVIDER, file.provider, OFFLINE);
         let model = text(env::MODEL, file.model, "");
-        let budget = match (env(env::BUDGET), file.budget) {
-            (Some(text), _) => Sourced {
-                value: text.parse().map_err(|_| Error::Variable {
-                    name: env::BUDGET,
-                    value: text,
-                    wanted: "an amount of US dollars",
-                })?,
-                source: Source::Variable(env::BUDGET),
-            },
-            (None, Some(value)) => Sourced { value, source: Source::File(config.value.clone()) },
-            (None, None) => Sourced { value: DEFAULT_BUDGET, source: Source::Default },
-        };
+        let agent_cache_seconds = parsed(
+            env,
+            &config.value,
+            env::AGENT_CACHE_SECONDS,
+            file.agent_cache_seconds,
+            60,
+            "a whole number of seconds",
+        )?;
+        let budget = parsed(env, &config.value, env::BUDGET, file.budget, DEFAULT_BUDGET, "an amount of US dollars")?;
+        let coder =
+            parsed(env, &config.value, env::CODER, file.coder, Coder::default(), "one of the coders (see --help)")?;
+        let sandbox = parsed(env, &config.value, env::SANDBOX, file.sandbox, Walls::default(), "bubblewrap or off")?;
+        let tasks_at_once =
+            parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
         let providers = file.providers;
-        Ok(Self { config, store, data, cache, agent_cache_seconds, provider, model, budget, providers })
+        Ok(Self {
+            config,
+            store,
+            data,
+            cache,
+            agent_cache_seconds,
+            provider,
+            model,
+            budget,
+            coder,
+            sandbox,
+            tasks_at_once,
+            providers,
+        })
     }
 
-    /// The settings as (name, value, source) for people.
+    /// The settings as (name, value, source), in the order people read them.
     #[must_use]
-    pub fn rows(&self) -> Vec<(&'static str, String, String)> {
-        vec![
-            ("config", self.config.value.display().to_string(), words(&self.config.source)),
-            ("store", without_password(&self.store.value), words(&self.store.source)),
-            ("data", self.data.value.display().to_string(), words(&self.data.source)),
-            ("cache", self.cache.value.display().to_string(), words(&self.cache.source)),
-            (
-                "agent_cache_seconds",
-                self.agent_cache_seconds.value.to_string(),
-                words(&self.agent_cache_seconds.source),
-            ),
-            ("provider", self.provider.value.clone(), words(&self.provider.source)),
-            ("model", self.model.value.clone(), words(&self.model.source)),
-            ("budget", self.budget.value.to_string(), words(&self.budget.source)),
-        ]
+    pub fn rows(&self) -> Vec<(&'static str, String, &Source)> {
+        let mut rows = vec![
+            ("config", self.config.value.display().to_string(), &self.config.source),
+            ("store", without_password(&self.store.value), &self.store.source),
+            ("data", self.data.value.display().to_string(), &self.data.source),
+            ("cache", self.cache.value.display().to_string(), &self.cache.source),
+            ("agent_cache_seconds", self.agent_cache_seconds.value.to_string(), &self.agent_cache_seconds.source),
+            ("provider", self.provider.value.clone(), &self.provider.source),
+            ("model", self.model.value.clone(), &self.model.source),
+            ("budget", self.budget.value.to_string(), &self.budget.source),
+            ("coder", self.coder.value.to_string(), &self.coder.source),
+            ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
+            ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
+        ];
+        if !self.providers.is_empty() {
+            let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();
+            rows.push(("providers", names.join(", "), &self.config.source));
+        }
+        rows
     }
 
     /// The settings by name, for JSON.
     #[must_use]
     pub fn by_name(&self) -> BTreeMap<&'static str, Sourced<String>> {
-        let sources = [
-            self.config.source.clone(),
-            self.store.source.clone(),
-            self.data.source.clone(),
-            self.cache.source.clone(),
-            self.agent_cache_seconds.source.clone(),
-            self.provider.source.clone(),
-            self.model.source.clone(),
-            self.budget.source.clone(),
-        ];
-        self.rows()
-            .into_iter()
-            .zip(sources)
-            .map(|((name, value, _), source)| (name, Sourced { value, source }))
-            .collect()
+        let rows = self.rows().into_iter();
+        rows.map(|(name, value, source)| (name, Sourced { value, source: source.clone() })).collect()
     }
 }
 
-fn words(source: &Source) -> String {
+/// A value from a variable, the file or the default.
+fn parsed<T: FromStr>(
+    env: Env<'_>,
+    config: &Path,
+    name: &'static str,
+    in_file: Option<T>,
+    default: T,
+    wanted: &'static str,
+) -> Result<Sourced<T>, Error> {
+    Ok(match (env(name), in_file) {
+        (Some(text), _) => Sourced {
+            value: text.parse().map_err(|_| Error::Variable { name, value: text, wanted })?,
+            source: Source::Variable(name),
+        },
+        (None, Some(value)) => Sourced { value, source: Source::File(config.to_owned()) },
+        (None, None) => Sourced { value: default, source: Source::Default },
+    })
+}
+
+/// Where a value came from, for people.
+#[must_use]
+pub fn words(source: &Source) -> String {
     match source {
         Source::Flag(flag) => format!("flag {flag}"),
         Source::Variable(name) => format!("variable {name}"),

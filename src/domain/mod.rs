@@ -5,6 +5,7 @@
 //! Start with [`state`] (what a run knows), [`spec`] (what a project is) and [`run`] (how work moves).
 
 pub mod agent;
+pub mod coder;
 pub mod deployment;
 pub mod diagnose;
 pub mod ids;
@@ -20,4 +21,5 @@ pub mod server;
 pub mod spec;
 pub mod standard;
 pub mod state;
+pub mod task;
 pub mod time;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::coder::CoderChoice;
 use super::ids::{AskId, ProjectId, ReleaseId, RunId};
 use super::ledger::Entry;
 use super::names::{AgentName, ProjectName};
@@ -96,6 +97,15 @@ impl Request {
         }
     }
 
+    /// Who writes code, where the command says so.
+    #[must_use]
+    pub fn coders(&self) -> CoderChoice {
+        match self {
+            Self::NewProject(new) => new.coders,
+            Self::Deploy { .. } | Self::Rollback { .. } => CoderChoice::default(),
+        }
+    }
+
     /// The project, where the command named one.
     #[must_use]
     pub fn project(&self) -> Option<&ProjectName> {
@@ -129,6 +139,9 @@ pub struct NewProject {
     /// Who answers for the agents.
     #[serde(default)]
     pub models: ModelChoice,
+    /// Who writes code.
+    #[serde(default)]
+    pub coders: CoderChoice,
 }
 
 /// Where a run stands.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::ProjectId;
 use super::names::{AgentName, ProjectName};
 use super::spec::{Domain, Spec};
+use super::task::{self, Task};
 
 /// The state of one run. Field names are those of the system cgo replaces; unknown ones are refused.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +45,9 @@ pub struct ProjectState {
     /// The architect is done.
     #[serde(default)]
     pub architect_complete: bool,
+    /// The code to be written beside what is generated, in the order of the plan.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
     /// Where engineering stands.
     #[serde(default)]
     pub engineering_status: EngineeringStatus,
@@ -272,6 +276,8 @@ pub enum Change {
     ProjectComplexity(Complexity),
     /// Marks the architect's part.
     ArchitectComplete(bool),
+    /// Adds a task, or sets one of that name.
+    Tasks(Task),
     /// Moves engineering.
     EngineeringStatus(EngineeringStatus),
     /// Sets or clears what is to be changed.
@@ -316,6 +322,8 @@ pub enum Field {
     ProjectComplexity,
     /// See [`ProjectState::architect_complete`].
     ArchitectComplete,
+    /// See [`ProjectState::tasks`].
+    Tasks,
     /// See [`ProjectState::engineering_status`].
     EngineeringStatus,
     /// See [`ProjectState::review_feedback`].
@@ -352,6 +360,7 @@ impl Field {
             Self::RepoInfo => "repo_info",
             Self::ProjectComplexity => "project_complexity",
             Self::ArchitectComplete => "architect_complete",
+            Self::Tasks => "tasks",
             Self::EngineeringStatus => "engineering_status",
             Self::ReviewFeedback => "review_feedback",
             Self::EngineeringIterations => "engineering_iterations",
@@ -380,6 +389,7 @@ impl Change {
             Self::RepoInfo(_) | Self::RepoCommit(_) => Field::RepoInfo,
             Self::ProjectComplexity(_) => Field::ProjectComplexity,
             Self::ArchitectComplete(_) => Field::ArchitectComplete,
+            Self::Tasks(_) => Field::Tasks,
             Self::EngineeringStatus(_) => Field::EngineeringStatus,
             Self::ReviewFeedback(_) => Field::ReviewFeedback,
             Self::EngineeringIterations(_) => Field::EngineeringIterations,
@@ -489,6 +499,10 @@ impl ProjectState {
             },
             Change::ProjectComplexity(complexity) => self.project_complexity = Some(complexity),
             Change::ArchitectComplete(done) => self.architect_complete = done,
+            Change::Tasks(task) => match self.tasks.iter_mut().find(|known| known.id == task.id) {
+                Some(known) => *known = task,
+                None => self.tasks.push(task),
+            },
             Change::EngineeringStatus(status) => self.engineering_status = status,
             Change::ReviewFeedback(feedback) => self.review_feedback = feedback,
             Change::EngineeringIterations(count) => self.engineering_iterations = count,
@@ -539,6 +553,9 @@ impl ProjectState {
             if head.is_some_and(|head| *head != results.commit) {
                 return Err(broken(Field::EngineeringStatus, "the tested commit is not the newest one"));
             }
+        }
+        if let Some(fault) = task::fault(&self.tasks) {
+            return Err(broken(Field::Tasks, fault));
         }
         if let Some((key, _)) = self.allocated_resources.iter().find(|(_, allocation)| allocation.port == 0) {
             return Err(broken(Field::AllocatedResources, format!("`{key}` has port 0")));

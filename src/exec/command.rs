@@ -120,6 +120,24 @@ impl Command {
         self
     }
 
+    /// The program, its arguments and its variables, for one that runs it elsewhere.
+    #[must_use]
+    pub fn parts(&self) -> (&OsStr, &[OsString], &BTreeMap<OsString, OsString>) {
+        (&self.program, &self.args, &self.env)
+    }
+
+    /// The folder it runs in, where one is set.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// How long it may take, as set.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.deadline
+    }
+
     /// The program's name for messages.
     #[must_use]
     pub fn name(&self) -> String {

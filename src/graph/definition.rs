@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::names::AgentName;
 use crate::domain::run::RequestKind;
 use crate::domain::state::{EngineeringStatus, Intent, ProjectState};
+use crate::domain::task::Work;
 
 /// A graph file, `agents/graph.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +59,9 @@ pub struct Rule {
     pub when: Option<When>,
     /// The nodes that start, side by side when there are several.
     pub to: Vec<AgentName>,
+    /// The most passages over these edges in one run; absent: `bounds.visits_per_edge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u32>,
 }
 
 /// A condition on the state; every field that is given has to hold.
@@ -70,6 +74,9 @@ pub struct When {
     /// Engineering stands there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engineering_status: Option<EngineeringStatus>,
+    /// What of the planned tasks is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Work>,
     /// A person has to approve first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_human_approval: Option<bool>,
@@ -82,6 +89,7 @@ impl When {
     fn holds(&self, request: RequestKind, state: &ProjectState) -> bool {
         self.po_intent.as_ref().is_none_or(|intents| state.po_intent.is_some_and(|intent| intents.contains(&intent)))
             && self.engineering_status.is_none_or(|status| state.engineering_status == status)
+            && self.work.is_none_or(|work| Work::of(&state.tasks) == work)
             && self.needs_human_approval.is_none_or(|needed| state.needs_human_approval == needed)
             && self.request.as_ref().is_none_or(|requests| requests.contains(&request))
     }
@@ -96,6 +104,9 @@ impl When {
         }
         if let Some(status) = &self.engineering_status {
             parts.push(format!("engineering {}", spelled(status)));
+        }
+        if let Some(work) = &self.work {
+            parts.push(format!("work {}", spelled(work)));
         }
         if let Some(needed) = self.needs_human_approval {
             parts.push(if needed { "a person is needed" } else { "no person is needed" }.to_owned());
@@ -182,6 +193,9 @@ impl Graph {
         let rules = std::iter::once(("start".to_owned(), &definition.start))
             .chain(definition.nodes.iter().map(|(name, node)| (name.to_string(), &node.next)));
         for (from, rules) in rules {
+            if rules.iter().any(|rule| rule.at_most == Some(0)) {
+                return Err(Error::NoBound("at_most"));
+            }
             for to in rules.iter().flat_map(|rule| &rule.to) {
                 if !definition.nodes.contains_key(to) {
                     return Err(Error::UnknownNode { from, to: to.clone() });
@@ -224,6 +238,14 @@ impl Graph {
     #[must_use]
     pub fn reaches(&self, from: &AgentName, to: &AgentName) -> bool {
         self.reach.get(from).is_some_and(|nodes| nodes.contains(to))
+    }
+
+    /// The most passages from `from` (none: the start) to `to` in one run.
+    #[must_use]
+    pub fn bound(&self, from: Option<&AgentName>, to: &AgentName) -> u32 {
+        let rules = from.and_then(|from| self.definition.nodes.get(from)).map(|node| &node.next);
+        let own = rules.into_iter().flatten().filter(|rule| rule.to.contains(to)).filter_map(|rule| rule.at_most);
+        own.max().unwrap_or(self.definition.bounds.visits_per_edge)
     }
 
     /// The nodes that follow `from` (none: the start) in that state.

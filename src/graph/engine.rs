@@ -268,7 +268,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             return Some(format!("the run has taken {} steps", progress.visits));
         }
         let passed = progress.edges.get(&edge(next.from.as_ref(), &next.node)).copied().unwrap_or(0);
-        if passed >= bounds.visits_per_edge.saturating_mul(factor) {
+        if passed >= self.graph.bound(next.from.as_ref(), &next.node).saturating_mul(factor) {
             let from = next.from.as_ref().map_or("start", AgentName::as_str);
             return Some(format!("`{from}` has handed over to `{}` {passed} times", next.node));
         }

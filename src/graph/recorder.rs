@@ -68,10 +68,11 @@ pub struct Effect<'a> {
     pub args: serde_json::Value,
 }
 
-/// The place in a run an effect belongs to: a visit, and how many effects it has had before.
+/// The place in a run an effect belongs to: a visit, the part of it, and how many effects that has had before.
 #[derive(Debug)]
 pub struct Place {
     visit: u32,
+    part: String,
     ordinal: std::cell::Cell<u32>,
 }
 
@@ -79,7 +80,13 @@ impl Place {
     /// The beginning of a visit.
     #[must_use]
     pub fn new(visit: u32) -> Self {
-        Self { visit, ordinal: std::cell::Cell::new(0) }
+        Self { visit, part: String::new(), ordinal: std::cell::Cell::new(0) }
+    }
+
+    /// The beginning of a part that is worked on beside others: each counts its own effects.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self { visit: self.visit, part: format!("{}/{name}", self.part), ordinal: std::cell::Cell::new(0) }
     }
 
     fn next(&self) -> u32 {
@@ -369,7 +376,8 @@ impl<J: Journal> Recorder<J> {
 
     fn key(&self, place: &Place, effect: &Effect<'_>) -> String {
         let mut hash = Sha256::new();
-        for part in [self.run.as_str(), &place.visit.to_string(), &place.next().to_string(), effect.kind] {
+        let at = format!("{}{}", place.next(), place.part);
+        for part in [self.run.as_str(), &place.visit.to_string(), &at, effect.kind] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }

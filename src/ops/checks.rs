@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Error, deploy, repository};
+use crate::domain::manifest::Manifest;
 use crate::domain::project::Project;
 use crate::domain::state::TestResults;
 use crate::workspace::checks::{self, Check, Verdict};
+pub use crate::workspace::checks::{Bare, Ground, Running};
 use crate::workspace::python::{Search, Source, Toolchain};
 
 /// How long one check may take.
@@ -26,6 +28,8 @@ pub struct Installed {
     pub environment: PathBuf,
     /// Where it came from, in words.
     pub came: String,
+    /// The folder of the Python it builds on.
+    pub python: PathBuf,
 }
 
 /// Installs the project's locked dependencies in its own environment. What is there already is recognised in
@@ -55,7 +59,9 @@ pub async fn install(
         Source::Installed => format!("installed by {installer}"),
     };
     note(&format!("dependencies {came}"));
-    Ok(Installed { environment, came })
+    let python = toolchain.interpreter.executable;
+    let python = python.ancestors().nth(2).unwrap_or(&python).to_owned();
+    Ok(Installed { environment, came, python })
 }
 
 /// What the checks of a commit came to.
@@ -84,23 +90,37 @@ pub enum Checked {
 /// # Errors
 /// When the folder cannot be read or the work was interrupted.
 pub async fn run(project: &Project, note: &dyn Fn(&str), cancel: &CancellationToken) -> Result<Checked, Error> {
-    let folder = Path::new(&project.folder);
     let head = repository::head(project, cancel).await?;
     if let Some(file) = repository::changes(project, cancel).await?.first() {
         let reason = format!("`{file}` is not committed, and only a commit can be tested");
         return Ok(Checked::CouldNotTest { reason, tail: Vec::new() });
     }
-    let manifest = deploy::manifest(folder)?;
-    let (_, service) = deploy::service(&manifest);
+    let folder = Path::new(&project.folder);
+    look(&deploy::manifest(folder)?, folder, head.as_str(), &Bare, note, cancel).await
+}
+
+/// Runs a project's checks on the files of a folder as they are. `commit` is what they are called in the results.
+///
+/// # Errors
+/// When the work was interrupted or a check cannot be prepared.
+pub async fn look(
+    manifest: &Manifest,
+    folder: &Path,
+    commit: &str,
+    ground: &dyn Ground,
+    note: &dyn Fn(&str),
+    cancel: &CancellationToken,
+) -> Result<Checked, Error> {
+    let (_, service) = deploy::service(manifest);
     let workdir = folder.join(service.workdir.as_str());
     let environment = workdir.join(ENVIRONMENT);
     let mut results =
-        TestResults { passed: 0, failed: 0, skipped: 0, output: String::new(), commit: head.as_str().to_owned() };
+        TestResults { passed: 0, failed: 0, skipped: 0, output: String::new(), commit: commit.to_owned() };
     let mut tested = false;
     for check in &service.checks {
         note(check.name.as_str());
-        let command =
-            Check { folder: &workdir, environment: &environment, argv: check.command.arguments(), deadline: LIMIT };
+        let argv = check.command.arguments();
+        let command = Check { folder: &workdir, environment: &environment, argv, deadline: LIMIT, ground };
         let (verdict, tail) = if check.name.as_str() == TESTS {
             let report = checks::run_tests(&command, cancel).await?;
             results.passed += report.counts.passed;

@@ -33,6 +33,14 @@ pub struct Check {
     pub mend: Option<String>,
 }
 
+impl Check {
+    /// Something a project can do without.
+    #[must_use]
+    pub fn optional(name: &str, ok: bool, found: impl Into<String>, advice: Option<Advice>) -> Self {
+        Self { name: name.to_owned(), ok, needed: false, found: found.into(), mend: mend(advice) }
+    }
+}
+
 fn mend(advice: Option<Advice>) -> Option<String> {
     advice.map(|advice| match advice {
         Advice::Run(command) => command,
@@ -89,13 +97,12 @@ async fn python_checks(cancel: &CancellationToken) -> Vec<Check> {
     };
     let uv = match search.program(Path::new("uv")) {
         Some(path) => good("uv", path.display().to_string()),
-        None => Check {
-            name: "uv".to_owned(),
-            ok: false,
-            needed: false,
-            found: "not installed; pip is used, which is slower the first time".to_owned(),
-            mend: mend(Some(install_advice("pipx && pipx install uv", "uv", "uv"))),
-        },
+        None => Check::optional(
+            "uv",
+            false,
+            "not installed; pip is used, which is slower the first time",
+            Some(install_advice("pipx && pipx install uv", "uv", "uv")),
+        ),
     };
     vec![python, uv]
 }

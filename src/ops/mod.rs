@@ -17,6 +17,7 @@ pub mod runs;
 pub mod servers;
 pub mod services;
 pub mod specs;
+pub mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

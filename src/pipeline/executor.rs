@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::coding::Coders;
 use super::journal::StoreJournal;
 use super::meter::{Metered, Stopped};
 use super::models::Chosen;
@@ -48,6 +49,8 @@ pub struct Visit<'a> {
     pub chosen: &'a Chosen,
     /// All tools there are.
     pub registry: &'a Registry,
+    /// Who writes code.
+    pub coders: &'a Coders,
     /// The node.
     pub node: &'a AgentName,
     /// The visit's number.
@@ -62,7 +65,7 @@ pub struct Visit<'a> {
 /// after a crash would cost again and could end otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Answer {
+pub enum Answer {
     /// There is none that counts.
     Unusable {
         /// Why.
@@ -79,7 +82,7 @@ enum Answer {
 /// Why an answer does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Why {
+pub enum Why {
     /// The model takes no conversation as long.
     TooLong,
     /// It broke off.
@@ -223,7 +226,25 @@ impl Visit<'_> {
         task
     }
 
-    async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
+    /// What the visit pays with; none where asking costs nothing.
+    #[must_use]
+    pub fn metered(&self) -> Option<Metered<'_>> {
+        self.chosen.tariff.as_ref().map(|tariff| Metered {
+            provider: &*self.chosen.provider,
+            tariff,
+            recorder: self.recorder,
+            agent: &self.agent.id,
+            visit_limit: self.agent.budget.and_then(Usd::from_dollars),
+            visit: self.number,
+            stopped: RefCell::default(),
+        })
+    }
+
+    /// Asks the agent's model: once for a place and a request, whatever happens in between.
+    ///
+    /// # Errors
+    /// [`NodeError`] when there is no answer.
+    pub async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
         let digest = hash.finalize()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
@@ -233,15 +254,7 @@ impl Visit<'_> {
         };
         let world = Real::default();
         let observer = |attempt: &Attempt<'_>| self.tell(attempt);
-        let metered = self.chosen.tariff.as_ref().map(|tariff| Metered {
-            provider: &*self.chosen.provider,
-            tariff,
-            recorder: self.recorder,
-            agent: &self.agent.id,
-            visit_limit: self.agent.budget.and_then(Usd::from_dollars),
-            visit: self.number,
-            stopped: RefCell::default(),
-        });
+        let metered = self.metered();
         let provider: &dyn Provider = metered.as_ref().map_or(&*self.chosen.provider, |metered| metered);
         let owner =
             Owner { provider, policy: Policy::default(), world: &world, observer: &observer, cancel: &self.cancel };
@@ -304,6 +317,7 @@ impl Visit<'_> {
             .map_err(|error| ToolError::refused(format!("the arguments of `{}` are not JSON: {error}", call.name)))?;
         let patch: RefCell<Patch> = RefCell::default();
         let context = ToolContext {
+            visit: self,
             ops: self.ops,
             run: self.run,
             leases: self.leases,
@@ -328,7 +342,7 @@ impl Visit<'_> {
 }
 
 /// What it means for the visit that a call was not made.
-fn stopped_by(why: Stopped) -> NodeError {
+pub fn stopped_by(why: Stopped) -> NodeError {
     match why {
         Stopped::Journal(error) => NodeError::Journal(error),
         Stopped::Limit(over) => NodeError::Held(vec![Question {

@@ -67,6 +67,22 @@ pub enum Stopped {
     Journal(JournalError),
 }
 
+/// Less than this is not worth starting an agent for: a cent.
+const LEAST: Usd = Usd::from_billionths(10_000_000);
+
+/// Money put aside for an agent that is a program of its own.
+#[derive(Debug, Clone)]
+pub struct Reserved {
+    /// Its entry in the ledger.
+    pub key: String,
+    /// The model it is for.
+    pub model: String,
+    /// How much.
+    pub amount: Usd,
+    /// What the model costs; none where nobody knows.
+    pub price: Option<Price>,
+}
+
 /// A provider whose calls are paid for.
 pub struct Metered<'a> {
     /// Who is asked.
@@ -113,6 +129,40 @@ impl Metered<'_> {
             let limit = many(limit?);
             (spent + next > limit).then_some(OverLimit { whose, limit, spent, next })
         })
+    }
+
+    /// Reserves what an agent that is a program of its own may spend: at most `most`, at least something.
+    ///
+    /// # Errors
+    /// [`Stopped`] when there is nothing left, the model's price is not known, or the reservation cannot be written.
+    pub async fn reserve(&self, name: &str, most: Usd) -> Result<Reserved, Stopped> {
+        let model = self.tariff.endpoint.model.clone();
+        let model = Some(name).filter(|name| !name.is_empty()).map_or(model, str::to_owned);
+        let price = self.tariff.price(&model);
+        if price.is_none() && !self.tariff.allow_unpriced {
+            return Err(Stopped::Unpriced(model));
+        }
+        if let Some(over) = self.over(LEAST) {
+            return Err(Stopped::Limit(over));
+        }
+        let mut amount = most;
+        while let Some(over) = self.over(amount) {
+            amount = Usd::from_billionths(over.limit.billionths().saturating_sub(over.spent.billionths()));
+        }
+        let key = self.recorder.fresh_call(&format!("{}-coder", self.visit));
+        self.recorder.charge(self.entry(&key, &model, &Usage::default(), amount, Standing::Reserved));
+        self.recorder.flush().await.map_err(Stopped::Journal)?;
+        Ok(Reserved { key, model, amount, price })
+    }
+
+    /// Writes what a reservation came to.
+    pub fn settle(&self, reserved: &Reserved, usage: &Usage, cost: Usd) {
+        let standing = match reserved.price {
+            None => Standing::Unpriced,
+            Some(_) if usage.estimated => Standing::Estimated,
+            Some(_) => Standing::Settled,
+        };
+        self.recorder.charge(self.entry(&reserved.key, &reserved.model, usage, cost, standing));
     }
 
     async fn ask(&self, request: &Request, on_text: OnText<'_>) -> Result<Reply, Error> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request};
 
-/// Decides for zavhoz and devops without a model.
+/// Decides for zavhoz, devops and the reviewer without a model.
 #[derive(Debug, Default)]
 pub struct Rules;
 
@@ -24,6 +24,7 @@ fn answer(request: &Request) -> Result<Reply, Error> {
     let calls: &[(&str, Value)] = match request.agent.as_str() {
         "zavhoz" => &[("find_suitable_server", json!({})), ("allocate_port", json!({ "service": "backend" }))],
         "devops" => &[("deploy_service", json!({}))],
+        "reviewer" => &[("merge_work", json!({}))],
         _ => {
             return Err(Error::Unanswerable {
                 provider: "rules".to_owned(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::coding::{self, Coders};
 use super::executor::Visit;
 use super::journal::StoreJournal;
 use super::models::{self, Models};
@@ -13,8 +14,7 @@ use crate::domain::agent::Agent;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
-use crate::domain::provider::ModelChoice;
-use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
+use crate::domain::run::{Answer, EventRow, NewProject, Request, Run, RunStatus};
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
@@ -45,6 +45,9 @@ pub enum Error {
     /// Nobody can decide for an agent.
     #[error(transparent)]
     Models(#[from] models::Error),
+    /// The coder cannot work here.
+    #[error(transparent)]
+    Coders(#[from] coding::Error),
     /// The run is over.
     #[error("run `{run}` is over: it {}", status.as_str())]
     Over {
@@ -80,6 +83,7 @@ impl Diagnose for Error {
             Self::Engine { .. } => Kind::Unknown,
             Self::Graph(_) => Kind::Internal,
             Self::Models(error) => error.kind(),
+            Self::Coders(error) => error.kind(),
             Self::Over { .. } => Kind::User,
             Self::Waits { .. } => Kind::Person,
         }
@@ -94,6 +98,7 @@ impl Diagnose for Error {
             Self::Engine { run, .. } => Some(Advice::Run(format!("cgo run resume {run}"))),
             Self::Graph(_) => None,
             Self::Models(error) => error.advice(),
+            Self::Coders(error) => error.advice(),
             Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
             Self::Waits { run, status: RunStatus::WaitingApproval, .. } => {
                 Some(Advice::Run(format!("cgo run approve {run}")))
@@ -109,13 +114,22 @@ pub trait Watch: Observer {
     fn note(&self, node: &AgentName, text: &str);
 }
 
-/// Refuses a choice of models that some agent could not be asked with.
+/// Refuses a request whose models could not be asked, or whose coder could not work on this machine.
 ///
 /// # Errors
-/// [`Error::Models`] naming the provider and what is missing.
-pub async fn check_models(context: &Context, models: &Models, choice: &ModelChoice) -> Result<(), Error> {
+/// [`Error::Models`] and [`Error::Coders`], naming what is missing and what mends it.
+pub async fn check(
+    context: &Context,
+    models: &Models,
+    coders: &Coders,
+    request: &NewProject,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     for agent in Team::load(context, &graph()?).await?.agents.values() {
-        models.of(agent, choice)?;
+        let chosen = models.of(agent, &request.models)?;
+        if agent.tools.iter().any(|tool| tool.as_str() == "write_code") {
+            coders.check(request.coders, chosen.provider.name(), chosen.tariff.is_some(), cancel).await?;
+        }
     }
     Ok(())
 }
@@ -218,6 +232,7 @@ pub async fn progress(context: &Context, run: &RunId) -> Result<Progress, Error>
 pub async fn drive(
     context: &Context,
     models: &Models,
+    coders: &Coders,
     run: &RunId,
     watch: &dyn Watch,
     cancel: &CancellationToken,
@@ -225,7 +240,7 @@ pub async fn drive(
     let graph = graph()?;
     let leases = Leases::new(context);
     leases.take_run(run).await?;
-    let driven = drive_leased(context, models, run, &graph, &leases, watch, cancel).await;
+    let driven = drive_leased(context, models, coders, run, &graph, &leases, watch, cancel).await;
     let released = leases.release().await;
     let ended = driven?;
     released?;
@@ -235,6 +250,7 @@ pub async fn drive(
 async fn drive_leased(
     context: &Context,
     models: &Models,
+    coders: &Coders,
     run: &RunId,
     graph: &Graph,
     leases: &Leases<'_>,
@@ -267,6 +283,7 @@ async fn drive_leased(
     let crew = Crew {
         context,
         models,
+        coders,
         run: &run,
         leases,
         recorder: &recorder,
@@ -338,6 +355,7 @@ impl Team {
 struct Crew<'a> {
     context: &'a Context,
     models: &'a Models,
+    coders: &'a Coders,
     run: &'a Run,
     leases: &'a Leases<'a>,
     recorder: &'a Recorder<StoreJournal<'a>>,
@@ -378,6 +396,7 @@ impl Nodes for Crew<'_> {
                 agent,
                 chosen: &chosen,
                 registry: &self.registry,
+                coders: self.coders,
                 node,
                 number: visit,
                 cancel,

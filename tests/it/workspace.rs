@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cgo::workspace::checks::{self, Check, Counts, Verdict};
+use cgo::workspace::checks::{self, Bare, Check, Counts, Verdict};
 use cgo::workspace::git::{self, Origin, Repository};
 use cgo::workspace::python::error::Network;
 use cgo::workspace::python::{Cache, Error, Installer, Limits, Provided, Search, Source, Toolchain};
@@ -391,7 +391,8 @@ async fn checks_are_told_apart(home: &Path, environment: &Path) {
         write(&project.join(file), text);
         for argv in [vec!["pytest", "-q", "t"], vec!["python", "-m", "pytest", "t"]] {
             let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
-            let check = Check { folder: &project, environment, argv: &argv, deadline: Duration::from_mins(1) };
+            let check =
+                Check { folder: &project, environment, argv: &argv, deadline: Duration::from_mins(1), ground: &Bare };
             let report = checks::run_tests(&check, &go()).await.unwrap();
             let verdict = match report.verdict {
                 Verdict::Passed => "right",

@@ -104,6 +104,22 @@ pub enum Stopped {
     Disk,
 }
 
+impl Stopped {
+    /// In words: `it took too long`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Cancelled => "somebody asked for it",
+            Self::Wall => "it took too long",
+            Self::Idle => "it wrote nothing for too long",
+            Self::Output => "it wrote too much",
+            Self::Processes => "it had too many processes",
+            Self::Memory => "it used too much memory",
+            Self::Disk => "it put too much on the disk",
+        }
+    }
+}
+
 /// What a program that ran left behind.
 #[derive(Debug, Clone)]
 pub struct Ran {

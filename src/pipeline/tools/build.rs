@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::names::AgentName;
 use crate::domain::project::ProjectStatus;
 use crate::domain::spec::{Domain, Spec};
 use crate::domain::state::{Change, Complexity, EngineeringStatus};
+use crate::domain::task::{self, Task, TaskStatus};
 use crate::ops::{self, projects, repository};
 
 /// Writes the operations.
@@ -32,18 +34,27 @@ struct Nothing {}
 struct Plan {
     /// Simple when generated code does it all.
     complexity: Complexity,
-    /// What is to be done, in order.
-    tasks: Vec<Task>,
+    /// What is to be done, in order. Of complex work: only what has to be written beside the generated code.
+    tasks: Vec<Planned>,
 }
 
 /// One task.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Task {
+struct Planned {
     /// What, in one line.
     title: String,
     /// The check that says it is done.
     done_when: String,
+    /// A short name in snake_case, needed where another task comes after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<AgentName>,
+    /// Everything a developer has to know who sees only the spec and the files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    detail: String,
+    /// The names of the tasks this one builds on. Tasks that build on nothing are done side by side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    after: Vec<AgentName>,
 }
 
 /// Gives the work back.
@@ -145,10 +156,34 @@ fn plan(context: &Context<'_>, args: &Plan) -> Result<Output, ToolError> {
     if args.tasks.is_empty() {
         return Err(ToolError::refused("a plan has at least one task"));
     }
+    if args.complexity == Complexity::Complex {
+        let tasks = numbered(&args.tasks);
+        if let Some(fault) = task::fault(&tasks) {
+            return Err(ToolError::refused(fault));
+        }
+        tasks.into_iter().for_each(|task| context.change(Change::Tasks(task)));
+    }
     context.change(Change::ProjectComplexity(args.complexity));
     context.change(Change::ArchitectComplete(true));
     (context.notes)(&format!("{} task{}", args.tasks.len(), if args.tasks.len() == 1 { "" } else { "s" }));
     Ok(json!({ "tasks": args.tasks }).into())
+}
+
+/// The tasks with names: those the architect gave, else `task_N`.
+fn numbered(planned: &[Planned]) -> Vec<Task> {
+    let name = |number: usize| AgentName::parse(&format!("task_{number}")).expect("a number makes a name");
+    let task = |(number, task): (usize, &Planned)| Task {
+        id: task.id.clone().unwrap_or_else(|| name(number + 1)),
+        title: task.title.clone(),
+        detail: task.detail.clone(),
+        done_when: task.done_when.clone(),
+        after: task.after.clone(),
+        status: TaskStatus::Open,
+        attempts: 0,
+        commit: None,
+        feedback: None,
+    };
+    planned.iter().enumerate().map(task).collect()
 }
 
 async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {

@@ -1,10 +1,13 @@
 //! What agents can do. A tool has a typed input, a description for the model and a declared effect; it calls `ops`.
 //!
-//! [`talk`] finds out what is wanted, [`build`] makes the project, [`check`] tests it, [`place`] finds it a server,
+//! [`talk`] finds out what is wanted, [`build`] makes the project, [`code`] has its tasks
+//! done and [`merge`] brings them together, [`check`] tests it, [`place`] finds it a server,
 //! [`ship`] deploys and probes it, [`report`] tells about it.
 
 pub mod build;
 pub mod check;
+pub mod code;
+pub mod merge;
 pub mod place;
 pub mod report;
 pub mod ship;
@@ -19,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::executor::Visit;
 use super::journal::StoreJournal;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::names::AgentName;
@@ -34,6 +38,8 @@ use crate::ops::leases::Leases;
 
 /// What a tool works with.
 pub struct Context<'a> {
+    /// The visit the call belongs to.
+    pub visit: &'a Visit<'a>,
     /// The use cases.
     pub ops: &'a ops::Context,
     /// The run.
@@ -275,10 +281,19 @@ pub struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            tools: [talk::tools(), build::tools(), check::tools(), place::tools(), ship::tools(), report::tools()]
-                .into_iter()
-                .flatten()
-                .collect(),
+            tools: [
+                talk::tools(),
+                build::tools(),
+                code::tools(),
+                merge::tools(),
+                check::tools(),
+                place::tools(),
+                ship::tools(),
+                report::tools(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 }

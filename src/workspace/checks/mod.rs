@@ -8,22 +8,26 @@ mod junit;
 
 use std::collections::VecDeque;
 use std::fs;
+use std::future::Future;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
-use crate::exec::{self, Command, Exit, Stream};
+use crate::exec::{self, Command, Exit, OnLine, Stream};
 
 /// Lines of output kept for the reader.
 pub const TAIL_LINES: usize = 60;
+/// The name of pytest's report.
+const REPORT: &str = "report.xml";
 /// The largest report that is read, in bytes.
 const REPORT_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// One check of a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Check<'a> {
     /// The folder it runs in.
     pub folder: &'a Path,
@@ -33,6 +37,47 @@ pub struct Check<'a> {
     pub argv: &'a [String],
     /// How long it may take.
     pub deadline: Duration,
+    /// Where it runs.
+    pub ground: &'a dyn Ground,
+}
+
+/// A program that ends, or the reason why nobody knows how.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, String>> + 'a>>;
+
+/// Where programs of a project run.
+pub trait Ground {
+    /// How a folder that becomes the program's home is called there.
+    fn home<'a>(&self, folder: &'a Path) -> &'a Path;
+    /// Runs a program with that home. Nothing of it is left running.
+    fn run<'a>(
+        &'a self,
+        command: &'a Command,
+        home: &'a Path,
+        cancel: &'a CancellationToken,
+        on_line: OnLine<'a>,
+    ) -> Running<'a>;
+}
+
+/// This machine as the operator has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bare;
+
+impl Ground for Bare {
+    fn home<'a>(&self, folder: &'a Path) -> &'a Path {
+        folder
+    }
+
+    fn run<'a>(
+        &'a self,
+        command: &'a Command,
+        _: &'a Path,
+        cancel: &'a CancellationToken,
+        on_line: OnLine<'a>,
+    ) -> Running<'a> {
+        Box::pin(async move {
+            exec::run_with(command, cancel, on_line).await.map(|output| output.exit).map_err(|error| error.to_string())
+        })
+    }
 }
 
 /// What a check came to.
@@ -162,13 +207,14 @@ impl Diagnose for Error {
 /// [`Error`]; everything about the tests themselves is a [`Verdict`].
 pub async fn run_tests(check: &Check<'_>, cancel: &CancellationToken) -> Result<TestReport, Error> {
     let scratch = Scratch::new()?;
-    let path = scratch.0.join("report.xml");
+    let path = scratch.0.join(REPORT);
+    let seen = check.ground.home(&scratch.0).join(REPORT);
     let options = format!(
         "-p no:cacheprovider -o junit_family=xunit2 --junitxml={}",
-        format_args!("'{}'", path.display().to_string().replace('\'', "'\"'\"'"))
+        format_args!("'{}'", seen.display().to_string().replace('\'', "'\"'\"'"))
     );
     let command = command(check, &scratch)?.env("PYTEST_ADDOPTS", options);
-    let ran = run(&command, cancel).await?;
+    let ran = run(check.ground, &command, &scratch, cancel).await?;
     let report = read_report(&path);
     let (counts, failed) = match &report {
         Ok(Some(report)) => (report.counts, report.failed.clone()),
@@ -189,7 +235,7 @@ pub async fn run_tests(check: &Check<'_>, cancel: &CancellationToken) -> Result<
 /// [`Error`]; everything about the linter itself is a [`Verdict`].
 pub async fn run_linter(check: &Check<'_>, cancel: &CancellationToken) -> Result<LintReport, Error> {
     let scratch = Scratch::new()?;
-    let ran = run(&command(check, &scratch)?, cancel).await?;
+    let ran = run(check.ground, &command(check, &scratch)?, &scratch, cancel).await?;
     let verdict = match &ran.ended {
         Ok(Exit::Code(0)) => Verdict::Passed,
         Ok(Exit::Code(1)) => Verdict::ProductWrong { reason: "the linter found faults".to_owned() },
@@ -256,7 +302,7 @@ fn command(check: &Check<'_>, scratch: &Scratch) -> Result<Command, Error> {
         .deadline(check.deadline)
         .env("PATH", path)
         .env("VIRTUAL_ENV", check.environment)
-        .env("HOME", &scratch.0)
+        .env("HOME", check.ground.home(&scratch.0))
         .env("PYTHONUNBUFFERED", "1")
         .env("PYTHONNOUSERSITE", "1")
         .env("NO_COLOR", "1"))
@@ -269,7 +315,12 @@ struct Ran {
     took: Duration,
 }
 
-async fn run(command: &Command, cancel: &CancellationToken) -> Result<Ran, Error> {
+async fn run(
+    ground: &dyn Ground,
+    command: &Command,
+    scratch: &Scratch,
+    cancel: &CancellationToken,
+) -> Result<Ran, Error> {
     let begun = Instant::now();
     let mut tail = VecDeque::with_capacity(TAIL_LINES);
     let mut on_line = |_: Stream, line: &str| {
@@ -278,10 +329,10 @@ async fn run(command: &Command, cancel: &CancellationToken) -> Result<Ran, Error
         }
         tail.push_back(exec::capture::clean_line(line));
     };
-    let ended = match exec::run_with(command, cancel, &mut on_line).await {
-        Ok(output) => Ok(output.exit),
-        Err(exec::Error::Cancelled { .. }) => return Err(Error::Interrupted),
-        Err(error) => Err(error.to_string()),
+    let ended = match ground.run(command, &scratch.0, cancel, &mut on_line).await {
+        Ok(exit) => Ok(exit),
+        Err(_) if cancel.is_cancelled() => return Err(Error::Interrupted),
+        Err(reason) => Err(reason),
     };
     Ok(Ran { ended, tail: tail.into(), took: begun.elapsed() })
 }

@@ -56,7 +56,7 @@ impl Project {
     async fn test(&self, deadline: Duration) -> TestReport {
         let argv = ["checker".to_owned(), "-q".to_owned()];
         let environment = self.0.path().join(".venv");
-        let check = Check { folder: self.0.path(), environment: &environment, argv: &argv, deadline };
+        let check = Check { folder: self.0.path(), environment: &environment, argv: &argv, deadline, ground: &Bare };
         run_tests(&check, &CancellationToken::new()).await.unwrap()
     }
 
@@ -64,7 +64,7 @@ impl Project {
         let argv = ["checker".to_owned()];
         let environment = self.0.path().join(".venv");
         let deadline = Duration::from_secs(20);
-        let check = Check { folder: self.0.path(), environment: &environment, argv: &argv, deadline };
+        let check = Check { folder: self.0.path(), environment: &environment, argv: &argv, deadline, ground: &Bare };
         run_linter(&check, &CancellationToken::new()).await.unwrap()
     }
 }
@@ -137,8 +137,13 @@ async fn a_linter_that_finds_faults_differs_from_one_that_does_not_work() {
 async fn a_missing_program_could_not_test_and_an_empty_argv_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let argv = ["no-such-checker".to_owned()];
-    let check =
-        Check { folder: folder.path(), environment: folder.path(), argv: &argv, deadline: Duration::from_secs(5) };
+    let check = Check {
+        folder: folder.path(),
+        environment: folder.path(),
+        argv: &argv,
+        deadline: Duration::from_secs(5),
+        ground: &Bare,
+    };
     let report = run_tests(&check, &CancellationToken::new()).await.unwrap();
     assert!(matches!(&report.verdict, Verdict::CouldNotTest { reason } if reason.contains("no-such-checker")));
     let error = run_tests(&Check { argv: &[], ..check }, &CancellationToken::new()).await;

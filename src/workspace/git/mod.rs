@@ -5,12 +5,13 @@
 //! files, `GIT_*` variables) but the user's name and address. A commit carries the key of the effect it is, as a
 //! trailer, so that after a crash it can be looked for before it is made again. Nothing here talks to a remote.
 //! The module `command` says how git is run, `lock` deals with lock files that a killed git left behind, `export` with
-//! the files of a commit.
+//! the files of a commit, `worktree` with work on branches beside the folder.
 
 mod command;
 pub mod error;
 mod export;
 mod lock;
+pub mod worktree;
 
 use std::ffi::OsStr;
 use std::fmt;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::worktree::Merged;
 use super::*;
 
 fn go() -> CancellationToken {
@@ -312,4 +313,59 @@ async fn a_folder_of_another_user_is_no_obstacle() {
     }
     let made = repository.commit_all("begin", "k", None, &go()).await.unwrap();
     assert_eq!(repository.find_commit_by_effect("k", &go()).await.unwrap(), Some(made.sha));
+}
+
+#[tokio::test]
+async fn work_beside_the_folder_is_merged_or_told_what_it_conflicts_with() {
+    let (home, repository) = repository().await;
+    write(&repository, "shared.txt", "one\n");
+    let base = repository.commit_all("base", "k:base", None, &go()).await.unwrap().sha;
+    let mut tips = Vec::new();
+    for name in ["left", "right"] {
+        let folder = home.path().join("beside").join(name);
+        let branch = format!("cgo/run-1/{name}/work");
+        let place = repository.add_worktree(&folder, &branch, &base, &go()).await.unwrap();
+        // A second time: what the first attempt left is gone.
+        write(&place, "litter.txt", "x");
+        let place = repository.add_worktree(&folder, &branch, &base, &go()).await.unwrap();
+        assert!(!folder.join("litter.txt").exists());
+        write(&place, "shared.txt", &format!("{name}\n"));
+        write(&place, &format!("{name}.txt"), "mine\n");
+        tips.push(place.commit_all(name, &format!("k:{name}"), None, &go()).await.unwrap().sha);
+        repository.remove_worktree(&folder, &go()).await.unwrap();
+    }
+    let [left, right] = [&tips[0], &tips[1]];
+    assert!(!repository.holds(left, &go()).await.unwrap());
+    let at = repository.add_worktree(&home.path().join("merge"), "cgo/run-1/merge/work", &base, &go()).await.unwrap();
+    assert_eq!(at.merge(left, "Merge left", "k:m1", &go()).await.unwrap(), Merged::At(left.clone()));
+    let conflict = at.merge(right, "Merge right", "k:m2", &go()).await.unwrap();
+    assert_eq!(conflict, Merged::Conflict(vec!["shared.txt".to_owned()]));
+    assert!(at.is_clean(&go()).await.unwrap());
+    assert!(repository.difference(left, right, &go()).await.unwrap().contains("+right"));
+    assert!(repository.fast_forward(left, &go()).await.unwrap());
+    assert!(repository.folder().join("left.txt").is_file());
+    assert!(!repository.fast_forward(right, &go()).await.unwrap());
+    repository.remove_worktree(&home.path().join("merge"), &go()).await.unwrap();
+    repository.drop_branches("cgo/run-1", &go()).await.unwrap();
+    assert_eq!(git(repository.folder(), &["branch", "--format=%(refname:short)"]), "main");
+}
+
+#[tokio::test]
+async fn a_merge_of_what_does_not_conflict_is_one_commit_with_its_key() {
+    let (home, repository) = repository().await;
+    write(&repository, "a.txt", "one\n");
+    let base = repository.commit_all("base", "k:base", None, &go()).await.unwrap().sha;
+    let at = repository.add_worktree(&home.path().join("w"), "cgo/r/t/work", &base, &go()).await.unwrap();
+    write(&at, "b.txt", "two\n");
+    let beside = at.commit_all("beside", "k:beside", None, &go()).await.unwrap().sha;
+    write(&repository, "c.txt", "three\n");
+    repository.commit_all("meanwhile", "k:meanwhile", None, &go()).await.unwrap();
+    let merged = repository.merge(&beside, "Merge t: two", "k:merge", &go()).await.unwrap();
+    assert_eq!(Some(merged), repository.head(&go()).await.unwrap().map(Merged::At));
+    assert_eq!(git(repository.folder(), &["log", "-1", "--format=%B"]), "Merge t: two\n\nCgo-Effect: k:merge");
+    assert_eq!(
+        repository.find_commit_by_effect("k:merge", &go()).await.unwrap(),
+        repository.head(&go()).await.unwrap()
+    );
+    assert!(repository.folder().join("b.txt").is_file());
 }

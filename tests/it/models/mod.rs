@@ -6,5 +6,6 @@ mod pipeline;
 mod retry;
 mod server;
 mod strict;
+mod team;
 mod tls;
 mod wire;

@@ -18,7 +18,7 @@ const ASKED: u64 = 1000;
 const ANSWERED: u64 = 100;
 
 /// Thinks as the offline provider does; the question and the answer go over the wire.
-fn thought(question: &Value) -> Answer {
+pub fn thought(question: &Value) -> Answer {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let calls = |message: &Value| -> Vec<ToolCall> {
         let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
@@ -79,7 +79,7 @@ fn thought(question: &Value) -> Answer {
 }
 
 /// A home whose settings name the server as provider `mine`; a million tokens cost 3 and 15 dollars.
-fn home(server: &Server, price: bool) -> TestEnv {
+pub fn home(server: &Server, price: bool) -> TestEnv {
     let mut env = TestEnv::new();
     let price = if price { "    price: { input: 3, output: 15 }\n" } else { "" };
     let settings = format!(
@@ -93,7 +93,7 @@ fn home(server: &Server, price: bool) -> TestEnv {
 }
 
 /// Runs the program beside the server, which lives in this runtime.
-async fn run(env: &TestEnv, arguments: &[String]) -> Ran {
+pub async fn run(env: &TestEnv, arguments: &[String]) -> Ran {
     let mut command = env.command(arguments);
     let output = tokio::task::spawn_blocking(move || command.output().expect("the program starts"));
     Ran::of(&output.await.expect("it does not panic"))

@@ -55,6 +55,10 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
         deploy: true,
         assume: false,
         models: cgo::domain::provider::ModelChoice { provider: Some("ollama".to_owned()), ..Default::default() },
+        coders: cgo::domain::coder::CoderChoice {
+            coder: Some(cgo::domain::coder::Coder::Codex),
+            sandbox: Some(cgo::domain::coder::Walls::Off),
+        },
     });
     let mut second = run(2);
     second.status = RunStatus::Running;

@@ -1,0 +1,311 @@
+//! One task: a worktree, a coder at work in it, and cgo's own look at what came of it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::external::{self, Done};
+use super::walls::Walled;
+use super::{mode, native};
+use crate::coder::sandbox::Sandbox;
+use crate::coder::verdict::{Class, Upstream, Verdict, verdict};
+use crate::domain::coder::{Coder, Walls};
+use crate::domain::diagnose::{Advice, Diagnose};
+use crate::domain::manifest::Manifest;
+use crate::domain::project::Project;
+use crate::domain::spec::Spec;
+use crate::domain::task::Task;
+use crate::graph::engine::NodeError;
+use crate::graph::progress::Failure;
+use crate::graph::recorder::Place;
+use crate::ops::checks::{self, Checked};
+use crate::ops::worktrees::{self, Place as Worktree};
+use crate::ops::{self, specs};
+use crate::pipeline::executor::Visit;
+
+/// How much of the checks' output a coder gets, in bytes.
+const OUTPUT: usize = 12_000;
+
+/// What one attempt came to, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Came {
+    /// The commit that passed cgo's own checks.
+    pub commit: Option<String>,
+    /// What the next attempt has to mend.
+    pub feedback: Option<String>,
+    /// No further attempt by an agent makes sense.
+    pub over: bool,
+    /// In one line, for people.
+    pub line: String,
+}
+
+/// Where a coder works.
+pub struct Site<'a> {
+    /// The worktree.
+    pub at: Worktree,
+    /// The sandbox.
+    pub sandbox: &'a Sandbox,
+    /// The project's environment in the worktree.
+    pub environment: PathBuf,
+    /// What is read beside the worktree and the system.
+    pub read_only: Vec<PathBuf>,
+    /// The spec, as text.
+    pub spec: Option<String>,
+    /// The project, with the worktree as its folder.
+    here: Project,
+    context: &'a ops::Context,
+    /// The checks, as the project lists them: what the worktree says of them is the coder's word.
+    manifest: &'a Manifest,
+}
+
+impl Site<'_> {
+    /// Runs the project's checks on the files as they are, behind the walls. Generated files must be what the spec
+    /// makes of them.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the work was interrupted or a check cannot be prepared.
+    pub async fn examine(
+        &self,
+        commit: &str,
+        note: &dyn Fn(&str),
+        cancel: &CancellationToken,
+    ) -> Result<Checked, NodeError> {
+        let edited = match specs::generate(&self.at.folder, true, true) {
+            Ok(generated) => generated.changes,
+            Err(error) => vec![ops::explain(&error)],
+        };
+        if !edited.is_empty() {
+            let reason = format!(
+                "generated files are not as the spec makes them ({}); change the spec or write beside them",
+                edited.join(", ")
+            );
+            return Ok(Checked::CouldNotTest { reason, tail: Vec::new() });
+        }
+        // The coder may have changed what the project depends on.
+        checks::install(self.context, &self.here, note, cancel).await.map_err(|error| failed(&error))?;
+        let ground = Walled { sandbox: self.sandbox, workspace: &self.at.folder, read_only: &self.read_only };
+        let looked = checks::look(self.manifest, &self.at.folder, commit, &ground, note, cancel).await;
+        looked.map_err(|error| failed(&error))
+    }
+}
+
+/// What an operation's error means for the visit.
+pub fn failed(error: &ops::Error) -> NodeError {
+    match crate::pipeline::tools::ToolError::of(error) {
+        crate::pipeline::tools::ToolError::Node(error) => error,
+        crate::pipeline::tools::ToolError::Refused(failure) => NodeError::Failed(failure),
+    }
+}
+
+/// What work on a project's code shares.
+pub struct Work<'a> {
+    pub(super) visit: &'a Visit<'a>,
+    /// The backend of this run.
+    pub coder: Coder,
+    walls: Walls,
+    pub(super) project: &'a Project,
+    manifest: Manifest,
+    spec: &'a Spec,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+impl<'a> Work<'a> {
+    /// Work on a project in a visit, by the backend and behind the walls of its run.
+    ///
+    /// # Errors
+    /// When the project's manifest cannot be read.
+    pub fn new(
+        visit: &'a Visit<'a>,
+        project: &'a Project,
+        spec: &'a Spec,
+        cancel: &'a CancellationToken,
+    ) -> Result<Self, ops::Error> {
+        let (coder, walls) = visit.coders.of(visit.run.request.coders());
+        let manifest = ops::deploy::manifest(Path::new(&project.folder))?;
+        Ok(Self { visit, coder, walls, project, manifest, spec, cancel })
+    }
+
+    /// The run's walls.
+    ///
+    /// # Errors
+    /// [`NodeError::Blocked`] where this machine has none.
+    pub async fn sandbox(&self) -> Result<Sandbox, NodeError> {
+        Sandbox::open(mode(self.walls), self.cancel).await.map_err(|error| {
+            let hint = error.advice().map(Advice::words);
+            NodeError::Blocked(Failure { hint, ..Failure::new(error.to_string(), error.kind().exit_code()) })
+        })
+    }
+
+    /// A worktree with its dependencies, ready for work and checks.
+    ///
+    /// # Errors
+    /// [`NodeError`] when they cannot be had.
+    pub async fn site<'s>(
+        &'s self,
+        at: Worktree,
+        sandbox: &'s Sandbox,
+        note: &dyn Fn(&str),
+    ) -> Result<Site<'s>, NodeError> {
+        let here = Project { folder: at.folder.display().to_string(), ..self.project.clone() };
+        let installed = checks::install(self.visit.ops, &here, note, self.cancel).await;
+        let installed = installed.map_err(|error| failed(&error))?;
+        let spec = specs::texts(self.spec).into_iter().map(|(path, text)| format!("# {path}\n{text}")).collect();
+        Ok(Site {
+            sandbox,
+            environment: installed.environment,
+            read_only: vec![installed.python],
+            spec: Some(spec),
+            here,
+            context: self.visit.ops,
+            manifest: &self.manifest,
+            at,
+        })
+    }
+
+    /// Makes one attempt at a task, beginning at a commit.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the visit cannot go on.
+    pub async fn attempt(
+        &self,
+        task: &Task,
+        base: &str,
+        place: &Place,
+        key: &str,
+        note: &dyn Fn(&str),
+    ) -> Result<Came, NodeError> {
+        let sandbox = self.sandbox().await?;
+        let at = worktrees::make(self.visit.ops, self.project, &self.visit.run.id, &task.id, base, self.cancel).await;
+        let site = self.site(at.map_err(|error| failed(&error))?, &sandbox, note).await?;
+        let came = self.code(task, &site, place, key, note).await;
+        let removed = worktrees::remove(self.project, &site.at, &CancellationToken::new()).await;
+        let came = came?;
+        removed.map_err(|error| failed(&error))?;
+        Ok(came)
+    }
+
+    async fn code(
+        &self,
+        task: &Task,
+        site: &Site<'_>,
+        place: &Place,
+        key: &str,
+        note: &dyn Fn(&str),
+    ) -> Result<Came, NodeError> {
+        let run = worktrees::folder(self.visit.ops, &self.visit.run.id);
+        let folder = run.join(format!("{}.attempt-{}", task.id, &key[..key.len().min(12)]));
+        match std::fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(&ops::Error::Path { action: "remove", path: folder, source }));
+            }
+            _ => {}
+        }
+        let done = if self.coder == Coder::Native {
+            let job =
+                native::Job { text: text_of(task), feedback: task.feedback.clone(), effect: key.to_owned(), folder };
+            native::run(self.visit, place, site, job, self.cancel, note).await?
+        } else {
+            let job = external::Job {
+                coder: self.coder,
+                workspace: &site.at.folder,
+                branch: &site.at.branch,
+                base: &site.at.base,
+                prompt: prompt_of(task, site),
+                folder,
+                read_only: &site.read_only,
+                path: site.environment.join("bin"),
+            };
+            external::run(self.visit, site.sandbox, job, self.cancel, note).await?
+        };
+        self.judge(done, site, note).await
+    }
+
+    /// Believes nothing of it: the evidence first, then the project's checks, then both together.
+    async fn judge(&self, done: Done, site: &Site<'_>, note: &dyn Fn(&str)) -> Result<Came, NodeError> {
+        let Done { mut evidence, last_words } = done;
+        let mut output = String::new();
+        let first = verdict(&evidence);
+        if let Verdict::Unverified(commit) | Verdict::Success(commit) = &first {
+            let looked = site.examine(commit, note, self.cancel).await?;
+            evidence.checks = Some(matches!(looked, Checked::Verified(_)));
+            output = match looked {
+                Checked::Verified(_) => String::new(),
+                Checked::Wrong { results, what } => format!("{what}\n{}", results.output),
+                Checked::CouldNotTest { reason, tail } => format!("{reason}\n{}", tail.join("\n")),
+            };
+        }
+        let came = |feedback: String, over: bool| Came {
+            commit: None,
+            line: feedback.lines().next().unwrap_or_default().to_owned(),
+            feedback: Some(feedback),
+            over,
+        };
+        let who = self.coder;
+        Ok(match verdict(&evidence) {
+            Verdict::Success(commit) => {
+                let line = format!("done at {}", &commit[..commit.len().min(10)]);
+                Came { commit: Some(commit), feedback: None, over: false, line }
+            }
+            Verdict::Cancelled => return Err(NodeError::Interrupted),
+            Verdict::Failed(Class::Checks) | Verdict::Unverified(_) => {
+                came(format!("the project's checks do not pass: {}", tail(&output)), false)
+            }
+            Verdict::Blocked(why) => came(format!("`{who}` says it cannot be done: {why}"), true),
+            Verdict::UpstreamError(Upstream::Unauthorized) => {
+                return Err(blocked(
+                    format!("the model of `{who}` does not accept the key"),
+                    "put the key of the provider right, then resume the run",
+                ));
+            }
+            Verdict::UpstreamError(Upstream::RateLimited | Upstream::Broken | Upstream::Cut) => {
+                return Err(blocked(
+                    format!("the model of `{who}` did not answer it"),
+                    "look whether the provider works, then resume the run",
+                ));
+            }
+            Verdict::UpstreamError(Upstream::Rejected) => {
+                came(format!("the model of `{who}` refused its request: {}", tail(&last_words)), false)
+            }
+            Verdict::UpstreamError(Upstream::NoReport) => {
+                came(format!("`{who}` ended without saying that the task is done"), false)
+            }
+            Verdict::NoWork => came(format!("`{who}` ended without a change"), false),
+            Verdict::Denied => {
+                came(format!("`{who}` was not allowed what it needed: {}", evidence.denied.join(", ")), false)
+            }
+            Verdict::Limit(limit) => came(format!("`{who}` ran into a limit: {}", limit.words()), false),
+            Verdict::Failed(class) => came(format!("`{who}` failed: {}; {}", class.words(), tail(&last_words)), false),
+        })
+    }
+}
+
+fn blocked(reason: String, hint: &str) -> NodeError {
+    NodeError::Blocked(Failure { hint: Some(hint.to_owned()), ..Failure::new(reason, 1) })
+}
+
+/// The end of an output, which says the most.
+fn tail(text: &str) -> &str {
+    let start = text.len().saturating_sub(OUTPUT);
+    &text[text.ceil_char_boundary(start)..]
+}
+
+/// What is to be done and when it is done.
+fn text_of(task: &Task) -> String {
+    let detail = if task.detail.is_empty() { String::new() } else { format!("\n\n{}", task.detail) };
+    format!("{}{detail}\n\nIt is done when: {}", task.title, task.done_when)
+}
+
+/// The whole task for an agent that reads the rest from the files.
+fn prompt_of(task: &Task, site: &Site<'_>) -> String {
+    let mut text = text_of(task);
+    if Path::new(&site.at.folder).join("AGENTS.md").is_file() {
+        text.push_str("\n\nRead AGENTS.md first: it says which files are generated and must not be edited.");
+    }
+    text.push_str(" Add or change tests for what you write, and run the project's linter and tests before you commit.");
+    if let Some(feedback) = &task.feedback {
+        text.push_str("\n\nWhat came of the work before:\n");
+        text.push_str(feedback);
+    }
+    text
+}

@@ -1,0 +1,162 @@
+//! An agent that is a program of its own: it reaches its model only through the metering proxy, and what it may spend
+//! is put aside before it starts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{adapter, needs};
+use crate::coder::event::CoderEvent;
+use crate::coder::meter::{self, Caps, Meter, Terms, Upstream};
+use crate::coder::runner::{self, Attempt};
+use crate::coder::sandbox::{Limits, Sandbox};
+use crate::coder::verdict::Evidence;
+use crate::domain::coder::Coder;
+use crate::domain::diagnose::{Advice, Diagnose};
+use crate::domain::money::Usd;
+use crate::domain::provider::{Price, Wire};
+use crate::graph::engine::NodeError;
+use crate::graph::progress::Failure;
+use crate::llm::Usage;
+use crate::ops;
+use crate::pipeline::executor::{Visit, stopped_by};
+use crate::pipeline::meter::Reserved;
+
+/// What one attempt works with.
+pub struct Job<'a> {
+    /// The backend.
+    pub coder: Coder,
+    /// The worktree.
+    pub workspace: &'a Path,
+    /// Its branch.
+    pub branch: &'a str,
+    /// The commit it is at.
+    pub base: &'a str,
+    /// What is to be done.
+    pub prompt: String,
+    /// A folder that is not there yet, for the agent's home and stream.
+    pub folder: PathBuf,
+    /// What the project's programs need beside the system.
+    pub read_only: &'a [PathBuf],
+    /// Where the project's programs are.
+    pub path: PathBuf,
+}
+
+/// What is known afterwards.
+pub struct Done {
+    /// The evidence, without cgo's checks.
+    pub evidence: Evidence,
+    /// The agent's own words at the end.
+    pub last_words: String,
+}
+
+fn failed(error: &(impl Diagnose + std::error::Error)) -> NodeError {
+    let hint = error.advice().map(Advice::words);
+    NodeError::Failed(Failure { hint, ..Failure::new(ops::explain(error), error.kind().exit_code()) })
+}
+
+/// Lets the agent make one attempt.
+///
+/// # Errors
+/// [`NodeError`] when there was none.
+pub async fn run(
+    visit: &Visit<'_>,
+    sandbox: &Sandbox,
+    job: Job<'_>,
+    cancel: &CancellationToken,
+    note: &dyn Fn(&str),
+) -> Result<Done, NodeError> {
+    let missing = || super::Error::NoModel { coder: job.coder, provider: visit.chosen.provider.name().to_owned() };
+    let adapter = adapter(job.coder).ok_or_else(|| failed(&missing()))?;
+    let metered = visit.metered().ok_or_else(|| failed(&missing()))?;
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let program = adapter.program();
+    let needs = needs::of(program, &search, home.as_deref())
+        .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
+    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default())).await.map_err(stopped_by)?;
+    let settle = |usage: &meter::Usage, cost: u64| {
+        let usage = Usage {
+            input_tokens: usage.input,
+            output_tokens: usage.output,
+            cached_tokens: usage.cached,
+            estimated: usage.estimated,
+            ..Usage::default()
+        };
+        metered.settle(&reserved, &usage, Usd::from_billionths(cost));
+    };
+    let unused = |error: NodeError| {
+        settle(&meter::Usage::default(), 0);
+        error
+    };
+    std::fs::create_dir_all(&job.folder)
+        .map_err(|source| unused(failed(&runner::Error::Folder { path: job.folder.clone(), source })))?;
+    let proxy = Meter::start().await.map_err(|error| unused(failed(&error)))?;
+    let grant = proxy.open(terms(visit, &reserved));
+    let attempt = Attempt {
+        workspace: job.workspace.to_owned(),
+        branch: job.branch.to_owned(),
+        base: job.base.to_owned(),
+        prompt: job.prompt,
+        model: reserved.model.clone(),
+        turns: visit.agent.max_turns,
+        may_change_nothing: false,
+        folder: job.folder,
+        read_only: needs.read_only.iter().chain(job.read_only).cloned().collect(),
+        path: std::iter::once(job.path).chain(needs.path).collect(),
+        limits: Limits::default(),
+    };
+    // What it says is told from the task that polls it, never from the one that reads.
+    let (said, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let mut on_event = |event: &CoderEvent| {
+        if let Some(line) = event.line() {
+            let _ = said.send(line);
+        }
+    };
+    let running = runner::run(adapter, &attempt, sandbox, &grant, cancel, &mut on_event);
+    tokio::pin!(running);
+    let finished = loop {
+        tokio::select! {
+            finished = &mut running => break finished,
+            Some(line) = hear.recv() => note(&line),
+        }
+    };
+    let standing = grant.standing();
+    settle(&standing.usage, standing.cost);
+    let finished = finished.map_err(|error| failed(&error))?;
+    Ok(Done { evidence: finished.evidence, last_words: finished.last_words })
+}
+
+fn most(caps: &Caps) -> Usd {
+    Usd::from_billionths(caps.cost)
+}
+
+fn terms(visit: &Visit<'_>, reserved: &Reserved) -> Terms {
+    let endpoint = visit.chosen.tariff.as_ref().map(|tariff| tariff.endpoint.clone());
+    let endpoint = endpoint.expect("who pays has an endpoint");
+    let key = endpoint.key_env.as_deref().and_then(visit.coders.variable).unwrap_or_default();
+    let base = endpoint.url.trim_end_matches('/');
+    let (wire, base) = match endpoint.wire {
+        Wire::Openai => (meter::Wire::OpenAi, base),
+        Wire::Anthropic => (meter::Wire::Anthropic, base.strip_suffix("/v1").unwrap_or(base)),
+    };
+    Terms {
+        upstream: Upstream { wire, base: base.to_owned(), key: meter::Key::new(key.trim()) },
+        models: vec![(reserved.model.clone(), price(reserved.price.unwrap_or_default()))],
+        caps: Caps { cost: reserved.amount.billionths(), ..Caps::default() },
+        observer: Arc::new(|_| {}),
+        filter: None,
+    }
+}
+
+/// The price as the meter counts it.
+fn price(price: Price) -> meter::Price {
+    let input = price.input.dollars();
+    meter::Price {
+        input,
+        cached: price.cached.map_or(input, Usd::dollars),
+        cache_write: price.cache_write.map_or(input, Usd::dollars),
+        output: price.output.dollars(),
+    }
+}
