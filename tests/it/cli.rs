@@ -129,11 +129,11 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     AGENT          VERSION  ENGINE           ACTIVE  WHAT IT DOES
     architect      1        model (offline)  yes     Writes the operations of the spec, makes the repository and plans the work
     brainstorm     1        model (offline)  yes     Turns the description into a spec, with at most three rounds of questions
-    developer      1        model (offline)  yes     Generates the project from the spec and writes the business logic
+    developer      1        model (offline)  yes     Generates the project from the spec and has the business logic written
     devops         1        rules            yes     Deploys the tested commit
     documenter     1        model (offline)  yes     Reports what was done, what was assumed and what was not built
     product_owner  1        model (offline)  yes     Finds out what a person wants done
-    reviewer       1        model (offline)  yes     Merges the work of developers who worked side by side
+    reviewer       1        rules            yes     Merges the work of developers who worked side by side
     tester         1        model (offline)  yes     Runs the project's own tests before a deployment and probes the live service after it
     zavhoz         1        rules            yes     Finds a server with room and reserves ports
     --- stderr
@@ -169,7 +169,7 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     "##);
     assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @r##"
     --- stderr
-    error: the file of agent `tester` is wrong: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_domains, write_report
+    error: the file of agent `tester` is wrong: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, merge_work, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_code, write_domains, write_report
     hint: run `cgo agent edit tester`
     --- exit 1
     "##);

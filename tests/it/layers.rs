@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "app",
         &["pipeline", "ops", "config", "store", "remote", "scaffold", "workspace", "coder", "llm", "exec", "domain"],
     ),
-    ("pipeline", &["graph", "ops", "coder", "llm", "domain"]),
+    ("pipeline", &["graph", "ops", "coder", "llm", "exec", "domain"]),
     ("ops", &["store", "remote", "scaffold", "workspace", "exec", "domain"]),
     ("graph", &["domain"]),
     ("coder", &["llm", "exec", "domain"]),
