@@ -215,7 +215,7 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
         Branch::Missing | Branch::Elsewhere => return Verdict::Failed(Class::Branch),
         _ if !evidence.clean => return Verdict::Failed(Class::Uncommitted),
         // Work that did not pass may have been put away.
-        Branch::Empty(_) | Branch::Unmoved if evidence.checks == Some(false) => return Verdict::Failed(Class::Checks),
+        _ if evidence.checks == Some(false) => return Verdict::Failed(Class::Checks),
         Branch::Empty(_) | Branch::Unmoved => return Verdict::NoWork,
         Branch::Moved(_) => {}
     }

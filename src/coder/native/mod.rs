@@ -4,9 +4,29 @@
 //! the walls and the bookkeeping. What the model changes becomes a commit only when the checks pass; whatever else
 //! happens, the branch ends at a commit and the tree is clean. The outcome is judged by [`super::verdict`] like that
 //! of every other agent. Nothing here talks to a provider, records a call or counts money.
+//!
+//! `session` holds the conversation, `steps` what a call comes to, `verify` what makes work a commit; `calls` are the
+//! tools as the model sees them, `look`, `change` and `shell` what they do; [`matching`] finds the place an edit means,
+//! `map` tells the repository; `root`, `rules` and `secrets` say what is out of bounds, `progress` when to give up, and
+//! `tree` is all of git.
 
+mod calls;
+mod change;
+mod glob;
+mod look;
+mod map;
+pub mod matching;
+mod outline;
+mod progress;
+mod prompt;
+mod root;
+mod rules;
+mod secrets;
 mod session;
+mod shell;
+mod steps;
 mod tree;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

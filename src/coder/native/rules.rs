@@ -1,0 +1,173 @@
+//! What must not be read and what must not be changed: secrets, generated files, the spec.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::root::{Kind, Root};
+
+/// Lists the generated files of a project.
+const MANIFEST: &str = ".cgo/generated.json";
+/// Endings of files that are there to be read although they begin like a file of secrets.
+const EXAMPLES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
+
+/// The part of the list that counts here.
+#[derive(Deserialize)]
+struct Manifest {
+    files: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// The rules of a workspace, as they were when the attempt began.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    files: BTreeSet<String>,
+    /// Folders that hold nothing else.
+    folders: BTreeSet<String>,
+    /// For each of them where code by hand goes.
+    instead: BTreeMap<String, String>,
+}
+
+impl Rules {
+    pub(super) fn of(root: &Root) -> Self {
+        let text = root.text(MANIFEST).unwrap_or_default();
+        let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else { return Self::default() };
+        let mut rules = Self { files: manifest.files.into_keys().collect(), ..Self::default() };
+        for file in &rules.files {
+            let Some((parent, _)) = file.split_once("/generated/") else { continue };
+            let controllers = format!("{parent}/controllers");
+            let instead = if root.kind(&controllers) == Kind::Folder {
+                format!(
+                    "code by hand goes into `{controllers}/`, where each class inherits the generated operations and \
+                     overrides them, or into a new module in `{parent}/`"
+                )
+            } else {
+                format!("code by hand goes into files of its own in `{parent}/`")
+            };
+            let folder = format!("{parent}/generated");
+            rules.instead.insert(folder.clone(), instead);
+            rules.folders.insert(folder);
+        }
+        rules
+    }
+
+    /// Whether a file is made from the spec.
+    pub(super) fn is_generated(&self, path: &str) -> bool {
+        self.files.contains(path) || self.folder_of(path).is_some()
+    }
+
+    fn folder_of(&self, path: &str) -> Option<&str> {
+        self.folders
+            .iter()
+            .map(String::as_str)
+            .find(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+    }
+
+    /// Refuses a change, with the reason and the way to go.
+    pub(super) fn may_change(&self, path: &str) -> Result<(), String> {
+        may_read(path)?;
+        self.is_open(path)
+    }
+
+    /// Refuses a change of what belongs to cgo, whatever made it.
+    pub(super) fn is_open(&self, path: &str) -> Result<(), String> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        if path == ".cgo" || path.starts_with(".cgo/") {
+            return Err(format!("`{path}` is refused: cgo keeps its own records there"));
+        }
+        if self.is_generated(path) {
+            let instead = self.folder_of(path).and_then(|folder| self.instead.get(folder));
+            let instead = instead.map_or("change what uses it instead", String::as_str);
+            return Err(format!("`{path}` is refused: it is generated from the spec and edits are lost; {instead}"));
+        }
+        if is_spec(path) {
+            return Err(format!(
+                "`{path}` is refused: the spec is the architect's, and code is generated from it; when the task cannot \
+                 be done with the spec as it is, call `blocked` and say what it lacks"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn is_spec(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts.as_slice(), ["services.yml"] | ["shared", "spec", ..] | ["services", _, "spec", ..])
+}
+
+/// Refuses to show what looks like secrets.
+pub(super) fn may_read(path: &str) -> Result<(), String> {
+    if is_secret(path) {
+        return Err(format!("`{path}` is refused: it looks like a file of secrets; names stand in `.env.example`"));
+    }
+    Ok(())
+}
+
+/// Whether a file looks like one that holds secrets.
+pub(super) fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    if let Some(rest) = name.strip_prefix(".env") {
+        let ending = rest.rsplit('.').next().unwrap_or_default();
+        return rest.is_empty() || rest == "rc" || (rest.starts_with('.') && !EXAMPLES.contains(&ending));
+    }
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let keys =
+        ["id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", ".netrc", ".pgpass", ".npmrc", ".pypirc", ".git-credentials"];
+    keys.contains(&name.as_str()) || ends(&[".pem", ".p12", ".pfx", ".keystore"]) || (ends(&[".env"]) && name.len() > 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> (tempfile::TempDir, Rules) {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [".cgo", "services/backend/app/generated", "services/backend/app/controllers"] {
+            std::fs::create_dir_all(folder.path().join(path)).unwrap();
+        }
+        let list = r#"{"version": 1, "files": {"services/backend/app/generated/core/crud.py": "0", "Makefile.inc": "0",
+            "services/backend/tests/generated/test_x.py": "0"}}"#;
+        std::fs::write(folder.path().join(MANIFEST), list).unwrap();
+        let rules = Rules::of(&Root::open(folder.path()).unwrap());
+        (folder, rules)
+    }
+
+    #[test]
+    fn generated_files_and_the_spec_are_refused_with_the_way_to_go() {
+        let (_folder, rules) = rules();
+        let said = rules.may_change("services/backend/app/generated/core/crud.py").unwrap_err();
+        assert!(
+            said.contains("generated from the spec") && said.contains("`services/backend/app/controllers/`"),
+            "{said}"
+        );
+        let said = rules.may_change("services/backend/tests/generated/new.py").unwrap_err();
+        assert!(said.contains("files of its own in `services/backend/tests/`"), "{said}");
+        for path in
+            ["Makefile.inc", ".cgo/generated.json", "services.yml", "shared/spec/models.yaml", "services/a/spec/b.yaml"]
+        {
+            assert!(rules.may_change(path).is_err(), "{path}");
+        }
+        for path in
+            ["services/backend/app/controllers/notes.py", "services/backend/app/generated_things.py", "Makefile"]
+        {
+            assert!(rules.may_change(path).is_ok(), "{path}");
+        }
+        assert!(
+            Rules::default().may_change("shared/spec/models.yaml").is_ok(),
+            "a project of another make has no such spec"
+        );
+    }
+
+    #[test]
+    fn files_of_secrets_are_known_by_their_names() {
+        for path in [".env", "a/.env.production", ".envrc", "prod.env", "deploy/key.pem", "id_ed25519", ".ENV"] {
+            assert!(is_secret(path), "{path}");
+        }
+        for path in
+            [".env.example", "a/.env.sample", "env.contract.yaml", "environment.py", "app/env.py", ".envoy.yaml"]
+        {
+            assert!(!is_secret(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What makes work a commit: it holds nothing that must not be in it, and the project's checks pass.
+
+use std::fmt::Debug;
+use std::path::{Component, Path};
+
+use super::super::event::CoderEvent;
+use super::root::{Kind, size};
+use super::session::Session;
+use super::tree::{Change, Staged};
+use super::{CheckResult, Error, rules, secrets};
+
+/// The most files of one commit, and the largest of them, in bytes.
+const FILES: usize = 1000;
+const LARGEST: u64 = 5 << 20;
+/// How many offending files are named.
+const NAMED: usize = 10;
+/// The longest subject of a commit, in characters.
+const SUBJECT: usize = 72;
+
+/// What became of the work.
+pub(super) enum Verified {
+    /// A commit, whose checks passed.
+    Committed,
+    /// The last commit holds it already, and its checks passed.
+    Unchanged,
+    /// It cannot be committed.
+    Refused(String),
+    /// The checks do not pass.
+    Failed(CheckResult),
+}
+
+impl<E: Debug> Session<'_, E> {
+    /// Runs the checks on the workspace as it is and commits it when they pass, with what was put back before.
+    /// `even_empty` also makes a commit that changes nothing.
+    pub(super) async fn verify(
+        &mut self,
+        summary: Option<&str>,
+        even_empty: bool,
+    ) -> Result<(Verified, Vec<String>), Error<E>> {
+        self.tree.guard().await?;
+        let notes = self.put_back().await?;
+        let staged = self.tree.stage().await?;
+        if let Some(reason) = self.objection(&staged).await? {
+            return Ok((Verified::Refused(reason), notes));
+        }
+        if self.passed.as_deref() != Some(&staged.tree) {
+            let result = self.checks.check().await.map_err(Error::Stopped)?;
+            self.checked = Some(result.clone());
+            if !result.passed {
+                let message = format!("the checks do not pass: {}", result.summary);
+                (self.on_event)(&CoderEvent::Problem { message });
+                return Ok((Verified::Failed(result), notes));
+            }
+            self.passed = Some(staged.tree.clone());
+        }
+        if staged.changes.is_empty() && !even_empty {
+            return Ok((Verified::Unchanged, notes));
+        }
+        let message = message(&self.task.text, summary);
+        self.tree.commit(&staged, &message, self.task.effect.as_deref()).await?;
+        self.commits.push(self.tree.tip().to_owned());
+        self.progress.moved();
+        Ok((Verified::Committed, notes))
+    }
+
+    /// Keeps what has passed at the end of an attempt that ran into a limit.
+    pub(super) async fn save(&mut self) -> Result<(), Error<E>> {
+        if !self.cancel.is_cancelled() && !self.tree.changed().await?.is_empty() {
+            self.verify(None, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes changes of what belongs to cgo, however they were made; what is to be said of them.
+    pub(super) async fn put_back(&mut self) -> Result<Vec<String>, Error<E>> {
+        let refused = |path: String| self.rules.is_open(&path).err().map(|reason| (path, reason));
+        let (paths, reasons): (Vec<String>, Vec<String>) =
+            self.tree.changed().await?.into_iter().filter_map(refused).unzip();
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.tree.put_back(&paths).await?;
+        Ok(reasons.into_iter().take(NAMED).map(|reason| format!("Put back: {reason}")).collect())
+    }
+
+    /// Why these changes must not be committed.
+    async fn objection(&self, staged: &Staged) -> Result<Option<String>, Error<E>> {
+        let there = || staged.changes.iter().filter(|change| !change.is_gone());
+        let all = |wrong: &dyn Fn(&Change) -> bool| {
+            let paths: Vec<&str> =
+                there().filter(|change| wrong(change)).map(|change| change.path.as_str()).take(NAMED).collect();
+            (!paths.is_empty()).then(|| paths.join(", "))
+        };
+        if let Some(paths) = all(&|change| rules::is_secret(&change.path)) {
+            return Ok(Some(format!("{paths} looks like a file of secrets; take it away, or have git ignore it")));
+        }
+        if let Some(paths) = all(&|change| change.mode == Change::REPOSITORY) {
+            return Ok(Some(format!("{paths} is a git repository of its own; take it away")));
+        }
+        if let Some(paths) = all(&|change| change.mode == Change::LINK && self.leads_out(&change.path)) {
+            return Ok(Some(format!("{paths} is a link that leads out of the repository")));
+        }
+        if staged.changes.len() > FILES {
+            let reason = format!("{} files have changed; have git ignore what is not code", staged.changes.len());
+            return Ok(Some(reason));
+        }
+        let large = |change: &Change| matches!(self.root.kind(&change.path), Kind::File(bytes) if bytes > LARGEST);
+        if let Some(paths) = all(&large) {
+            return Ok(Some(format!("{paths} is larger than {}; have git ignore it", size(LARGEST))));
+        }
+        let Some(difference) = self.tree.difference().await? else {
+            return Ok(Some("the change is too large to be looked at".to_owned()));
+        };
+        let found = secrets::added(&difference);
+        Ok((!found.is_empty()).then(|| {
+            let found = found[..found.len().min(NAMED)].join(", ");
+            format!(
+                "it seems to hold secrets: {found}. Use a name from the environment, or a value that is plainly fake"
+            )
+        }))
+    }
+
+    fn leads_out(&self, link: &str) -> bool {
+        let Ok(target) = std::fs::read_link(self.tree.workspace().join(link)) else { return true };
+        let mut depth = Path::new(link).components().count().saturating_sub(1);
+        for part in target.components() {
+            match part {
+                Component::ParentDir if depth == 0 => return true,
+                Component::ParentDir => depth -= 1,
+                Component::Normal(name) if name == ".git" => return true,
+                Component::Normal(_) => depth += 1,
+                Component::CurDir => {}
+                Component::RootDir | Component::Prefix(_) => return true,
+            }
+        }
+        false
+    }
+}
+
+/// What a commit says: the task's first line, and what the model says it did.
+fn message(task: &str, summary: Option<&str>) -> String {
+    let first = task.lines().map(|line| line.trim_start_matches(['#', ' '])).find(|line| !line.trim().is_empty());
+    let first = first.unwrap_or("Work").trim_end_matches(['.', ' ']);
+    let mut message: String = first.chars().take(SUBJECT).collect();
+    if first.chars().count() > SUBJECT {
+        let end = message.rfind(' ').unwrap_or(message.len());
+        message.truncate(end);
+        message.push('…');
+    }
+    if let Some(summary) = summary.map(str::trim).filter(|summary| !summary.is_empty()) {
+        message.push_str("\n\n");
+        message.push_str(summary);
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_says_the_task_and_what_was_done() {
+        assert_eq!(message("# Add search.\n\nDetails", Some(" By title. ")), "Add search\n\nBy title.");
+        let long = message(&"word ".repeat(40), None);
+        assert!(long.chars().count() <= SUBJECT && long.ends_with("word…"), "{long}");
+        assert_eq!(message(" \n", None), "Work");
+    }
+}
