@@ -96,7 +96,7 @@ impl Http {
                 Auth::ApiKey => headers.insert(HeaderName::from_static("x-api-key"), key.header("")?),
             };
         }
-        let mut builder = reqwest::Client::builder()
+        let mut builder = super::client()
             .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)

@@ -3,6 +3,7 @@
 //!
 //! It knows nothing of messages' JSON (see [`super::openai`], [`super::anthropic`]) and tries nothing twice.
 
+pub mod client;
 pub mod fault;
 pub mod http;
 pub mod key;
@@ -12,5 +13,6 @@ pub mod text;
 pub mod transcript;
 pub mod wait;
 
+pub use client::client;
 pub use http::Timers;
 pub use key::Key;
