@@ -12,9 +12,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::{Error, Refusal, Trouble, Usage};
 use super::fault::{Fault, Who};
-use super::key::Key;
 use super::{text, wait};
 use crate::domain::provider::Endpoint;
+use crate::net::{self, Key, cause, is_loopback, speaks_no_tls};
 
 /// The longest answer, in bytes; a streamed token takes about 300.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
@@ -91,25 +91,19 @@ impl Http {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = &key {
-            match auth {
-                Auth::Bearer => headers.insert(AUTHORIZATION, key.header("Bearer ")?),
-                Auth::ApiKey => headers.insert(HeaderName::from_static("x-api-key"), key.header("")?),
+            let (name, prefix) = match auth {
+                Auth::Bearer => (AUTHORIZATION, "Bearer "),
+                Auth::ApiKey => (HeaderName::from_static("x-api-key"), ""),
             };
+            let value = key.header(prefix).map_err(|_| Error::Permanent {
+                refusal: Refusal::Key,
+                reason: "the key holds characters that no key has".to_owned(),
+                hint: Some("store the key again, without line breaks or quotes".to_owned()),
+                usage: Usage::default(),
+            })?;
+            headers.insert(name, value);
         }
-        let mut builder = super::client()
-            .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timers.connect)
-            .pool_idle_timeout(Duration::from_secs(30));
-        if loopback {
-            builder = builder.no_proxy();
-        }
-        if address.scheme() == "http" {
-            // Certificates are not read where none is checked: it takes time, and a bare machine has none.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder.build().map_err(|error| {
+        let client = net::client(&address, timers.connect).map_err(|error| {
             let reason = format!("no client can be set up for `{provider}`: {}", cause(&error));
             Error::Permanent { refusal: Refusal::Endpoint, reason, hint: None, usage: Usage::default() }
         })?;
@@ -365,38 +359,6 @@ fn address(url: &str, path: &str) -> Result<Url, &'static str> {
     Ok(address)
 }
 
-fn is_loopback(address: &Url) -> bool {
-    let host = address.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The other side speaks something else, or shows a certificate nobody vouches for: both come as data that makes no
-/// sense to the secure connection.
-fn speaks_no_tls(error: &reqwest::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        let io = error.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidData) {
-            return true;
-        }
-        // The source of such an error is that of what it holds, so it is looked into first.
-        let held = io.and_then(std::io::Error::get_ref).map(|held| held as &(dyn std::error::Error + 'static));
-        source = held.or_else(|| error.source());
-    }
-    false
-}
-
-/// The innermost reason, which is the one that says something.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
-}
-
 fn seconds(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }
@@ -418,20 +380,6 @@ mod tests {
         }
         for url in ["", "api.example.com/v1", "ftp://x/v1", "http://me:pass@x/v1", "unix:/run/x"] {
             assert!(address(url, "/messages").is_err(), "{url}");
-        }
-    }
-
-    #[test]
-    fn loopback_is_known_by_every_name() {
-        for (url, loopback) in [
-            ("http://localhost:1/v1", true),
-            ("http://127.9.0.1/v1", true),
-            ("http://[::1]:8000/v1", true),
-            ("http://ollama.localhost/v1", true),
-            ("http://localhost.example.com/v1", false),
-            ("http://10.0.0.1/v1", false),
-        ] {
-            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
         }
     }
 }

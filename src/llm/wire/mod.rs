@@ -3,16 +3,12 @@
 //!
 //! It knows nothing of messages' JSON (see [`super::openai`], [`super::anthropic`]) and tries nothing twice.
 
-pub mod client;
 pub mod fault;
 pub mod http;
-pub mod key;
 pub mod receive;
 pub mod sse;
 pub mod text;
 pub mod transcript;
-pub mod wait;
 
-pub use client::client;
+pub use crate::net::{Key, wait};
 pub use http::Timers;
-pub use key::Key;

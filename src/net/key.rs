@@ -1,8 +1,8 @@
-//! The key of an endpoint: a text that prints as stars and is read in one place, where the header is made.
+//! The key of an endpoint: a text that prints as stars and is read where it is sent, nowhere else.
 
 use std::fmt;
 
-use super::super::{Error, Refusal, Usage};
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 
 /// A key. `Debug` prints stars, there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,20 +29,22 @@ impl Key {
     ///
     /// # Errors
     /// When a header cannot carry it.
-    pub(super) fn header(&self, prefix: &str) -> Result<reqwest::header::HeaderValue, Error> {
-        let value = reqwest::header::HeaderValue::from_str(&format!("{prefix}{}", self.0));
-        let mut value = value.map_err(|_| Error::Permanent {
-            refusal: Refusal::Key,
-            reason: "the key holds characters that no key has".to_owned(),
-            hint: Some("store the key again, without line breaks or quotes".to_owned()),
-            usage: Usage::default(),
-        })?;
+    pub fn header(&self, prefix: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", self.0))?;
         value.set_sensitive(true);
         Ok(value)
     }
 
+    /// The key itself, for a program that has to be given it. It goes to its environment or its input, never to an
+    /// argument, an address or a file.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// The text with stars wherever the key stands in it, also as it is written in addresses.
-    pub(super) fn hide_in(&self, text: &str) -> String {
+    #[must_use]
+    pub fn hide_in(&self, text: &str) -> String {
         if self.0.len() < TELLING {
             return text.to_owned();
         }
@@ -79,7 +81,6 @@ mod tests {
     #[test]
     fn a_key_with_a_line_break_is_refused_without_showing_it() {
         let error = Key::new("sk-one\nsk-two").header("Bearer ").unwrap_err();
-        assert!(!format!("{error:?}").contains("sk-"), "{error:?}");
-        assert!(matches!(error, Error::Permanent { refusal: Refusal::Key, .. }));
+        assert!(!format!("{error:?} {error}").contains("sk-"), "{error:?}");
     }
 }
