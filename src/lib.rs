@@ -12,6 +12,7 @@ pub mod coder;
 pub mod config;
 pub mod domain;
 pub mod exec;
+pub mod github;
 pub mod graph;
 pub mod llm;
 pub mod net;

@@ -228,6 +228,57 @@ fn check_enum_value(text: &str) -> Result<(), InvalidName> {
     Ok(())
 }
 
+fn check_owner(text: &str) -> Result<(), InvalidName> {
+    const SORT: &str = "owner of repositories";
+    if text.is_empty() || text.len() > 39 {
+        return Err(invalid(text, SORT, "it must have 1 to 39 characters"));
+    }
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
+        return Err(invalid(text, SORT, format!("`{}` is not a letter, a digit or `-`", bad.escape_debug())));
+    }
+    if text.starts_with('-') {
+        return Err(invalid(text, SORT, "it starts with `-`"));
+    }
+    Ok(())
+}
+
+fn check_repository(text: &str) -> Result<(), InvalidName> {
+    const SORT: &str = "repository name";
+    if text.is_empty() || text.len() > 100 {
+        return Err(invalid(text, SORT, "it must have 1 to 100 characters"));
+    }
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
+        return Err(invalid(text, SORT, format!("`{}` is not a letter, a digit or one of -_.", bad.escape_debug())));
+    }
+    let ending = text.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    if text.starts_with('-') || matches!(text, "." | "..") || matches!(ending.as_deref(), Some("git" | "wiki")) {
+        return Err(invalid(text, SORT, "that name has another meaning"));
+    }
+    Ok(())
+}
+
+fn check_branch(text: &str) -> Result<(), InvalidName> {
+    const SORT: &str = "branch name";
+    if text.is_empty() || text.len() > 200 {
+        return Err(invalid(text, SORT, "it must have 1 to 200 characters"));
+    }
+    let wrong = |c: &char| c.is_whitespace() || c.is_control() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    if let Some(bad) = text.chars().find(wrong) {
+        return Err(invalid(text, SORT, format!("`{}` has a meaning of its own in git", bad.escape_debug())));
+    }
+    let parts_stand = text.split('/').all(|part| {
+        let lock = part.rsplit_once('.').is_some_and(|(_, ending)| ending == "lock");
+        !part.is_empty() && !part.starts_with('.') && !lock
+    });
+    if !parts_stand || text.starts_with('-') || text.ends_with('.') || text.contains("..") || text.contains("@{") {
+        return Err(invalid(text, SORT, "git takes no such name"));
+    }
+    if text == "@" || text == "HEAD" {
+        return Err(invalid(text, SORT, "that name has another meaning"));
+    }
+    Ok(())
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $check:ident, $pattern:literal) => {
         $(#[$doc])*
@@ -314,6 +365,19 @@ name!(
     EnumValue, check_enum_value, "^[A-Za-z0-9_./-]([A-Za-z0-9_./ -]*[A-Za-z0-9_./-])?$"
 );
 
+name!(
+    /// A person or an organization that owns repositories at a forge.
+    OwnerName, check_owner, "^[A-Za-z0-9_][A-Za-z0-9_-]{0,38}$"
+);
+name!(
+    /// A repository's name at a forge, without its owner.
+    RepositoryName, check_repository, "^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,99}$"
+);
+name!(
+    /// A branch of a git repository, without `refs/heads/`.
+    BranchName, check_branch, "^[^-\\s~^:?*\\[\\\\][^\\s~^:?*\\[\\\\]{0,199}$"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,5 +404,25 @@ mod tests {
     fn a_refusal_shows_control_characters_escaped() {
         let error = ProjectName::parse("a\u{1b}[31m").unwrap_err();
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
+    }
+
+    #[test]
+    fn names_at_a_forge_cannot_leave_their_place_in_an_address_or_become_an_option() {
+        for bad in ["", "-a", "a/b", "..", "a b", "ж", "a\n", "a.git", "a.wiki", "?", "a%2f"] {
+            assert!(RepositoryName::parse(bad).is_err(), "{bad:?} was accepted");
+            assert!(OwnerName::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+        for good in ["notes-api", ".github", "a_b.c", "0"] {
+            assert!(RepositoryName::parse(good).is_ok(), "{good:?} was refused");
+        }
+        assert!(OwnerName::parse("octo-org").is_ok() && OwnerName::parse("mona_acme").is_ok());
+        for bad in
+            ["", "-f", "a..b", "a:b", "+a b", "a/", "/a", "a//b", ".a", "a/.b", "a.lock", "@{u}", "HEAD", "a.", "*"]
+        {
+            assert!(BranchName::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+        for good in ["main", "feature/заметки", "v1.2", "cgo/run-1"] {
+            assert!(BranchName::parse(good).is_ok(), "{good:?} was refused");
+        }
     }
 }
