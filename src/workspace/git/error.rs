@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::push::Refusal;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::exec;
 use crate::workspace::install_advice;
@@ -89,6 +90,26 @@ pub enum Error {
         /// The repository's folder.
         folder: PathBuf,
     },
+    /// An address that a key may not be sent to.
+    #[error("`{url}` is no address a commit can be brought to: it begins with https:// and holds no name or key")]
+    BadRemote {
+        /// The address, without the key.
+        url: String,
+    },
+    /// A remote did not take a commit, or could not be asked.
+    #[error("git {command} with branch `{branch}` of {url} came to nothing: {}: {said}", why.words())]
+    Remote {
+        /// The git command.
+        command: &'static str,
+        /// The remote's address.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// Why.
+        why: Refusal,
+        /// What was said, without the key.
+        said: String,
+    },
     /// `git` failed.
     #[error("git {command} failed in `{}`{}", folder.display(), said(source))]
     Git {
@@ -125,13 +146,15 @@ impl Diagnose for Error {
         match self {
             Self::NoGit | Self::GitTooOld { .. } | Self::DiskFull { .. } => Kind::Preflight,
             Self::BadKey { .. } | Self::Answer { .. } => Kind::Internal,
-            Self::BadSha { .. } => Kind::Usage,
+            Self::BadSha { .. } | Self::BadRemote { .. } => Kind::Usage,
+            Self::Remote { why: Refusal::Unknown, .. } => Kind::Unknown,
             Self::NotARepository { .. }
             | Self::NoCommit { .. }
             | Self::Busy { .. }
             | Self::ForeignLock { .. }
             | Self::LinkLeaves { .. }
             | Self::ExportExists { .. }
+            | Self::Remote { .. }
             | Self::Io { .. } => Kind::User,
             Self::Git { source, .. } => source.kind(),
         }
@@ -151,12 +174,31 @@ impl Diagnose for Error {
             }
             Self::ExportExists { into, .. } => Some(Advice::Do(format!("move `{}` away", into.display()))),
             Self::Git { source, .. } => source.advice(),
+            Self::Remote { why, .. } => remote_advice(*why),
             Self::DiskFull { .. } => Some(Advice::Do("free some room there".to_owned())),
             Self::BadKey { .. }
             | Self::Answer { .. }
             | Self::BadSha { .. }
+            | Self::BadRemote { .. }
             | Self::NoCommit { .. }
             | Self::Io { .. } => None,
         }
+    }
+}
+
+fn remote_advice(why: Refusal) -> Option<Advice> {
+    let say = |text: &str| Some(Advice::Do(text.to_owned()));
+    match why {
+        Refusal::NotFastForward => say("bring its commits into the project's folder with git, then push again"),
+        Refusal::Protected => say("push to another branch and open a pull request, or change the rule"),
+        Refusal::WorkflowScope => say("give the token the scope `workflow` (fine-grained: Workflows, read and write)"),
+        Refusal::Secret => say("take the secret out of the commits, and make a new one: it is known now"),
+        Refusal::TooLarge => say("take the large file out of the commits"),
+        Refusal::Key | Refusal::Forbidden | Refusal::NotFound => {
+            say("see with `cgo doctor` whose token it is and what it may do: pushing needs `repo`, or Contents: write")
+        }
+        Refusal::Moved => say("push to its new address"),
+        Refusal::Unreachable | Refusal::Unknown => say("run `cgo run resume` when it can be reached"),
+        Refusal::Declined => None,
     }
 }

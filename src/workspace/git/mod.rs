@@ -3,14 +3,15 @@
 //! Every command names the repository and its work tree, so a repository around the folder is never meant by
 //! mistake. Nothing the user or the machine configured takes part (hooks, templates, signing, line ends, ignore
 //! files, `GIT_*` variables) but the user's name and address. A commit carries the key of the effect it is, as a
-//! trailer, so that after a crash it can be looked for before it is made again. Nothing here talks to a remote.
-//! The module `command` says how git is run, `lock` deals with lock files that a killed git left behind, `export` with
-//! the files of a commit, `worktree` with work on branches beside the folder.
+//! trailer, so that after a crash it can be looked for before it is made again. Only [`push`] talks to a remote, and
+//! only to the one it is given. The module `command` says how git is run, `lock` deals with lock files that a killed
+//! git left behind, `export` with the files of a commit, `worktree` with work on branches beside the folder.
 
 mod command;
 pub mod error;
 mod export;
 mod lock;
+pub mod push;
 pub mod worktree;
 
 use std::ffi::OsStr;
@@ -237,6 +238,21 @@ impl Repository {
         let made = self.head(cancel).await?;
         made.map(|sha| Commit { sha, origin: Origin::Made })
             .ok_or_else(|| Error::Answer { command: "commit", what: "no commit came of it".to_owned() })
+    }
+
+    /// Names a remote `origin`, for people who use git in the folder. One that is named already stays.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Busy`], [`Error::ForeignLock`], [`Error::Git`].
+    pub async fn set_origin(&self, remote: &push::Remote, cancel: &CancellationToken) -> Result<(), Error> {
+        let query = self.git("config").args(["--local", "--get", "remote.origin.url"]);
+        if self.run("config", &query, cancel).await?.exit == Exit::Code(0) {
+            return Ok(());
+        }
+        let writing = self.begin_writing().await?;
+        self.ask("remote", self.git("remote").args(["add", "--", "origin", remote.url()]), cancel).await?;
+        writing.done();
+        Ok(())
     }
 
     /// The files that differ from the newest commit, new ones with them, ignored ones not.
