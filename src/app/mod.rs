@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::domain::coder::CoderChoice;
 use crate::domain::provider::ModelChoice;
 use crate::exec::identity;
+use crate::github;
 use crate::ops::agents::Cache;
 use crate::ops::{self, Context};
 use crate::pipeline::coding::Coders;
@@ -54,6 +55,7 @@ impl App {
             holder: identity::me(),
             supervisor: vec![program, "supervise".into()],
             user: user(),
+            github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {

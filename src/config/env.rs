@@ -27,6 +27,8 @@ pub const CODER: &str = "CGO_CODER";
 pub const SANDBOX: &str = "CGO_SANDBOX";
 /// How many tasks of a run are worked on at once.
 pub const TASKS_AT_ONCE: &str = "CGO_TASKS_AT_ONCE";
+/// The address of GitHub's API.
+pub const GITHUB_API: &str = "CGO_GITHUB_API";
 
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
@@ -42,6 +44,8 @@ pub const ALL: &[(&str, &str)] = &[
     (CODER, "who writes code: native, claude, codex, opencode, aider, goose, droid, none"),
     (SANDBOX, "what keeps a coder from the rest of the machine: bubblewrap, off"),
     (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),
+    (GITHUB_API, "address of GitHub's API; of an Enterprise Server: https://HOST/api/v3"),
+    ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
     ("NO_COLOR", "any value: no colours"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
 ];

@@ -17,6 +17,8 @@ use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 
 /// Tasks of a run that are worked on at once: each has a model, tests and a Python of its own.
 const TASKS_AT_ONCE: u16 = 2;
+/// GitHub's own API.
+const GITHUB_API: &str = "https://api.github.com";
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,6 +68,8 @@ pub struct Settings {
     pub sandbox: Sourced<Walls>,
     /// How many tasks of a run are worked on at once.
     pub tasks_at_once: Sourced<u16>,
+    /// The address of GitHub's API.
+    pub github_api: Sourced<String>,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
 }
@@ -104,6 +108,9 @@ pub struct UserFile {
     /// See [`Settings::tasks_at_once`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_at_once: Option<u16>,
+    /// See [`Settings::github_api`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github_api: Option<String>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -225,6 +232,7 @@ impl Settings {
         let sandbox = parsed(env, &config.value, env::SANDBOX, file.sandbox, Walls::default(), "bubblewrap or off")?;
         let tasks_at_once =
             parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
+        let github_api = text(env::GITHUB_API, file.github_api, GITHUB_API);
         let providers = file.providers;
         Ok(Self {
             config,
@@ -238,6 +246,7 @@ impl Settings {
             coder,
             sandbox,
             tasks_at_once,
+            github_api,
             providers,
         })
     }
@@ -257,6 +266,7 @@ impl Settings {
             ("coder", self.coder.value.to_string(), &self.coder.source),
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
+            ("github_api", without_password(&self.github_api.value), &self.github_api.source),
         ];
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();

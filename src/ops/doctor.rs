@@ -41,7 +41,7 @@ impl Check {
     }
 }
 
-fn mend(advice: Option<Advice>) -> Option<String> {
+pub(super) fn mend(advice: Option<Advice>) -> Option<String> {
     advice.map(|advice| match advice {
         Advice::Run(command) => command,
         Advice::Do(text) => text,
@@ -75,6 +75,7 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Vec<Check> 
         Err(error) => bad("ports", &error),
     });
     checks.push(projects_check(context).await);
+    checks.extend(super::github::check_token(context, cancel).await);
     checks
 }
 

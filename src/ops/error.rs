@@ -7,8 +7,9 @@ use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::{AgentName, InvalidName, ProjectName};
 use crate::domain::run::{Question, RunStatus, Wait};
+use crate::workspace::git::push::Refusal;
 use crate::workspace::{checks, git, python};
-use crate::{exec, remote, scaffold, store};
+use crate::{exec, github, remote, scaffold, store};
 
 /// Why a use case came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum Error {
     /// Git.
     #[error(transparent)]
     Git(#[from] git::Error),
+    /// GitHub.
+    #[error(transparent)]
+    GitHub(#[from] github::Error),
     /// Python and its packages.
     #[error(transparent)]
     Python(#[from] python::Error),
@@ -289,8 +293,20 @@ impl Error {
     pub fn is_outside(&self) -> bool {
         match self {
             Self::Python(error) if error.is_outside() => true,
-            Self::Store(store::Error::PortsExhausted { .. }) => true,
+            Self::GitHub(error) => error.may_pass(),
+            Self::Git(git::Error::Remote { why: Refusal::Unreachable, .. })
+            | Self::Store(store::Error::PortsExhausted { .. }) => true,
             _ => self.is_full_disk(),
+        }
+    }
+
+    /// A service was asked and refused: whoever asked may ask for something else, or go on without.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::GitHub(error) => !matches!(error.kind(), Kind::Interrupted | Kind::Unknown) && !error.may_pass(),
+            Self::Git(git::Error::Remote { why, .. }) => !matches!(why, Refusal::Unknown | Refusal::Unreachable),
+            _ => false,
         }
     }
 
@@ -344,6 +360,7 @@ impl Diagnose for Error {
             full if full.is_full_disk() => Kind::Preflight,
             Self::Store(error) => error.kind(),
             Self::Git(error) => error.kind(),
+            Self::GitHub(error) => error.kind(),
             Self::Python(error) => error.kind(),
             Self::Checks(error) => error.kind(),
             Self::Exec(error) => error.kind(),
@@ -389,6 +406,7 @@ impl Diagnose for Error {
             full if full.is_full_disk() => say("free some room there".to_owned()),
             Self::Store(error) => error.advice(),
             Self::Git(error) => error.advice(),
+            Self::GitHub(error) => error.advice(),
             Self::Python(error) => error.advice(),
             Self::Checks(error) => error.advice(),
             Self::Exec(error) => error.advice(),

@@ -9,6 +9,7 @@ pub mod costs;
 pub mod deploy;
 pub mod doctor;
 pub mod error;
+pub mod github;
 pub mod leases;
 pub mod projects;
 pub mod removal;
@@ -42,6 +43,8 @@ pub struct Context {
     pub supervisor: Vec<OsString>,
     /// Who works here, for journals: the system account.
     pub user: String,
+    /// Where GitHub is, and the token for it.
+    pub github: crate::github::Access,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }

@@ -13,21 +13,36 @@ use crate::workspace::git::{Repository, Sha};
 
 /// The file in `.git` that says which project the folder was made for.
 const MARK: &str = "cgo-project";
+/// The file in `.git` that says where the project was pushed to.
+const PUSHED: &str = "cgo-pushed";
 
 fn path_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::Path { action, path, source }
 }
 
-/// A project's repository as the state tells it: it is on this machine only.
+/// A project's repository as the state tells it: where it was last pushed to, else on this machine only.
 #[must_use]
 pub fn info(project: &Project) -> RepoInfo {
-    RepoInfo {
+    let pushed = std::fs::read_to_string(Path::new(&project.folder).join(".git").join(PUSHED));
+    let pushed: Option<RepoInfo> = pushed.ok().and_then(|text| serde_json::from_str(&text).ok());
+    pushed.unwrap_or_else(|| RepoInfo {
         full_name: project.name.to_string(),
         html_url: project.folder.clone(),
         clone_url: project.folder.clone(),
         commits: Vec::new(),
-    }
+    })
+}
+
+/// Remembers where a project was pushed to, for later runs.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn note_pushed(project: &Project, info: &RepoInfo) -> Result<(), Error> {
+    let file = Path::new(&project.folder).join(".git").join(PUSHED);
+    let place = RepoInfo { commits: Vec::new(), ..info.clone() };
+    let text = serde_json::to_string(&place).expect("a repository has text keys only");
+    std::fs::write(&file, text + "\n").map_err(path_error("write to", &file))
 }
 
 /// Whether the folder was begun for this project.

@@ -1,12 +1,13 @@
 //! What agents can do. A tool has a typed input, a description for the model and a declared effect; it calls `ops`.
 //!
-//! [`talk`] finds out what is wanted, [`build`] makes the project, [`code`] has its tasks
-//! done and [`merge`] brings them together, [`check`] tests it, [`place`] finds it a server,
-//! [`ship`] deploys and probes it, [`report`] tells about it.
+//! [`talk`] finds out what is wanted, [`build`] makes the project, [`code`] has its tasks done and [`merge`] brings them
+//! together, [`check`] tests it, [`place`] finds it a server, [`github`] brings it there, [`ship`] deploys and probes it,
+//! [`report`] tells about it.
 
 pub mod build;
 pub mod check;
 pub mod code;
+pub mod github;
 pub mod merge;
 pub mod place;
 pub mod report;
@@ -111,6 +112,11 @@ impl ToolError {
             evidence: error.evidence().to_vec(),
             hint: error.advice().map(Advice::words),
         };
+        if error.is_refusal() {
+            // The model sees the reason alone.
+            let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            return Self::Refused(Failure { reason: failure.reason + &hint, hint: None, ..failure });
+        }
         Self::Node(match error.kind() {
             Kind::Interrupted => NodeError::Interrupted,
             Kind::Unknown | Kind::Locked => NodeError::Blocked(failure),
@@ -290,6 +296,7 @@ impl Default for Registry {
                 place::tools(),
                 ship::tools(),
                 report::tools(),
+                github::tools(),
             ]
             .into_iter()
             .flatten()
