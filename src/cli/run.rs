@@ -13,6 +13,7 @@ use super::prompt::{self, Said};
 use super::ui::{Tone, Ui, table};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
+use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
@@ -49,6 +50,13 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::Answer { run, answers, no_resume } => {
             let run = runs::find(context, &run).await?;
             let ask = runs::open_ask(context, &run, Wait::Input).await?;
+            let ends = ask.questions.iter().any(|question| question.id == guard::QUESTION)
+                && answers.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
+            if ends {
+                runs::answer(context, &run, &ask, Reply { approved: true, texts: answers }, runner::answered).await?;
+                let run = runs::find(context, run.id.as_str()).await?;
+                return cancelled(session, &app, &run).await;
+            }
             reply(session, &app, &run, &ask, Reply { approved: true, texts: answers }, no_resume).await
         }
         Args::Approve { run, no_resume } => {
@@ -219,15 +227,27 @@ async fn ask(session: &Session<'_>, question: Question) -> Said<String> {
         session.ui.tell(&question.text);
         return prompt::text(session, "Answer", question.assumption).await;
     }
-    prompt::ask(&session.cancel, move || {
+    let is_guard = question.id == guard::QUESTION;
+    let said = prompt::ask(&session.cancel, move || {
         let select = dialoguer::Select::new().with_prompt(&question.text).items(&question.choices).default(0);
         Ok(select.interact_opt()?.map(|index| question.choices[index].clone()))
     })
-    .await
+    .await;
+    match said {
+        Said::Answer(choice) if is_guard && Ruling::parse(&choice).is_none() => {
+            prompt::text(session, "What should be different", None).await
+        }
+        said => said,
+    }
 }
 
 fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
     let mut failure = waits_for(id, Wait::Input, questions);
+    if questions.iter().any(|question| question.id == guard::QUESTION) {
+        let choices: Vec<String> = questions[0].choices.iter().map(|choice| format!("\"{choice}\"")).collect();
+        failure.hint = Some(format!("run `cgo run answer {id}` with {}", choices.join(" or ")));
+        return failure;
+    }
     failure.hint = Some(if ui.yes {
         format!("nothing can be assumed; run `cgo run answer {id} \"…\"` with one answer for each question")
     } else {
@@ -244,7 +264,7 @@ pub(super) fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failu
         Wait::Capacity => ("room on a server", format!("run `cgo run resume {id}` later")),
     };
     let mut failure = Failure::new(Kind::Person, format!("run `{id}` waits for {what}"), Some(command));
-    failure.evidence = questions.iter().map(|question| question.text.clone()).collect();
+    failure.evidence = questions.iter().flat_map(|question| question.text.lines()).map(str::to_owned).collect();
     failure
 }
 
@@ -433,7 +453,7 @@ pub(super) fn gist(event: &Value) -> String {
         text("agent"),
         list("to").filter(|to| !to.is_empty()).map(|to| format!("→ {to}")),
         text("reason"),
-        text("limit"),
+        text("tool"),
         text("by").map(|by| format!("by {by}")),
         text("why"),
     ]

@@ -55,6 +55,25 @@ pub enum Language {
     Ru,
 }
 
+impl Language {
+    /// The language a text is written in: Russian when more of its letters are Cyrillic than not.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let letters = text.chars().filter(|c| c.is_alphabetic());
+        let (russian, other): (Vec<char>, Vec<char>) = letters.partition(|c| ('\u{400}'..='\u{4ff}').contains(c));
+        if russian.len() > other.len() { Self::Ru } else { Self::En }
+    }
+
+    /// The language as files and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ru => "ru",
+        }
+    }
+}
+
 /// A part of a project that runs on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -31,6 +31,25 @@ pub struct Bounds {
     pub steps_per_run: u32,
     /// The most passages over one edge in one run.
     pub visits_per_edge: u32,
+    /// A hand-over with the same reason as before: this one is one too many.
+    #[serde(default = "three")]
+    pub same_reason: u32,
+    /// A node that begins again, by the same way, with nothing changed: this time is one too many.
+    #[serde(default = "two")]
+    pub same_state: u32,
+    /// The most steps in a row that bring nothing new.
+    #[serde(default = "five")]
+    pub without_evidence: u32,
+}
+
+fn two() -> u32 {
+    2
+}
+fn three() -> u32 {
+    3
+}
+fn five() -> u32 {
+    5
 }
 
 /// One node.
@@ -185,6 +204,9 @@ impl Graph {
         for (name, bound) in [
             ("bounds.steps_per_run", definition.bounds.steps_per_run),
             ("bounds.visits_per_edge", definition.bounds.visits_per_edge),
+            ("bounds.same_reason", definition.bounds.same_reason),
+            ("bounds.same_state", definition.bounds.same_state),
+            ("bounds.without_evidence", definition.bounds.without_evidence),
         ] {
             if bound == 0 {
                 return Err(Error::NoBound(name));

@@ -10,11 +10,17 @@ use tokio_util::sync::CancellationToken;
 use super::definition::{self, Graph};
 use super::progress::{self, Event, Failure, Progress, Visit, edge};
 use super::recorder::{Journal, JournalError, Recorder};
+use crate::domain::guard::Guard;
 use crate::domain::ids::AskId;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Ask, Question, RequestKind, RunStatus, Wait};
 use crate::domain::state::{Field, Patch, ProjectState, Refused};
 use crate::domain::time::Timestamp;
+
+/// Who asked for a run to be cancelled, where that is not known here.
+const A_PERSON: &str = "a person";
+/// The most lines of the tests' output that go into a question.
+const OUTPUT_LINES: usize = 30;
 
 /// A node at work, by the number of its visit.
 type AtWork<'a> = Pin<Box<dyn Future<Output = (u32, AgentName, Result<Outcome, NodeError>)> + 'a>>;
@@ -37,6 +43,8 @@ pub enum NodeError {
     Interrupted,
     /// A limit of money was met: a person decides, and the visit goes on where it was.
     Held(Vec<Question>),
+    /// The agent goes round in circles: a person decides, and the visit goes on where it was.
+    Guarded(Guard),
     /// Something outside the project is in the way; the run can go on once it is gone.
     Blocked(Failure),
     /// The run is over.
@@ -149,6 +157,7 @@ pub struct Engine<'a, J, N> {
 enum Ending {
     Asks(u32, AgentName, Patch, Wait, Vec<Question>),
     Held(Vec<Question>),
+    Guarded(Guard, Option<u32>),
     Blocked(Failure),
     Interrupted,
     Failed(Failure),
@@ -157,7 +166,7 @@ enum Ending {
 impl Ending {
     fn rank(&self) -> u8 {
         match self {
-            Self::Asks(..) | Self::Held(_) => 0,
+            Self::Asks(..) | Self::Held(_) | Self::Guarded(..) => 0,
             Self::Blocked(_) => 1,
             Self::Interrupted => 2,
             Self::Failed(..) => 3,
@@ -172,6 +181,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     /// # Errors
     /// [`Error`] when the journal or the graph fails; nothing is written after that.
     pub async fn run(&self) -> Result<Ended, Error> {
+        if let Some(by) = self.recorder.progress().stopped_by {
+            return self.cancelled(by).await;
+        }
         self.recorder.record(&Event::TakenUp { by: self.by.clone() })?;
         let progress = self.recorder.progress();
         if progress.visits == 0 && progress.pending.is_empty() && progress.active.is_empty() {
@@ -188,12 +200,11 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             if ending.is_none() {
                 let progress = self.recorder.progress();
                 for ready in self.ready(&progress) {
-                    if let Some(limit) = self.limit(&progress, &ready) {
-                        self.recorder.record(&Event::LimitMet { limit: limit.clone() })?;
-                        ending = Some(self.start_and_ask(&ready, &limit)?);
+                    let progress = self.recorder.progress();
+                    if let Some(guard) = self.guard(&progress, &ready) {
+                        ending = Some(Ending::Guarded(guard, None));
                         break;
                     }
-                    let progress = self.recorder.progress();
                     let visit = progress.visits + 1;
                     self.recorder.record(&Event::NodeStarted {
                         visit,
@@ -219,7 +230,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             if self.recorder.cancel_requested() {
                 stop.cancel();
                 while at_work.next().await.is_some() {}
-                return self.cancelled().await;
+                return self.cancelled(A_PERSON.to_owned()).await;
             }
         }
         self.conclude(ending).await
@@ -261,30 +272,32 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             .collect()
     }
 
-    fn limit(&self, progress: &Progress, next: &Visit) -> Option<String> {
+    /// The guard that does not let a node begin.
+    fn guard(&self, progress: &Progress, next: &Visit) -> Option<Guard> {
         let bounds = self.graph.definition().bounds;
         let factor = progress.granted + 1;
         if progress.visits >= bounds.steps_per_run.saturating_mul(factor) {
-            return Some(format!("the run has taken {} steps", progress.visits));
+            return Some(Guard::Steps { taken: progress.visits, more: bounds.steps_per_run });
+        }
+        let times = next.reason_hash().and_then(|hash| progress.trail.reasons.get(&hash)).copied().unwrap_or(0);
+        if let (Some(from), Some(reason)) = (&next.from, &next.why)
+            && times >= bounds.same_reason
+        {
+            let (from, to, reason) = (from.clone(), next.node.clone(), reason.clone());
+            return Some(Guard::SameReason { from, to, reason, times });
         }
         let passed = progress.edges.get(&edge(next.from.as_ref(), &next.node)).copied().unwrap_or(0);
-        if passed >= self.graph.bound(next.from.as_ref(), &next.node).saturating_mul(factor) {
-            let from = next.from.as_ref().map_or("start", AgentName::as_str);
-            return Some(format!("`{from}` has handed over to `{}` {passed} times", next.node));
+        let bound = self.graph.bound(next.from.as_ref(), &next.node);
+        if passed >= bound.saturating_mul(factor) {
+            let (from, to) = (next.from.clone(), next.node.clone());
+            return Some(Guard::Edge { from, to, passed, more: bound });
         }
-        None
-    }
-
-    fn start_and_ask(&self, next: &Visit, limit: &str) -> Result<Ending, Error> {
-        let visit = self.recorder.progress().visits + 1;
-        self.recorder.record(&Event::NodeStarted { visit, node: next.node.clone(), from: next.from.clone() })?;
-        let question = Question {
-            id: "continue".to_owned(),
-            text: format!("{limit}; approve to go on with `{}`, reject to end the run", next.node),
-            choices: Vec::new(),
-            assumption: None,
-        };
-        Ok(Ending::Asks(visit, next.node.clone(), Patch::new(), Wait::Approval, vec![question]))
+        let begun = progress.trail.starts.get(&progress.start_of(next)).copied().unwrap_or(0);
+        if passed > 0 && begun + 1 >= bounds.same_state {
+            return Some(Guard::SameState { node: next.node.clone() });
+        }
+        let steps = progress.trail.idle;
+        (steps >= bounds.without_evidence).then_some(Guard::NoEvidence { steps })
     }
 
     /// Records what a visit came to. Returns what ends the passage, if it does.
@@ -300,9 +313,11 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             Ok(outcome) => outcome,
             Err(NodeError::Journal(error)) => return Err(error.into()),
             Err(other) => {
-                end(if matches!(other, NodeError::Held(_)) { NodeEnd::Asks } else { NodeEnd::Failed });
+                let asks = matches!(other, NodeError::Held(_) | NodeError::Guarded(_));
+                end(if asks { NodeEnd::Asks } else { NodeEnd::Failed });
                 return Ok(Some(match other {
                     NodeError::Held(questions) => Ending::Held(questions),
+                    NodeError::Guarded(guard) => Ending::Guarded(guard, Some(visit)),
                     NodeError::Interrupted => Ending::Interrupted,
                     NodeError::Blocked(failure) => Ending::Blocked(failure),
                     NodeError::Failed(failure) => Ending::Failed(failure),
@@ -379,6 +394,12 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 let event = Event::Held { ask: id.clone(), questions: questions.clone() };
                 self.wait(id, &event, Wait::Approval, questions).await?
             }
+            Some(Ending::Guarded(guard, visit)) => {
+                let id = (self.new_ask)();
+                let questions = vec![guard.question(self.recorder.progress().state.language())];
+                let event = Event::Guarded { guard, visit, ask: id.clone(), questions: questions.clone() };
+                self.wait(id, &event, Wait::Input, questions).await?
+            }
             Some(Ending::Blocked(failure)) => {
                 self.recorder.record(&Event::Stopped { reason: failure.reason.clone() })?;
                 Ended::Blocked(failure)
@@ -396,7 +417,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         let status = self.recorder.progress().status;
         debug_assert_ne!(status, RunStatus::Running);
         if self.recorder.cancel_requested() && !status.is_terminal() {
-            return self.cancelled().await;
+            return self.cancelled(A_PERSON.to_owned()).await;
         }
         Ok(ended)
     }
@@ -414,8 +435,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         Ok(Ended::Waiting { ask: id, wait, questions })
     }
 
-    async fn cancelled(&self) -> Result<Ended, Error> {
-        let by = "a person".to_owned();
+    async fn cancelled(&self, by: String) -> Result<Ended, Error> {
         self.recorder.record(&Event::Cancelled { by: by.clone() })?;
         self.recorder.flush().await?;
         Ok(Ended::Cancelled { by })
@@ -426,21 +446,13 @@ fn refusal(node: &AgentName, refused: &Refused) -> Ending {
     Ending::Failed(Failure::new(format!("node `{node}` made a change that was refused: {refused}"), 70))
 }
 
-/// A node without an agent: goes on once the approval was given, asks for it before.
+/// A node without an agent: goes on once the approval was given, asks for it before, with what the tests said.
 fn person_decides(state: &ProjectState) -> Outcome {
-    match &state.human_approval_reason {
-        None => Outcome::default(),
-        Some(reason) => Outcome {
-            ask: Some((
-                Wait::Approval,
-                vec![Question {
-                    id: "approve".to_owned(),
-                    text: reason.clone(),
-                    choices: Vec::new(),
-                    assumption: None,
-                }],
-            )),
-            ..Outcome::default()
-        },
-    }
+    let Some(reason) = &state.human_approval_reason else { return Outcome::default() };
+    let output = state.test_results.as_ref().filter(|results| results.failed > 0 || results.passed == 0);
+    let lines: Vec<&str> = output.map(|results| results.output.lines().collect()).unwrap_or_default();
+    let last = lines[lines.len().saturating_sub(OUTPUT_LINES)..].join("\n");
+    let text = if last.is_empty() { reason.clone() } else { format!("{reason}\n{last}") };
+    let question = Question { id: "approve".to_owned(), text, choices: Vec::new(), assumption: None };
+    Outcome { ask: Some((Wait::Approval, vec![question])), ..Outcome::default() }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::domain::guard::{Guard, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::names::AgentName;
 use crate::domain::run::{IllegalMove, Question, RunMove, RunStatus, Wait};
@@ -74,6 +76,28 @@ pub enum Event {
         /// What is asked.
         questions: Vec<Question>,
     },
+    /// A guard against going round in circles tripped and asks a person. What was to begin is still to begin; a visit
+    /// it tripped in stays at work.
+    Guarded {
+        /// The guard, with its figures.
+        guard: Guard,
+        /// The visit it tripped in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visit: Option<u32>,
+        /// The ask.
+        ask: AskId,
+        /// What is asked.
+        questions: Vec<Question>,
+    },
+    /// A call of a tool was lost: the tool took too long, or has a bug. The agent was told.
+    ToolLost {
+        /// The visit.
+        visit: u32,
+        /// The tool.
+        tool: AgentName,
+        /// Why, in one line.
+        reason: String,
+    },
     /// A person answered.
     Answered {
         /// The ask.
@@ -89,11 +113,6 @@ pub enum Event {
     Stopped {
         /// Why.
         reason: String,
-    },
-    /// A limit was met; the ask that follows decides.
-    LimitMet {
-        /// Which.
-        limit: String,
     },
     /// Done.
     Succeeded,
@@ -125,9 +144,10 @@ impl Event {
             Self::NodeFinished { .. } => "node_finished",
             Self::Asked { .. } => "asked",
             Self::Held { .. } => "held",
+            Self::Guarded { .. } => "guarded",
+            Self::ToolLost { .. } => "tool_lost",
             Self::Answered { .. } => "answered",
             Self::Stopped { .. } => "stopped",
-            Self::LimitMet { .. } => "limit_met",
             Self::Succeeded => "succeeded",
             Self::Failed(_) => "failed",
             Self::Cancelled { .. } => "cancelled",
@@ -187,6 +207,20 @@ pub struct Visit {
     pub node: AgentName,
     /// The node whose end started it.
     pub from: Option<AgentName>,
+    /// Why, when that node handed over by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What the guards go by; forgotten when a person has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Trail {
+    /// How often each hand-over was made for the same reason, by a hash of both.
+    pub reasons: BTreeMap<u64, u32>,
+    /// How often a node began by the same way with the same state, by a hash of all three.
+    pub starts: BTreeMap<u64, u32>,
+    /// How many steps in a row brought nothing new.
+    pub idle: u32,
 }
 
 /// Where a run stands.
@@ -211,6 +245,18 @@ pub struct Progress {
     /// How often a person has allowed as much money again.
     #[serde(default)]
     pub allowed: u32,
+    /// The guard that tripped, with the visit it tripped in, while a person is asked about it.
+    #[serde(default)]
+    pub guarded: Option<(Guard, Option<u32>)>,
+    /// What persons ruled about guards within a visit that is at work, in order: something new to go by, or none.
+    #[serde(default)]
+    pub rulings: BTreeMap<u32, Vec<Option<String>>>,
+    /// Who ruled that the run ends.
+    #[serde(default)]
+    pub stopped_by: Option<String>,
+    /// What the guards go by.
+    #[serde(default)]
+    pub trail: Trail,
     /// Why it stands where it does.
     pub reason: Option<String>,
 }
@@ -229,6 +275,10 @@ impl Progress {
             asked: None,
             granted: 0,
             allowed: 0,
+            guarded: None,
+            rulings: BTreeMap::new(),
+            stopped_by: None,
+            trail: Trail::default(),
             reason: None,
         }
     }
@@ -246,21 +296,33 @@ impl Progress {
                 self.reason = None;
             }
             Event::Routed { to } => {
-                self.pending.extend(to.iter().map(|node| Visit { node: node.clone(), from: None }));
+                self.pending.extend(to.iter().map(|node| Visit { node: node.clone(), from: None, why: None }));
             }
             Event::NodeStarted { visit, node, from } => {
-                let started = Visit { node: node.clone(), from: from.clone() };
+                let same = |pending: &&Visit| pending.node == *node && pending.from == *from;
+                let why = self.pending.iter().find(same).and_then(|pending| pending.why.clone());
+                let started = Visit { node: node.clone(), from: from.clone(), why };
+                *self.trail.starts.entry(self.start_of(&started)).or_default() += 1;
                 self.pending.retain(|pending| pending.node != *node);
                 self.visits = self.visits.max(*visit);
                 let edge = edge(from.as_ref(), node);
                 *self.edges.entry(edge).or_default() += 1;
                 self.active.insert(*visit, started);
             }
-            Event::NodeFinished { visit, agent, patch, to, why: _ } => {
+            Event::NodeFinished { visit, agent, patch, to, why } => {
                 let at = self.active.get(visit).ok_or(Error::NotAtWork(*visit))?.clone();
-                self.state = self.state.apply(agent, patch)?;
+                let state = self.state.apply(agent, patch)?;
+                self.trail.idle = if state.brings_more_than(&self.state) { 0 } else { self.trail.idle + 1 };
+                self.state = state;
                 self.active.remove(visit);
-                self.pending.extend(to.iter().map(|node| Visit { node: node.clone(), from: Some(at.node.clone()) }));
+                self.rulings.remove(visit);
+                for node in to {
+                    let next = Visit { node: node.clone(), from: Some(at.node.clone()), why: why.clone() };
+                    if let Some(hash) = next.reason_hash() {
+                        *self.trail.reasons.entry(hash).or_default() += 1;
+                    }
+                    self.pending.push(next);
+                }
             }
             Event::Asked { visit, agent, patch, ask, wait, questions } => {
                 let at = self.active.get(visit).ok_or(Error::NotAtWork(*visit))?.clone();
@@ -272,25 +334,34 @@ impl Progress {
                     content: question.text.clone(),
                 }));
                 self.active.remove(visit);
-                self.reason = questions.first().map(|question| question.text.clone());
+                self.rulings.remove(visit);
+                self.reason = reason_of(questions);
                 self.asked = Some((ask.clone(), Some(at), *wait));
                 self.status = status;
             }
             Event::Held { ask, questions } => {
                 self.status = self.status.next(RunMove::Wait(Wait::Approval))?;
-                self.reason = questions.first().map(|question| question.text.clone());
+                self.reason = reason_of(questions);
                 self.asked = Some((ask.clone(), None, Wait::Approval));
             }
-            Event::Answered { ask, approved, texts, by: _ } => {
+            Event::Guarded { guard, visit, ask, questions } => {
+                self.status = self.status.next(RunMove::Wait(Wait::Input))?;
+                self.reason = reason_of(questions);
+                self.asked = Some((ask.clone(), None, Wait::Input));
+                self.guarded = Some((guard.clone(), *visit));
+            }
+            Event::ToolLost { .. } => {}
+            Event::Answered { ask, approved, texts, by } => {
                 let Some((_, at, wait)) = self.asked.clone().filter(|(asked, _, _)| asked == ask) else {
                     return Err(Error::NotAsked(ask.clone()));
                 };
                 self.status = self.status.next(RunMove::Continue)?;
-                self.state.messages.extend(texts.iter().map(|text| Message {
-                    role: Role::User,
-                    agent: None,
-                    content: text.clone(),
-                }));
+                self.trail = Trail::default();
+                if let Some((guard, visit)) = self.guarded.take() {
+                    self.rule(&guard, visit, texts, by);
+                } else {
+                    self.state.messages.extend(texts.iter().map(|text| said(text.clone())));
+                }
                 if wait == Wait::Approval && *approved {
                     self.state.needs_human_approval = false;
                     self.state.human_approval_reason = None;
@@ -304,7 +375,6 @@ impl Progress {
                 self.status = self.status.next(RunMove::Stop)?;
                 self.reason = Some(reason.clone());
             }
-            Event::LimitMet { limit } => self.reason = Some(limit.clone()),
             Event::Succeeded => {
                 self.status = self.status.next(RunMove::Succeed)?;
                 self.reason = None;
@@ -320,6 +390,63 @@ impl Progress {
         }
         Ok(())
     }
+
+    /// What a person ruled about a guard. Within a visit the state stays as it was: the visit goes on from what it
+    /// was told at its beginning, and hears the rest itself.
+    fn rule(&mut self, guard: &Guard, visit: Option<u32>, texts: &[String], by: &str) {
+        let change = match texts.first().and_then(|text| Ruling::parse(text)) {
+            Some(Ruling::Stop) => {
+                self.stopped_by = Some(by.to_owned());
+                return;
+            }
+            Some(Ruling::Change(text)) => Some(text),
+            Some(Ruling::Continue) | None => None,
+        };
+        let Some(visit) = visit else {
+            self.granted += 1;
+            if let Some(text) = change {
+                let content = guard.words(self.state.language());
+                self.state.messages.extend([Message { role: Role::Assistant, agent: None, content }, said(text)]);
+            }
+            return;
+        };
+        self.rulings.entry(visit).or_default().push(change);
+    }
+
+    /// A hash of a node's beginning: the way to it, and everything the run knows.
+    #[must_use]
+    pub fn start_of(&self, start: &Visit) -> u64 {
+        let known = ProjectState { current_agent: None, ..self.state.clone() };
+        hash_of(&[&edge(start.from.as_ref(), &start.node), &serde_json::to_string(&known).unwrap_or_default()])
+    }
+}
+
+impl Visit {
+    /// A hash of a hand-over and its reason, whatever its numbers, signs and spaces.
+    #[must_use]
+    pub fn reason_hash(&self) -> Option<u64> {
+        let letters = self.why.as_ref()?.to_lowercase();
+        let words: Vec<&str> = letters.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+        Some(hash_of(&[&edge(self.from.as_ref(), &self.node), &words.join(" ")]))
+    }
+}
+
+fn said(content: String) -> Message {
+    Message { role: Role::User, agent: None, content }
+}
+
+/// The first line of the first question.
+fn reason_of(questions: &[Question]) -> Option<String> {
+    questions.first().and_then(|question| question.text.lines().next()).map(str::to_owned)
+}
+
+fn hash_of(parts: &[&str]) -> u64 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize()[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// An edge's key in [`Progress::edges`].

@@ -4,6 +4,7 @@
 //! transaction ([`Recorder::effect`]); what is recorded between two effects shares that commit. After a crash the
 //! newest commit tells which effects may have happened, and those are probed before they are repeated.
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard};
@@ -68,25 +69,38 @@ pub struct Effect<'a> {
     pub args: serde_json::Value,
 }
 
-/// The place in a run an effect belongs to: a visit, the part of it, and how many effects that has had before.
+/// The place in a run an effect belongs to: a visit, or a part of one, and how many effects it has had before.
 #[derive(Debug)]
 pub struct Place {
     visit: u32,
-    part: String,
-    ordinal: std::cell::Cell<u32>,
+    beside: String,
+    first: u32,
+    ordinal: Cell<u32>,
+    last: RefCell<Option<String>>,
 }
+
+/// The most effects of one part of a visit.
+const PART: u32 = 1 << 16;
 
 impl Place {
     /// The beginning of a visit.
     #[must_use]
     pub fn new(visit: u32) -> Self {
-        Self { visit, part: String::new(), ordinal: std::cell::Cell::new(0) }
+        Self { visit, beside: String::new(), first: 0, ordinal: Cell::new(0), last: RefCell::default() }
     }
 
-    /// The beginning of a part that is worked on beside others: each counts its own effects.
+    /// The next part of the visit, with effects of its own: what follows it has the same place however many they are.
     #[must_use]
-    pub fn part(&self, name: &str) -> Self {
-        Self { visit: self.visit, part: format!("{}/{name}", self.part), ordinal: std::cell::Cell::new(0) }
+    pub fn part(&self) -> Self {
+        let first = (self.next() + 1).saturating_mul(PART);
+        Self { visit: self.visit, beside: self.beside.clone(), first, ordinal: Cell::new(first), last: RefCell::default() }
+    }
+
+    /// A part that is worked on beside others of this place: each counts its own effects.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Self {
+        let beside = format!("{}/{}/{name}", self.beside, self.first);
+        Self { visit: self.visit, beside, first: 0, ordinal: Cell::new(0), last: RefCell::default() }
     }
 
     fn next(&self) -> u32 {
@@ -374,9 +388,34 @@ impl<J: Journal> Recorder<J> {
         }
     }
 
+    /// What [`Recorder::keep`] kept at the beginning of a part of a visit.
+    ///
+    /// # Errors
+    /// [`JournalError::Result`].
+    pub fn kept<T: DeserializeOwned>(&self, place: &Place, what: &Effect<'_>) -> Result<Option<T>, JournalError> {
+        self.done(&self.key_at(place, place.first, what))
+    }
+
+    /// Keeps something at the beginning of a part of a visit, whatever was done in it.
+    pub fn keep<T: Serialize>(&self, place: &Place, what: &Effect<'_>, value: &T) {
+        self.mark(&self.key_at(place, place.first, what), what, EffectMark::Done, Some(body(value)));
+    }
+
+    /// Whether the last effect of a part of a visit was begun and nobody knows whether it happened.
+    #[must_use]
+    pub fn is_open(&self, place: &Place) -> bool {
+        place.last.borrow().as_ref().is_some_and(|key| self.mark_of(key) == Some(EffectMark::Intended))
+    }
+
     fn key(&self, place: &Place, effect: &Effect<'_>) -> String {
+        let key = self.key_at(place, place.next(), effect);
+        *place.last.borrow_mut() = Some(key.clone());
+        key
+    }
+
+    fn key_at(&self, place: &Place, ordinal: u32, effect: &Effect<'_>) -> String {
         let mut hash = Sha256::new();
-        let at = format!("{}{}", place.next(), place.part);
+        let at = format!("{ordinal}{}", place.beside);
         for part in [self.run.as_str(), &place.visit.to_string(), &at, effect.kind] {
             hash.update(part.as_bytes());
             hash.update([0]);

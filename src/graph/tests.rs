@@ -11,6 +11,7 @@ use super::definition::Graph;
 use super::engine::{Ended, Engine, NodeEnd, NodeError, NodeFuture, Nodes, Observer, Outcome};
 use super::progress::{Event, Failure, Progress};
 use super::recorder::{Effect, Failed, Journal, JournalError, Loaded, Place, Recorder, Written};
+use crate::domain::guard::Guard;
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::names::AgentName;
 use crate::domain::run::{Batch, EffectMark, EffectRow, EventRow, RequestKind, RunStatus, Wait};
@@ -130,7 +131,9 @@ async fn drive(
     nodes: &Script<'_>,
     seen: &Seen,
 ) -> Result<Ended, super::engine::Error> {
-    let writes = ["left", "right", "both"].map(|agent| (name(agent), BTreeSet::from([Field::Errors]))).into();
+    let writes = ["left", "right", "both"]
+        .map(|agent| (name(agent), BTreeSet::from([Field::Errors, Field::DeployedUrl])))
+        .into();
     let engine = Engine {
         graph,
         nodes,
@@ -140,7 +143,10 @@ async fn drive(
         request: RequestKind::NewProject,
         until: None,
         writes,
-        handoffs: BTreeMap::from([(name("left"), BTreeSet::from([name("both")]))]),
+        handoffs: BTreeMap::from([
+            (name("left"), BTreeSet::from([name("both"), name("right")])),
+            (name("right"), BTreeSet::from([name("left")])),
+        ]),
         new_ask: &|| AskId::new(clock(), 7),
         clock,
         by: "a test".to_owned(),
@@ -213,19 +219,120 @@ async fn a_cancel_that_comes_with_a_question_ends_the_run_instead() {
     assert_eq!(memory.recorder().progress().status, RunStatus::Cancelled);
 }
 
+/// Two agents that may hand over to each other.
+const PAIR: &str = "
+bounds: {steps_per_run: 30, visits_per_edge: 20}
+start: [{to: [left]}]
+nodes:
+  left: {agent: left, label: x, next: [{to: [right]}]}
+  right: {agent: right, label: x}
+";
+
+/// Notes something new at each visit.
+fn learns<'a>(visit: u32, _: &AgentName) -> NodeFuture<'a> {
+    Box::pin(async move {
+        Ok(Outcome { patch: vec![Change::DeployedUrl(format!("http://x/{visit}"))], ..Outcome::default() })
+    })
+}
+
+/// Answers what a run waits for, as another process would.
+async fn answer(memory: &Memory, text: &str) {
+    let recorder = memory.recorder();
+    let (ask, _, _) = recorder.progress().asked.unwrap();
+    let texts = vec![text.to_owned()];
+    recorder.record(&Event::Answered { ask, approved: true, texts, by: "me".to_owned() }).unwrap();
+    recorder.flush().await.unwrap();
+}
+
+fn tripped(ended: &Ended) -> &str {
+    let Ended::Waiting { wait: Wait::Input, questions, .. } = ended else { panic!("{ended:?}") };
+    assert_eq!(questions[0].choices.len(), 3, "{questions:?}");
+    &questions[0].text
+}
+
 #[tokio::test]
 async fn a_loop_meets_its_bound_and_a_person_is_asked() {
     let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    let ended = drive(&graph, &memory.recorder(), &Script(&learns), &seen).await.unwrap();
+    assert!(tripped(&ended).contains("`left` has handed over to `left` 3 times"), "{ended:?}");
+    assert!(tripped(&ended).contains("`continue` allows 3 more times"), "{ended:?}");
+    let progress = memory.recorder().progress();
+    assert_eq!((progress.status, progress.visits), (RunStatus::WaitingInput, 4));
+    assert_eq!(memory.kinds().last().unwrap(), "guarded");
+    answer(&memory, "continue").await;
+    let again = drive(&graph, &memory.recorder(), &Script(&learns), &seen).await.unwrap();
+    assert!(tripped(&again).contains("6 times"), "a grant is for a while, not for ever: {again:?}");
+    assert_eq!(memory.recorder().progress().visits, 7);
+    answer(&memory, "stop").await;
+    let over = drive(&graph, &memory.recorder(), &Script(&learns), &seen).await.unwrap();
+    assert_eq!(over, Ended::Cancelled { by: "me".to_owned() });
+    assert_eq!(memory.recorder().progress().status, RunStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn agents_that_hand_over_to_each_other_for_the_same_reason_are_stopped_the_third_time() {
+    let (graph, memory, seen) = (graph(PAIR), Memory::begun(), Seen::default());
+    let script = |visit: u32, node: &AgentName| -> NodeFuture<'_> {
+        let to = if node.as_str() == "left" { "right" } else { "left" };
+        // The words differ in numbers and signs only.
+        let handoff = Some((name(to), format!("Yours,  no. {visit}: the tests fail!")));
+        let patch = vec![Change::DeployedUrl(format!("http://x/{visit}"))];
+        Box::pin(async move { Ok(Outcome { patch, handoff, ..Outcome::default() }) })
+    };
+    let ended = drive(&graph, &memory.recorder(), &Script(&script), &seen).await.unwrap();
+    assert!(tripped(&ended).contains("`left` has handed over to `right` 3 times for the same reason"), "{ended:?}");
+    let progress = memory.recorder().progress();
+    assert_eq!(progress.visits, 5, "left, right, left, right, left");
+    assert_eq!(progress.pending[0].node, name("right"), "what was to begin is still to begin");
+    answer(&memory, "change input: share the file").await;
+    let said = memory.recorder().progress().state.messages;
+    assert_eq!(said.last().unwrap().content, "share the file");
+    let again = drive(&graph, &memory.recorder(), &Script(&script), &seen).await.unwrap();
+    assert!(tripped(&again).contains("same reason"), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_cycle_that_leaves_everything_as_it_was_is_stopped_at_once() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
     let ended = drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap();
-    let Ended::Waiting { ask, wait: Wait::Approval, questions } = ended else { panic!("{ended:?}") };
-    assert!(questions[0].text.contains("`left` has handed over to `left` 3 times"), "{questions:?}");
-    assert_eq!(memory.recorder().progress().status, RunStatus::WaitingApproval);
-    let answer = Event::Answered { ask, approved: true, texts: Vec::new(), by: "me".to_owned() };
+    assert!(tripped(&ended).contains("`left` is to begin again, and nothing has changed"), "{ended:?}");
+    assert_eq!(memory.recorder().progress().visits, 2);
+}
+
+#[tokio::test]
+async fn steps_that_bring_nothing_new_are_stopped_and_talk_is_nothing_new() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    let mut graph = graph.definition().clone();
+    graph.bounds.visits_per_edge = 20;
+    let graph = Graph::check(graph, &["left", "right", "both"].map(name).into()).unwrap();
+    let talks = |visit: u32, _: &AgentName| -> NodeFuture<'_> {
+        let patch = vec![Change::Errors(format!("try {visit}"))];
+        Box::pin(async move { Ok(Outcome { patch, ..Outcome::default() }) })
+    };
+    let ended = drive(&graph, &memory.recorder(), &Script(&talks), &seen).await.unwrap();
+    assert!(tripped(&ended).contains("5 steps in a row have brought nothing new"), "{ended:?}");
+    assert_eq!(memory.recorder().progress().visits, 5);
+}
+
+#[tokio::test]
+async fn a_guard_within_a_visit_leaves_it_at_work_and_tells_it_what_was_ruled() {
+    let (graph, memory, seen) = (graph(DIAMOND), Memory::begun(), Seen::default());
     let recorder = memory.recorder();
-    recorder.record(&answer).unwrap();
-    recorder.flush().await.unwrap();
-    let again = drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap();
-    assert!(matches!(again, Ended::Waiting { .. }), "a grant is for a while, not for ever: {again:?}");
+    let stuck = |_: u32, node: &AgentName| -> NodeFuture<'_> {
+        let stuck = node.as_str() == "right";
+        let guard = Guard::Refusals { agent: node.clone(), times: 3, last: "no".to_owned() };
+        Box::pin(async move { if stuck { Err(NodeError::Guarded(guard)) } else { Ok(Outcome::default()) } })
+    };
+    let ended = drive(&graph, &recorder, &Script(&stuck), &seen).await.unwrap();
+    assert!(tripped(&ended).contains("3 calls of agent `right`"), "{ended:?}");
+    let state = memory.recorder().progress().state;
+    answer(&memory, "take the other one").await;
+    let progress = memory.recorder().progress();
+    let visit = *progress.active.keys().next().unwrap();
+    assert_eq!(progress.rulings[&visit], [Some("take the other one".to_owned())]);
+    assert_eq!(progress.state, state, "what the visit was told at its beginning has changed");
+    assert_eq!(drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap(), Ended::Succeeded);
+    assert!(memory.recorder().progress().rulings.is_empty());
 }
 
 #[tokio::test]
@@ -234,15 +341,15 @@ async fn a_change_of_a_field_the_agent_does_not_own_fails_its_node() {
     let script = |_: u32, node: &AgentName| -> NodeFuture<'_> {
         let steals = node.as_str() == "more";
         Box::pin(async move {
-            let patch = if steals { vec![Change::DeployedUrl("http://x".to_owned())] } else { Vec::new() };
+            let patch = if steals { vec![Change::ReviewFeedback(Some("x".to_owned()))] } else { Vec::new() };
             Ok(Outcome { patch, ..Outcome::default() })
         })
     };
     let Ended::Failed(failure) = drive(&graph, &memory.recorder(), &Script(&script), &seen).await.unwrap() else {
         panic!("the change was taken");
     };
-    assert!(failure.reason.contains("`more`") && failure.reason.contains("deployed_url"), "{failure:?}");
-    assert_eq!(memory.recorder().progress().state.deployed_url, None);
+    assert!(failure.reason.contains("`more`") && failure.reason.contains("review_feedback"), "{failure:?}");
+    assert_eq!(memory.recorder().progress().state.review_feedback, None);
 }
 
 #[tokio::test]
@@ -365,7 +472,7 @@ async fn events_between_two_effects_share_one_write() {
     let memory = Memory::begun();
     let recorder = memory.recorder();
     for _ in 0..50 {
-        recorder.record(&Event::LimitMet { limit: "x".to_owned() }).unwrap();
+        recorder.record(&Event::Routed { to: Vec::new() }).unwrap();
     }
     recorder.flush().await.unwrap();
     assert_eq!((memory.writes.get(), memory.events.borrow().len()), (1, 51));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::leases::{self, Leases, run_resource};
 use super::{Context, Error, random};
+use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
@@ -247,6 +248,13 @@ pub async fn answer(
             run: run.id.clone(),
             questions: ask.questions.clone(),
             given: reply.texts.len(),
+        });
+    }
+    let guard = ask.questions.iter().position(|question| question.id == guard::QUESTION);
+    if guard.is_some_and(|at| Ruling::parse(&reply.texts[at]).is_none()) {
+        return Err(Error::Usage {
+            what: "it is not said what is to change".to_owned(),
+            hint: format!("run `cgo run answer {} \"change input: …\"`", run.id),
         });
     }
     let now = context.now();

@@ -10,23 +10,26 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::circles::Circles;
 use super::coding::Coders;
 use super::journal::StoreJournal;
 use super::meter::{Metered, Stopped};
 use super::models::Chosen;
-use super::tools::{Context as ToolContext, Registry, ToolError};
+use super::tools::{Registry, ToolError};
 use crate::domain::agent::{Agent, Engine};
 use crate::domain::diagnose::{Advice, Diagnose};
+use crate::domain::guard::Guard;
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Request as RunRequest, Run};
-use crate::domain::state::{Patch, ProjectState};
+use crate::domain::state::ProjectState;
+use crate::graph::definition::Graph;
 use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
 use crate::llm::compact::compact;
 use crate::llm::retry::{Attempt, Next, Owner, Policy, Real};
-use crate::llm::{self, Message, Provider, Refusal, Reply, Request, ToolCall, Usage};
+use crate::llm::{self, Message, Provider, Refusal, Reply, Request, Usage};
 use crate::ops;
 use crate::ops::leases::Leases;
 
@@ -51,6 +54,10 @@ pub struct Visit<'a> {
     pub registry: &'a Registry,
     /// Who writes code.
     pub coders: &'a Coders,
+    /// The graph.
+    pub graph: &'a Graph,
+    /// Who handed over by itself, and why.
+    pub handed_over: Option<(AgentName, String)>,
     /// The node.
     pub node: &'a AgentName,
     /// The visit's number.
@@ -110,6 +117,59 @@ impl Why {
     }
 }
 
+/// How a visit goes.
+#[derive(Debug, Default)]
+struct Standing {
+    /// The conversation was made shorter.
+    compacted: bool,
+    /// Calls in a row that came to nothing.
+    refusals: u32,
+    /// The last of them.
+    last_refusal: Option<Failure>,
+    /// Some call came to something.
+    acted: bool,
+    /// The agent was reminded of its tools.
+    reminded: bool,
+    /// How many rulings of persons were taken.
+    rulings: usize,
+    /// Notices repetitions.
+    circles: Circles,
+}
+
+impl Standing {
+    fn accepted(&mut self) {
+        self.refusals = 0;
+        self.last_refusal = None;
+        self.acted = true;
+    }
+
+    fn refused(&mut self, failure: Failure) {
+        self.refusals += 1;
+        self.last_refusal = Some(failure);
+    }
+
+    fn ruled(&mut self) {
+        self.rulings += 1;
+        self.refusals = 0;
+        self.circles.clear();
+    }
+
+    /// Whether the agent ended with nothing done, or with a call that it did not mend; it is reminded once.
+    fn wants_reminder(&mut self) -> bool {
+        (!self.acted || self.last_refusal.is_some()) && !std::mem::replace(&mut self.reminded, true)
+    }
+
+    fn reminder(&self) -> String {
+        match &self.last_refusal {
+            Some(failure) => format!(
+                "Your last call was refused: {}. Mend it and call again; if that cannot be done, say so and end.",
+                failure.reason
+            ),
+            None => "Nothing was done: only calls of your tools count, and text alone changes nothing. Do your part with your tools now; if nothing is to be done, say so and end.".to_owned(),
+        }
+    }
+}
+
 impl Answer {
     fn of(answered: Result<Reply, llm::Error>) -> Result<Self, llm::Error> {
         match answered {
@@ -139,12 +199,17 @@ impl Visit<'_> {
         ];
         let tools = self.registry.specs(&self.agent.tools);
         let mut outcome = Outcome::default();
-        let mut compacted = false;
-        let mut refusals = 0_u32;
-        let mut last_refusal: Option<Failure> = None;
-        for turn in 0..self.agent.max_turns {
+        let mut standing = Standing::default();
+        let mut turns = self.agent.max_turns;
+        let mut turn = 0;
+        loop {
             if self.cancel.is_cancelled() {
                 return Err(NodeError::Interrupted);
+            }
+            if turn >= turns {
+                let guard = Guard::Turns { agent: self.agent.id.clone(), taken: turn, more: self.agent.max_turns };
+                self.ruled(guard, &mut standing, &mut messages)?;
+                turns += self.agent.max_turns;
             }
             let request = Request {
                 agent: self.agent.id.clone(),
@@ -154,59 +219,80 @@ impl Visit<'_> {
                 messages: messages.clone(),
                 tools: tools.clone(),
             };
-            let reply = match self.ask(&place, turn, &request).await? {
+            let answer = self.ask(&place, turn, &request).await?;
+            turn += 1;
+            let reply = match answer {
                 Answer::Reply(reply) => reply,
                 Answer::Unusable { why, reason, .. } => {
                     let failure = Failure::new(reason, 1);
-                    refusals += u32::from(why == Why::CutOff);
-                    let mended = refusals < REFUSALS_IN_A_ROW && why.mend(&mut messages, &mut compacted, &request);
-                    if !mended {
+                    if !why.mend(&mut messages, &mut standing.compacted, &request) {
                         return Err(NodeError::Failed(failure));
                     }
                     (self.notes)(&failure.reason);
-                    last_refusal = (why == Why::CutOff).then_some(failure).or(last_refusal);
+                    if why == Why::CutOff {
+                        standing.refused(failure);
+                        self.check_refusals(&mut standing, &mut messages)?;
+                    }
                     continue;
                 }
             };
             messages.push(reply.message());
             if reply.tool_calls.is_empty() {
-                return match last_refusal {
+                if standing.wants_reminder() && turn < turns {
+                    messages.push(Message::User { content: standing.reminder() });
+                    continue;
+                }
+                return match standing.last_refusal {
                     Some(failure) => Err(NodeError::Failed(failure)),
                     None => Ok(outcome),
                 };
             }
+            let mut circle = None;
             for call in &reply.tool_calls {
-                let result = self.call(&place, call, &mut state, &mut outcome).await;
-                let content = match result {
+                let content = match self.call(&place, call, &mut state, &mut outcome).await {
                     Ok(content) => {
-                        refusals = 0;
-                        last_refusal = None;
+                        standing.accepted();
                         content
                     }
-                    Err(ToolError::Refused(failure)) => {
-                        refusals += 1;
-                        let content = json!({ "error": failure.reason });
-                        last_refusal = Some(failure);
+                    Err(ToolError::Refused(fault, failure)) => {
+                        let content = json!({ "error": failure.reason, "fault": fault });
+                        standing.refused(failure);
                         content
                     }
                     Err(ToolError::Node(error)) => return Err(error),
                 };
-                messages.push(Message::Tool {
-                    call_id: call.id.clone(),
-                    name: call.name.clone(),
-                    content: content.to_string(),
-                });
+                let content = content.to_string();
+                circle = standing.circles.note(&call.name, &call.arguments, &content).map(|times| (call, times));
+                messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content });
                 if outcome.ask.is_some() || outcome.handoff.is_some() {
                     return Ok(outcome);
                 }
             }
-            if let Some(failure) = last_refusal.as_ref().filter(|_| refusals >= REFUSALS_IN_A_ROW) {
-                return Err(NodeError::Failed(failure.clone()));
+            self.check_refusals(&mut standing, &mut messages)?;
+            if let Some((call, times)) = circle {
+                let guard = Guard::Repeats { agent: self.agent.id.clone(), tool: call.name.clone(), times };
+                self.ruled(guard, &mut standing, &mut messages)?;
             }
         }
-        let reason =
-            format!("agent `{}` took its {} turns without coming to an end", self.agent.id, self.agent.max_turns);
-        Err(NodeError::Failed(Failure::new(reason, 1)))
+    }
+
+    /// Asks a person when too many calls in a row were refused.
+    fn check_refusals(&self, standing: &mut Standing, messages: &mut Vec<Message>) -> Result<(), NodeError> {
+        let Some(last) = standing.last_refusal.as_ref().filter(|_| standing.refusals >= REFUSALS_IN_A_ROW) else {
+            return Ok(());
+        };
+        let (agent, times, last) = (self.agent.id.clone(), standing.refusals, last.reason.clone());
+        self.ruled(Guard::Refusals { agent, times, last }, standing, messages)
+    }
+
+    /// What a person ruled the last time this visit came to this point; a person is asked when none did yet.
+    fn ruled(&self, guard: Guard, standing: &mut Standing, messages: &mut Vec<Message>) -> Result<(), NodeError> {
+        let progress = self.recorder.progress();
+        let ruling = progress.rulings.get(&self.number).and_then(|rulings| rulings.get(standing.rulings));
+        let Some(change) = ruling else { return Err(NodeError::Guarded(guard)) };
+        standing.ruled();
+        messages.extend(change.as_ref().map(|content| Message::User { content: content.clone() }));
+        Ok(())
     }
 
     /// What the agent is told: its place in the pipeline and the part of the state it may see.
@@ -215,7 +301,10 @@ impl Visit<'_> {
         if let Some(fields) = projection.as_object_mut() {
             fields.retain(|name, _| self.agent.reads.iter().any(|field| field.as_str() == name));
         }
-        let mut task = json!({ "node": self.node, "request": self.run.request.kind().as_str(), "state": projection });
+        let mut task = json!({ "node": self.node, "request": self.run.request.kind().as_str(), "language": state.language(), "state": projection });
+        if let Some((by, why)) = &self.handed_over {
+            task["handed_over"] = json!({ "by": by, "reason": why });
+        }
         if let RunRequest::NewProject(new) = &self.run.request {
             task["assume"] = json!(new.assume);
             task["chosen_name"] = json!(new.name);
@@ -300,44 +389,6 @@ impl Visit<'_> {
             }
             Next::GivenUp => {}
         }
-    }
-
-    async fn call(
-        &self,
-        place: &Place,
-        call: &ToolCall,
-        state: &mut ProjectState,
-        outcome: &mut Outcome,
-    ) -> Result<Value, ToolError> {
-        let Some(tool) = self.registry.find(&call.name).filter(|tool| self.agent.tools.contains(&tool.name)) else {
-            return Err(ToolError::refused(format!("there is no tool `{}` for this agent", call.name)));
-        };
-        let arguments = call
-            .parsed()
-            .map_err(|error| ToolError::refused(format!("the arguments of `{}` are not JSON: {error}", call.name)))?;
-        let patch: RefCell<Patch> = RefCell::default();
-        let context = ToolContext {
-            visit: self,
-            ops: self.ops,
-            run: self.run,
-            leases: self.leases,
-            recorder: self.recorder,
-            place,
-            node: self.node,
-            state,
-            patch: &patch,
-            cancel: &self.cancel,
-            notes: self.notes,
-        };
-        let output = (tool.call)(&context, arguments).await?;
-        let patch = patch.into_inner();
-        ProjectState::check_owner(&self.agent.id, &self.agent.writes, &patch)
-            .map_err(|refused| ToolError::refused(refused.to_string()))?;
-        *state = state.apply(&self.agent.id, &patch).map_err(|refused| ToolError::refused(refused.to_string()))?;
-        outcome.patch.extend(patch);
-        outcome.ask = output.ask;
-        outcome.handoff = output.handoff;
-        Ok(output.content)
     }
 }
 

@@ -8,6 +8,8 @@ pub use crate::graph::engine::{Ended, NodeEnd, Observer};
 pub use crate::graph::progress::Failure;
 pub use crate::graph::render as drawing;
 
+pub mod call;
+pub mod circles;
 pub mod coding;
 pub mod executor;
 pub mod journal;

@@ -388,6 +388,8 @@ impl Nodes for Crew<'_> {
                 let hint = error.advice().map(Advice::words);
                 NodeError::Blocked(Failure { hint, ..Failure::new(ops::explain(&error), error.kind().exit_code()) })
             })?;
+            let started = self.recorder.progress().active.remove(&visit);
+            let handed_over = started.and_then(|started| started.from.zip(started.why));
             Visit {
                 ops: self.context,
                 run: self.run,
@@ -397,6 +399,8 @@ impl Nodes for Crew<'_> {
                 chosen: &chosen,
                 registry: &self.registry,
                 coders: self.coders,
+                graph: self.graph,
+                handed_over,
                 node,
                 number: visit,
                 cancel,

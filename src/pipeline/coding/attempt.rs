@@ -94,7 +94,7 @@ impl Site<'_> {
 pub fn failed(error: &ops::Error) -> NodeError {
     match crate::pipeline::tools::ToolError::of(error) {
         crate::pipeline::tools::ToolError::Node(error) => error,
-        crate::pipeline::tools::ToolError::Refused(failure) => NodeError::Failed(failure),
+        crate::pipeline::tools::ToolError::Refused(_, failure) => NodeError::Failed(failure),
     }
 }
 

@@ -70,7 +70,7 @@ async fn write_code(context: &Context<'_>, args: WriteCode) -> Result<Output, To
     let mut stopped = None;
     let mut blocked = Vec::new();
     for (task, result) in ended {
-        // What was reached is kept, also when another task stopped the visit.
+        // What was reached is in the journal, also when another task stops the visit.
         stopped = result.err().or(stopped);
         said.push(json!({ "task": task.id, "status": task.status, "commit": task.commit, "feedback": task.feedback }));
         if task.status == TaskStatus::Blocked {
@@ -126,7 +126,7 @@ async fn one(
     advice: Option<&str>,
     many: bool,
 ) -> (Task, Result<(), ToolError>) {
-    let place = context.place.part(task.id.as_str());
+    let place = context.place.beside(task.id.as_str());
     let named = format!("{}: ", task.id);
     let note = |text: &str| (context.notes)(&format!("{}{text}", if many { &named } else { "" }));
     let asked = task.detail.clone();
@@ -145,7 +145,7 @@ async fn one(
                     kind: "write_code",
                     args: json!({ "folder": project.folder, "task": task.id, "attempt": task.attempts, "base": base }),
                 },
-                async |key| work.attempt(&task, base, &place.part("attempt"), key, &note).await.map_err(Ended),
+                async |key| work.attempt(&task, base, &place.beside(&task.attempts.to_string()), key, &note).await.map_err(Ended),
             )
             .await;
         match came {

@@ -17,6 +17,7 @@ pub mod talk;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -25,11 +26,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::Visit;
 use super::journal::StoreJournal;
+use crate::domain::agent::Agent;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Run, Wait};
 use crate::domain::spec::Spec;
 use crate::domain::state::{Change, CurrentProject, Patch, ProjectState};
+use crate::graph::definition::Graph;
 use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
@@ -51,6 +54,10 @@ pub struct Context<'a> {
     pub recorder: &'a Recorder<StoreJournal<'a>>,
     /// The place of this visit's effects.
     pub place: &'a Place,
+    /// The agent that calls.
+    pub agent: &'a Agent,
+    /// The graph it stands in.
+    pub graph: &'a Graph,
     /// The node.
     pub node: &'a AgentName,
     /// The state with everything this visit has changed so far.
@@ -80,11 +87,31 @@ impl From<Value> for Output {
     }
 }
 
+/// What was wrong with a call that came to nothing and left the world as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// There is no such tool.
+    UnknownTool,
+    /// There is, and the agent's file does not grant it.
+    NotGranted,
+    /// The arguments are no JSON, or not what the tool takes.
+    BadArguments,
+    /// The tool refused: what it was asked for makes no sense now.
+    Refused,
+    /// What the tool did to the state was refused.
+    BadPatch,
+    /// The tool took longer than it may.
+    Timeout,
+    /// The tool has a bug.
+    Panicked,
+}
+
 /// Why a call came to nothing.
 #[derive(Debug)]
 pub enum ToolError {
-    /// The call was refused; the model may mend it. When it does not, the visit fails with this.
-    Refused(Failure),
+    /// The model is told and may mend it. When it does not, the visit fails with this.
+    Refused(Fault, Failure),
     /// The visit is over.
     Node(NodeError),
 }
@@ -93,7 +120,26 @@ impl ToolError {
     /// Refuses a call.
     #[must_use]
     pub fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused(Failure::new(reason, 1))
+        Self::fault(Fault::Refused, reason)
+    }
+
+    /// A call with that fault.
+    #[must_use]
+    pub fn fault(fault: Fault, reason: impl Into<String>) -> Self {
+        let exit = if fault == Fault::Panicked { Kind::Internal.exit_code() } else { 1 };
+        Self::Refused(fault, Failure::new(reason, exit))
+    }
+
+    /// Tells the model what an operation said about what it was asked for: a name nobody has, a folder that is not
+    /// there. What is not the model's to mend ends the visit, as with [`ToolError::of`].
+    #[must_use]
+    pub fn told(error: &ops::Error) -> Self {
+        let theirs = matches!(error.kind(), Kind::User | Kind::Usage | Kind::Person) && !error.is_outside();
+        if !theirs {
+            return Self::of(error);
+        }
+        let hint = error.advice().map(|advice| format!("; {}", advice.words())).unwrap_or_default();
+        Self::refused(format!("{}{hint}", ops::explain(error)))
     }
 
     /// Ends the run.
@@ -115,7 +161,7 @@ impl ToolError {
         if error.is_refusal() {
             // The model sees the reason alone.
             let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            return Self::Refused(Failure { reason: failure.reason + &hint, hint: None, ..failure });
+            return Self::Refused(Fault::Refused, Failure { reason: failure.reason + &hint, hint: None, ..failure });
         }
         Self::Node(match error.kind() {
             Kind::Interrupted => NodeError::Interrupted,
@@ -238,6 +284,16 @@ pub type CallFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, ToolError>>
 /// Takes a call: its arguments as the model wrote them.
 type Take = Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>;
 
+/// Looks at arguments without acting.
+type Check = Box<dyn Fn(&Value) -> Result<(), String>>;
+
+/// The longest a call may take unless its tool says otherwise.
+const LIMIT: Duration = Duration::from_mins(1);
+/// The longest a call may take that installs, tests or builds: the limits of its steps come first.
+const WORK_LIMIT: Duration = Duration::from_hours(1);
+/// The longest a call may take that has code written: several tasks, each with its attempts and their own limits.
+const CODE_LIMIT: Duration = Duration::from_hours(12);
+
 /// One tool.
 pub struct Tool {
     /// Its name.
@@ -248,6 +304,10 @@ pub struct Tool {
     pub effect: WorldEffect,
     /// The JSON Schema of its arguments.
     pub parameters: Value,
+    /// The longest a call may take.
+    pub limit: Duration,
+    /// Says what is wrong with arguments.
+    pub check: Check,
     /// Runs it.
     pub call: Take,
 }
@@ -263,19 +323,28 @@ impl Tool {
         F: for<'a> Fn(&'a Context<'a>, A) -> CallFuture<'a> + 'static,
     {
         let parameters = schemars::schema_for!(A).to_value();
+        let misfit = move |error: serde_json::Error| format!("the arguments of `{name}` do not fit: {error}");
         Self {
             name: AgentName::parse(name).expect("a tool's name is a constant"),
             description,
             effect,
             parameters,
+            limit: LIMIT,
+            check: Box::new(move |arguments| A::deserialize(arguments).map(drop).map_err(misfit)),
             call: Box::new(move |context, arguments| match serde_json::from_value::<A>(arguments) {
                 Ok(arguments) => call(context, arguments),
                 Err(error) => {
-                    let refused = ToolError::refused(format!("the arguments of `{name}` do not fit: {error}"));
+                    let refused = ToolError::fault(Fault::BadArguments, misfit(error));
                     Box::pin(async move { Err(refused) })
                 }
             }),
         }
+    }
+
+    /// The same tool with another limit.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 }
 
@@ -286,26 +355,21 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self {
-            tools: [
-                talk::tools(),
-                build::tools(),
-                code::tools(),
-                merge::tools(),
-                check::tools(),
-                place::tools(),
-                ship::tools(),
-                report::tools(),
-                github::tools(),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
-        }
+        let quick = [talk::tools(), place::tools(), report::tools(), github::tools()];
+        let working = [build::tools(), check::tools(), ship::tools()];
+        let working = working.into_iter().flatten().map(|tool| tool.within(WORK_LIMIT));
+        let coding = [code::tools(), merge::tools()].into_iter().flatten().map(|tool| tool.within(CODE_LIMIT));
+        Self::new(quick.into_iter().flatten().chain(working).chain(coding))
     }
 }
 
 impl Registry {
+    /// These tools.
+    #[must_use]
+    pub fn new(tools: impl IntoIterator<Item = Tool>) -> Self {
+        Self { tools: tools.into_iter().collect() }
+    }
+
     /// The tool of that name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Tool> {

@@ -16,7 +16,6 @@ mod format;
 mod problem;
 mod read;
 mod source;
-mod suggest;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -7,7 +7,7 @@ use super::routes::placeholders;
 use super::values::fits;
 use crate::domain::names::ModelName;
 use crate::domain::spec::{Action, Domain, FieldType, Method, Model, Operation, Param, ParamSource, Shape};
-use crate::scaffold::spec::suggest::{nearest, one_of};
+use crate::domain::suggest::{nearest, one_of};
 
 const MAX_LINE: usize = 500;
 const MAX_TAGS: usize = 20;

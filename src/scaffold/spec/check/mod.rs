@@ -14,8 +14,8 @@ use std::collections::HashSet;
 pub(super) use domains::forms_of;
 
 use super::problem::shown;
-use super::suggest::nearest;
 use crate::domain::spec::{Action, Domain, Feature, FieldType, Model, Module, RedirectFields, Spec};
+use crate::domain::suggest::nearest;
 
 /// The most models, fields of a model, domains, and operations of a domain.
 pub(super) const MAX_ENTRIES: usize = 200;

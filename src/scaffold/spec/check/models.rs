@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::Check;
 use crate::domain::names::FieldName;
 use crate::domain::spec::{Action, Field, FieldType, Model, OnDelete, Reference, RelationKind};
-use crate::scaffold::spec::suggest::nearest;
+use crate::domain::suggest::nearest;
 
 const MAX_LINE: usize = 500;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{At, Fields, Report};
+use crate::domain::suggest::nearest;
 use crate::scaffold::spec::contract::{EnvContract, EnvEntry, EnvSource, Environment};
 use crate::scaffold::spec::problem::shown;
-use crate::scaffold::spec::suggest::nearest;
 use crate::scaffold::spec::tree::{Pos, Value};
 
 const ENVIRONMENTS: [(&str, Environment); 5] = [

@@ -6,8 +6,8 @@ use crate::domain::names::{FieldName, Identifier, ModelName};
 use crate::domain::spec::{
     Action, Domain, FieldType, Method, Operation, Param, ParamSource, RedirectFields, Rest, Shape,
 };
+use crate::domain::suggest::{nearest, one_of};
 use crate::scaffold::spec::problem::shown;
-use crate::scaffold::spec::suggest::{nearest, one_of};
 use crate::scaffold::spec::tree::Value;
 
 /// The words for actions; `redirect` has fields of its own.

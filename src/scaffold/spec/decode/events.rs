@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::domains::OperationEvents;
 use super::{At, Report};
 use crate::domain::names::{Identifier, ModelName};
+use crate::domain::suggest::nearest;
 use crate::scaffold::spec::problem::shown;
-use crate::scaffold::spec::suggest::nearest;
 
 /// What `events.yaml` declares: for each event whether it is published.
 pub(in crate::scaffold::spec) type Events<'a> = BTreeMap<&'a str, bool>;

@@ -16,9 +16,9 @@ use std::str::FromStr;
 
 use super::check::MAX_ENTRIES;
 use super::problem::{MAX_PROBLEMS, Place, Problem, shown};
-use super::suggest::{nearest, one_of};
 use super::tree::{Entry, Node, Pos, Value};
 use crate::domain::names::InvalidName;
+use crate::domain::suggest::{nearest, one_of};
 
 /// A value on its way to a type: where it stands, under which name and path.
 #[derive(Debug, Clone)]

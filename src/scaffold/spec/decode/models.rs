@@ -4,7 +4,7 @@ use super::types::{enumeration, typed};
 use super::{At, Fields, Report};
 use crate::domain::names::FieldName;
 use crate::domain::spec::{Bounds, Field, FieldType, Model, OnDelete, Reference, RelationKind, Variant};
-use crate::scaffold::spec::suggest::one_of;
+use crate::domain::suggest::one_of;
 use crate::scaffold::spec::tree::Value;
 
 /// The fields every model has: `id`, `created_at`, `updated_at`.

@@ -3,8 +3,8 @@
 use super::{At, Fields, Report};
 use crate::domain::names::ProjectName;
 use crate::domain::spec::{Language, Module, ProjectMeta};
+use crate::domain::suggest::{nearest, one_of};
 use crate::scaffold::spec::problem::shown;
-use crate::scaffold::spec::suggest::{nearest, one_of};
 use crate::scaffold::spec::tree::Value;
 
 /// A module as `services.yml` says it: name, type as written, other types it may have, description as written.

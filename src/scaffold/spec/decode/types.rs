@@ -3,8 +3,8 @@
 use super::{At, Report};
 use crate::domain::names::EnumValue;
 use crate::domain::spec::FieldType;
+use crate::domain::suggest::nearest;
 use crate::scaffold::spec::problem::shown;
-use crate::scaffold::spec::suggest::nearest;
 use crate::scaffold::spec::tree::Value;
 
 /// The types that need no more than their name.

@@ -1,0 +1,148 @@
+//! One call of a tool, under control: whatever is wrong with it, or with the tool, becomes a result the agent hears.
+//!
+//! A tool that panics or takes too long is contained and journaled. When an effect of it was begun and nobody knows
+//! whether it happened, the visit stops instead: resuming it probes that effect.
+
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::executor::Visit;
+use super::tools::{Context, Fault, Output, Tool, ToolError};
+use crate::domain::diagnose::Kind;
+use crate::domain::state::{Patch, ProjectState};
+use crate::domain::suggest::nearest;
+use crate::graph::engine::{NodeError, Outcome};
+use crate::graph::progress::{Event, Failure};
+use crate::graph::recorder::{Effect, Place};
+use crate::llm::ToolCall;
+
+const _: () = assert!(cfg!(panic = "unwind"), "a panic of a tool has to be contained");
+
+/// How long a tool that took too long may take to stop in an orderly way.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A call that was lost: kept, so that a resumed visit hears the same.
+#[derive(Serialize, Deserialize)]
+struct Lost {
+    fault: Fault,
+    reason: String,
+}
+
+impl Visit<'_> {
+    /// Runs one call and puts what it does into `state` and `outcome`; the result is for the agent.
+    pub(super) async fn call(
+        &self,
+        place: &Place,
+        call: &ToolCall,
+        state: &mut ProjectState,
+        outcome: &mut Outcome,
+    ) -> Result<Value, ToolError> {
+        let own = place.part();
+        let tool = self.granted(&call.name)?;
+        let arguments = call.parsed().map_err(|error| {
+            let reason = format!("the arguments of `{}` are not JSON: {error}", call.name);
+            ToolError::fault(Fault::BadArguments, reason)
+        })?;
+        let patch: RefCell<Patch> = RefCell::default();
+        let output = self.run(tool, arguments, &own, state, &patch).await?;
+        let patch = patch.into_inner();
+        let refused = |refused: crate::domain::state::Refused| ToolError::fault(Fault::BadPatch, refused.to_string());
+        ProjectState::check_owner(&self.agent.id, &self.agent.writes, &patch).map_err(refused)?;
+        *state = state.apply(&self.agent.id, &patch).map_err(refused)?;
+        outcome.patch.extend(patch);
+        outcome.ask = output.ask;
+        outcome.handoff = output.handoff;
+        Ok(output.content)
+    }
+
+    /// The tool of that name, if the agent's file grants it.
+    fn granted(&self, name: &str) -> Result<&Tool, ToolError> {
+        let own = self.agent.tools.iter().map(crate::domain::names::AgentName::as_str);
+        let listed = || match own.clone().collect::<Vec<_>>().join(", ") {
+            names if names.is_empty() => "you have none".to_owned(),
+            names => format!("yours are {names}"),
+        };
+        match self.registry.find(name) {
+            Some(tool) if self.agent.tools.contains(&tool.name) => Ok(tool),
+            Some(tool) => {
+                let reason = format!("tool `{}` is not for agent `{}`; {}", tool.name, self.agent.id, listed());
+                Err(ToolError::fault(Fault::NotGranted, reason))
+            }
+            None => {
+                let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
+                let near = nearest(name, own.clone()).map(|near| format!(", {near}")).unwrap_or_default();
+                let reason = format!("there is no tool `{shown}`{near}; {}", listed());
+                Err(ToolError::fault(Fault::UnknownTool, reason))
+            }
+        }
+    }
+
+    async fn run(
+        &self,
+        tool: &Tool,
+        arguments: Value,
+        place: &Place,
+        state: &ProjectState,
+        patch: &RefCell<Patch>,
+    ) -> Result<Output, ToolError> {
+        let kept = Effect { kind: "tool_lost", args: json!({ "tool": tool.name }) };
+        let journal = |error| ToolError::Node(NodeError::Journal(error));
+        if let Some(lost) = self.recorder.kept::<Lost>(place, &kept).map_err(journal)? {
+            return Err(ToolError::fault(lost.fault, lost.reason));
+        }
+        let cancel = self.cancel.child_token();
+        let context = Context {
+            visit: self,
+            ops: self.ops,
+            run: self.run,
+            leases: self.leases,
+            recorder: self.recorder,
+            place,
+            agent: self.agent,
+            graph: self.graph,
+            node: self.node,
+            state,
+            patch,
+            cancel: &cancel,
+            notes: self.notes,
+        };
+        let work = AssertUnwindSafe(async { (tool.call)(&context, arguments).await }).catch_unwind();
+        tokio::pin!(work);
+        let (ended, late) = tokio::select! {
+            ended = &mut work => (Some(ended), false),
+            () = tokio::time::sleep(tool.limit) => {
+                cancel.cancel();
+                (tokio::time::timeout(GRACE, &mut work).await.ok(), true)
+            }
+        };
+        let lost = match ended {
+            Some(Ok(Err(ToolError::Node(NodeError::Interrupted)))) | None if late && !self.cancel.is_cancelled() => {
+                let reason = format!("`{}` took longer than {} s and was stopped", tool.name, tool.limit.as_secs());
+                Lost { fault: Fault::Timeout, reason }
+            }
+            None => return Err(ToolError::Node(NodeError::Interrupted)),
+            Some(Ok(done)) => return done,
+            Some(Err(panic)) => {
+                let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                let said: String = said.lines().next().unwrap_or_default().chars().take(200).collect();
+                let reason = format!("`{}` has a bug and did not finish: {said}", tool.name);
+                Lost { fault: Fault::Panicked, reason }
+            }
+        };
+        (self.notes)(&lost.reason);
+        if self.recorder.is_open(place) {
+            let reason = format!("{}; whether its last step happened is looked at when the run goes on", lost.reason);
+            return Err(ToolError::Node(NodeError::Blocked(Failure::new(reason, Kind::Unknown.exit_code()))));
+        }
+        let (visit, tool, reason) = (self.number, tool.name.clone(), lost.reason.clone());
+        self.recorder.record(&Event::ToolLost { visit, tool, reason }).map_err(journal)?;
+        self.recorder.keep(place, &kept, &lost);
+        Err(ToolError::fault(lost.fault, lost.reason))
+    }
+}
