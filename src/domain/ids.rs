@@ -126,6 +126,11 @@ id!(
     AskId, "ask-", "question id"
 );
 
+id!(
+    /// Something that broke.
+    IncidentId, "inc-", "incident id"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

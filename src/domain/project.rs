@@ -41,6 +41,8 @@ pub enum ProjectStatus {
     Built,
     /// A release of it was deployed.
     Deployed,
+    /// It is being changed on purpose; its next release or start ends that.
+    Maintenance,
     /// Its services were stopped on purpose.
     Stopped,
     /// It was taken off its server; its folder stays.
@@ -49,7 +51,8 @@ pub enum ProjectStatus {
 
 impl ProjectStatus {
     /// Every status.
-    pub const ALL: [Self; 5] = [Self::Building, Self::Built, Self::Deployed, Self::Stopped, Self::Removed];
+    pub const ALL: [Self; 6] =
+        [Self::Building, Self::Built, Self::Deployed, Self::Maintenance, Self::Stopped, Self::Removed];
 
     /// The status as the store and JSON spell it.
     #[must_use]
@@ -58,6 +61,7 @@ impl ProjectStatus {
             Self::Building => "building",
             Self::Built => "built",
             Self::Deployed => "deployed",
+            Self::Maintenance => "maintenance",
             Self::Stopped => "stopped",
             Self::Removed => "removed",
         }

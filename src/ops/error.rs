@@ -269,6 +269,38 @@ pub enum Error {
         /// What is wrong.
         problem: super::agents::Problem,
     },
+    /// Values that persons have to give are not set.
+    #[error("project `{project}` needs {} set", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))]
+    MissingSecrets {
+        /// The project.
+        project: ProjectName,
+        /// Their names.
+        names: Vec<String>,
+        /// The file they are set in.
+        file: PathBuf,
+    },
+    /// Others can read the file with secrets.
+    #[error("others may read `{}`, which holds secrets", path.display())]
+    OpenSecrets {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An answer that belongs elsewhere.
+    #[error("a secret's value does not belong in an answer")]
+    SecretInAnswer {
+        /// The run.
+        run: RunId,
+        /// The file it is set in.
+        file: PathBuf,
+    },
+    /// There is no such server.
+    #[error("there is no server `{handle}`")]
+    NoSuchServer {
+        /// The handle.
+        handle: String,
+        /// The handles there are.
+        known: Vec<String>,
+    },
     /// Something that cannot happen did.
     #[error("a bug in cgo: {0}")]
     Internal(String),
@@ -372,7 +404,11 @@ impl Diagnose for Error {
             Self::Gate { .. } => Kind::Gate,
             Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
-            Self::Spec { .. }
+            Self::MissingSecrets { .. } => Kind::Person,
+            Self::SecretInAnswer { .. } => Kind::Usage,
+            Self::OpenSecrets { .. }
+            | Self::NoSuchServer { .. }
+            | Self::Spec { .. }
             | Self::NoSuchProject { .. }
             | Self::FolderNotEmpty { .. }
             | Self::Path { .. }
@@ -453,6 +489,15 @@ impl Diagnose for Error {
                 let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
                 run(format!("cgo run answer {id} {}", texts.join(" ")))
             }
+            Self::MissingSecrets { names, file, .. } => {
+                let lines: Vec<String> = names.iter().map(|name| format!("`{name}=…`")).collect();
+                say(format!("write {} into `{}`", lines.join(" and "), file.display()))
+            }
+            Self::OpenSecrets { path } => run(format!("chmod 600 {}", path.display())),
+            Self::SecretInAnswer { run: id, file } => {
+                say(format!("write it into `{}`, and then run `cgo run answer {id} set`", file.display()))
+            }
+            Self::NoSuchServer { known, .. } => say(format!("the servers are {}", known.join(", "))),
             Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),
             Self::NoSuchVersion { name, .. } => run(format!("cgo agent history {name}")),
             Self::BrokenAgent { name, .. } => run(format!("cgo agent edit {name}")),

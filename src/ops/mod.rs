@@ -3,6 +3,7 @@
 //! A function here takes the [`Context`], decides with plain code, and acts through the drivers. It prints nothing
 //! and asks nobody: what a person has to know comes back as data or as an [`Error`].
 
+pub mod activation;
 pub mod agents;
 pub mod checks;
 pub mod costs;
@@ -10,11 +11,13 @@ pub mod deploy;
 pub mod doctor;
 pub mod error;
 pub mod github;
+pub mod incidents;
 pub mod leases;
 pub mod projects;
 pub mod removal;
 pub mod repository;
 pub mod runs;
+pub mod secrets;
 pub mod servers;
 pub mod services;
 pub mod specs;

@@ -230,3 +230,37 @@ pub async fn list(context: &Context) -> Result<Vec<Project>, Error> {
 pub async fn set_status(context: &Context, id: &ProjectId, status: ProjectStatus) -> Result<(), Error> {
     Ok(context.store.set_project_status(id, status, context.now()).await?)
 }
+
+/// Replaces what a project is called, what it is for and what it is made of.
+///
+/// # Errors
+/// When the store fails.
+pub async fn describe(context: &Context, id: &ProjectId, spec: &Spec) -> Result<(), Error> {
+    let project = by_id(context, id).await?;
+    let described = Project {
+        title: spec.project.title.clone(),
+        description: spec.project.description.clone(),
+        modules: spec.modules.clone(),
+        updated_at: context.now(),
+        ..project
+    };
+    Ok(context.store.update_project(&described).await?)
+}
+
+/// Marks a project as being changed on purpose, or ends that: then it stands where its releases say. Returns where it
+/// stands now.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_maintenance(context: &Context, project: &Project, on: bool) -> Result<ProjectStatus, Error> {
+    let status = match (on, project.status) {
+        (true, _) => ProjectStatus::Maintenance,
+        (false, ProjectStatus::Maintenance) => match super::deploy::active(context, project).await? {
+            Some(_) => ProjectStatus::Deployed,
+            None => ProjectStatus::Built,
+        },
+        (false, status) => status,
+    };
+    set_status(context, &project.id, status).await?;
+    Ok(status)
+}

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Context, Error, random};
+use super::services::{self, Live};
+use super::{Context, Error, projects, random};
 use crate::domain::ids::{ProjectId, ServerId};
+use crate::domain::names::ProjectName;
 use crate::domain::server::{LOCAL, PortPurpose, PortReservation, Server, ServerStatus};
 use crate::remote::ports;
 use crate::store::{Ports as _, Servers as _};
@@ -58,6 +60,90 @@ pub async fn list(context: &Context) -> Result<Vec<ServerView>, Error> {
     }
     views.sort_by_key(|view| (view.server.handle != LOCAL, view.server.handle.clone()));
     Ok(views)
+}
+
+/// The server with that handle.
+///
+/// # Errors
+/// [`Error::NoSuchServer`] with the handles there are.
+pub async fn by_handle(context: &Context, handle: &str) -> Result<Server, Error> {
+    let known = list(context).await?;
+    let found = known.iter().find(|view| view.server.handle == handle).map(|view| view.server.clone());
+    found.ok_or_else(|| Error::NoSuchServer {
+        handle: handle.chars().take(60).flat_map(char::escape_debug).collect(),
+        known: known.into_iter().map(|view| view.server.handle).collect(),
+    })
+}
+
+/// What a server has, measured now; nothing is guessed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Measured {
+    /// Memory in all, in megabytes.
+    pub memory_mb: Option<u64>,
+    /// Memory that programs can still get, in megabytes; what the system only keeps as cache counts.
+    pub memory_available_mb: Option<u64>,
+    /// Room left where releases live, in megabytes.
+    pub disk_available_mb: Option<u64>,
+    /// How many TCP ports are listened on.
+    pub listening_ports: usize,
+}
+
+/// Measures a server; none for one on another machine, which this version cannot ask.
+///
+/// # Errors
+/// When this machine's ports cannot be read.
+pub fn measure(context: &Context, server: &Server) -> Result<Option<Measured>, Error> {
+    if server.handle != LOCAL {
+        return Ok(None);
+    }
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let megabytes = |key: &str| {
+        let line = memory.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kilobytes| kilobytes / 1024)
+    };
+    let folder = context.data.ancestors().find(|path| path.exists());
+    let disk = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
+    Ok(Some(Measured {
+        memory_mb: megabytes("MemTotal"),
+        memory_available_mb: megabytes("MemAvailable"),
+        disk_available_mb: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000),
+        listening_ports: ports::listening()?.len(),
+    }))
+}
+
+/// A service on a server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Placed {
+    /// The project.
+    pub project: ProjectName,
+    /// The service.
+    pub service: String,
+    /// Its public port.
+    pub port: u16,
+    /// How it stands, asked of it now.
+    pub live: Live,
+}
+
+/// The services that have a place on a server, by port.
+///
+/// # Errors
+/// When a service cannot be asked: that is not "there is none".
+pub async fn services_on(context: &Context, server: &Server) -> Result<Vec<Placed>, Error> {
+    let mut placed = Vec::new();
+    for port in context.store.ports(&server.id).await?.into_iter().filter(|port| port.purpose == PortPurpose::Public) {
+        let project = projects::by_id(context, &port.project).await?;
+        let live = services::live(context, &project).await?;
+        placed.push(Placed { project: project.name, service: port.service, port: port.port, live });
+    }
+    Ok(placed)
+}
+
+/// The ports reserved by a project, by port.
+///
+/// # Errors
+/// When the store fails.
+pub async fn ports_of(context: &Context, project: &ProjectId) -> Result<Vec<PortReservation>, Error> {
+    Ok(context.store.project_ports(project).await?)
 }
 
 /// Finds the server a project is put on, with the reason.

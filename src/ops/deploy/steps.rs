@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, projects, repository, services};
+use super::super::{Context, Error, projects, repository, secrets, services};
 use super::plan::Plan;
 use super::{KEEP_GOOD, manifest, release_folder, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
@@ -125,6 +125,9 @@ impl<'a> Steps<'a> {
             ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
         ]);
         let fixed = env.clone();
+        for (name, value) in secrets::of_service(self.context, self.project, &self.source())? {
+            env.entry(name).or_insert_with(|| value.reveal().to_owned());
+        }
         for (name, value) in &service.env {
             let value = crate::domain::manifest::expand(value, |name| fixed.get(name).cloned())
                 .map_err(|error| self.manifest_error(&error.to_string()))?;

@@ -89,6 +89,23 @@ pub fn read_path(path: &Path) -> Result<Checked, Invalid> {
     single_file(&name, &text)
 }
 
+/// Reads and checks one contract by itself: `file` is its name in messages, `owner` the folder it stands in, and
+/// `services` are the names a consumer may have.
+///
+/// # Errors
+/// [`Invalid`] with every problem there is.
+pub fn contract_file(file: &str, text: &str, owner: &str, services: &[&str]) -> Result<EnvContract, Invalid> {
+    let mut reading = Reading::default();
+    let tree = tree::parse(text);
+    reading.faults(file, "", &tree);
+    let mut merge = Merge::default();
+    if let Some(root) = &tree.root {
+        contract::fragment(&mut reading.report, &At::root(file, "", root), owner, services, &mut merge);
+    }
+    let problems = reading.report.problems;
+    if problems.is_empty() { Ok(merge.contract) } else { Err(Invalid::new(problems)) }
+}
+
 fn whole_file(file: &str, reason: String) -> Problem {
     let place = Place { file: file.to_owned(), line: 1, column: 1 };
     Problem { place: Some(place), path: String::new(), reason, suggestion: None }

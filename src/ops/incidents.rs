@@ -1,0 +1,103 @@
+//! Incidents: reported once for one cause, listed, resolved.
+
+use super::{Context, Error, projects, random, servers};
+use crate::domain::ids::{IncidentId, RunId};
+use crate::domain::incident::{self, Incident, IncidentKind, IncidentStatus};
+use crate::domain::names::ProjectName;
+use crate::store::{self, Incidents as _};
+
+/// What is reported.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What sort of thing broke.
+    pub kind: IncidentKind,
+    /// The project it is about.
+    pub project: Option<ProjectName>,
+    /// The handle of the server it is about.
+    pub server: Option<String>,
+    /// The service of the project.
+    pub service: Option<String>,
+    /// In one line.
+    pub title: String,
+    /// What is known.
+    pub details: String,
+    /// The run that reports it.
+    pub run: Option<RunId>,
+}
+
+/// The incident a report is about, as it would be opened.
+///
+/// # Errors
+/// When the project or the server is not there.
+pub async fn prepare(context: &Context, report: Report) -> Result<Incident, Error> {
+    let project = match &report.project {
+        Some(name) => Some(projects::by_name(context, name).await?.id),
+        None => None,
+    };
+    let server = match &report.server {
+        Some(handle) => Some(servers::by_handle(context, handle).await?.id),
+        None => None,
+    };
+    let now = context.now();
+    let service = report.service.as_deref();
+    Ok(Incident {
+        id: IncidentId::new(now, random()),
+        cause: incident::cause(report.kind, project.as_ref(), server.as_ref(), service, &report.title),
+        kind: report.kind,
+        project,
+        server,
+        service: report.service,
+        title: report.title,
+        details: report.details,
+        status: IncidentStatus::Open,
+        reports: 1,
+        run: report.run,
+        resolution: None,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// Opens an incident, or counts the report up at the one that is open for its cause.
+///
+/// # Errors
+/// When the store fails.
+pub async fn open(context: &Context, incident: &Incident) -> Result<Incident, Error> {
+    Ok(context.store.open_incident(incident).await?)
+}
+
+/// The incident that this very report has opened or counted up, if it did.
+///
+/// # Errors
+/// When the store fails.
+pub async fn opened(context: &Context, report: &Incident) -> Result<Option<Incident>, Error> {
+    let open = context.store.open_incident_of(&report.cause).await?;
+    Ok(open.filter(|open| open.updated_at == report.created_at && open.run == report.run))
+}
+
+/// Every open incident, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn active(context: &Context) -> Result<Vec<Incident>, Error> {
+    Ok(context.store.open_incidents().await?)
+}
+
+/// Ends an incident; returns it. One that this resolution has ended already stays as it is.
+///
+/// # Errors
+/// When there is none of that id, or somebody else resolved it.
+pub async fn resolve(context: &Context, id: &IncidentId, resolution: &str) -> Result<Incident, Error> {
+    match context.store.resolve_incident(id, resolution, context.now()).await {
+        Ok(()) => {}
+        Err(conflict @ store::Error::Conflict { .. }) => {
+            let present = context.store.incident(id).await?;
+            if present.as_ref().and_then(|incident| incident.resolution.as_deref()) != Some(resolution) {
+                return Err(conflict.into());
+            }
+        }
+        Err(other) => return Err(other.into()),
+    }
+    let missing = || store::Error::NotFound { what: "incident", id: id.to_string() };
+    Ok(context.store.incident(id).await?.ok_or_else(missing)?)
+}
