@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::domain::agent::AgentVersion;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
+use crate::domain::provider::ModelChoice;
 use crate::ops::{self, agents};
 use crate::pipeline::{drawing, runner, trial};
 
@@ -89,13 +90,17 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 }
             };
             let older = agents::version(context, &agent, number).await?;
+            check(&app, &agent, &older.text)?;
             let origin = format!("rollback to {number}");
             let stored = agents::save(context, &agent, newest.version, &older.text, &origin).await?;
             Ok(Outcome::of(ui, &Stored::of(&stored, newest.version)))
         }
         Args::Export { folder, agents: names } => export(session, &app, &folder, &names).await,
         Args::Import { paths, dry_run } => import(session, &app, &paths, dry_run).await,
-        Args::Test { agent, input } => test(session, &app, &agent, &input).await,
+        Args::Test { agent, input, provider, model, budget, allow_unpriced } => {
+            let choice = ModelChoice { provider, model, budget, allow_unpriced };
+            test(session, &app, &agent, &input, &choice).await
+        }
         Args::Graph { .. } => unreachable!("drawn above, without a store"),
     }
 }
@@ -104,7 +109,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
 fn check(app: &App, agent: &AgentName, text: &str) -> Result<(), Failure> {
     let broken = |problem| Failure::from(ops::Error::BrokenAgent { name: agent.clone(), problem });
     let parsed = agents::parse(agent, text).map_err(broken)?;
-    agents::check_tools(&parsed, &trial::tool_names()).map_err(broken)?;
+    agents::check_tools(&parsed, text, &trial::tool_names()).map_err(broken)?;
     agents::check_provider(&parsed, &app.models.names()).map_err(broken)
 }
 
@@ -286,7 +291,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("cannot read `{}`: {error}", path.display()), "name a file written by `cgo agent export`")
 }
 
-async fn test(session: &Session<'_>, app: &App, agent: &AgentName, input: &str) -> Result<Outcome, Failure> {
+async fn test(
+    session: &Session<'_>,
+    app: &App,
+    agent: &AgentName,
+    input: &str,
+    choice: &ModelChoice,
+) -> Result<Outcome, Failure> {
     let input = if input == "-" {
         std::io::read_to_string(std::io::stdin().lock()).map_err(|error| {
             Failure::usage(format!("cannot read standard input: {error}"), "pass the text with --input")
@@ -294,7 +305,7 @@ async fn test(session: &Session<'_>, app: &App, agent: &AgentName, input: &str) 
     } else {
         input.to_owned()
     };
-    let trial = trial::run(&app.context, &app.models, agent, &input).await?;
+    let trial = trial::run(&app.context, &app.models, agent, &input, choice, &session.cancel).await?;
     Ok(Outcome::of(session.ui, &Tested { agent: agent.clone(), trial }))
 }
 
@@ -501,8 +512,14 @@ impl Answer for Tested {
 
     fn text(&self, _: &Ui) -> String {
         let mut lines = Vec::new();
+        let mut told = 0;
         for call in &self.trial.calls {
-            lines.push(format!("turn {}: {}", call.turn, call.tool));
+            if call.turn != told {
+                told = call.turn;
+                let spent = self.trial.by_turn.get(told as usize - 1).map(spent_words).unwrap_or_default();
+                lines.push(format!("turn {told}{spent}"));
+            }
+            lines.push(format!("  {}", call.tool));
             let arguments = serde_json::to_string_pretty(&call.arguments).expect("arguments have text keys only");
             lines.extend(arguments.lines().map(|line| format!("    {line}")));
             if let Some(refused) = &call.refused {
@@ -512,7 +529,30 @@ impl Answer for Tested {
         if let Some(closing) = &self.trial.closing {
             lines.push(format!("says: {closing}"));
         }
-        lines.push(format!("{} turns, {} calls; nothing was changed", self.trial.turns, self.trial.calls.len()));
+        let who = match (self.trial.provider.as_str(), self.trial.model.as_str()) {
+            (provider, "") => provider.to_owned(),
+            (provider, model) => format!("{provider}/{model}"),
+        };
+        lines.push(format!(
+            "{} turns, {} calls, asked of {who}{}; nothing was changed",
+            self.trial.turns,
+            self.trial.calls.len(),
+            spent_words(&self.trial.spent)
+        ));
         lines.join("\n")
     }
+}
+
+/// What asking used and cost, in words; nothing where no model was asked.
+fn spent_words(spent: &trial::Spent) -> String {
+    if spent.calls == 0 {
+        return String::new();
+    }
+    let cached = if spent.cached_tokens > 0 { format!(" ({} cached)", spent.cached_tokens) } else { String::new() };
+    let cost = match (spent.unpriced, spent.estimated) {
+        (true, _) => "nobody knows the price".to_owned(),
+        (false, true) => format!("about {}", spent.cost),
+        (false, false) => spent.cost.to_string(),
+    };
+    format!(": {} tokens in{cached}, {} out, {cost}", spent.input_tokens, spent.output_tokens)
 }

@@ -410,6 +410,18 @@ pub enum Agent {
         /// What it is told; `-` reads standard input
         #[arg(long, value_name = "TEXT")]
         input: String,
+        /// Who is asked instead of the one its file or the settings name
+        #[arg(long, value_name = "NAME")]
+        provider: Option<String>,
+        /// The model that is asked, by its name at the provider
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// US dollars it may cost at most
+        #[arg(long, value_name = "USD")]
+        budget: Option<Usd>,
+        /// Ask a model whose price nobody knows, too
+        #[arg(long)]
+        allow_unpriced: bool,
     },
     /// Draw the graph of the agents
     Graph {

@@ -8,7 +8,7 @@ use super::ui::{Tone, Ui};
 use crate::config;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::ops;
-use crate::pipeline::runner;
+use crate::pipeline::{runner, trial};
 
 /// What a command answers. Its JSON has the schema `schemas/NAME.json`.
 pub trait Answer: Serialize + JsonSchema {
@@ -180,6 +180,15 @@ impl From<runner::Error> for Failure {
     fn from(error: runner::Error) -> Self {
         match error {
             runner::Error::Ops(error) => error.into(),
+            other => Self::from_error(&other, std::error::Error::source(&other)),
+        }
+    }
+}
+
+impl From<trial::Error> for Failure {
+    fn from(error: trial::Error) -> Self {
+        match error {
+            trial::Error::Ops(error) => error.into(),
             other => Self::from_error(&other, std::error::Error::source(&other)),
         }
     }

@@ -49,7 +49,8 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         }
         Args::Answer { run, answers, no_resume } => {
             let run = runs::find(context, &run).await?;
-            let ask = runs::open_ask(context, &run, Wait::Input).await?;
+            let wait = if run.status == RunStatus::WaitingSecret { Wait::Secret } else { Wait::Input };
+            let ask = runs::open_ask(context, &run, wait).await?;
             let ends = ask.questions.iter().any(|question| question.id == guard::QUESTION)
                 && answers.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
             if ends {
@@ -260,7 +261,7 @@ pub(super) fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failu
     let (what, command) = match wait {
         Wait::Input => ("an answer", format!("run `cgo run answer {id} \"…\"`")),
         Wait::Approval => ("an approval", format!("run `cgo run approve {id}` or `cgo run reject {id}`")),
-        Wait::Secret => ("a secret", format!("run `cgo run show {id}`")),
+        Wait::Secret => ("a secret", format!("set it as said, then run `cgo run answer {id} set`")),
         Wait::Capacity => ("room on a server", format!("run `cgo run resume {id}` later")),
     };
     let mut failure = Failure::new(Kind::Person, format!("run `{id}` waits for {what}"), Some(command));

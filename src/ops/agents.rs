@@ -12,6 +12,7 @@ use rust_embed::RustEmbed;
 use super::{Context, Error};
 use crate::domain::agent::{Agent, AgentVersion};
 use crate::domain::names::AgentName;
+use crate::domain::suggest::nearest;
 use crate::store::Agents as _;
 
 #[derive(RustEmbed)]
@@ -328,18 +329,47 @@ pub fn check_provider(agent: &Agent, known: &BTreeSet<String>) -> Result<(), Pro
     }
 }
 
-/// Refuses an agent that names a tool that is not there.
+/// Refuses an agent that is granted a tool that is not there.
 ///
 /// # Errors
-/// [`Problem`] naming the tool.
-pub fn check_tools(agent: &Agent, known: &BTreeSet<AgentName>) -> Result<(), Problem> {
-    match agent.tools.iter().find(|tool| !known.contains(*tool)) {
-        None => Ok(()),
-        Some(stranger) => {
-            let names: Vec<&str> = known.iter().map(AgentName::as_str).collect();
-            Err(Problem::new("", None, format!("there is no tool `{stranger}`; the tools are {}", names.join(", "))))
-        }
+/// [`Problem`] naming the tool, its place in the file and the nearest one there is.
+pub fn check_tools(agent: &Agent, text: &str, known: &BTreeSet<AgentName>) -> Result<(), Problem> {
+    let Some(stranger) = agent.tools.iter().find(|tool| !known.contains(*tool)) else { return Ok(()) };
+    let names: Vec<&str> = known.iter().map(AgentName::as_str).collect();
+    let near = nearest(stranger.as_str(), names.iter().copied()).map(|near| format!("; {near}")).unwrap_or_default();
+    let reason = format!("there is no tool `{stranger}`{near} The tools are {}", names.join(", "));
+    let reason = if near.is_empty() { reason.replacen(" The tools", "; the tools", 1) } else { reason };
+    Err(Problem::new(text, place_of_word(text, stranger.as_str()).or_else(|| place_of(text, "tools")), reason))
+}
+
+/// The agent as it is configured now, refused when it is granted a tool that is not there.
+///
+/// # Errors
+/// As [`current`]; [`Error::BrokenAgent`] naming the tool.
+pub async fn ready(context: &Context, name: &AgentName, tools: &BTreeSet<AgentName>) -> Result<Agent, Error> {
+    let agent = current(context, name).await?;
+    if agent.tools.iter().all(|tool| tools.contains(tool)) {
+        return Ok(agent);
     }
+    let text = newest(context, name).await?.text;
+    match check_tools(&agent, &text, tools) {
+        Ok(()) => Ok(agent),
+        Err(problem) => Err(Error::BrokenAgent { name: name.clone(), problem }),
+    }
+}
+
+/// The line and column of a whole word after the key `tools`.
+fn place_of_word(text: &str, word: &str) -> Option<(u64, u64)> {
+    let (first, _) = place_of(text, "tools")?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.lines().enumerate().skip(usize::try_from(first - 1).ok()?).find_map(|(at, line)| {
+        let whole = |column: &usize| {
+            let (before, after) = (&line[..*column], &line[column + word.len()..]);
+            !before.ends_with(is_part) && !after.starts_with(is_part)
+        };
+        let column = line.match_indices(word).map(|(column, _)| column).find(whole)?;
+        Some((at as u64 + 1, line[..column].chars().count() as u64 + 1))
+    })
 }
 
 #[cfg(test)]
@@ -364,6 +394,23 @@ mod tests {
         let misspelt = built_in()[&name].replace("max_tokens", "max_token");
         let problem = parse(&name, &misspelt).unwrap_err();
         assert!(problem.reason.contains("max_token"), "{problem}");
+    }
+
+    #[test]
+    fn a_tool_that_is_not_there_is_named_with_its_place_and_the_nearest_one() {
+        let name = AgentName::parse("tester").unwrap();
+        let known: BTreeSet<AgentName> =
+            ["run_tests", "deploy_service"].iter().map(|tool| AgentName::parse(tool).unwrap()).collect();
+        let text = with_value(&built_in()[&name], "tools", "[run_tests, run_test]").unwrap();
+        let agent = parse(&name, &text).unwrap();
+        let problem = check_tools(&agent, &text, &known).unwrap_err();
+        assert!(problem.reason.contains("no tool `run_test`; did you mean `run_tests`?"), "{problem}");
+        let (line, column) = problem.at.unwrap();
+        assert_eq!(text.lines().nth(usize::try_from(line).unwrap() - 1).unwrap(), "tools: [run_tests, run_test]");
+        assert_eq!(column, 20);
+        let text = with_value(&text, "tools", "[fly]").unwrap();
+        let problem = check_tools(&parse(&name, &text).unwrap(), &text, &known).unwrap_err();
+        assert!(problem.reason.contains("no tool `fly`; the tools are deploy_service, run_tests"), "{problem}");
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::leases::{self, Leases, run_resource};
-use super::{Context, Error, random};
+use super::{Context, Error, projects, random, secrets};
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::manifest::EnvName;
 use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
 use crate::store::{self, Calls as _, RunFilter, Runs as _};
@@ -250,6 +251,10 @@ pub async fn answer(
             given: reply.texts.len(),
         });
     }
+    let texts = match ask.wait {
+        Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],
+        Wait::Input | Wait::Approval | Wait::Capacity => reply.texts.clone(),
+    };
     let guard = ask.questions.iter().position(|question| question.id == guard::QUESTION);
     if guard.is_some_and(|at| Ruling::parse(&reply.texts[at]).is_none()) {
         return Err(Error::Usage {
@@ -258,11 +263,39 @@ pub async fn answer(
         });
     }
     let now = context.now();
-    let answer = Answer { approved: reply.approved, texts: reply.texts, by: context.user.clone(), at: now };
+    let answer = Answer { approved: reply.approved, texts, by: context.user.clone(), at: now };
     let (kind, body) = event(&ask.id, &answer);
     let row = EventRow { seq: run.seq + 1, at: now, kind, body };
     context.store.answer(&ask.id, &answer, &row).await?;
     Ok(())
+}
+
+/// Words that say a secret is set; a value is none of them.
+const SET: [&str; 5] = ["set", "done", "ok", "готово", "задано"];
+
+/// Checks that the secrets an ask names are set in their place, and says so in words without any value.
+async fn check_secrets(context: &Context, run: &Run, ask: &Ask, texts: &[String]) -> Result<String, Error> {
+    let project = match &run.project {
+        Some(id) => projects::by_id(context, id).await?,
+        None => return Err(Error::NotWaiting { run: run.id.clone(), status: run.status, wanted: Wait::Secret }),
+    };
+    let file = secrets::file(context, &project.name);
+    if texts.iter().any(|text| !SET.contains(&text.trim().to_lowercase().as_str())) {
+        return Err(Error::SecretInAnswer { run: run.id.clone(), file });
+    }
+    let mut missing = Vec::new();
+    for question in &ask.questions {
+        if let Ok(name) = EnvName::try_from(question.id.clone())
+            && secrets::value(context, &project.name, &name)?.is_none()
+        {
+            missing.push(question.id.clone());
+        }
+    }
+    if !missing.is_empty() {
+        return Err(Error::MissingSecrets { project: project.name, names: missing, file });
+    }
+    let names: Vec<String> = ask.questions.iter().map(|question| format!("`{}`", question.id)).collect();
+    Ok(format!("{}: set", names.join(", ")))
 }
 
 /// Cancels a run: at once when no process works on it, else at its next step. A process that takes it up at this very

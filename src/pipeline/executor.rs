@@ -22,6 +22,7 @@ use crate::domain::guard::Guard;
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Request as RunRequest, Run};
+use crate::domain::spec::Language;
 use crate::domain::state::ProjectState;
 use crate::graph::definition::Graph;
 use crate::graph::engine::{NodeError, Outcome};
@@ -297,10 +298,7 @@ impl Visit<'_> {
 
     /// What the agent is told: its place in the pipeline and the part of the state it may see.
     fn task(&self, state: &ProjectState) -> Value {
-        let mut projection = serde_json::to_value(state).expect("a state has text keys only");
-        if let Some(fields) = projection.as_object_mut() {
-            fields.retain(|name, _| self.agent.reads.iter().any(|field| field.as_str() == name));
-        }
+        let projection = projection(self.agent, state);
         let mut task = json!({ "node": self.node, "request": self.run.request.kind().as_str(), "language": state.language(), "state": projection });
         if let Some((by, why)) = &self.handed_over {
             task["handed_over"] = json!({ "by": by, "reason": why });
@@ -317,7 +315,7 @@ impl Visit<'_> {
 
     /// What the visit pays with; none where asking costs nothing.
     #[must_use]
-    pub fn metered(&self) -> Option<Metered<'_>> {
+    pub fn metered(&self) -> Option<Metered<'_, StoreJournal<'_>>> {
         self.chosen.tariff.as_ref().map(|tariff| Metered {
             provider: &*self.chosen.provider,
             tariff,
@@ -350,7 +348,7 @@ impl Visit<'_> {
         let answered = self.recorder.remember(place, effect, async || Answer::of(owner.ask(request, &|_| {}).await));
         let answered = answered.await;
         if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
-            return Err(stopped_by(stopped));
+            return Err(stopped_by(stopped, self.recorder.progress().state.language()));
         }
         answered.map_err(|failed| match failed {
             Failed::Journal(error) => NodeError::Journal(error),
@@ -392,13 +390,22 @@ impl Visit<'_> {
     }
 }
 
+/// The part of the state an agent may see.
+pub(super) fn projection(agent: &Agent, state: &ProjectState) -> Value {
+    let mut projection = serde_json::to_value(state).expect("a state has text keys only");
+    if let Some(fields) = projection.as_object_mut() {
+        fields.retain(|name, _| agent.reads.iter().any(|field| field.as_str() == name));
+    }
+    projection
+}
+
 /// What it means for the visit that a call was not made.
-pub fn stopped_by(why: Stopped) -> NodeError {
+pub fn stopped_by(why: Stopped, language: Language) -> NodeError {
     match why {
         Stopped::Journal(error) => NodeError::Journal(error),
         Stopped::Limit(over) => NodeError::Held(vec![Question {
             id: "budget".to_owned(),
-            text: over.words(),
+            text: over.words(language),
             choices: Vec::new(),
             assumption: None,
         }]),

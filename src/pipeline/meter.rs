@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::journal::StoreJournal;
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::provider::{Endpoint, Price};
-use crate::graph::recorder::{JournalError, Recorder};
+use crate::domain::spec::Language;
+use crate::graph::recorder::{Journal, JournalError, Recorder};
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
 use crate::ops;
 
@@ -35,8 +35,8 @@ impl Tariff {
 /// A limit that the next call could break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverLimit {
-    /// Whose limit.
-    pub whose: String,
+    /// The agent whose limit it is; none for the run's.
+    pub whose: Option<AgentName>,
     /// The limit.
     pub limit: Usd,
     /// What is spent.
@@ -48,8 +48,15 @@ pub struct OverLimit {
 impl OverLimit {
     /// In words, for the person who decides.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn words(&self, language: Language) -> String {
         let Self { whose, limit, spent, next } = self;
+        if language == Language::Ru {
+            let whose = whose.as_ref().map_or_else(|| "запуск".to_owned(), |agent| format!("агент `{agent}`"));
+            return format!(
+                "{whose}: потрачено {spent} из {limit}, следующий вызов может стоить {next}; одобрение разрешит ещё столько же"
+            );
+        }
+        let whose = whose.as_ref().map_or_else(|| "the run".to_owned(), |agent| format!("agent `{agent}`"));
         format!(
             "{whose} has spent {spent} of {limit}, and the next call may cost {next}; approve to allow as much again"
         )
@@ -84,13 +91,13 @@ pub struct Reserved {
 }
 
 /// A provider whose calls are paid for.
-pub struct Metered<'a> {
+pub struct Metered<'a, J> {
     /// Who is asked.
     pub provider: &'a dyn Provider,
     /// What it costs.
     pub tariff: &'a Tariff,
     /// The run's durable side, with what it has spent.
-    pub recorder: &'a Recorder<StoreJournal<'a>>,
+    pub recorder: &'a Recorder<J>,
     /// The agent.
     pub agent: &'a AgentName,
     /// The most the visit may spend.
@@ -101,7 +108,7 @@ pub struct Metered<'a> {
     pub stopped: RefCell<Option<Stopped>>,
 }
 
-impl Metered<'_> {
+impl<J: Journal> Metered<'_, J> {
     fn entry(&self, key: &str, model: &str, usage: &Usage, cost: Usd, standing: Standing) -> Entry {
         Entry {
             key: key.to_owned(),
@@ -123,8 +130,8 @@ impl Metered<'_> {
     fn over(&self, next: Usd) -> Option<OverLimit> {
         let times = u64::from(self.recorder.progress().allowed) + 1;
         let many = |limit: Usd| Usd::from_billionths(limit.billionths().saturating_mul(times));
-        let run = (Some(self.tariff.run_limit), self.recorder.spent(None), "the run".to_owned());
-        let visit = (self.visit_limit, self.recorder.spent(Some(self.visit)), format!("agent `{}`", self.agent));
+        let run = (Some(self.tariff.run_limit), self.recorder.spent(None), None);
+        let visit = (self.visit_limit, self.recorder.spent(Some(self.visit)), Some(self.agent.clone()));
         [run, visit].into_iter().find_map(|(limit, spent, whose)| {
             let limit = many(limit?);
             (spent + next > limit).then_some(OverLimit { whose, limit, spent, next })
@@ -213,7 +220,7 @@ fn name_of(visit: u32, request: &Request) -> String {
     })
 }
 
-impl Provider for Metered<'_> {
+impl<J: Journal> Provider for Metered<'_, J> {
     fn name(&self) -> &str {
         self.provider.name()
     }

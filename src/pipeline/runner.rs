@@ -103,6 +103,9 @@ impl Diagnose for Error {
             Self::Waits { run, status: RunStatus::WaitingApproval, .. } => {
                 Some(Advice::Run(format!("cgo run approve {run}")))
             }
+            Self::Waits { run, status: RunStatus::WaitingSecret, .. } => {
+                Some(Advice::Run(format!("cgo run answer {run} set")))
+            }
             Self::Waits { run, .. } => Some(Advice::Run(format!("cgo run answer {run} \"…\""))),
         }
     }
@@ -125,7 +128,7 @@ pub async fn check(
     request: &NewProject,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    for agent in Team::load(context, &graph()?).await?.agents.values() {
+    for agent in Team::load(context, &graph()?, &Registry::default()).await?.agents.values() {
         let chosen = models.of(agent, &request.models)?;
         if agent.tools.iter().any(|tool| tool.as_str() == "write_code") {
             coders.check(request.coders, chosen.provider.name(), chosen.tariff.is_some(), cancel).await?;
@@ -272,7 +275,8 @@ async fn drive_leased(
         leases.take_project(&project.name, run.id.as_str()).await?;
     }
     let recorder = Recorder::new(run.id.clone(), StoreJournal::new(context, leases, run.id.clone()), ops::now, loaded);
-    let team = Team::load(context, graph).await?;
+    let registry = Registry::default();
+    let team = Team::load(context, graph, &registry).await?;
     let until = match &run.request {
         Request::NewProject(new) if !new.deploy && new.until.is_none() => {
             Some(AgentName::parse("tester").expect("a constant name"))
@@ -280,18 +284,8 @@ async fn drive_leased(
         Request::NewProject(new) => new.until.clone(),
         Request::Deploy { .. } | Request::Rollback { .. } => None,
     };
-    let crew = Crew {
-        context,
-        models,
-        coders,
-        run: &run,
-        leases,
-        recorder: &recorder,
-        graph,
-        team: &team,
-        registry: Registry::default(),
-        watch,
-    };
+    let crew =
+        Crew { context, models, coders, run: &run, leases, recorder: &recorder, graph, team: &team, registry, watch };
     let engine = Engine {
         graph,
         nodes: &crew,
@@ -339,12 +333,13 @@ struct Team {
 }
 
 impl Team {
-    async fn load(context: &Context, graph: &Graph) -> Result<Self, ops::Error> {
+    async fn load(context: &Context, graph: &Graph, registry: &Registry) -> Result<Self, ops::Error> {
         agents::seed(context).await?;
+        let tools = registry.names();
         let mut team = BTreeMap::new();
         for name in graph.definition().nodes.values().filter_map(|node| node.agent.as_ref()) {
             if !team.contains_key(name) {
-                team.insert(name.clone(), agents::current(context, name).await?);
+                team.insert(name.clone(), agents::ready(context, name, &tools).await?);
             }
         }
         Ok(Self { agents: team })

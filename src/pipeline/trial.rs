@@ -1,19 +1,84 @@
-//! One agent alone on one input: the calls it would make. Nothing is changed; results are made up as "done".
+//! One agent alone on one input: the calls it would make, and what asking it cost. Nothing is changed: results are made
+//! up as "done", and what is spent stands in no run's ledger.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
-use super::models::{Chosen, Models};
-use super::runner::Error;
+use super::executor::projection;
+use super::meter::{Metered, OverLimit, Stopped};
+use super::models::{self, Models};
 use super::tools::Registry;
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::ids::RunId;
+use crate::domain::ledger::{Entry, Standing};
+use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
+use crate::domain::run::Batch;
 use crate::domain::state::{Message as Said, ProjectState, Role};
-use crate::llm::{Message, Request};
+use crate::graph::progress::Progress;
+use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder, Written};
+use crate::llm::retry::{Owner, Policy, Real};
+use crate::llm::{self, Message, Provider, Request};
 use crate::ops::{self, Context, agents};
+
+/// Why an agent could not be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A use case failed.
+    #[error(transparent)]
+    Ops(#[from] ops::Error),
+    /// Nobody can decide for the agent.
+    #[error(transparent)]
+    Models(#[from] models::Error),
+    /// The model gave no answer.
+    #[error(transparent)]
+    Model(#[from] llm::Error),
+    /// Nobody knows what the model costs.
+    #[error("nobody knows what model `{0}` costs, so it was not asked")]
+    Unpriced(String),
+    /// The next call could cost more than is allowed.
+    #[error("{}", .0.words(crate::domain::spec::Language::En))]
+    Limit(OverLimit),
+    /// What was spent cannot be kept in memory.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Ops(error) => error.kind(),
+            Self::Models(error) => error.kind(),
+            Self::Model(llm::Error::Unanswerable { .. }) => Kind::Usage,
+            Self::Model(error) => error.kind(),
+            Self::Unpriced(_) | Self::Limit(_) => Kind::User,
+            Self::Journal(_) => Kind::Internal,
+        }
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Ops(error) => error.advice(),
+            Self::Models(error) => error.advice(),
+            Self::Model(llm::Error::Unanswerable { .. }) => Some(Advice::Do(
+                "give it an input it has a part in, or run the whole pipeline with `cgo project new`".to_owned(),
+            )),
+            Self::Model(error) => error.advice(),
+            Self::Unpriced(_) => Some(Advice::Do(
+                "name its price under `providers` in the settings file, or pass --allow-unpriced".to_owned(),
+            )),
+            Self::Limit(_) => Some(Advice::Do("pass a higher --budget".to_owned())),
+            Self::Journal(_) => None,
+        }
+    }
+}
 
 /// One call an agent made.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -28,72 +93,184 @@ pub struct Call {
     pub refused: Option<String>,
 }
 
+/// What asking used and cost.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+pub struct Spent {
+    /// How often a model was asked, repeated attempts included.
+    pub calls: u64,
+    /// Tokens of the questions.
+    pub input_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+    /// Tokens of the questions that came from the provider's cache.
+    pub cached_tokens: u64,
+    /// What it cost.
+    pub cost: Usd,
+    /// The provider did not count everything: some of it is estimated.
+    pub estimated: bool,
+    /// Nobody knows the price of some of it; that is not in the cost.
+    pub unpriced: bool,
+}
+
+impl Spent {
+    fn add(&mut self, entry: &Entry) {
+        self.calls += 1;
+        self.input_tokens += entry.input_tokens;
+        self.output_tokens += entry.output_tokens;
+        self.cached_tokens += entry.cached_tokens;
+        self.cost += entry.cost;
+        self.estimated |= matches!(entry.standing, Standing::Estimated | Standing::Reserved);
+        self.unpriced |= entry.standing == Standing::Unpriced;
+    }
+
+    fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let mut spent = Self::default();
+        entries.into_iter().for_each(|entry| spent.add(entry));
+        spent
+    }
+}
+
 /// What an agent did with an input.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trial {
+    /// Who was asked.
+    pub provider: String,
+    /// The model; empty for the provider's own choice, or where there is none.
+    pub model: String,
     /// How often it was asked.
     pub turns: u32,
     /// Its calls, in order.
     pub calls: Vec<Call>,
     /// What it said at the end.
     pub closing: Option<String>,
+    /// What each turn used and cost.
+    pub by_turn: Vec<Spent>,
+    /// What all of it used and cost.
+    pub spent: Spent,
 }
 
 /// The names of all tools.
 #[must_use]
 pub fn tool_names() -> BTreeSet<AgentName> {
-    Registry::default().iter().map(|tool| tool.name.clone()).collect()
+    Registry::default().names()
+}
+
+/// Keeps what calls cost, in memory.
+#[derive(Debug, Clone, Default)]
+struct Memory(Rc<RefCell<Vec<Entry>>>);
+
+impl Journal for Memory {
+    async fn write(&self, batch: &Batch) -> Result<Written, JournalError> {
+        let mut kept = self.0.borrow_mut();
+        for call in &batch.calls {
+            match kept.iter_mut().find(|entry| entry.key == call.key) {
+                Some(entry) => *entry = call.clone(),
+                None => kept.push(call.clone()),
+            }
+        }
+        Ok(Written { cancel_requested: false })
+    }
+}
+
+fn recorder(memory: &Memory) -> Recorder<Memory> {
+    let progress = Progress::created(ProjectState::default());
+    let loaded = Loaded { progress, seq: 0, snapshot_at: 0, effects: Vec::new(), calls: Vec::new() };
+    Recorder::new(RunId::new(ops::now(), ops::random()), memory.clone(), ops::now, loaded)
 }
 
 /// Lets an agent work on an input without a run.
 ///
 /// # Errors
-/// When there is no such agent, or it cannot answer.
-pub async fn run(context: &Context, models: &Models, name: &AgentName, input: &str) -> Result<Trial, Error> {
-    let agent = agents::current(context, name).await?;
+/// When there is no such agent, it cannot answer, or asking could cost more than is allowed.
+pub async fn run(
+    context: &Context,
+    models: &Models,
+    name: &AgentName,
+    input: &str,
+    choice: &ModelChoice,
+    cancel: &CancellationToken,
+) -> Result<Trial, Error> {
     let registry = Registry::default();
-    let Chosen { provider, model, .. } = models.of(&agent, &ModelChoice::default())?;
+    let agent = agents::ready(context, name, &registry.names()).await?;
+    let chosen = models.of(&agent, choice)?;
+    let memory = Memory::default();
+    let recorder = recorder(&memory);
+    let metered = chosen.tariff.as_ref().map(|tariff| Metered {
+        provider: &*chosen.provider,
+        tariff,
+        recorder: &recorder,
+        agent: &agent.id,
+        visit_limit: agent.budget.and_then(Usd::from_dollars),
+        visit: 1,
+        stopped: RefCell::default(),
+    });
+    let provider: &dyn Provider = metered.as_ref().map_or(&*chosen.provider, |metered| metered);
+    let world = Real::default();
+    let owner = Owner { provider, policy: Policy::default(), world: &world, observer: &|_| {}, cancel };
     let mut state = ProjectState::default();
     state.messages.push(Said { role: Role::User, agent: None, content: input.to_owned() });
-    let task = json!({ "node": agent.id, "request": "new_project", "state": state, "assume": true });
+    let task = json!({
+        "node": agent.id, "request": "new_project", "language": state.language(),
+        "state": projection(&agent, &state), "assume": true,
+    });
     let mut messages =
         vec![Message::System { content: agent.system_prompt.clone() }, Message::User { content: task.to_string() }];
-    let mut trial = Trial { turns: 0, calls: Vec::new(), closing: None };
+    let model = match &chosen.tariff {
+        Some(tariff) if chosen.model.is_empty() => tariff.endpoint.model.clone(),
+        _ => chosen.model.clone(),
+    };
+    let provider_name = chosen.provider.name().to_owned();
+    let mut trial = Trial {
+        provider: provider_name,
+        model,
+        turns: 0,
+        calls: Vec::new(),
+        closing: None,
+        by_turn: Vec::new(),
+        spent: Spent::default(),
+    };
     while trial.turns < agent.max_turns {
         trial.turns += 1;
         let request = Request {
             agent: agent.id.clone(),
-            model: model.clone(),
+            model: chosen.model.clone(),
             temperature: agent.temperature,
             max_tokens: agent.max_tokens,
             messages: messages.clone(),
             tools: registry.specs(&agent.tools),
         };
-        let reply = provider.complete(&request, &|_| {}).await.map_err(|error| {
-            Error::Ops(ops::Error::Usage {
-                what: error.to_string(),
-                hint: "give it an input it has a part in, or run the whole pipeline with `cgo project new`".to_owned(),
-            })
-        })?;
+        let before = memory.0.borrow().len();
+        let answered = owner.ask(&request, &|_| {}).await;
+        recorder.flush().await?;
+        match metered.as_ref().and_then(|metered| metered.stopped.take()) {
+            None => {}
+            Some(Stopped::Journal(error)) => return Err(error.into()),
+            Some(Stopped::Unpriced(model)) => return Err(Error::Unpriced(model)),
+            Some(Stopped::Limit(over)) => return Err(Error::Limit(over)),
+        }
+        trial.by_turn.push(Spent::of(&memory.0.borrow()[before..]));
+        trial.spent = Spent::of(memory.0.borrow().iter());
+        let reply = answered?;
         if reply.tool_calls.is_empty() {
             trial.closing = reply.content;
             break;
         }
         messages.push(reply.message());
         for call in reply.tool_calls {
-            let known = registry.find(&call.name).is_some_and(|tool| agent.tools.contains(&tool.name));
+            let tool = registry.find(&call.name).filter(|tool| agent.tools.contains(&tool.name));
             let parsed = call.parsed();
-            let refused = match (&parsed, known) {
-                (_, false) => Some(format!("there is no tool `{}` for this agent", call.name)),
-                (Err(error), true) => Some(format!("the arguments are not JSON: {error}")),
-                (Ok(_), true) => None,
+            let refused = match (&parsed, tool) {
+                (_, None) => Some(format!("there is no tool `{}` for this agent", call.name)),
+                (Err(error), Some(_)) => Some(format!("the arguments are not JSON: {error}")),
+                (Ok(arguments), Some(tool)) => (tool.check)(arguments).err(),
             };
-            let asks = call.name == "ask_user";
+            let ends =
+                refused.is_none() && matches!(call.name.as_str(), "ask_user" | "handoff" | "save_project_secret");
             let result = refused.as_ref().map_or_else(|| json!({ "ok": true }), |reason| json!({ "error": reason }));
             messages.push(Message::Tool { call_id: call.id, name: call.name.clone(), content: result.to_string() });
             let arguments = parsed.unwrap_or(Value::String(call.arguments));
             trial.calls.push(Call { turn: trial.turns, tool: call.name, arguments, refused });
-            if asks {
+            if ends {
                 return Ok(trial);
             }
         }

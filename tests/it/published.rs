@@ -94,7 +94,7 @@ fn every_tool_an_agent_names_exists_and_the_graph_is_right() {
     let tools = cgo::pipeline::trial::tool_names();
     for (name, text) in cgo::ops::agents::built_in() {
         let agent = cgo::ops::agents::parse(&name, &text).unwrap();
-        cgo::ops::agents::check_tools(&agent, &tools).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        cgo::ops::agents::check_tools(&agent, &text, &tools).unwrap_or_else(|problem| panic!("{name}: {problem}"));
     }
     let graph = cgo::pipeline::runner::graph().unwrap();
     for drawing in [

@@ -75,7 +75,9 @@ pub async fn run(
     let program = adapter.program();
     let needs = needs::of(program, &search, home.as_deref())
         .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
-    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default())).await.map_err(stopped_by)?;
+    let language = visit.recorder.progress().state.language();
+    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default())).await;
+    let reserved = reserved.map_err(|stopped| stopped_by(stopped, language))?;
     let settle = |usage: &meter::Usage, cost: u64| {
         let usage = Usage {
             input_tokens: usage.input,

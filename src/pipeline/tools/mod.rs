@@ -1,22 +1,31 @@
 //! What agents can do. A tool has a typed input, a description for the model and a declared effect; it calls `ops`.
 //!
-//! [`talk`] finds out what is wanted, [`build`] makes the project, [`code`] has its tasks done and [`merge`] brings them
-//! together, [`check`] tests it, [`place`] finds it a server, [`github`] brings it there, [`ship`] deploys and probes it,
-//! [`report`] tells about it.
+//! [`conversation`] asks and hands over, [`spec`] says what is to be built, [`projects`], [`servers`], [`ports`],
+//! [`resources`], [`incidents`] and [`activation`] look after what there is, [`build`] makes the project, [`code`] has its
+//! tasks done and [`merge`] brings them together, [`check`] tests it, [`github`] shares it, [`ship`] deploys and probes
+//! it, [`report`] tells about it.
 
+pub mod activation;
 pub mod build;
 pub mod check;
 pub mod code;
+pub mod conversation;
 pub mod github;
+pub mod incidents;
 pub mod merge;
-pub mod place;
+pub mod ports;
+pub mod projects;
 pub mod report;
+pub mod resources;
+pub mod servers;
 pub mod ship;
-pub mod talk;
+pub mod spec;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -187,6 +196,14 @@ impl From<Failed<ops::Error>> for ToolError {
     }
 }
 
+/// As the `From` above, but what is wrong with what was asked for is told to the model.
+fn told<T>(done: Result<T, Failed<ops::Error>>) -> Result<T, ToolError> {
+    done.map_err(|failed| match failed {
+        Failed::Journal(error) => ToolError::Node(NodeError::Journal(error)),
+        Failed::Effect(error) => ToolError::told(&error),
+    })
+}
+
 impl Context<'_> {
     /// Changes the state.
     pub fn change(&self, change: Change) {
@@ -240,6 +257,39 @@ impl Context<'_> {
         Ok(self.recorder.repeat(self.place, Effect { kind, args }, act).await?)
     }
 
+    /// Something looked at once at this place, so that a resumed visit sees the same. What is wrong with what was
+    /// asked for is told to the model.
+    ///
+    /// # Errors
+    /// [`ToolError`]; see [`ToolError::told`].
+    pub async fn look(
+        &self,
+        kind: &str,
+        args: Value,
+        look: impl AsyncFnOnce() -> Result<Value, ops::Error>,
+    ) -> Result<Value, ToolError> {
+        told(self.recorder.remember(self.place, Effect { kind, args }, look).await)
+    }
+
+    /// As [`Context::repeat`]; what is wrong with what was asked for is told to the model.
+    ///
+    /// # Errors
+    /// [`ToolError`]; see [`ToolError::told`].
+    pub async fn repeating<T>(
+        &self,
+        kind: &str,
+        args: Value,
+        act: impl AsyncFnOnce(&str) -> Result<T, ops::Error>,
+    ) -> Result<T, ToolError>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        if self.cancel.is_cancelled() {
+            return Err(ToolError::Node(NodeError::Interrupted));
+        }
+        told(self.recorder.repeat(self.place, Effect { kind, args }, act).await)
+    }
+
     /// A value computed once at this place; see [`Recorder::remember`].
     ///
     /// # Errors
@@ -256,6 +306,11 @@ impl Context<'_> {
         Ok(self.recorder.remember(self.place, Effect { kind, args }, compute).await?)
     }
 }
+
+/// Takes no arguments.
+#[derive(serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 /// Refuses a spec that has problems, naming all of them.
 fn check_spec(spec: &Spec) -> Result<(), ToolError> {
@@ -302,8 +357,8 @@ pub struct Tool {
     pub description: &'static str,
     /// What it does to the world.
     pub effect: WorldEffect,
-    /// The JSON Schema of its arguments.
-    pub parameters: Value,
+    /// The JSON Schema of its arguments, made when it is first asked for.
+    pub parameters: LazyLock<Value>,
     /// The longest a call may take.
     pub limit: Duration,
     /// Says what is wrong with arguments.
@@ -322,13 +377,12 @@ impl Tool {
         A: DeserializeOwned + JsonSchema,
         F: for<'a> Fn(&'a Context<'a>, A) -> CallFuture<'a> + 'static,
     {
-        let parameters = schemars::schema_for!(A).to_value();
         let misfit = move |error: serde_json::Error| format!("the arguments of `{name}` do not fit: {error}");
         Self {
             name: AgentName::parse(name).expect("a tool's name is a constant"),
             description,
             effect,
-            parameters,
+            parameters: LazyLock::new(|| schemars::schema_for!(A).to_value()),
             limit: LIMIT,
             check: Box::new(move |arguments| A::deserialize(arguments).map(drop).map_err(misfit)),
             call: Box::new(move |context, arguments| match serde_json::from_value::<A>(arguments) {
@@ -355,7 +409,18 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        let quick = [talk::tools(), place::tools(), report::tools(), github::tools()];
+        let quick = [
+            conversation::tools(),
+            spec::tools(),
+            projects::tools(),
+            servers::tools(),
+            ports::tools(),
+            resources::tools(),
+            incidents::tools(),
+            activation::tools(),
+            github::tools(),
+            report::tools(),
+        ];
         let working = [build::tools(), check::tools(), ship::tools()];
         let working = working.into_iter().flatten().map(|tool| tool.within(WORK_LIMIT));
         let coding = [code::tools(), merge::tools()].into_iter().flatten().map(|tool| tool.within(CODE_LIMIT));
@@ -388,6 +453,12 @@ impl Registry {
                 parameters: tool.parameters.clone(),
             })
             .collect()
+    }
+
+    /// The names of all tools.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<AgentName> {
+        self.iter().map(|tool| tool.name.clone()).collect()
     }
 
     /// All tools, in order.

@@ -38,7 +38,7 @@ fn write_report(context: &Context<'_>, args: WriteReport) -> Output {
 
 /// The report in the person's language, from what the state shows and nothing else.
 fn report(state: &ProjectState) -> String {
-    let russian = state.project_spec.as_ref().is_some_and(|spec| spec.project.language == Language::Ru);
+    let russian = state.language() == Language::Ru;
     let say = |en: String, ru: String| if russian { ru } else { en };
     let name = state.current_project.as_ref().map_or("", |project| project.name.as_str());
     let mut lines = Vec::new();

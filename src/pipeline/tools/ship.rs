@@ -45,6 +45,11 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
         (_, RequestKind::Rollback) => String::new(),
         _ => return Err(ToolError::refused("no commit was tested, so there is nothing to deploy")),
     };
+    if context.run.request.kind() != RequestKind::Rollback
+        && let Some(waits) = super::activation::wait_for_secrets(context, &project).await?
+    {
+        return Ok(waits);
+    }
     let plan = context
         .remember("plan_deployment", json!({ "commit": commit }), async || {
             deploy::plan::plan(context.ops, &project, &context.run.request, &commit).await
