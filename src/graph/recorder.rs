@@ -93,7 +93,13 @@ impl Place {
     #[must_use]
     pub fn part(&self) -> Self {
         let first = (self.next() + 1).saturating_mul(PART);
-        Self { visit: self.visit, beside: self.beside.clone(), first, ordinal: Cell::new(first), last: RefCell::default() }
+        Self {
+            visit: self.visit,
+            beside: self.beside.clone(),
+            first,
+            ordinal: Cell::new(first),
+            last: RefCell::default(),
+        }
     }
 
     /// A part that is worked on beside others of this place: each counts its own effects.

@@ -145,7 +145,11 @@ async fn one(
                     kind: "write_code",
                     args: json!({ "folder": project.folder, "task": task.id, "attempt": task.attempts, "base": base }),
                 },
-                async |key| work.attempt(&task, base, &place.beside(&task.attempts.to_string()), key, &note).await.map_err(Ended),
+                async |key| {
+                    work.attempt(&task, base, &place.beside(&task.attempts.to_string()), key, &note)
+                        .await
+                        .map_err(Ended)
+                },
             )
             .await;
         match came {
