@@ -14,6 +14,7 @@ mod kill;
 mod layers;
 mod meter;
 mod models;
+mod native;
 mod process_driver;
 mod prompts;
 mod published;

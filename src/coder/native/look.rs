@@ -175,7 +175,8 @@ pub(super) fn search(root: &Root, files: &[String], args: &Search) -> Result<Str
     if matches == 0 {
         let _ = write!(said, "no match in {} files", found.len());
     } else {
-        let _ = write!(said, "{matches} matches in {in_files} of {} files", found.len());
+        let plural = if matches == 1 { "match" } else { "matches" };
+        let _ = write!(said, "{matches} {plural} in {in_files} of {} files", found.len());
         if left > 0 {
             let _ = write!(said, "; {left} are not shown: narrow `pattern` or `path`");
         }
@@ -198,9 +199,9 @@ fn show(said: &mut String, file: &str, text: &str, hits: &[usize], context: usiz
         if context > 0 && next > 0 && begin > next {
             said.push_str("--\n");
         }
-        for at in begin..=end {
+        for (at, line) in lines.iter().enumerate().take(end + 1).skip(begin) {
             let mark = if at == *hit { ':' } else { '-' };
-            let _ = writeln!(said, "{file}{mark}{}{mark} {}", at + 1, cut(lines[at], MATCH_LINE));
+            let _ = writeln!(said, "{file}{mark}{}{mark} {}", at + 1, cut(line, MATCH_LINE));
         }
         next = end + 1;
     }
@@ -265,7 +266,7 @@ mod tests {
         let (_folder, root, files) = place(&[("a/x.py", &text), ("e.txt", ""), (".env", "A=1")]);
         let ask = |path: &str, offset, limit| read(&root, &files, &Read { path: path.into(), offset, limit });
         let (_, said) = ask("a/x.py", None, None).unwrap();
-        assert!(said.starts_with("a/x.py, lines 1 to 500 of 1200, 10.6 kB\n    1\tline 1\n"), "{}", &said[..100]);
+        assert!(said.starts_with("a/x.py, lines 1 to 500 of 1200, 10.8 kB\n    1\tline 1\n"), "{}", &said[..100]);
         assert!(said.ends_with("… 700 more lines; read on with `offset`: 501\n"), "{said}");
         let (_, said) = ask("a/x.py", Some(1199), Some(5)).unwrap();
         assert!(said.ends_with(" 1199\tline 1199\n 1200\tline 1200\n"), "{said}");

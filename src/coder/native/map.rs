@@ -95,13 +95,24 @@ fn rank(known: &mut [Known], rules: &Rules, about: &str) {
             *used.entry(name).or_default() += 1;
         }
     }
+    let mut defined: HashMap<&str, usize> = HashMap::new();
+    for file in known.iter() {
+        for name in file.symbols.iter().map(|symbol| symbol.name.as_str()).collect::<BTreeSet<_>>() {
+            *defined.entry(name).or_default() += 1;
+        }
+    }
     let worth_a_name = |name: &str| name.len() >= 4 && !name.starts_with('_');
     let mut scores = Vec::new();
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     for file in known.iter() {
         let names: BTreeSet<&str> =
             file.symbols.iter().map(|symbol| symbol.name.as_str()).filter(|name| worth_a_name(name)).collect();
-        let users = |name: &&str| f64::from(u32::try_from(used.get(name).map_or(0, |count| count - 1)).unwrap_or(0));
+        // A name that many files define says little about any of them.
+        let users = |name: &&str| {
+            let definers = defined.get(name).copied().unwrap_or(1);
+            let users = used.get(name).copied().unwrap_or(0).saturating_sub(definers);
+            f64::from(u32::try_from(users).unwrap_or(0)) / f64::from(u32::try_from(definers).unwrap_or(1).max(1))
+        };
         let share = f64::from(u32::try_from(names.len()).unwrap_or(u32::MAX)).sqrt().max(1.0);
         let mut score = 1.0 + names.iter().map(|name| users(name).ln_1p()).sum::<f64>() / share;
         let name = file.path.rsplit('/').next().unwrap_or(&file.path);

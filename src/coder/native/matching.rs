@@ -20,7 +20,9 @@ const NEAR: f64 = 0.5;
 /// How many lines and places a message shows.
 const SHOWN: usize = 12;
 /// How many lines of a text are compared approximately; a longer one is searched only for what is written alike.
-const COMPARED: usize = 20_000;
+const COMPARED: usize = 10_000;
+/// The longest line that is compared approximately, in bytes.
+const LONGEST: usize = 300;
 
 /// One replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,8 +222,15 @@ fn with_tabs(text: &str, width: usize) -> String {
 }
 
 fn exact(text: &str, search: &str, replace: &str) -> Vec<Found> {
+    // New lines end as the others do.
+    let foreign = replace.contains('\n') && !replace.contains('\r') && text.contains("\r\n");
+    let new = if foreign && text.matches('\n').count() == text.matches("\r\n").count() {
+        replace.replace('\n', "\r\n")
+    } else {
+        replace.to_owned()
+    };
     text.match_indices(search)
-        .map(|(at, _)| Found { was: at..at + search.len(), new: replace.to_owned(), how: How::Exact })
+        .map(|(at, _)| Found { was: at..at + search.len(), new: new.clone(), how: How::Exact })
         .collect()
 }
 
@@ -344,7 +353,7 @@ fn likeness(one: &str, other: &str) -> f64 {
         return 1.0;
     }
     let (short, long) = (one.len().min(other.len()), one.len().max(other.len()));
-    if short * 2 < long || long > 2000 {
+    if short * 2 < long || long > LONGEST {
         return 0.0;
     }
     f64::from(TextDiff::from_chars(one, other).ratio())

@@ -72,7 +72,10 @@ fn python(text: &str) -> Vec<Symbol> {
     let mut around: Vec<(usize, bool)> = Vec::new();
     let mut quoted: Option<&str> = None;
     let lines: Vec<&str> = text.lines().collect();
-    for (at, line) in lines.iter().enumerate() {
+    let mut next = 0;
+    while let Some(line) = lines.get(next) {
+        let at = next;
+        next += 1;
         if let Some(mark) = quoted {
             if line.contains(mark) {
                 quoted = None;
@@ -81,22 +84,23 @@ fn python(text: &str) -> Vec<Symbol> {
         }
         let words = line.trim_start();
         quoted = opened(words);
-        if words.is_empty() || words.starts_with('#') {
+        if words.is_empty() || words.starts_with(['#', ')', ']', '}']) {
             continue;
         }
         let indent = line.len() - words.len();
+        around.retain(|(outer, _)| *outer < indent);
         let class = words.starts_with("class ");
         if !class && !words.starts_with("def ") && !words.starts_with("async def ") {
             continue;
         }
-        around.retain(|(outer, _)| *outer < indent);
         let local = around.iter().any(|(_, class)| !class);
         let depth = around.len();
         around.push((indent, class));
+        let (signature, taken) = signature(&lines[at..]);
+        next = at + taken;
         if local {
             continue;
         }
-        let signature = signature(&lines[at..]);
         let after = words.trim_start_matches("async ").trim_start_matches("def ").trim_start_matches("class ");
         let name: String = after.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
         found.push(Symbol { name, signature, depth });
@@ -116,11 +120,13 @@ fn opened(words: &str) -> Option<&'static str> {
     None
 }
 
-/// A definition from its first line to the colon that ends it, on one line.
-fn signature(lines: &[&str]) -> String {
+/// A definition from its first line to the colon that ends it, on one line, and how many lines it takes.
+fn signature(lines: &[&str]) -> (String, usize) {
     let mut depth = 0_i32;
     let mut said = String::new();
+    let mut taken = 0;
     'lines: for line in lines.iter().take(SIGNATURE_LINES) {
+        taken += 1;
         let mut quote = None;
         for letter in line.trim().chars() {
             match letter {
@@ -135,14 +141,18 @@ fn signature(lines: &[&str]) -> String {
             }
             said.push(letter);
         }
-        if depth > 0 && !said.ends_with(['(', '[', '{']) {
+        if depth == 0 {
+            break;
+        }
+        said.truncate(said.trim_end().len());
+        if !said.ends_with(['(', '[', '{']) {
             said.push(' ');
         }
     }
     let said = said.trim_end().replace(", )", ")");
     match said.char_indices().nth(SIGNATURE) {
-        Some((at, _)) => format!("{}…", &said[..at]),
-        None => said,
+        Some((at, _)) => (format!("{}…", &said[..at]), taken),
+        None => (said, taken),
     }
 }
 

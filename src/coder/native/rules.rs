@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::root::{Kind, Root};
 
 /// Lists the generated files of a project.
 const MANIFEST: &str = ".cgo/generated.json";
+/// Says how a project is run and checked.
+pub(super) const SETTINGS: &str = "cgo.yaml";
 /// Endings of files that are there to be read although they begin like a file of secrets.
 const EXAMPLES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
 
 /// The part of the list that counts here.
 #[derive(Deserialize)]
 struct Manifest {
-    files: BTreeMap<String, serde::de::IgnoredAny>,
+    files: serde_json::Map<String, Value>,
 }
 
 /// The rules of a workspace, as they were when the attempt began.
@@ -25,13 +28,16 @@ pub(super) struct Rules {
     folders: BTreeSet<String>,
     /// For each of them where code by hand goes.
     instead: BTreeMap<String, String>,
+    /// How the project is checked.
+    checks: Option<Value>,
 }
 
 impl Rules {
     pub(super) fn of(root: &Root) -> Self {
+        let mut rules = Self { checks: checks(root), ..Self::default() };
         let text = root.text(MANIFEST).unwrap_or_default();
-        let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else { return Self::default() };
-        let mut rules = Self { files: manifest.files.into_keys().collect(), ..Self::default() };
+        let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else { return rules };
+        rules.files = manifest.files.into_iter().map(|(path, _)| path).collect();
         for file in &rules.files {
             let Some((parent, _)) = file.split_once("/generated/") else { continue };
             let controllers = format!("{parent}/controllers");
@@ -48,6 +54,11 @@ impl Rules {
             rules.folders.insert(folder);
         }
         rules
+    }
+
+    /// Whether the project is checked as it was.
+    pub(super) fn checks_as_they_were(&self, root: &Root) -> bool {
+        self.checks.is_none() || self.checks == checks(root)
     }
 
     /// Whether a file is made from the spec.
@@ -89,6 +100,15 @@ impl Rules {
         }
         Ok(())
     }
+}
+
+/// The checks of every service; none where nothing can be read.
+fn checks(root: &Root) -> Option<Value> {
+    let settings: Value = serde_yaml::from_str(&root.text(SETTINGS).ok()?).ok()?;
+    let services = settings.get("services")?.as_object()?;
+    let of =
+        |(name, service): (&String, &Value)| (name.clone(), json!([service.get("workdir"), service.get("checks")]));
+    Some(Value::Object(services.iter().map(of).collect()))
 }
 
 fn is_spec(path: &str) -> bool {
@@ -157,6 +177,24 @@ mod tests {
             Rules::default().may_change("shared/spec/models.yaml").is_ok(),
             "a project of another make has no such spec"
         );
+    }
+
+    #[test]
+    fn settings_may_change_but_not_how_the_project_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let settings =
+            "services:\n  backend:\n    workdir: a\n    checks:\n      - { name: tests, command: [pytest] }\n";
+        root.write(SETTINGS, settings).unwrap();
+        let rules = Rules::of(&root);
+        root.write(SETTINGS, &format!("{settings}    env:\n      A: b\n")).unwrap();
+        assert!(rules.checks_as_they_were(&root));
+        for other in
+            [settings.replace("[pytest]", "[\"true\"]"), settings.replace("workdir: a", "workdir: b"), "[".into()]
+        {
+            root.write(SETTINGS, &other).unwrap();
+            assert!(!rules.checks_as_they_were(&root), "{other}");
+        }
     }
 
     #[test]

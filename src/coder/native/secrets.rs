@@ -44,7 +44,7 @@ pub(super) fn added(difference: &str) -> Vec<String> {
 }
 
 /// What kind of secret a line seems to hold.
-fn secret(line: &str) -> Option<&'static str> {
+pub(super) fn secret(line: &str) -> Option<&'static str> {
     SHAPES.iter().find_map(|(what, shape)| {
         let real = |found: &str| {
             // Documentation is full of these.

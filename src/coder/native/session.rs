@@ -114,10 +114,8 @@ impl<'a, E: Debug> Session<'a, E> {
             .map_err(|errno| Error::Folder { path: task.workspace.clone(), source: errno.into() })?;
         let rules = Rules::of(&root);
         let files = tree.files().await?;
-        let messages = vec![
-            Message::System { content: prompt::SYSTEM.to_owned() },
-            Message::User { content: prompt::first(task, &root, &rules, &files) },
-        ];
+        let (first, known) = prompt::first(task, &root, &rules, &files);
+        let messages = vec![Message::System { content: prompt::SYSTEM.to_owned() }, Message::User { content: first }];
         Ok(Self {
             task,
             ask,
@@ -128,7 +126,7 @@ impl<'a, E: Debug> Session<'a, E> {
             tree,
             root,
             rules,
-            known: BTreeSet::new(),
+            known,
             progress: Progress::default(),
             messages,
             tools: calls::specs(),

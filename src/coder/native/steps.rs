@@ -162,7 +162,7 @@ impl<E: Debug> Session<'_, E> {
                         Verified::Refused(reason) => (None, Some(format!("the work cannot be committed: {reason}"))),
                         _ => (Some(false), None),
                     };
-                    return Ok(Step::Over(End { checks, failed, ..End::default() }));
+                    return Ok(Step::Over(End { failed, checks, ..End::default() }));
                 }
                 let said = format!("{}\n(round {} of {ROUNDS})", self.told(&verified), self.not_done);
                 Ok(Step::Said(noted(notes, &said)))

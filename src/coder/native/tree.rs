@@ -16,7 +16,7 @@ use crate::exec::{self, Command};
 /// Output kept of a command whose whole answer is needed, in bytes.
 const ANSWER: usize = 64 << 20;
 /// The trailer that carries the effect's key.
-const TRAILER: &str = "Cgo-Effect";
+pub(super) const TRAILER: &str = "Cgo-Effect";
 /// Settings for reading and writing files, beside those of every git here.
 const SETTINGS: [&str; 10] = [
     "core.attributesFile=/dev/null",
@@ -264,24 +264,13 @@ impl Tree {
         let head = self.own.join("HEAD");
         let is_file = std::fs::symlink_metadata(&head).is_ok_and(|about| about.is_file());
         if !is_file || std::fs::read_to_string(&head).unwrap_or_default().trim() != self.head() {
-            self.replace(&head, &format!("{}\n", self.head()))?;
+            replace(&head, &format!("{}\n", self.head()))?;
             moved = Moved::Yes;
         }
         if moved == Moved::Yes {
             self.settle().await?;
         }
         Ok(moved)
-    }
-
-    /// A new file in the place of whatever is there, which is not followed.
-    fn replace(&self, path: &Path, text: &str) -> Result<(), Trouble> {
-        let failed = |error: std::io::Error| Trouble::Disk(path.to_owned(), error);
-        let beside = path.with_extension("cgo-new");
-        let _ = std::fs::remove_file(&beside);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(CWD, &beside, flags, Mode::from_raw_mode(0o644));
-        let mut file = std::fs::File::from(file.map_err(|errno| failed(errno.into()))?);
-        file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
     }
 
     /// The checkout's own index agrees with the tip again, and what is remembered of files is forgotten.
@@ -322,6 +311,17 @@ impl Tree {
         self.ask(self.git("next", &["clean", "-ffdq"])).await?;
         self.settle().await
     }
+}
+
+/// A new file in the place of whatever is there, which is not followed.
+fn replace(path: &Path, text: &str) -> Result<(), Trouble> {
+    let failed = |error: std::io::Error| Trouble::Disk(path.to_owned(), error);
+    let beside = path.with_extension("cgo-new");
+    let _ = std::fs::remove_file(&beside);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(CWD, &beside, flags, Mode::from_raw_mode(0o644));
+    let mut file = std::fs::File::from(file.map_err(|errno| failed(errno.into()))?);
+    file.write_all(text.as_bytes()).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
 }
 
 /// Whether a branch was moved.

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use super::super::event::CoderEvent;
 use super::root::{Kind, size};
 use super::session::Session;
-use super::tree::{Change, Staged};
+use super::tree::{Change, Staged, TRAILER};
 use super::{CheckResult, Error, rules, secrets};
 
 /// The most files of one commit, and the largest of them, in bytes.
@@ -16,6 +16,8 @@ const LARGEST: u64 = 5 << 20;
 const NAMED: usize = 10;
 /// The longest subject of a commit, in characters.
 const SUBJECT: usize = 72;
+/// The longest summary in one, in characters.
+const SUMMARY: usize = 4000;
 
 /// What became of the work.
 pub(super) enum Verified {
@@ -43,9 +45,17 @@ impl<E: Debug> Session<'_, E> {
         if let Some(reason) = self.objection(&staged).await? {
             return Ok((Verified::Refused(reason), notes));
         }
+        if let Some(what) = summary.and_then(|summary| summary.lines().find_map(secrets::secret)) {
+            return Ok((Verified::Refused(format!("the summary seems to hold {what}")), notes));
+        }
         if self.passed.as_deref() != Some(&staged.tree) {
+            let before = self.tree.changed().await?;
             let result = self.checks.check().await.map_err(Error::Stopped)?;
             self.checked = Some(result.clone());
+            // What tests leave behind is nobody's work.
+            let left: Vec<String> =
+                self.tree.changed().await?.into_iter().filter(|path| before.binary_search(path).is_err()).collect();
+            self.tree.put_back(&left).await?;
             if !result.passed {
                 let message = format!("the checks do not pass: {}", result.summary);
                 (self.on_event)(&CoderEvent::Problem { message });
@@ -108,6 +118,10 @@ impl<E: Debug> Session<'_, E> {
         if let Some(paths) = all(&large) {
             return Ok(Some(format!("{paths} is larger than {}; have git ignore it", size(LARGEST))));
         }
+        if there().any(|change| change.path == rules::SETTINGS) && !self.rules.checks_as_they_were(&self.root) {
+            let reason = format!("how the project is checked, in `{}`, is not yours to change", rules::SETTINGS);
+            return Ok(Some(reason));
+        }
         let Some(difference) = self.tree.difference().await? else {
             return Ok(Some("the change is too large to be looked at".to_owned()));
         };
@@ -147,9 +161,13 @@ fn message(task: &str, summary: Option<&str>) -> String {
         message.truncate(end);
         message.push('…');
     }
-    if let Some(summary) = summary.map(str::trim).filter(|summary| !summary.is_empty()) {
+    // Only cgo says which effect a commit is.
+    let own = |line: &&str| !line.trim_start().starts_with(TRAILER);
+    let summary: Vec<&str> = summary.unwrap_or_default().lines().filter(own).map(str::trim_end).collect();
+    let summary: String = summary.join("\n").trim().chars().take(SUMMARY).collect();
+    if !summary.is_empty() {
         message.push_str("\n\n");
-        message.push_str(summary);
+        message.push_str(&summary);
     }
     message
 }
@@ -164,5 +182,6 @@ mod tests {
         let long = message(&"word ".repeat(40), None);
         assert!(long.chars().count() <= SUBJECT && long.ends_with("word…"), "{long}");
         assert_eq!(message(" \n", None), "Work");
+        assert_eq!(message("Do", Some("Did.\nCgo-Effect: other\n")), "Do\n\nDid.");
     }
 }

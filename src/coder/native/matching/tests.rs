@@ -29,6 +29,8 @@ fn an_exact_match_is_replaced_byte_by_byte_also_within_a_line() {
     assert_eq!((text, how), (FILE.replace("title=title)", "title=title.strip())"), How::Exact));
     let (text, _) = one("a\r\nb\r\n", "b", "c").unwrap();
     assert_eq!(text, "a\r\nc\r\n");
+    let (text, _) = one("a\r\nb\r\n", "b", "c\nd").unwrap();
+    assert_eq!(text, "a\r\nc\r\nd\r\n", "new lines end as the others do");
 }
 
 #[test]
