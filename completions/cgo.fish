@@ -421,8 +421,12 @@ complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcomman
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l input -d 'What it is told; `-` reads standard input' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l provider -d 'Who is asked instead of the one its file or the settings name' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l model -d 'The model that is asked, by its name at the provider' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l budget -d 'US dollars it may cost at most' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l allow-unpriced -d 'Ask a model whose price nobody knows, too'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colours'

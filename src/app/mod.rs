@@ -56,6 +56,7 @@ impl App {
             supervisor: vec![program, "supervise".into()],
             user: user(),
             github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
+            approvers: settings.approvers.value.clone(),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {
@@ -72,10 +73,16 @@ impl App {
     }
 }
 
+/// The system account that works here, as the system knows it: a variable of the environment is only a claim.
 fn user() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| {
-        if rustix::process::geteuid().is_root() { "root".to_owned() } else { "the operator".to_owned() }
-    })
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(id.as_str())).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("account {id}"))
 }
 
 /// Keeps one application running until it is told to stop.

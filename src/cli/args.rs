@@ -276,7 +276,7 @@ pub enum Run {
     },
     /// Answer the questions of a run, and go on with it
     Answer {
-        /// The run's id or its beginning
+        /// The run's id or its beginning, or the question's id
         run: String,
         /// One answer for each question, in order
         #[arg(required = true)]
@@ -287,7 +287,7 @@ pub enum Run {
     },
     /// Approve what a run waits for, and go on with it
     Approve {
-        /// The run's id or its beginning
+        /// The run's id or its beginning, or the question's id
         run: String,
         /// Only note the approval
         #[arg(long)]
@@ -295,7 +295,7 @@ pub enum Run {
     },
     /// Refuse what a run waits for; the run ends
     Reject {
-        /// The run's id or its beginning
+        /// The run's id or its beginning, or the question's id
         run: String,
         /// Why
         #[arg(long)]

@@ -40,7 +40,8 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         return Box::pin(dry_run(session, request)).await;
     }
     let app = session.app().await?;
-    runner::check(&app.context, &app.models, &app.coders, &request, &session.cancel).await?;
+    let choice = (&request.models, request.coders);
+    runner::check(&app.context, &app.models, &app.coders, choice, &session.cancel).await?;
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }

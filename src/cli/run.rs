@@ -48,7 +48,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             go_on(session, &app, &run.id).await
         }
         Args::Answer { run, answers, no_resume } => {
-            let run = runs::find(context, &run).await?;
+            let run = runs::find_asking(context, &run).await?;
             let wait = if run.status == RunStatus::WaitingSecret { Wait::Secret } else { Wait::Input };
             let ask = runs::open_ask(context, &run, wait).await?;
             let ends = ask.questions.iter().any(|question| question.id == guard::QUESTION)
@@ -61,12 +61,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             reply(session, &app, &run, &ask, Reply { approved: true, texts: answers }, no_resume).await
         }
         Args::Approve { run, no_resume } => {
-            let run = runs::find(context, &run).await?;
+            let run = runs::find_asking(context, &run).await?;
             let ask = runs::open_ask(context, &run, Wait::Approval).await?;
             reply(session, &app, &run, &ask, Reply { approved: true, texts: Vec::new() }, no_resume).await
         }
         Args::Reject { run, reason } => {
-            let run = runs::find(context, &run).await?;
+            let run = runs::find_asking(context, &run).await?;
             let ask = runs::open_ask(context, &run, Wait::Approval).await?;
             let texts = reason.into_iter().collect();
             runs::answer(context, &run, &ask, Reply { approved: false, texts }, runner::answered).await?;
@@ -412,8 +412,11 @@ impl Answer for Shown {
         if let Some(by) = &view.worked_on_by {
             out.push_str(&format!("  worked on by {by}\n"));
         }
-        for question in view.ask.iter().flat_map(|ask| &ask.questions) {
-            out.push_str(&format!("  asks: {}\n", question.text));
+        if let Some(ask) = &view.ask {
+            for question in &ask.questions {
+                out.push_str(&format!("  asks: {}\n", question.text));
+            }
+            out.push_str(&format!("  question {}\n", ask.id));
         }
         if let Some(project) = &self.state.current_project {
             out.push_str(&format!("  project {} in {}\n", project.name, project.folder));

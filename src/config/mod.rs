@@ -70,6 +70,8 @@ pub struct Settings {
     pub tasks_at_once: Sourced<u16>,
     /// The address of GitHub's API.
     pub github_api: Sourced<String>,
+    /// Who may approve and reject, by the names of system accounts; empty: whoever may open the store.
+    pub approvers: Sourced<Vec<String>>,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
 }
@@ -111,6 +113,9 @@ pub struct UserFile {
     /// See [`Settings::github_api`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_api: Option<String>,
+    /// See [`Settings::approvers`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -233,6 +238,10 @@ impl Settings {
         let tasks_at_once =
             parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
         let github_api = text(env::GITHUB_API, file.github_api, GITHUB_API);
+        let approvers = match file.approvers {
+            names if names.is_empty() => Sourced { value: names, source: Source::Default },
+            names => Sourced { value: names, source: Source::File(config.value.clone()) },
+        };
         let providers = file.providers;
         Ok(Self {
             config,
@@ -247,6 +256,7 @@ impl Settings {
             sandbox,
             tasks_at_once,
             github_api,
+            approvers,
             providers,
         })
     }
@@ -267,6 +277,7 @@ impl Settings {
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
+            ("approvers", self.approvers.value.join(" "), &self.approvers.source),
         ];
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();

@@ -279,6 +279,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         if progress.visits >= bounds.steps_per_run.saturating_mul(factor) {
             return Some(Guard::Steps { taken: progress.visits, more: bounds.steps_per_run });
         }
+        if next.again {
+            return None;
+        }
         let times = next.reason_hash().and_then(|hash| progress.trail.reasons.get(&hash)).copied().unwrap_or(0);
         if let (Some(from), Some(reason)) = (&next.from, &next.why)
             && times >= bounds.same_reason
@@ -354,7 +357,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             }
             None => (self.graph.route(Some(node), self.request, &state)?, None),
         };
-        let to = if self.until.as_ref() == Some(node) { Vec::new() } else { self.wanted(to) };
+        let to = if self.until.as_ref() == Some(node) { self.back(to) } else { self.wanted(to) };
         match self.recorder.record(&Event::NodeFinished { visit, agent, patch: outcome.patch, to, why }) {
             Ok(()) => end(NodeEnd::Done),
             Err(JournalError::Event(progress::Error::Patch(refused))) => {
@@ -372,6 +375,15 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             None => nodes,
             Some(last) => nodes.into_iter().filter(|node| node == last || self.graph.reaches(node, last)).collect(),
         }
+    }
+
+    /// The nodes among these that lead back to the last wanted one, which is not done yet: those it came from, and
+    /// those where a person decides.
+    fn back(&self, nodes: Vec<AgentName>) -> Vec<AgentName> {
+        let edges = self.recorder.progress().edges;
+        let visited = |node: &AgentName| edges.keys().any(|edge| edge.split('>').next_back() == Some(node.as_str()));
+        let decides = |node: &AgentName| self.graph.node(node).is_some_and(|node| node.agent.is_none());
+        self.wanted(nodes).into_iter().filter(|node| visited(node) || decides(node)).collect()
     }
 
     fn agent_of(&self, node: &AgentName) -> AgentName {

@@ -210,6 +210,9 @@ pub struct Visit {
     /// Why, when that node handed over by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// It goes on after a person has answered: nothing was handed over anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// What the guards go by; forgotten when a person has answered.
@@ -296,17 +299,23 @@ impl Progress {
                 self.reason = None;
             }
             Event::Routed { to } => {
-                self.pending.extend(to.iter().map(|node| Visit { node: node.clone(), from: None, why: None }));
+                self.pending.extend(to.iter().map(|node| Visit {
+                    node: node.clone(),
+                    from: None,
+                    why: None,
+                    again: false,
+                }));
             }
             Event::NodeStarted { visit, node, from } => {
                 let same = |pending: &&Visit| pending.node == *node && pending.from == *from;
-                let why = self.pending.iter().find(same).and_then(|pending| pending.why.clone());
-                let started = Visit { node: node.clone(), from: from.clone(), why };
+                let plain = Visit { node: node.clone(), from: from.clone(), why: None, again: false };
+                let started = self.pending.iter().find(same).cloned().unwrap_or(plain);
                 *self.trail.starts.entry(self.start_of(&started)).or_default() += 1;
                 self.pending.retain(|pending| pending.node != *node);
                 self.visits = self.visits.max(*visit);
-                let edge = edge(from.as_ref(), node);
-                *self.edges.entry(edge).or_default() += 1;
+                if !started.again {
+                    *self.edges.entry(edge(from.as_ref(), node)).or_default() += 1;
+                }
                 self.active.insert(*visit, started);
             }
             Event::NodeFinished { visit, agent, patch, to, why } => {
@@ -317,7 +326,8 @@ impl Progress {
                 self.active.remove(visit);
                 self.rulings.remove(visit);
                 for node in to {
-                    let next = Visit { node: node.clone(), from: Some(at.node.clone()), why: why.clone() };
+                    let next =
+                        Visit { node: node.clone(), from: Some(at.node.clone()), why: why.clone(), again: false };
                     if let Some(hash) = next.reason_hash() {
                         *self.trail.reasons.entry(hash).or_default() += 1;
                     }
@@ -367,7 +377,7 @@ impl Progress {
                     self.state.human_approval_reason = None;
                     *if at.is_some() { &mut self.granted } else { &mut self.allowed } += 1;
                 }
-                self.pending.extend(at);
+                self.pending.extend(at.map(|at| Visit { again: true, ..at }));
                 self.asked = None;
                 self.reason = None;
             }

@@ -14,7 +14,7 @@ use super::recorder::{Effect, Failed, Journal, JournalError, Loaded, Place, Reco
 use crate::domain::guard::Guard;
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::names::AgentName;
-use crate::domain::run::{Batch, EffectMark, EffectRow, EventRow, RequestKind, RunStatus, Wait};
+use crate::domain::run::{Batch, EffectMark, EffectRow, EventRow, Question, RequestKind, RunStatus, Wait};
 use crate::domain::state::{Change, Field, ProjectState};
 use crate::domain::time::Timestamp;
 
@@ -131,8 +131,18 @@ async fn drive(
     nodes: &Script<'_>,
     seen: &Seen,
 ) -> Result<Ended, super::engine::Error> {
+    drive_until(graph, recorder, nodes, seen, None).await
+}
+
+async fn drive_until(
+    graph: &Graph,
+    recorder: &Recorder<Memory>,
+    nodes: &Script<'_>,
+    seen: &Seen,
+    until: Option<AgentName>,
+) -> Result<Ended, super::engine::Error> {
     let writes = ["left", "right", "both"]
-        .map(|agent| (name(agent), BTreeSet::from([Field::Errors, Field::DeployedUrl])))
+        .map(|agent| (name(agent), BTreeSet::from([Field::Errors, Field::DeployedUrl, Field::NeedsHumanApproval])))
         .into();
     let engine = Engine {
         graph,
@@ -141,7 +151,7 @@ async fn drive(
         observer: seen,
         cancel: CancellationToken::new(),
         request: RequestKind::NewProject,
-        until: None,
+        until,
         writes,
         handoffs: BTreeMap::from([
             (name("left"), BTreeSet::from([name("both"), name("right")])),
@@ -312,6 +322,54 @@ async fn steps_that_bring_nothing_new_are_stopped_and_talk_is_nothing_new() {
     let ended = drive(&graph, &memory.recorder(), &Script(&talks), &seen).await.unwrap();
     assert!(tripped(&ended).contains("5 steps in a row have brought nothing new"), "{ended:?}");
     assert_eq!(memory.recorder().progress().visits, 5);
+}
+
+#[tokio::test]
+async fn an_answered_question_passes_no_edge_and_does_not_look_like_a_circle() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    let asks = |visit: u32, _: &AgentName| -> NodeFuture<'_> {
+        let question = Question { id: "q".to_owned(), text: "?".to_owned(), choices: Vec::new(), assumption: None };
+        let ask = (visit <= 4).then(|| (Wait::Input, vec![question]));
+        let patch = vec![Change::DeployedUrl(format!("http://x/{visit}"))];
+        Box::pin(async move { Ok(Outcome { patch, ask, ..Outcome::default() }) })
+    };
+    for _ in 0..4 {
+        let ended = drive(&graph, &memory.recorder(), &Script(&asks), &seen).await.unwrap();
+        assert!(matches!(&ended, Ended::Waiting { questions, .. } if questions[0].id == "q"), "{ended:?}");
+        answer(&memory, "yes").await;
+    }
+    assert_eq!(memory.recorder().progress().edges[&"start>left".to_owned()], 1);
+    let ended = drive(&graph, &memory.recorder(), &Script(&asks), &seen).await.unwrap();
+    assert!(tripped(&ended).contains("3 times"), "{ended:?}");
+}
+
+/// A maker and a checker; the checker sends work back once.
+const CHECKED: &str = "
+bounds: {steps_per_run: 9, visits_per_edge: 3}
+start: [{to: [left]}]
+nodes:
+  left: {agent: left, label: x, next: [{to: [right]}]}
+  right: {agent: right, label: x, next: [{when: {needs_human_approval: false}, to: [left]}, {to: [both]}]}
+  both: {agent: both, label: x}
+";
+
+#[tokio::test]
+async fn a_run_that_ends_at_a_node_goes_back_from_it_until_the_node_is_done() {
+    let (graph, memory, seen) = (graph(CHECKED), Memory::begun(), Seen::default());
+    let script = |visit: u32, node: &AgentName| -> NodeFuture<'_> {
+        let mut patch = vec![Change::DeployedUrl(format!("http://x/{visit}"))];
+        if node.as_str() == "right" && visit > 2 {
+            patch.push(Change::NeedsHumanApproval(Some("enough".to_owned())));
+        }
+        Box::pin(async move { Ok(Outcome { patch, ..Outcome::default() }) })
+    };
+    for (until, order) in [("left", "+left -left"), ("right", "+left -left +right -right +left -left +right -right")] {
+        let (memory, seen) = (Memory::begun(), Seen::default());
+        let ended = drive_until(&graph, &memory.recorder(), &Script(&script), &seen, Some(name(until))).await.unwrap();
+        assert_eq!((ended, seen.0.borrow().join(" ").as_str()), (Ended::Succeeded, order));
+    }
+    let ended = drive(&graph, &memory.recorder(), &Script(&script), &seen).await.unwrap();
+    assert_eq!((ended, seen.0.borrow().last().unwrap().as_str()), (Ended::Succeeded, "-both"));
 }
 
 #[tokio::test]

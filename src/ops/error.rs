@@ -293,6 +293,17 @@ pub enum Error {
         /// The file it is set in.
         file: PathBuf,
     },
+    /// The question is not open any more, or never was.
+    #[error("there is no question `{0}`")]
+    NoSuchAsk(String),
+    /// The account may not decide.
+    #[error("`{user}` may not approve or reject; {} may", approvers.join(", "))]
+    NotAllowed {
+        /// The account.
+        user: String,
+        /// Who may.
+        approvers: Vec<String>,
+    },
     /// There is no such server.
     #[error("there is no server `{handle}`")]
     NoSuchServer {
@@ -408,6 +419,8 @@ impl Diagnose for Error {
             Self::SecretInAnswer { .. } => Kind::Usage,
             Self::OpenSecrets { .. }
             | Self::NoSuchServer { .. }
+            | Self::NoSuchAsk(_)
+            | Self::NotAllowed { .. }
             | Self::Spec { .. }
             | Self::NoSuchProject { .. }
             | Self::FolderNotEmpty { .. }
@@ -496,6 +509,10 @@ impl Diagnose for Error {
             Self::OpenSecrets { path } => run(format!("chmod 600 {}", path.display())),
             Self::SecretInAnswer { run: id, file } => {
                 say(format!("write it into `{}`, and then run `cgo run answer {id} set`", file.display()))
+            }
+            Self::NoSuchAsk(_) => run("cgo run list".to_owned()),
+            Self::NotAllowed { .. } => {
+                say("ask one of them; the names stand under `approvers` in the settings file".to_owned())
             }
             Self::NoSuchServer { known, .. } => say(format!("the servers are {}", known.join(", "))),
             Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),

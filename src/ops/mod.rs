@@ -48,6 +48,8 @@ pub struct Context {
     pub user: String,
     /// Where GitHub is, and the token for it.
     pub github: crate::github::Access,
+    /// Who may approve and reject; empty: whoever may open the store.
+    pub approvers: Vec<String>,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }

@@ -89,6 +89,19 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
     }
 }
 
+/// The run an id names, or the run of a question that an id names: that question must be the open one.
+///
+/// # Errors
+/// As [`find`]; [`Error::NoSuchAsk`]; [`store::Error::AlreadyAnswered`] when somebody was faster.
+pub async fn find_asking(context: &Context, text: &str) -> Result<Run, Error> {
+    let Ok(id) = AskId::parse(text) else { return find(context, text).await };
+    let ask = context.store.ask(&id).await?.ok_or_else(|| Error::NoSuchAsk(id.to_string()))?;
+    if let Some(first) = ask.answer {
+        return Err(store::Error::AlreadyAnswered { by: first.by, at: first.at }.into());
+    }
+    find(context, ask.run.as_str()).await
+}
+
 /// The calls of models of a run: key, visit and cost.
 ///
 /// # Errors
@@ -250,6 +263,10 @@ pub async fn answer(
             questions: ask.questions.clone(),
             given: reply.texts.len(),
         });
+    }
+    let allowed = context.approvers.is_empty() || context.approvers.contains(&context.user);
+    if ask.wait == Wait::Approval && !allowed {
+        return Err(Error::NotAllowed { user: context.user.clone(), approvers: context.approvers.clone() });
     }
     let texts = match ask.wait {
         Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],

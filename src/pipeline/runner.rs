@@ -11,10 +11,12 @@ use super::journal::StoreJournal;
 use super::models::{self, Models};
 use super::tools::Registry;
 use crate::domain::agent::Agent;
+use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
-use crate::domain::run::{Answer, EventRow, NewProject, Request, Run, RunStatus};
+use crate::domain::provider::ModelChoice;
+use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
@@ -117,7 +119,7 @@ pub trait Watch: Observer {
     fn note(&self, node: &AgentName, text: &str);
 }
 
-/// Refuses a request whose models could not be asked, or whose coder could not work on this machine.
+/// Refuses a choice of models that could not be asked, or of a coder that could not work on this machine.
 ///
 /// # Errors
 /// [`Error::Models`] and [`Error::Coders`], naming what is missing and what mends it.
@@ -125,13 +127,13 @@ pub async fn check(
     context: &Context,
     models: &Models,
     coders: &Coders,
-    request: &NewProject,
+    (model, coder): (&ModelChoice, CoderChoice),
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     for agent in Team::load(context, &graph()?, &Registry::default()).await?.agents.values() {
-        let chosen = models.of(agent, &request.models)?;
+        let chosen = models.of(agent, model)?;
         if agent.tools.iter().any(|tool| tool.as_str() == "write_code") {
-            coders.check(request.coders, chosen.provider.name(), chosen.tariff.is_some(), cancel).await?;
+            coders.check(coder, chosen.provider.name(), chosen.tariff.is_some(), cancel).await?;
         }
     }
     Ok(())

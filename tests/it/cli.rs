@@ -153,9 +153,9 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
      max_tokens: 2048
     -max_turns: 12
     +max_turns: 7
-     tools: [install_dependencies, run_tests, probe_service]
+     tools: [install_dependencies, run_tests, probe_service, create_incident, handoff]
      handoffs: [developer]
-     reads: [current_project, project_spec, po_intent, repo_info, engineering_status, engineering_iterations, allocated_resources, deployed_url]
+     reads: [messages, current_project, project_spec, po_intent, repo_info, engineering_status, engineering_iterations, allocated_resources, deployed_url]
     --- stderr
     --- exit 0
     "##);
@@ -167,12 +167,15 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     hint: run `cgo agent edit tester`
     --- exit 1
     "##);
-    assert_snapshot!(shown(&env, &env.run(["agent", "set", "tester", "tools", "[fly]"])), @r##"
-    --- stderr
-    error: the file of agent `tester` is wrong: there is no tool `fly`; the tools are allocate_port, ask_user, create_repository, deploy_service, find_suitable_server, generate_project, install_dependencies, merge_work, plan, probe_service, propose_spec, report_blocked, run_tests, set_intent, write_code, write_domains, write_report
-    hint: run `cgo agent edit tester`
-    --- exit 1
-    "##);
+    let fly = env.run(["agent", "set", "tester", "tools", "[fly]"]);
+    assert_eq!(fly.code, Some(1), "{}", fly.stderr);
+    let start = "error: the file of agent `tester` is wrong at line 7, column 9: there is no tool `fly`; the tools are activate_project, allocate_port,";
+    assert!(fly.stderr.starts_with(start), "{}", fly.stderr);
+    for words in ["| 7 | tools: [fly]", "|             ^", "hint: run `cgo agent edit tester`"] {
+        assert!(fly.stderr.contains(words), "`{words}` is missing in: {}", fly.stderr);
+    }
+    let near = env.run(["agent", "set", "tester", "tools", "[run_test]"]);
+    assert!(near.stderr.contains("no tool `run_test`; did you mean `run_tests`? The tools are"), "{}", near.stderr);
     let refused = env.run(["agent", "set", "tester", "provider", "opnai"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     assert!(refused.stderr.contains("there is no provider `opnai`; there are anthropic,"), "{}", refused.stderr);
@@ -229,13 +232,14 @@ fn a_broken_edit_shows_its_place_and_the_text_is_never_lost() {
 fn an_agent_is_tried_alone_and_changes_nothing() {
     let env = TestEnv::new();
     assert_snapshot!(shown(&env, &env.run(["agent", "test", "product_owner", "--input", "a notes API with title"])), @r##"
-    turn 1: set_intent
+    turn 1
+      set_intent
         {
           "intent": "new_project",
           "summary": "a notes API with title"
         }
     says: {"ok":true}
-    2 turns, 1 calls; nothing was changed
+    2 turns, 1 calls, asked of offline; nothing was changed
     --- stderr
     --- exit 0
     "##);

@@ -26,6 +26,7 @@ mod store_story;
 mod stores;
 mod support;
 mod terminal;
+mod tools;
 mod two_at_once;
 mod watching;
 mod workspace;

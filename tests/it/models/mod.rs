@@ -1,6 +1,7 @@
 //! Providers of models against a server that checks every question as the real one would.
 
 mod anthropic;
+mod conversation;
 mod openai;
 mod pipeline;
 mod retry;

@@ -5,7 +5,7 @@ use cgo::domain::money::Usd;
 use cgo::domain::names::AgentName;
 use cgo::domain::provider::Wire;
 use cgo::llm::offline::Offline;
-use cgo::llm::{Message, Provider as _, Request, ToolCall};
+use cgo::llm::{Message, Provider as _, Reply, Request, ToolCall};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
@@ -13,12 +13,12 @@ use super::server::{Answer, KEY, Server, answer, stream};
 use crate::support::env::{Ran, TestEnv, tools_are_here};
 
 /// The tokens that each question is said to have.
-const ASKED: u64 = 1000;
+pub const ASKED: u64 = 1000;
 /// The tokens that each answer is said to have.
-const ANSWERED: u64 = 100;
+pub const ANSWERED: u64 = 100;
 
-/// Thinks as the offline provider does; the question and the answer go over the wire.
-pub fn thought(question: &Value) -> Answer {
+/// A question as it came over the wire: its task, and the conversation.
+pub fn asked(question: &Value) -> (Value, Request) {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let calls = |message: &Value| -> Vec<ToolCall> {
         let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
@@ -52,16 +52,21 @@ pub fn thought(question: &Value) -> Answer {
         Message::User { content } => serde_json::from_str::<Value>(content).ok(),
         _ => None,
     });
-    let node = task.and_then(|task| task["node"].as_str().map(str::to_owned)).expect("the task names its node");
+    let task = task.expect("the first thing said is the task");
+    let node = task["node"].as_str().expect("the task names its node");
     let request = Request {
-        agent: AgentName::parse(&node).expect("a node has a name"),
+        agent: AgentName::parse(node).expect("a node has a name"),
         model: String::new(),
         temperature: 0.0,
         max_tokens: 1,
         messages,
         tools: Vec::new(),
     };
-    let reply = Offline.complete(&request, &|_| {}).now_or_never().expect("it thinks at once").expect("it knows");
+    (task, request)
+}
+
+/// An answer as it goes over the wire.
+pub fn spoken(reply: &Reply) -> Answer {
     let mut events =
         vec![json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "content": reply.content } }] })];
     for (index, call) in reply.tool_calls.iter().enumerate() {
@@ -76,6 +81,16 @@ pub fn thought(question: &Value) -> Answer {
     events.push(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": finish }] }));
     events.push(json!({ "choices": [], "usage": { "prompt_tokens": ASKED, "completion_tokens": ANSWERED } }));
     stream(&events)
+}
+
+/// Thinks as the offline provider does.
+pub fn offline(request: &Request) -> Reply {
+    Offline.complete(request, &|_| {}).now_or_never().expect("it thinks at once").expect("it knows")
+}
+
+/// Thinks as the offline provider does; the question and the answer go over the wire.
+pub fn thought(question: &Value) -> Answer {
+    spoken(&offline(&asked(question).1))
 }
 
 /// A home whose settings name the server as provider `mine`; a million tokens cost 3 and 15 dollars.
@@ -139,7 +154,7 @@ async fn a_model_takes_a_description_to_a_tested_project_and_the_bill_is_right()
 }
 
 /// Every file under a folder that a person may read, but dependencies.
-fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+pub fn files(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();

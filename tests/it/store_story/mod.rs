@@ -4,6 +4,7 @@
 //! A story is an async function of a [`Place`]; [`on_both`] makes a test of it for each engine.
 
 mod calls;
+mod incidents;
 mod journal;
 mod leases;
 mod opening;
