@@ -59,7 +59,7 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
     let run = Run {
         id: RunId::new(now(), 1),
         project: None,
-        request: Request::Deploy { project: ProjectName::parse("notes").expect("a name") },
+        request: Request::Deploy { project: ProjectName::parse("notes").expect("a name"), cassette: None },
         status: RunStatus::Queued,
         reason: None,
         forked_from: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::domain::coder::CoderChoice;
 use crate::domain::provider::ModelChoice;
+use crate::domain::redact::{Handle, Mode, Secrets, dotenv};
 use crate::exec::identity;
 use crate::github;
 use crate::ops::agents::Cache;
@@ -47,9 +48,10 @@ impl App {
     }
 
     fn with(store: Store, settings: &Settings) -> Self {
+        let secrets = secrets_of(settings);
         let program = std::env::current_exe().map_or_else(|_| OsString::from("cgo"), OsString::from);
         let context = Context {
-            store,
+            store: store.without(secrets.clone()),
             data: settings.data.value.clone(),
             cache: settings.cache.value.clone(),
             holder: identity::me(),
@@ -57,6 +59,8 @@ impl App {
             user: user(),
             github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
             approvers: settings.approvers.value.clone(),
+            source: ops::real(),
+            secrets: secrets.clone(),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {
@@ -66,11 +70,28 @@ impl App {
             allow_unpriced: false,
         };
         let variable: Variable = |name| std::env::var(name).ok();
-        let models = Models::new(&settings.providers, choice, variable);
+        let models = Models::new(&settings.providers, choice, variable, secrets);
         let coder = CoderChoice { coder: Some(settings.coder.value), sandbox: Some(settings.sandbox.value) };
         let coders = Coders::new(coder, settings.tasks_at_once.value.into(), variable);
         Self { context, models, coders }
     }
+}
+
+/// What this process knows to be secret from the start: the keys of providers, what in its environment has the name or
+/// the looks of a secret, and the password of the store.
+fn secrets_of(settings: &Settings) -> Secrets {
+    let secrets = Secrets::new(if settings.strict_secrets.value { Mode::Strict } else { Mode::Replace });
+    for (name, value) in std::env::vars() {
+        let told = if dotenv::says_so(&name) { Some(value.as_str()) } else { dotenv::password(&value) };
+        if let Some(secret) = told.filter(|secret| !secret.starts_with('/') && !dotenv::is_word(secret)) {
+            // What is too short is not looked for, as `redact` says.
+            let _ = secrets.add(&Handle::of_operator(&name), secret);
+        }
+    }
+    if let Some(password) = dotenv::password(&settings.store.value) {
+        let _ = secrets.add(&Handle::of_operator("store-password"), password);
+    }
+    secrets
 }
 
 /// The system account that works here, as the system knows it: a variable of the environment is only a claim.

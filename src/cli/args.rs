@@ -207,12 +207,29 @@ pub struct ProjectNew {
     /// Stop after this node of the pipeline, for instance `tester`
     #[arg(long, value_name = "NODE")]
     pub until: Option<AgentName>,
+    /// Which cassette, if any
+    #[command(flatten)]
+    pub tape: Tape,
     /// Stop when the project is built and tested
     #[arg(long, conflicts_with = "until")]
     pub no_deploy: bool,
     /// Show what would be made, and end
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Record a run on a cassette, or replay it from one
+#[derive(Debug, Args)]
+pub struct Tape {
+    /// Record everything the run is told on a new cassette
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["replay", "dry_run"])]
+    pub record: Option<PathBuf>,
+    /// Replay a cassette: no network, no key, no cost, the same result
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub replay: Option<PathBuf>,
+    /// A question that is not on the cassette gets the agent's next answer (with --replay)
+    #[arg(long, requires = "replay")]
+    pub loose: bool,
 }
 
 /// What `cgo cost` takes
@@ -306,6 +323,20 @@ pub enum Run {
         /// The run's id or its beginning
         run: String,
     },
+    /// Replay a cassette from its beginning to its end
+    ///
+    /// Asks no model and nobody else: what was recorded is told again, also what a person answered. Ends with the exit
+    /// code of the recorded command.
+    Replay {
+        /// The cassette, or a run that was recorded: its id or its beginning
+        cassette: String,
+        /// The folder to make the project in; the project's name in the current folder if not given
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+        /// A question that is not on the cassette gets the agent's next answer
+        #[arg(long)]
+        loose: bool,
+    },
     /// Make a new run that goes on from one of another run's events
     Fork {
         /// The run's id or its beginning
@@ -322,11 +353,14 @@ pub struct Deploy {
     /// The project; the one of the current folder if not given
     pub project: Option<ProjectName>,
     /// Go back to the release before, or to this one
-    #[arg(long, value_name = "RELEASE", num_args = 0..=1)]
+    #[arg(long, value_name = "RELEASE", num_args = 0..=1, conflicts_with_all = ["record", "replay"])]
     pub rollback: Option<Option<ReleaseId>>,
     /// Show how the deployment stands, and end
     #[arg(long, conflicts_with_all = ["rollback", "dry_run"])]
     pub status: bool,
+    /// Which cassette, if any
+    #[command(flatten)]
+    pub tape: Tape,
     /// Show the steps, and end
     #[arg(long)]
     pub dry_run: bool,

@@ -80,11 +80,15 @@ impl Answer for Costs {
         out.push_str(&format!("\n\n{} in all", ui.tone(Tone::Strong, &self.total.to_string())));
         let estimated: u64 = self.totals.iter().map(|total| total.estimated).sum();
         let unpriced: u64 = self.totals.iter().map(|total| total.unpriced).sum();
+        let replayed: u64 = self.totals.iter().map(|total| total.replayed).sum();
         if estimated > 0 {
             out.push_str(&format!("; {estimated} calls are estimated: the provider did not count them"));
         }
         if unpriced > 0 {
             out.push_str(&format!("; {unpriced} calls are not in it: nobody knows their price"));
+        }
+        if replayed > 0 {
+            out.push_str(&format!("; {replayed} calls cost nothing: a cassette answered them"));
         }
         out
     }

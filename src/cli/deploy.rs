@@ -38,7 +38,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Request::Rollback { project: project.name.clone(), release: release.clone() }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;
-        Request::Deploy { project: project.name.clone() }
+        Request::Deploy { project: project.name.clone(), cassette: super::run::tape(&args.tape) }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;

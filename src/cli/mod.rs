@@ -51,7 +51,9 @@ impl Session<'_> {
     /// # Errors
     /// When the store cannot be opened.
     pub async fn app(&self) -> Result<App, Failure> {
-        Ok(App::open(self.settings).await?)
+        let app = App::open(self.settings).await?;
+        self.ui.hide(&app.context.secrets);
+        Ok(app)
     }
 }
 

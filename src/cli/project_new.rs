@@ -18,7 +18,7 @@ use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
-use crate::domain::run::{NewProject, Request};
+use crate::domain::run::{NewProject, Request, TapeMode};
 use crate::domain::spec::Language;
 use crate::domain::state::NotBuilt;
 use crate::ops::{services, specs};
@@ -40,8 +40,11 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         return Box::pin(dry_run(session, request)).await;
     }
     let app = session.app().await?;
-    let choice = (&request.models, request.coders);
-    runner::check(&app.context, &app.models, &app.coders, choice, &session.cancel).await?;
+    let replays = request.cassette.as_ref().is_some_and(|cassette| cassette.mode != TapeMode::Record);
+    if !replays {
+        let choice = (&request.models, request.coders);
+        runner::check(&app.context, &app.models, &app.coders, choice, &session.cancel).await?;
+    }
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
@@ -65,6 +68,12 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
             ));
         }
     }
+    let told = args.text.is_some() || args.file.is_some() || args.spec.is_some();
+    if let Some(file) = args.tape.replay.as_deref().filter(|_| !told) {
+        // What was asked for is on the cassette.
+        let folder = args.dir.as_deref().map(absolute);
+        return run::recorded(session, file, &here, folder, run::tape(&args.tape)).await;
+    }
     let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
     let text = if spec.is_some() { String::new() } else { description(session, args).await? };
     let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
@@ -84,6 +93,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
             allow_unpriced: args.allow_unpriced,
         },
         coders: CoderChoice { coder: args.coder, sandbox: args.sandbox },
+        cassette: run::tape(&args.tape),
     })
 }
 

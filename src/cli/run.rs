@@ -1,11 +1,13 @@
 //! `cgo run`: runs listed, shown, watched, and moved on.
 
+use std::path::{Path, PathBuf};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Session;
-use super::args::Run as Args;
+use super::args::{Run as Args, Tape};
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::Progress;
 use super::project_new::Created;
@@ -15,12 +17,13 @@ use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
-use crate::domain::run::{Ask, Question, RequestKind, Run, RunStatus, Wait};
+use crate::domain::run::{Ask, Cassette, NewProject, Question, Request, RequestKind, Run, RunStatus, TapeMode, Wait};
 use crate::domain::time::Timestamp;
 use crate::ops::Context;
 use crate::ops::runs::{self, Reply, RunView};
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
+use crate::pipeline::tape::{self, Told};
 use crate::pipeline::{self, Ended};
 
 /// `cgo run …`.
@@ -53,23 +56,25 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let ask = runs::open_ask(context, &run, wait).await?;
             let ends = ask.questions.iter().any(|question| question.id == guard::QUESTION)
                 && answers.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
+            let given = Reply { approved: true, texts: answers, by: None };
             if ends {
-                runs::answer(context, &run, &ask, Reply { approved: true, texts: answers }, runner::answered).await?;
+                tape::answer(context, &run, &ask, given, &session.cancel).await?;
                 let run = runs::find(context, run.id.as_str()).await?;
                 return cancelled(session, &app, &run).await;
             }
-            reply(session, &app, &run, &ask, Reply { approved: true, texts: answers }, no_resume).await
+            reply(session, &app, &run, &ask, given, no_resume).await
         }
         Args::Approve { run, no_resume } => {
             let run = runs::find_asking(context, &run).await?;
             let ask = runs::open_ask(context, &run, Wait::Approval).await?;
-            reply(session, &app, &run, &ask, Reply { approved: true, texts: Vec::new() }, no_resume).await
+            reply(session, &app, &run, &ask, Reply { approved: true, texts: Vec::new(), by: None }, no_resume).await
         }
         Args::Reject { run, reason } => {
             let run = runs::find_asking(context, &run).await?;
             let ask = runs::open_ask(context, &run, Wait::Approval).await?;
             let texts = reason.into_iter().collect();
-            runs::answer(context, &run, &ask, Reply { approved: false, texts }, runner::answered).await?;
+            let reply = Reply { approved: false, texts, by: None };
+            tape::answer(context, &run, &ask, reply, &session.cancel).await?;
             let run = runs::find(context, run.id.as_str()).await?;
             cancelled(session, &app, &run).await
         }
@@ -77,6 +82,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let run = runs::find(context, &run).await?;
             cancelled(session, &app, &run).await
         }
+        Args::Replay { cassette, dir, loose } => replay(session, &app, &cassette, dir, loose).await,
         Args::Fork { run, at } => {
             let run = runs::find(context, &run).await?;
             let new = runs::fork(context, &run, at).await?;
@@ -101,11 +107,69 @@ async fn reply(
     reply: Reply,
     no_resume: bool,
 ) -> Result<Outcome, Failure> {
-    runs::answer(&app.context, run, ask, reply, runner::answered).await?;
+    tape::answer(&app.context, run, ask, reply, &session.cancel).await?;
     if no_resume {
         let run = runs::find(&app.context, run.id.as_str()).await?;
         return Ok(Outcome::of(session.ui, &Moved { run: run.id, status: run.status }));
     }
+    go_on(session, app, &run.id).await
+}
+
+/// The cassette the flags name.
+pub(super) fn tape(args: &Tape) -> Option<Cassette> {
+    let mode = if args.loose { TapeMode::Loose } else { TapeMode::Strict };
+    let record = args.record.as_deref().map(|file| tape::cassette(TapeMode::Record, file));
+    record.or_else(|| args.replay.as_deref().map(|file| tape::cassette(mode, file)))
+}
+
+/// The project that was asked for when a cassette was recorded.
+pub(super) async fn recorded(
+    session: &Session<'_>,
+    file: &Path,
+    parent: &Path,
+    folder: Option<PathBuf>,
+    cassette: Option<Cassette>,
+) -> Result<NewProject, Failure> {
+    let app = session.app().await?;
+    match tape::request(&app.context, file, parent)? {
+        Request::NewProject(new) => {
+            let folder = folder.map(|folder| folder.display().to_string());
+            Ok(NewProject { folder, cassette, ..new })
+        }
+        Request::Deploy { project, .. } | Request::Rollback { project, .. } => Err(Failure::usage(
+            format!("`{}` was recorded from a deployment", file.display()),
+            format!("run `cgo deploy {project} --replay {}`", file.display()),
+        )),
+    }
+}
+
+async fn replay(
+    session: &Session<'_>,
+    app: &App,
+    named: &str,
+    folder: Option<PathBuf>,
+    loose: bool,
+) -> Result<Outcome, Failure> {
+    let file = if Path::new(named).exists() || named.contains(['/', '.']) {
+        PathBuf::from(named)
+    } else {
+        let run = runs::find(&app.context, named).await?;
+        run.request.cassette().map(|cassette| PathBuf::from(&cassette.file)).ok_or_else(|| {
+            let message = format!("run `{}` was not recorded", run.id);
+            Failure::usage(message, "record one with `cgo project new --record FILE`")
+        })?
+    };
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::usage(format!("the current folder is not there: {error}"), "change to another folder")
+    })?;
+    let mode = if loose { TapeMode::Loose } else { TapeMode::Strict };
+    let folder = folder.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
+    let cassette = Some(tape::cassette(mode, &file));
+    let request = match tape::request(&app.context, &file, &here)? {
+        request @ Request::Deploy { .. } => request.with_cassette(cassette),
+        _ => Request::NewProject(recorded(session, &file, &here, folder, cassette).await?),
+    };
+    let run = runner::create(&app.context, request).await?;
     go_on(session, app, &run.id).await
 }
 
@@ -147,13 +211,21 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
             }
         };
         progress.clear();
-        match ended? {
+        let ended = ended?;
+        if matches!(ended, Ended::Waiting { .. }) {
+            match tape::answer_again(&app.context, id, &session.cancel).await? {
+                Told::Nothing => {}
+                Told::Answered => continue,
+                Told::Refused { by } => return Err(cancelled_by(app, id, &by).await?),
+            }
+        }
+        match ended {
             Ended::Succeeded => {
                 let run = runs::find(&app.context, id.as_str()).await?;
                 return Ok(report::summary(&app.context, &run).await?);
             }
             Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(session, &questions).await {
-                Said::Answer(texts) => note_answers(app, id, &ask, texts).await?,
+                Said::Answer(texts) => note_answers(session, app, id, &ask, texts).await?,
                 Said::Nothing => return Err(waits(ui, id, &questions)),
                 Said::Interrupted => {
                     return Err(Failure { kind: Kind::Interrupted, ..waits(ui, id, &questions) });
@@ -171,12 +243,18 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     }
 }
 
-async fn note_answers(app: &App, id: &RunId, ask: &AskId, texts: Vec<String>) -> Result<(), Failure> {
+async fn note_answers(
+    session: &Session<'_>,
+    app: &App,
+    id: &RunId,
+    ask: &AskId,
+    texts: Vec<String>,
+) -> Result<(), Failure> {
     let run = runs::find(&app.context, id.as_str()).await?;
     let open = runs::open_ask(&app.context, &run, Wait::Input).await?;
     debug_assert_eq!(open.id, *ask);
-    runs::answer(&app.context, &run, &open, Reply { approved: true, texts }, runner::answered).await?;
-    Ok(())
+    let reply = Reply { approved: true, texts, by: None };
+    Ok(tape::answer(&app.context, &run, &open, reply, &session.cancel).await?)
 }
 
 pub(super) fn resume(id: &RunId) -> String {

@@ -1,11 +1,14 @@
 //! How cgo talks: the answer to standard output, the talk to standard error, colours only where they help.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, truncate_str};
 
 use super::args::Global;
+use crate::domain::redact::Secrets;
 
 /// Colours of words that stand by themselves too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct Ui {
     pub live: bool,
     color_out: bool,
     color_err: bool,
+    /// What is not shown, once it is known.
+    secrets: OnceLock<Secrets>,
 }
 
 impl Ui {
@@ -56,11 +61,23 @@ impl Ui {
             live: err && !global.quiet && !dumb,
             color_out: out && !plain && !dumb,
             color_err: err && !plain && !dumb,
+            secrets: OnceLock::new(),
         }
+    }
+
+    /// From now on these secrets are not shown: their handles are.
+    pub fn hide(&self, secrets: &Secrets) {
+        // A second store of the same process knows the same ones.
+        let _ = self.secrets.set(secrets.clone());
+    }
+
+    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.secrets.get().map_or(Cow::Borrowed(text), |secrets| secrets.clean(text))
     }
 
     /// Writes the answer. A reader that went away is no error.
     pub fn answer(&self, text: &str) {
+        let text = &*self.clean(text);
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') && !text.is_empty() {
@@ -78,7 +95,7 @@ impl Ui {
 
     /// Writes a line that is always wanted: warnings and errors.
     pub fn tell(&self, text: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", self.clean(text));
     }
 
     /// A word in the answer, with its colour where there are colours.

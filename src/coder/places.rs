@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::evidence;
 use super::runner::{Attempt, Error};
+use crate::domain::redact::{Secrets, Stream as Cleaner};
 use crate::exec::Stream;
 
 /// The folders of an attempt.
@@ -44,17 +45,20 @@ impl Places {
         self.own.join("stream.log")
     }
 
-    pub(super) fn raw(&self, key: &str) -> Result<Raw, Error> {
+    /// The file for everything the agent writes, without the attempt's key and the secrets this process knows.
+    pub(super) fn raw(&self, key: &str, secrets: &Secrets) -> Result<Raw, Error> {
         let path = self.raw_file();
         let file = File::create(&path).map_err(|source| Error::Folder { path, source })?;
-        Ok(Raw { file, key: key.to_owned(), pending: [Vec::new(), Vec::new()] })
+        let stream = || Cleaner::new(secrets.clone());
+        Ok(Raw { file, key: key.to_owned(), clean: [stream(), stream()], pending: [Vec::new(), Vec::new()] })
     }
 }
 
-/// Everything the agent writes, on the disk, line by line, without the attempt's key.
+/// Everything the agent writes, on the disk, line by line, without the attempt's key and without secrets.
 pub(super) struct Raw {
     file: File,
     key: String,
+    clean: [Cleaner; 2],
     pending: [Vec<u8>; 2],
 }
 
@@ -63,7 +67,12 @@ impl Raw {
     const LINE: usize = 1 << 20;
 
     pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
-        let pending = &mut self.pending[stream as usize];
+        let clean = self.clean[stream as usize].push(bytes);
+        self.take(stream as usize, &clean);
+    }
+
+    fn take(&mut self, stream: usize, bytes: &[u8]) {
+        let pending = &mut self.pending[stream];
         pending.extend_from_slice(bytes);
         let end = match pending.iter().rposition(|byte| *byte == b'\n') {
             Some(at) => at + 1,
@@ -76,6 +85,10 @@ impl Raw {
     }
 
     pub(super) fn flush(&mut self) {
+        for stream in 0..2 {
+            let rest = self.clean[stream].end();
+            self.take(stream, &rest);
+        }
         for pending in std::mem::take(&mut self.pending) {
             self.write(&pending);
         }

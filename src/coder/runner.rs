@@ -15,6 +15,7 @@ use super::places::{Places, Raw};
 use super::sandbox::{self, Job, Network, Ran, Sandbox, Stopped};
 use super::verdict::{Evidence, Limit, Verdict, verdict};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::redact::Secrets;
 use crate::exec::{self, Stream};
 
 /// The longest task that fits among the arguments of a program, in bytes; a longer one becomes a file.
@@ -45,6 +46,8 @@ pub struct Attempt {
     pub path: Vec<PathBuf>,
     /// The limits.
     pub limits: sandbox::Limits,
+    /// What is kept out of the raw stream.
+    pub secrets: Secrets,
 }
 
 /// What an attempt came to.
@@ -159,7 +162,7 @@ pub async fn run(
     let nonce = format!("{:032x}", rand::rng().random::<u128>());
     let places = Places::make(attempt)?;
     let prompt = if adapter.can_report() { with_terms(&attempt.prompt, &nonce) } else { attempt.prompt.clone() };
-    let mut raw = places.raw(grant.key().reveal())?;
+    let mut raw = places.raw(grant.key().reveal(), &attempt.secrets)?;
     let start = Start { adapter, attempt, sandbox, grant, places: &places };
     let (mut ran, mut heard) = start.start(&prompt, &Session::New(uuid()), cancel, &mut raw, on_event).await?;
     let mut report = evidence::report(&attempt.workspace, &nonce);

@@ -29,6 +29,8 @@ pub const SANDBOX: &str = "CGO_SANDBOX";
 pub const TASKS_AT_ONCE: &str = "CGO_TASKS_AT_ONCE";
 /// The address of GitHub's API.
 pub const GITHUB_API: &str = "CGO_GITHUB_API";
+/// Whether a run fails when a secret would reach a model.
+pub const STRICT_SECRETS: &str = "CGO_STRICT_SECRETS";
 
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
@@ -46,6 +48,7 @@ pub const ALL: &[(&str, &str)] = &[
     (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),
     (GITHUB_API, "address of GitHub's API; of an Enterprise Server: https://HOST/api/v3"),
     ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
+    (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),
     ("NO_COLOR", "any value: no colours"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
 ];

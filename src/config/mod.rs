@@ -72,6 +72,8 @@ pub struct Settings {
     pub github_api: Sourced<String>,
     /// Who may approve and reject, by the names of system accounts; empty: whoever may open the store.
     pub approvers: Sourced<Vec<String>>,
+    /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
+    pub strict_secrets: Sourced<bool>,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
 }
@@ -116,6 +118,9 @@ pub struct UserFile {
     /// See [`Settings::approvers`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
+    /// See [`Settings::strict_secrets`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict_secrets: Option<bool>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -242,6 +247,8 @@ impl Settings {
             names if names.is_empty() => Sourced { value: names, source: Source::Default },
             names => Sourced { value: names, source: Source::File(config.value.clone()) },
         };
+        let strict_secrets =
+            parsed(env, &config.value, env::STRICT_SECRETS, file.strict_secrets, false, "true or false")?;
         let providers = file.providers;
         Ok(Self {
             config,
@@ -257,6 +264,7 @@ impl Settings {
             tasks_at_once,
             github_api,
             approvers,
+            strict_secrets,
             providers,
         })
     }
@@ -278,6 +286,7 @@ impl Settings {
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),
+            ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
         ];
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();

@@ -74,6 +74,22 @@ impl Advice {
     }
 }
 
+/// An error with its causes in one line: `cannot reach x: connection refused`.
+#[must_use]
+pub fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
 /// An error that knows its kind and its advice.
 pub trait Diagnose: std::error::Error {
     /// Who has to act.

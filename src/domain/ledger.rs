@@ -49,11 +49,13 @@ pub enum Standing {
     Estimated,
     /// Nobody knows the price; the cost is not in it.
     Unpriced,
+    /// Answered from a cassette: nobody was asked, and it costs nothing.
+    Replayed,
 }
 
 impl Standing {
     /// Every standing.
-    pub const ALL: [Self; 4] = [Self::Reserved, Self::Settled, Self::Estimated, Self::Unpriced];
+    pub const ALL: [Self; 5] = [Self::Reserved, Self::Settled, Self::Estimated, Self::Unpriced, Self::Replayed];
 
     /// The standing as the store and JSON spell it.
     #[must_use]
@@ -63,6 +65,7 @@ impl Standing {
             Self::Settled => "settled",
             Self::Estimated => "estimated",
             Self::Unpriced => "unpriced",
+            Self::Replayed => "replayed",
         }
     }
 }
@@ -102,4 +105,6 @@ pub struct Total {
     pub estimated: u64,
     /// How many of the calls have no known price.
     pub unpriced: u64,
+    /// How many of the calls were answered from a cassette.
+    pub replayed: u64,
 }

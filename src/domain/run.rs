@@ -43,6 +43,9 @@ pub enum Request {
     Deploy {
         /// The project.
         project: ProjectName,
+        /// The cassette it is recorded on, or replayed from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cassette: Option<Cassette>,
     },
     /// Back to a release that served before.
     Rollback {
@@ -51,6 +54,28 @@ pub enum Request {
         /// The release; none for the one before the active one.
         release: Option<ReleaseId>,
     },
+}
+
+/// The cassette a run is recorded on, or replayed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cassette {
+    /// What is done with it.
+    pub mode: TapeMode,
+    /// The absolute path of its file.
+    pub file: String,
+}
+
+/// What is done with a cassette.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TapeMode {
+    /// What happens is written down.
+    Record,
+    /// What was written down happens again; a question that nobody asked before ends the run.
+    Strict,
+    /// The same, but such a question gets the next answer that the agent was given.
+    Loose,
 }
 
 /// Which command asked for a run.
@@ -106,12 +131,31 @@ impl Request {
         }
     }
 
+    /// The cassette it is recorded on, or replayed from.
+    #[must_use]
+    pub fn cassette(&self) -> Option<&Cassette> {
+        match self {
+            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => cassette.as_ref(),
+            Self::Rollback { .. } => None,
+        }
+    }
+
+    /// The same with another cassette; going back to a release has none.
+    #[must_use]
+    pub fn with_cassette(mut self, wanted: Option<Cassette>) -> Self {
+        match &mut self {
+            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => *cassette = wanted,
+            Self::Rollback { .. } => {}
+        }
+        self
+    }
+
     /// The project, where the command named one.
     #[must_use]
     pub fn project(&self) -> Option<&ProjectName> {
         match self {
             Self::NewProject(new) => new.name.as_ref(),
-            Self::Deploy { project } | Self::Rollback { project, .. } => Some(project),
+            Self::Deploy { project, .. } | Self::Rollback { project, .. } => Some(project),
         }
     }
 }
@@ -142,6 +186,9 @@ pub struct NewProject {
     /// Who writes code.
     #[serde(default)]
     pub coders: CoderChoice,
+    /// The cassette it is recorded on, or replayed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Cassette>,
 }
 
 /// Where a run stands.

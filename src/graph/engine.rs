@@ -1,7 +1,7 @@
 //! Drives a run: starts nodes that are ready, side by side where the graph says so, records what came of them,
 //! routes, joins, asks, and stops cleanly between two steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -15,7 +15,37 @@ use crate::domain::ids::AskId;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Ask, Question, RequestKind, RunStatus, Wait};
 use crate::domain::state::{Field, Patch, ProjectState, Refused};
-use crate::domain::time::Timestamp;
+
+/// The nodes at work: side by side, or in turn where the same has to happen in the same order again.
+enum Work<'a> {
+    Together(FuturesUnordered<AtWork<'a>>),
+    InTurn(VecDeque<AtWork<'a>>),
+}
+
+impl<'a> Work<'a> {
+    fn new(in_turn: bool) -> Self {
+        if in_turn { Self::InTurn(VecDeque::new()) } else { Self::Together(FuturesUnordered::new()) }
+    }
+
+    fn push(&mut self, work: AtWork<'a>) {
+        match self {
+            Self::Together(all) => all.push(work),
+            Self::InTurn(all) => all.push_back(work),
+        }
+    }
+
+    /// The next one that has ended. May be dropped.
+    async fn next(&mut self) -> Option<(u32, AgentName, Result<Outcome, NodeError>)> {
+        match self {
+            Self::Together(all) => all.next().await,
+            Self::InTurn(all) => {
+                let ended = all.front_mut()?.await;
+                all.pop_front();
+                Some(ended)
+            }
+        }
+    }
+}
 
 /// Who asked for a run to be cancelled, where that is not known here.
 const A_PERSON: &str = "a person";
@@ -145,10 +175,6 @@ pub struct Engine<'a, J, N> {
     pub writes: BTreeMap<AgentName, BTreeSet<Field>>,
     /// The agents each agent may hand over to.
     pub handoffs: BTreeMap<AgentName, BTreeSet<AgentName>>,
-    /// Makes ids for questions.
-    pub new_ask: &'a dyn Fn() -> AskId,
-    /// Reads the clock.
-    pub clock: fn() -> Timestamp,
     /// Who drives, for the journal.
     pub by: String,
 }
@@ -191,7 +217,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             self.recorder.record(&Event::Routed { to })?;
         }
         let stop = self.cancel.child_token();
-        let mut at_work: FuturesUnordered<AtWork<'_>> = FuturesUnordered::new();
+        let mut at_work = Work::new(self.recorder.source().is_taped());
         for (visit, active) in progress.active {
             at_work.push(self.begin(visit, &active.node, &progress.state, &stop));
         }
@@ -397,17 +423,17 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 Ended::Succeeded
             }
             Some(Ending::Asks(visit, agent, patch, wait, questions)) => {
-                let id = (self.new_ask)();
+                let id = self.new_ask();
                 let event = Event::Asked { visit, agent, patch, ask: id.clone(), wait, questions: questions.clone() };
                 self.wait(id, &event, wait, questions).await?
             }
             Some(Ending::Held(questions)) => {
-                let id = (self.new_ask)();
+                let id = self.new_ask();
                 let event = Event::Held { ask: id.clone(), questions: questions.clone() };
                 self.wait(id, &event, Wait::Approval, questions).await?
             }
             Some(Ending::Guarded(guard, visit)) => {
-                let id = (self.new_ask)();
+                let id = self.new_ask();
                 let questions = vec![guard.question(self.recorder.progress().state.language())];
                 let event = Event::Guarded { guard, visit, ask: id.clone(), questions: questions.clone() };
                 self.wait(id, &event, Wait::Input, questions).await?
@@ -441,10 +467,16 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             wait,
             questions: questions.clone(),
             answer: None,
-            created_at: (self.clock)(),
+            created_at: self.recorder.source().moment(format_args!("question {id}")),
         };
         self.recorder.record_ask(event, ask).await?;
         Ok(Ended::Waiting { ask: id, wait, questions })
+    }
+
+    fn new_ask(&self) -> AskId {
+        let (source, seq) = (self.recorder.source(), self.recorder.seq());
+        let at = source.moment(format_args!("question after event {seq}"));
+        AskId::new(at, source.chance(format_args!("question after event {seq}")))
     }
 
     async fn cancelled(&self, by: String) -> Result<Ended, Error> {

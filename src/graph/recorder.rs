@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::ledger::Entry;
 use crate::domain::money::Usd;
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow};
-use crate::domain::time::Timestamp;
+use crate::domain::source::Source;
 
 /// A snapshot of the whole progress is kept every so many events, so that a long run is taken up quickly.
 const SNAPSHOT_EVERY: u64 = 200;
@@ -150,19 +150,19 @@ struct Inner {
 pub struct Recorder<J> {
     run: RunId,
     journal: J,
-    clock: fn() -> Timestamp,
+    source: Arc<dyn Source>,
     inner: Mutex<Inner>,
     writing: tokio::sync::Mutex<()>,
 }
 
 impl<J: Journal> Recorder<J> {
     /// Takes up a run where its journal ends.
-    pub fn new(run: RunId, journal: J, clock: fn() -> Timestamp, loaded: Loaded) -> Self {
+    pub fn new(run: RunId, journal: J, source: Arc<dyn Source>, loaded: Loaded) -> Self {
         let effects = loaded.effects.into_iter().map(|effect| (effect.key.clone(), effect)).collect();
         Self {
             run,
             journal,
-            clock,
+            source,
             inner: Mutex::new(Inner {
                 seq: loaded.seq,
                 snapshot_at: loaded.snapshot_at,
@@ -186,6 +186,17 @@ impl<J: Journal> Recorder<J> {
         &self.run
     }
 
+    /// The run's time and chance.
+    #[must_use]
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// The number of the newest event.
+    pub fn seq(&self) -> u64 {
+        self.inner().seq
+    }
+
     /// Where the run stands, events that are not on disk yet included.
     pub fn progress(&self) -> Progress {
         self.inner().progress.clone()
@@ -205,7 +216,8 @@ impl<J: Journal> Recorder<J> {
         let before = inner.progress.status;
         inner.progress.apply(event)?;
         inner.seq += 1;
-        let row = EventRow { seq: inner.seq, at: (self.clock)(), kind: event.kind().to_owned(), body: body(event) };
+        let at = self.source.moment(format_args!("event {}", inner.seq));
+        let row = EventRow { seq: inner.seq, at, kind: event.kind().to_owned(), body: body(event) };
         inner.pending.events.push(row);
         let after = inner.progress.status;
         if after != before || inner.pending.status.is_some() {
@@ -426,7 +438,7 @@ impl<J: Journal> Recorder<J> {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        hash.update(effect.args.to_string().as_bytes());
+        hash.update(self.source.portable(&effect.args.to_string()).as_bytes());
         hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {
             use std::fmt::Write as _;
             write!(hex, "{byte:02x}").expect("a string takes any text");
@@ -456,7 +468,7 @@ impl<J: Journal> Recorder<J> {
             mark,
             args: effect.args.to_string(),
             result,
-            at: (self.clock)(),
+            at: self.source.moment(format_args!("effect {key} {}", mark.as_str())),
         };
         let mut inner = self.inner();
         inner.pending.effects.retain(|pending| pending.key != row.key);

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -12,9 +13,10 @@ use super::engine::{Ended, Engine, NodeEnd, NodeError, NodeFuture, Nodes, Observ
 use super::progress::{Event, Failure, Progress};
 use super::recorder::{Effect, Failed, Journal, JournalError, Loaded, Place, Recorder, Written};
 use crate::domain::guard::Guard;
-use crate::domain::ids::{AskId, RunId};
+use crate::domain::ids::RunId;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Batch, EffectMark, EffectRow, EventRow, Question, RequestKind, RunStatus, Wait};
+use crate::domain::source::Real;
 use crate::domain::state::{Change, Field, ProjectState};
 use crate::domain::time::Timestamp;
 
@@ -96,7 +98,7 @@ impl Memory {
     fn recorder(&self) -> Recorder<Self> {
         let effects = self.effects.borrow().values().cloned().collect();
         let loaded = Loaded::fold(None, &self.events.borrow(), effects).unwrap();
-        Recorder::new(RunId::new(clock(), 1), self.clone(), clock, loaded)
+        Recorder::new(RunId::new(clock(), 1), self.clone(), Arc::new(Real { clock, chance: || 7 }), loaded)
     }
 
     fn kinds(&self) -> Vec<String> {
@@ -157,8 +159,6 @@ async fn drive_until(
             (name("left"), BTreeSet::from([name("both"), name("right")])),
             (name("right"), BTreeSet::from([name("left")])),
         ]),
-        new_ask: &|| AskId::new(clock(), 7),
-        clock,
         by: "a test".to_owned(),
     };
     let limit = std::time::Duration::from_secs(10);

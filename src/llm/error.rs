@@ -93,6 +93,10 @@ pub enum Refusal {
     Endpoint,
     /// The request is wrong in some other way.
     Request,
+    /// A secret stood in the request, so it was not sent.
+    Secret,
+    /// The cassette that stands in the place of the model does not hold it, or cannot be written.
+    Unrecorded,
 }
 
 impl fmt::Display for Trouble {
@@ -117,6 +121,8 @@ impl fmt::Display for Refusal {
             Self::Filtered => "the provider's filter refuses the content",
             Self::Endpoint => "this is no endpoint for models",
             Self::Request => "the provider refuses the request",
+            Self::Secret => "the request was not sent",
+            Self::Unrecorded => "the cassette has no answer",
         })
     }
 }

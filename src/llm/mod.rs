@@ -5,8 +5,10 @@
 //! [`offline`] needs no account; [`openai`] and [`anthropic`] speak to real models over [`wire`].
 
 pub mod anthropic;
+pub mod cassette;
 pub mod compact;
 mod error;
+pub mod guard;
 pub mod offline;
 pub mod openai;
 pub mod price;
@@ -179,6 +181,10 @@ pub trait Provider {
     /// The model that is asked in the place of one that keeps failing.
     fn fallback(&self) -> Option<&str> {
         None
+    }
+    /// What it answers was answered before, and costs nothing.
+    fn replays(&self) -> bool {
+        false
     }
     /// Asks once. May be dropped at any time; asking again is safe, and may cost again.
     fn complete<'a>(&'a self, request: &'a Request, on_text: OnText<'a>) -> ReplyFuture<'a>;

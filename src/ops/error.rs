@@ -523,18 +523,4 @@ impl Diagnose for Error {
     }
 }
 
-/// An error with its causes in one line: `cannot reach x: connection refused`.
-#[must_use]
-pub fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = inner.source();
-    }
-    text
-}
+pub use crate::domain::diagnose::told as explain;

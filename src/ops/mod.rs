@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod error;
 pub mod github;
 pub mod incidents;
+pub mod known_secrets;
 pub mod leases;
 pub mod projects;
 pub mod removal;
@@ -26,7 +27,9 @@ pub mod worktrees;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::domain::redact::Secrets;
 use crate::domain::run::Holder;
+use crate::domain::source::{Real, Source};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 pub use error::{Error, explain};
@@ -50,12 +53,17 @@ pub struct Context {
     pub github: crate::github::Access,
     /// Who may approve and reject; empty: whoever may open the store.
     pub approvers: Vec<String>,
+    /// The time and chance of the run that is worked on.
+    pub source: std::sync::Arc<dyn Source>,
+    /// The secrets this process knows.
+    pub secrets: Secrets,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }
 
 impl Context {
-    /// The present moment.
+    /// The present moment, for leases and for when a row was last touched. What a run makes carries the time of its
+    /// [`Source`].
     #[must_use]
     pub fn now(&self) -> Timestamp {
         now()
@@ -83,6 +91,12 @@ impl Context {
 #[must_use]
 pub fn now() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The system's clock and chance.
+#[must_use]
+pub fn real() -> std::sync::Arc<dyn Source> {
+    std::sync::Arc::new(Real { clock: now, chance: random })
 }
 
 /// A random number for an id.

@@ -69,9 +69,9 @@ pub async fn choose(context: &Context, new: &NewProject, spec: &Spec) -> Result<
         Language::Ru => format!("имя `{base}` здесь занято, поэтому проект назван `{name}`"),
     });
     preflight(context, &folder).await?;
-    let now = context.now();
+    let now = context.source.moment(format_args!("project {name}"));
     let project = Project {
-        id: ProjectId::new(now, random()),
+        id: ProjectId::new(now, context.source.chance(format_args!("project {name}"))),
         name,
         title: spec.project.title.clone(),
         description: spec.project.description.clone(),

@@ -9,7 +9,7 @@ use crate::domain::project::Project;
 use crate::domain::spec::Spec;
 use crate::domain::state::RepoInfo;
 use crate::scaffold::{render, spec};
-use crate::workspace::git::{Repository, Sha};
+use crate::workspace::git::{Author, Repository, Sha, Stamp};
 
 /// The file in `.git` that says which project the folder was made for.
 const MARK: &str = "cgo-project";
@@ -104,10 +104,56 @@ pub async fn commit_of(project: &Project, key: &str, cancel: &CancellationToken)
     Ok(found.map(|sha| sha.as_str().to_owned()))
 }
 
-async fn commit(project: &Project, message: &str, key: &str, cancel: &CancellationToken) -> Result<String, Error> {
+async fn commit(
+    context: &Context,
+    project: &Project,
+    message: &str,
+    key: &str,
+    cancel: &CancellationToken,
+) -> Result<String, Error> {
     let repository = Repository::open(Path::new(&project.folder))?;
-    let commit = repository.commit_all(message, key, None, cancel).await?;
+    let stamp = stamp(context, &repository, key, cancel).await?;
+    let commit = repository.commit_all(message, key, stamp.as_ref(), cancel).await?;
     Ok(commit.sha.as_str().to_owned())
+}
+
+/// Whose name and which moment the commits of a run on a cassette carry; none for any other run.
+///
+/// # Errors
+/// When git fails.
+pub async fn stamp(
+    context: &Context,
+    repository: &Repository,
+    key: &str,
+    cancel: &CancellationToken,
+) -> Result<Option<Stamp>, Error> {
+    if !context.source.is_taped() {
+        return Ok(None);
+    }
+    let user = repository.user(cancel).await?;
+    let author = Author {
+        name: context.source.fact("the name in commits", &user.name),
+        email: context.source.fact("the address in commits", &user.email),
+    };
+    Ok(Some(Stamp { author, at: context.source.moment(format_args!("commit {key}")).0.div_euclid(1000) }))
+}
+
+/// What a person committed after that commit, as a stream of commits.
+///
+/// # Errors
+/// When git fails.
+pub async fn commits_since(project: &Project, commit: &str, cancel: &CancellationToken) -> Result<String, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    Ok(repository.export_since(&Sha::parse(commit)?, cancel).await?)
+}
+
+/// Makes such commits again.
+///
+/// # Errors
+/// When git fails.
+pub async fn commit_again(project: &Project, stream: &str, cancel: &CancellationToken) -> Result<(), Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    Ok(repository.import(stream, cancel).await?)
 }
 
 /// Writes the spec's files and commits them.
@@ -115,6 +161,7 @@ async fn commit(project: &Project, message: &str, key: &str, cancel: &Cancellati
 /// # Errors
 /// When a file cannot be written or git fails.
 pub async fn commit_spec(
+    context: &Context,
     project: &Project,
     content: &Spec,
     key: &str,
@@ -128,7 +175,7 @@ pub async fn commit_spec(
         }
         std::fs::write(&file, text).map_err(path_error("write to", &file))?;
     }
-    commit(project, "Add the spec", key, cancel).await
+    commit(context, project, "Add the spec", key, cancel).await
 }
 
 /// Generates the project from its spec and commits it. Returns the commit and how many files were written.
@@ -136,6 +183,7 @@ pub async fn commit_spec(
 /// # Errors
 /// When the spec cannot be rendered, a file cannot be written, or git fails.
 pub async fn commit_generated(
+    context: &Context,
     project: &Project,
     content: &Spec,
     key: &str,
@@ -144,7 +192,7 @@ pub async fn commit_generated(
     let plan = render::plan_generate(content, Path::new(&project.folder), render::Overwrite::No)?;
     let applied = plan.apply()?;
     let written = applied.created.len() + applied.updated.len();
-    Ok((commit(project, "Generate the project from its spec", key, cancel).await?, written))
+    Ok((commit(context, project, "Generate the project from its spec", key, cancel).await?, written))
 }
 
 /// The newest commit, in full.

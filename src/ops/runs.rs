@@ -45,9 +45,9 @@ pub async fn create(
     project: Option<crate::domain::ids::ProjectId>,
     first_event: impl Fn(&Run) -> EventRow,
 ) -> Result<Run, Error> {
-    let now = context.now();
+    let now = context.source.moment(format_args!("run"));
     let run = Run {
-        id: RunId::new(now, random()),
+        id: RunId::new(now, context.source.chance(format_args!("run"))),
         project,
         request,
         status: RunStatus::Queued,
@@ -68,6 +68,28 @@ pub async fn create(
         Err(AppendError::Store(error)) => Err(error.into()),
         Err(AppendError::Lost(reason)) => Err(Error::Internal(reason)),
     }
+}
+
+/// The id the next run gets, where time and chance are those of a cassette.
+#[must_use]
+pub fn next_id(context: &Context) -> RunId {
+    RunId::new(context.source.moment(format_args!("run")), context.source.chance(format_args!("run")))
+}
+
+/// Whether there is a run with exactly that id.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_there(context: &Context, run: &RunId) -> Result<bool, Error> {
+    Ok(context.store.run(run).await?.is_some())
+}
+
+/// What a run waits for, whatever it is.
+///
+/// # Errors
+/// When the store fails.
+pub async fn waits_for(context: &Context, run: &Run) -> Result<Option<Ask>, Error> {
+    Ok(if run.status.is_waiting() { context.store.open_ask(&run.id).await? } else { None })
 }
 
 /// The run an id, or the beginning of one, names.
@@ -231,6 +253,9 @@ pub struct Reply {
     pub approved: bool,
     /// The texts, in the order of the questions.
     pub texts: Vec<String>,
+    /// Who says it; the person at work when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// The open question of a run, checked to be of the wanted sort.
@@ -279,8 +304,9 @@ pub async fn answer(
             hint: format!("run `cgo run answer {} \"change input: …\"`", run.id),
         });
     }
-    let now = context.now();
-    let answer = Answer { approved: reply.approved, texts, by: context.user.clone(), at: now };
+    let now = context.source.moment(format_args!("answer to {}", ask.id));
+    let by = reply.by.unwrap_or_else(|| context.user.clone());
+    let answer = Answer { approved: reply.approved, texts, by, at: now };
     let (kind, body) = event(&ask.id, &answer);
     let row = EventRow { seq: run.seq + 1, at: now, kind, body };
     context.store.answer(&ask.id, &answer, &row).await?;

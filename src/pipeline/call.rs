@@ -20,6 +20,7 @@ use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::{Event, Failure};
 use crate::graph::recorder::{Effect, Place};
 use crate::llm::ToolCall;
+use crate::ops;
 
 const _: () = assert!(cfg!(panic = "unwind"), "a panic of a tool has to be contained");
 
@@ -54,6 +55,8 @@ impl Visit<'_> {
         let refused = |refused: crate::domain::state::Refused| ToolError::fault(Fault::BadPatch, refused.to_string());
         ProjectState::check_owner(&self.agent.id, &self.agent.writes, &patch).map_err(refused)?;
         *state = state.apply(&self.agent.id, &patch).map_err(refused)?;
+        self.recorder.source().learn(state);
+        ops::known_secrets::learn(self.ops, state.current_project.as_ref());
         outcome.patch.extend(patch);
         outcome.ask = output.ask;
         outcome.handoff = output.handoff;

@@ -29,7 +29,7 @@ use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
 use crate::llm::compact::compact;
-use crate::llm::retry::{Attempt, Next, Owner, Policy, Real};
+use crate::llm::retry::{Attempt, Next, Owner, Policy, Real, Told, World};
 use crate::llm::{self, Message, Provider, Refusal, Reply, Request, Usage};
 use crate::ops;
 use crate::ops::leases::Leases;
@@ -339,12 +339,12 @@ impl Visit<'_> {
             kind: "model_call",
             args: json!({ "agent": self.agent.id, "provider": self.chosen.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
         };
-        let world = Real::default();
+        let (real, told) = (Real::default(), Told);
+        let world: &dyn World = if self.chosen.provider.replays() { &told } else { &real };
         let observer = |attempt: &Attempt<'_>| self.tell(attempt);
         let metered = self.metered();
         let provider: &dyn Provider = metered.as_ref().map_or(&*self.chosen.provider, |metered| metered);
-        let owner =
-            Owner { provider, policy: Policy::default(), world: &world, observer: &observer, cancel: &self.cancel };
+        let owner = Owner { provider, policy: Policy::default(), world, observer: &observer, cancel: &self.cancel };
         let answered = self.recorder.remember(place, effect, async || Answer::of(owner.ask(request, &|_| {}).await));
         let answered = answered.await;
         if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
@@ -370,7 +370,11 @@ impl Visit<'_> {
             }
             Failed::Effect(error) => {
                 let hint = error.advice().map(Advice::words);
-                NodeError::Failed(Failure { hint, ..Failure::new(error.to_string(), error.kind().exit_code()) })
+                let text = error.to_string();
+                // A difference to a cassette takes lines of its own.
+                let (reason, rest) = text.split_once('\n').unwrap_or((&text, ""));
+                let evidence = rest.lines().map(str::to_owned).collect();
+                NodeError::Failed(Failure { hint, evidence, ..Failure::new(reason, error.kind().exit_code()) })
             }
         })
     }

@@ -9,11 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
-use crate::domain::provider::{Endpoint, Price};
+use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, Price, Wire};
 use crate::domain::spec::Language;
 use crate::graph::recorder::{Journal, JournalError, Recorder};
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
-use crate::ops;
 
 /// What calls may cost, and where that comes from.
 #[derive(Debug, Clone)]
@@ -27,6 +26,21 @@ pub struct Tariff {
 }
 
 impl Tariff {
+    /// Of answers that were paid for before.
+    #[must_use]
+    pub fn free(model: &str) -> Self {
+        let endpoint = Endpoint {
+            wire: Wire::Openai,
+            url: String::new(),
+            key_env: None,
+            model: model.to_owned(),
+            fallback: None,
+            stream: false,
+            price: Some(Price::default()),
+        };
+        Self { endpoint, run_limit: DEFAULT_BUDGET, allow_unpriced: true }
+    }
+
     fn price(&self, model: &str) -> Option<Price> {
         self.endpoint.price.or_else(|| price::listed(model))
     }
@@ -122,7 +136,7 @@ impl<J: Journal> Metered<'_, J> {
             cached_tokens: usage.cached_tokens,
             cost,
             standing,
-            at: ops::now(),
+            at: self.recorder.source().moment(format_args!("call {key} {}", standing.as_str())),
         }
     }
 
@@ -174,6 +188,9 @@ impl<J: Journal> Metered<'_, J> {
 
     async fn ask(&self, request: &Request, on_text: OnText<'_>) -> Result<Reply, Error> {
         let model = if request.model.is_empty() { &self.tariff.endpoint.model } else { &request.model };
+        if self.provider.replays() {
+            return self.ask_cassette(request, model, on_text).await;
+        }
         let price = self.tariff.price(model);
         if price.is_none() && !self.tariff.allow_unpriced {
             return Err(self.stop(Stopped::Unpriced(model.clone())));
@@ -203,6 +220,18 @@ impl<J: Journal> Metered<'_, J> {
         }
     }
 
+    /// A call that a cassette answers: nobody is paid.
+    async fn ask_cassette(&self, request: &Request, model: &str, on_text: OnText<'_>) -> Result<Reply, Error> {
+        let key = self.recorder.fresh_call(&name_of(self.visit, request));
+        let answered = self.provider.complete(request, on_text).await;
+        let usage = match &answered {
+            Ok(reply) => reply.usage,
+            Err(error) => error.usage(),
+        };
+        self.recorder.charge(self.entry(&key, model, &usage, Usd::ZERO, Standing::Replayed));
+        answered
+    }
+
     /// Keeps the reason; the owner of retries must not ask again.
     fn stop(&self, why: Stopped) -> Error {
         *self.stopped.borrow_mut() = Some(why);
@@ -227,6 +256,10 @@ impl<J: Journal> Provider for Metered<'_, J> {
 
     fn fallback(&self) -> Option<&str> {
         self.provider.fallback()
+    }
+
+    fn replays(&self) -> bool {
+        self.provider.replays()
     }
 
     fn complete<'a>(&'a self, request: &'a Request, on_text: OnText<'a>) -> ReplyFuture<'a> {

@@ -18,5 +18,6 @@ pub mod models;
 pub mod report;
 pub mod rules;
 pub mod runner;
+pub mod tape;
 pub mod tools;
 pub mod trial;

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::meter::Tariff;
 use super::rules::Rules;
@@ -12,9 +13,14 @@ use crate::domain::agent::{Agent, Engine};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::names::AgentName;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, ModelChoice, OFFLINE, Wire};
+use crate::domain::redact::{Handle, Secrets};
+use crate::domain::source::Source as _;
 use crate::llm;
 use crate::llm::Provider;
 use crate::llm::anthropic::Anthropic;
+use crate::llm::cassette::Tape;
+use crate::llm::cassette::provider::{Cast, Recorded, Replayed};
+use crate::llm::guard::Guarded;
 use crate::llm::offline::Offline;
 use crate::llm::openai::Openai;
 use crate::llm::wire::{Key, Timers};
@@ -27,6 +33,8 @@ pub struct Models {
     endpoints: BTreeMap<String, Endpoint>,
     settings: ModelChoice,
     variable: Variable,
+    secrets: Secrets,
+    tape: Option<Arc<Tape>>,
     made: RefCell<BTreeMap<String, Rc<dyn Provider>>>,
 }
 
@@ -68,6 +76,12 @@ pub enum Error {
         /// The agent.
         agent: AgentName,
     },
+    /// The cassette does not say who answered for an agent.
+    #[error("the cassette says nothing of agent `{agent}`: the recorded run did not come to it")]
+    NotOnCassette {
+        /// The agent.
+        agent: AgentName,
+    },
     /// The provider cannot be set up.
     #[error("provider `{provider}` cannot be used")]
     Refused {
@@ -83,7 +97,7 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Unknown { .. } | Self::NoModel { .. } => Kind::Usage,
-            Self::NoKey { .. } | Self::Refused { .. } => Kind::User,
+            Self::NoKey { .. } | Self::NotOnCassette { .. } | Self::Refused { .. } => Kind::User,
         }
     }
 
@@ -94,6 +108,7 @@ impl Diagnose for Error {
             }
             Self::NoKey { variable, .. } => format!("set {variable} to the key, or choose --provider offline"),
             Self::NoModel { .. } => "name one with --model, in the agent's file, or in the settings".to_owned(),
+            Self::NotOnCassette { .. } => "record it again with --record".to_owned(),
             Self::Refused { source, .. } => return source.advice(),
         }))
     }
@@ -102,11 +117,35 @@ impl Diagnose for Error {
 impl Models {
     /// The endpoints of the settings beside those cgo knows by name.
     #[must_use]
-    pub fn new(endpoints: &BTreeMap<String, Endpoint>, settings: ModelChoice, variable: Variable) -> Self {
+    pub fn new(
+        endpoints: &BTreeMap<String, Endpoint>,
+        settings: ModelChoice,
+        variable: Variable,
+        secrets: Secrets,
+    ) -> Self {
         let presets = Endpoint::PRESETS.iter().filter_map(|name| Some(((*name).to_owned(), Endpoint::preset(name)?)));
         let mut all: BTreeMap<String, Endpoint> = presets.collect();
         all.extend(endpoints.iter().map(|(name, endpoint)| (name.clone(), endpoint.clone())));
-        Self { endpoints: all, settings, variable, made: RefCell::default() }
+        for name in all.values().filter_map(|endpoint| endpoint.key_env.as_deref()) {
+            if let Some(key) = variable(name) {
+                // One that is too short to be looked for is no key either.
+                let _ = secrets.add(&Handle::of_operator(name), &key);
+            }
+        }
+        Self { endpoints: all, settings, variable, secrets, tape: None, made: RefCell::default() }
+    }
+
+    /// The same for a run on a cassette: what is asked is written down, or was.
+    #[must_use]
+    pub fn on(&self, tape: Arc<Tape>) -> Self {
+        Self {
+            endpoints: self.endpoints.clone(),
+            settings: self.settings.clone(),
+            variable: self.variable,
+            secrets: self.secrets.clone(),
+            tape: Some(tape),
+            made: RefCell::default(),
+        }
     }
 
     /// The names of all providers.
@@ -122,6 +161,9 @@ impl Models {
     pub fn of(&self, agent: &Agent, run: &ModelChoice) -> Result<Chosen, Error> {
         if agent.engine == Engine::Rules {
             return Ok(Chosen { provider: Rc::new(Rules), model: String::new(), tariff: None });
+        }
+        if let Some(tape) = self.tape.as_ref().filter(|tape| tape.replays()) {
+            return self.replayed(agent, tape);
         }
         let in_file = ModelChoice {
             provider: agent.provider.clone(),
@@ -144,12 +186,42 @@ impl Models {
             run_limit: run.budget.or(self.settings.budget).unwrap_or(DEFAULT_BUDGET),
             allow_unpriced: run.allow_unpriced || self.settings.allow_unpriced,
         });
-        Ok(Chosen { provider, model, tariff })
+        let chosen = Chosen { provider, model, tariff };
+        if let Some(tape) = &self.tape {
+            let cast = Cast {
+                provider: name,
+                model: chosen.model.clone(),
+                fallback: chosen.provider.fallback().map(str::to_owned),
+                priced: chosen.tariff.is_some(),
+            };
+            tape.fact(&who_answers_for(agent), &serde_json::to_string(&cast).expect("a cast has text keys only"));
+        }
+        Ok(chosen)
+    }
+
+    /// Who answered for an agent when the cassette was recorded.
+    fn replayed(&self, agent: &Agent, tape: &Arc<Tape>) -> Result<Chosen, Error> {
+        let fact = tape.fact(&who_answers_for(agent), "");
+        let cast: Cast = serde_json::from_str(&fact).map_err(|_| Error::NotOnCassette { agent: agent.id.clone() })?;
+        let tariff = cast.priced.then(|| Tariff::free(&cast.model));
+        let model = cast.model.clone();
+        let told = Rc::new(Replayed { cast, tape: Arc::clone(tape) });
+        Ok(Chosen { provider: Rc::new(Guarded { inner: told, secrets: self.secrets.clone() }), model, tariff })
+    }
+
+    /// The provider as it is asked: secrets are taken out first, then it is written down.
+    fn dressed(&self, provider: Rc<dyn Provider>) -> Rc<dyn Provider> {
+        let inner = match &self.tape {
+            None => provider,
+            Some(tape) => Rc::new(Recorded { inner: provider, tape: Arc::clone(tape) }),
+        };
+        Rc::new(Guarded { inner, secrets: self.secrets.clone() })
     }
 
     fn provider(&self, name: &str) -> Result<Rc<dyn Provider>, Error> {
         if name == OFFLINE {
-            return Ok(Rc::new(Offline));
+            // It is asked nothing that leaves this process, unless it is written down.
+            return Ok(if self.tape.is_some() { self.dressed(Rc::new(Offline)) } else { Rc::new(Offline) });
         }
         if let Some(made) = self.made.borrow().get(name) {
             return Ok(made.clone());
@@ -170,9 +242,15 @@ impl Models {
             Wire::Openai => Rc::new(Openai::new(name, endpoint, key, Timers::default()).map_err(refused)?),
             Wire::Anthropic => Rc::new(Anthropic::new(name, endpoint, key, Timers::default()).map_err(refused)?),
         };
+        let made = self.dressed(made);
         self.made.borrow_mut().insert(name.to_owned(), made.clone());
         Ok(made)
     }
+}
+
+/// The place of a cassette that says who answered for an agent.
+fn who_answers_for(agent: &Agent) -> String {
+    format!("who answers for {}", agent.id)
 }
 
 #[cfg(test)]
@@ -193,7 +271,12 @@ mod tests {
     }
 
     fn models(settings: ModelChoice) -> Models {
-        Models::new(&BTreeMap::new(), settings, |name| (name == "OPENAI_API_KEY").then(|| "k".to_owned()))
+        Models::new(
+            &BTreeMap::new(),
+            settings,
+            |name| (name == "OPENAI_API_KEY").then(|| "k".to_owned()),
+            Secrets::default(),
+        )
     }
 
     #[test]

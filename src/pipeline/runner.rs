@@ -9,6 +9,7 @@ use super::coding::{self, Coders};
 use super::executor::Visit;
 use super::journal::StoreJournal;
 use super::models::{self, Models};
+use super::tape::Setting;
 use super::tools::Registry;
 use crate::domain::agent::Agent;
 use crate::domain::coder::CoderChoice;
@@ -23,8 +24,9 @@ use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
 use crate::graph::progress::{Event, Failure, Progress};
 use crate::graph::recorder::{JournalError, Loaded, Recorder};
+use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
-use crate::ops::{self, Context, agents, runs};
+use crate::ops::{self, Context, agents, known_secrets, runs};
 
 /// Why a run could not be driven.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,15 @@ pub enum Error {
     /// The coder cannot work here.
     #[error(transparent)]
     Coders(#[from] coding::Error),
+    /// A cassette cannot be used.
+    #[error(transparent)]
+    Cassette(#[from] CassetteError),
+    /// A replay repeats the ids of what was recorded, and they are here already.
+    #[error("run `{run}` is in this store already, and a replay would repeat its ids")]
+    There {
+        /// The run.
+        run: RunId,
+    },
     /// The run is over.
     #[error("run `{run}` is over: it {}", status.as_str())]
     Over {
@@ -86,7 +97,8 @@ impl Diagnose for Error {
             Self::Graph(_) => Kind::Internal,
             Self::Models(error) => error.kind(),
             Self::Coders(error) => error.kind(),
-            Self::Over { .. } => Kind::User,
+            Self::Cassette(error) => error.kind(),
+            Self::Over { .. } | Self::There { .. } => Kind::User,
             Self::Waits { .. } => Kind::Person,
         }
     }
@@ -101,6 +113,10 @@ impl Diagnose for Error {
             Self::Graph(_) => None,
             Self::Models(error) => error.advice(),
             Self::Coders(error) => error.advice(),
+            Self::Cassette(error) => error.advice(),
+            Self::There { .. } => {
+                Some(Advice::Do("replay it into another store, for instance with --store replay.db".to_owned()))
+            }
             Self::Over { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
             Self::Waits { run, status: RunStatus::WaitingApproval, .. } => {
                 Some(Advice::Run(format!("cgo run approve {run}")))
@@ -162,10 +178,18 @@ pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
 /// When the project is not there or the store fails.
 pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
     let (state, project) = first_state(context, &request).await?;
-    let run = runs::create(context, request, project, |_| {
-        row(1, context, &Event::Created { state: Box::new(state.clone()) })
+    let setting = Setting::begin(context, &request)?;
+    if setting.tape.as_ref().is_some_and(|tape| tape.replays()) {
+        let run = runs::next_id(&setting.context);
+        if runs::is_there(context, &run).await? {
+            return Err(Error::There { run });
+        }
+    }
+    let run = runs::create(&setting.context, request, project, |_| {
+        row(1, &setting.context, &Event::Created { state: Box::new(state.clone()) })
     })
     .await?;
+    setting.check()?;
     Ok(run)
 }
 
@@ -178,7 +202,7 @@ async fn first_state(context: &Context, request: &Request) -> Result<(ProjectSta
             }
             Ok((state, None))
         }
-        Request::Deploy { project } | Request::Rollback { project, .. } => {
+        Request::Deploy { project, .. } | Request::Rollback { project, .. } => {
             let project = ops::projects::by_name(context, project).await?;
             state.po_intent = Some(Intent::Deploy);
             state.project_spec = ops::specs::of_project(&project).ok();
@@ -195,7 +219,7 @@ async fn first_state(context: &Context, request: &Request) -> Result<(ProjectSta
 
 fn row(seq: u64, context: &Context, event: &Event) -> EventRow {
     let (kind, body) = spelled(event);
-    EventRow { seq, at: context.now(), kind, body }
+    EventRow { seq, at: context.source.moment(format_args!("event {seq}")), kind, body }
 }
 
 fn spelled(event: &Event) -> (String, String) {
@@ -269,6 +293,8 @@ async fn drive_leased(
     if run.status.is_waiting() {
         return Err(Error::Waits { run: run.id, status: run.status, reason: run.reason });
     }
+    let setting = Setting::of(context, Some(models), &run)?;
+    let (context, models) = (&*setting.context, setting.models.as_ref().unwrap_or(models));
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
     let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
     let mut loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
@@ -276,7 +302,13 @@ async fn drive_leased(
     if let Some(project) = &loaded.progress.state.current_project {
         leases.take_project(&project.name, run.id.as_str()).await?;
     }
-    let recorder = Recorder::new(run.id.clone(), StoreJournal::new(context, leases, run.id.clone()), ops::now, loaded);
+    let recorder = Recorder::new(
+        run.id.clone(),
+        StoreJournal::new(context, leases, run.id.clone()),
+        context.source.clone(),
+        loaded,
+    );
+    context.source.learn(&recorder.progress().state);
     let registry = Registry::default();
     let team = Team::load(context, graph, &registry).await?;
     let until = match &run.request {
@@ -302,18 +334,17 @@ async fn drive_leased(
             .iter()
             .map(|(name, agent)| (name.clone(), agent.handoffs.iter().cloned().collect()))
             .collect(),
-        new_ask: &|| AskId::new(ops::now(), ops::random()),
-        clock: ops::now,
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
     };
     // Both are polled together: a renewal may have to wait for the connection a node is using.
     let working = engine.run();
     let losing = keep_leases(leases, watch);
     tokio::pin!(working, losing);
-    tokio::select! {
+    let ended = tokio::select! {
         ended = &mut working => ended.map_err(engine_failed),
         lost = &mut losing => Err(lost.into()),
-    }
+    };
+    ended.and_then(|ended| setting.check().map(|()| ended))
 }
 
 /// Renews the leases for as long as it is polled; ends only when another process has taken one.
@@ -387,6 +418,7 @@ impl Nodes for Crew<'_> {
             })?;
             let started = self.recorder.progress().active.remove(&visit);
             let handed_over = started.and_then(|started| started.from.zip(started.why));
+            known_secrets::learn(self.context, state.current_project.as_ref());
             Visit {
                 ops: self.context,
                 run: self.run,
@@ -401,7 +433,7 @@ impl Nodes for Crew<'_> {
                 node,
                 number: visit,
                 cancel,
-                notes: &|text| self.watch.note(node, text),
+                notes: &|text| self.watch.note(node, &self.context.secrets.clean(text)),
             }
             .work(state)
             .await

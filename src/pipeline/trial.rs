@@ -175,7 +175,7 @@ impl Journal for Memory {
 fn recorder(memory: &Memory) -> Recorder<Memory> {
     let progress = Progress::created(ProjectState::default());
     let loaded = Loaded { progress, seq: 0, snapshot_at: 0, effects: Vec::new(), calls: Vec::new() };
-    Recorder::new(RunId::new(ops::now(), ops::random()), memory.clone(), ops::now, loaded)
+    Recorder::new(RunId::new(ops::now(), ops::random()), memory.clone(), ops::real(), loaded)
 }
 
 /// Lets an agent work on an input without a run.

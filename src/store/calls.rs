@@ -34,7 +34,8 @@ macro_rules! totals {
             ", count(*), cast(sum(c.input_tokens) as bigint), cast(sum(c.output_tokens) as bigint), \
              cast(sum(c.cached_tokens) as bigint), cast(sum(c.cost) as bigint), \
              cast(sum(case when c.standing in ('estimated', 'reserved') then 1 else 0 end) as bigint), \
-             cast(sum(case when c.standing = 'unpriced' then 1 else 0 end) as bigint) \
+             cast(sum(case when c.standing = 'unpriced' then 1 else 0 end) as bigint), \
+             cast(sum(case when c.standing = 'replayed' then 1 else 0 end) as bigint) \
              from model_call c join run r on r.number = c.run_number left join project p on p.id = r.project_id \
              where (cast($1 as text) is null or r.project_id = $1) \
              and (cast($2 as text) is null or r.id = $2) and c.created_at >= $3 group by ",
@@ -70,6 +71,7 @@ impl Calls for Store {
                 cost: Usd::from_billionths(row.number(5)?),
                 estimated: row.number(6)?,
                 unpriced: row.number(7)?,
+                replayed: row.number(8)?,
             })
         })
         .await

@@ -4,6 +4,7 @@
 //! back as [`Row`] and are decoded by column number, strictly: a value that cgo never writes is
 //! [`Error::Corrupt`]. What the statements say stands in the files of the aggregates.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use sqlx::{Column, Executor, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Val
 
 use super::place::Place;
 use super::{Error, Store};
+use crate::domain::redact::Secrets;
 use crate::domain::time::Timestamp;
 
 /// The connections of an open store.
@@ -117,6 +119,29 @@ macro_rules! bound {
         }
         query
     }};
+}
+
+/// The arguments without secrets; none when there are none in them.
+fn clean(secrets: &Secrets, args: &[Arg<'_>]) -> Option<Vec<Option<String>>> {
+    let redactor = secrets.redactor();
+    if redactor.is_empty() {
+        return None;
+    }
+    let cleaned = args.iter().map(|arg| match arg {
+        Arg::Text(text) | Arg::MaybeText(Some(text)) => match redactor.text(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(clean) => Some(clean),
+        },
+        Arg::Int(_) | Arg::Bool(_) | Arg::MaybeInt(_) | Arg::MaybeText(None) => None,
+    });
+    let cleaned: Vec<Option<String>> = cleaned.collect();
+    cleaned.iter().any(Option::is_some).then_some(cleaned)
+}
+
+/// The arguments with the cleaned texts in their places.
+fn with<'a>(args: &'a [Arg<'a>], cleaned: &'a [Option<String>]) -> Vec<Arg<'a>> {
+    let text = |(arg, clean): (&Arg<'a>, &'a Option<String>)| clean.as_deref().map_or(*arg, Arg::Text);
+    args.iter().zip(cleaned).map(text).collect()
 }
 
 /// A row of either engine.
@@ -264,12 +289,22 @@ pub(super) struct Tx {
     link: Link,
     open: bool,
     place: Arc<Place>,
+    secrets: Secrets,
 }
 
 impl Tx {
     /// Runs a statement; returns how many rows it changed.
     pub(super) async fn execute(&mut self, sql: impl Into<Sql>, args: &[Arg<'_>]) -> Result<u64, Error> {
         check(args)?;
+        let cleaned = clean(&self.secrets, args);
+        let held;
+        let args = match &cleaned {
+            None => args,
+            Some(cleaned) => {
+                held = with(args, cleaned);
+                &held
+            }
+        };
         self.link.execute(sql.into(), args).await.map_err(|error| Error::engine(&self.place, error))
     }
 
@@ -320,7 +355,7 @@ impl Store {
             Pools::Postgres(pool) => pool.acquire().await.map(Link::Postgres),
         };
         let link = link.map_err(|error| Error::engine(&self.place, error))?;
-        let mut tx = Tx { link, open: true, place: Arc::clone(&self.place) };
+        let mut tx = Tx { link, open: true, place: Arc::clone(&self.place), secrets: self.secrets.clone() };
         // Immediate: a transaction that reads first and then wants to write could lose to another one.
         let begin = Sql { sqlite: "begin immediate", postgres: "begin" };
         tx.link.control(begin).await.map_err(|error| Error::engine(&self.place, error))?;

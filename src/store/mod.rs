@@ -25,6 +25,7 @@ mod sqlite;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::domain::redact::Secrets;
 use engine::Pools;
 use place::Place;
 
@@ -44,6 +45,7 @@ pub use servers::Servers;
 pub struct Store {
     pools: Pools,
     place: Arc<Place>,
+    secrets: Secrets,
 }
 
 impl Store {
@@ -61,7 +63,14 @@ impl Store {
             Place::Memory => sqlite::open_in_memory(&place).await?,
             Place::Server { url, .. } => postgres::open(url, &place).await?,
         };
-        Ok(Self { pools, place: Arc::new(place) })
+        Ok(Self { pools, place: Arc::new(place), secrets: Secrets::default() })
+    }
+
+    /// The same store, which writes handles in the place of these secrets, whatever it is told.
+    #[must_use]
+    pub fn without(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// Closes the connections of this store and of its clones; waits for what they are doing.

@@ -28,7 +28,9 @@ pub use account::Standing;
 pub use usage::Usage;
 
 use crate::domain::diagnose::{Diagnose, Kind};
+use crate::domain::redact::Secrets;
 use crate::domain::time::Timestamp;
+use crate::llm::guard;
 
 /// A value that is not shown.
 #[derive(Clone)]
@@ -176,6 +178,13 @@ pub struct Record {
 pub type Observer = Arc<dyn Fn(&Record) + Send + Sync>;
 /// Sees every outbound body; what it returns is sent instead, what it refuses is not sent.
 pub type Filter = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, String> + Send + Sync>;
+
+/// The egress filter for these secrets: their handles are sent in their place, or, in strict mode, nothing is.
+#[must_use]
+pub fn egress(secrets: &Secrets) -> Filter {
+    let secrets = secrets.clone();
+    Arc::new(move |bytes| guard::body(&secrets, bytes))
+}
 
 /// Under which conditions an attempt reaches a model.
 #[derive(Clone)]

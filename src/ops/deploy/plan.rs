@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, random, repository, servers, services};
+use super::super::{Context, Error, repository, servers, services};
 use super::{check_rollback, manifest, release_folder, service};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, ServerId};
@@ -16,6 +16,7 @@ use crate::domain::run::Request;
 use crate::domain::server::PortPurpose;
 use crate::domain::time::Timestamp;
 use crate::remote::runtime::Runtime;
+use crate::store::Deployments as _;
 
 /// A deployment as it is going to be. Kept in the journal, so that a resumed run does the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +69,10 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
     let green = reserve(PortPurpose::Green).await?;
     let status = services::runtime_at(context, project, public.port).inspect().await?;
     let slot = services::idle_slot(status.as_ref());
-    let now = context.now();
-    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, random()), |release| release.release.clone());
+    let before = context.store.deployments(&project.id).await?.len();
+    let now = context.source.moment(format_args!("release {}", before + 1));
+    let chance = context.source.chance(format_args!("release {}", before + 1));
+    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone());
     Ok(Plan {
         folder: release_folder(context, project, &release),
         created_at: known.as_ref().map_or(now, |release| release.created_at),

@@ -133,6 +133,8 @@ impl<'a> Steps<'a> {
                 .map_err(|error| self.manifest_error(&error.to_string()))?;
             env.insert(name.as_str().to_owned(), value);
         }
+        let variables = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.context.secrets.add_variables(self.project.name.as_str(), variables);
         Ok(env)
     }
 

@@ -108,6 +108,7 @@ pub async fn run(
         read_only: needs.read_only.iter().chain(job.read_only).cloned().collect(),
         path: std::iter::once(job.path).chain(needs.path).collect(),
         limits: Limits::default(),
+        secrets: visit.ops.secrets.clone(),
     };
     // What it says is told from the task that polls it, never from the one that reads.
     let (said, mut hear) = tokio::sync::mpsc::unbounded_channel();
@@ -148,7 +149,7 @@ fn terms(visit: &Visit<'_>, reserved: &Reserved) -> Terms {
         models: vec![(reserved.model.clone(), price(reserved.price.unwrap_or_default()))],
         caps: Caps { cost: reserved.amount.billionths(), ..Caps::default() },
         observer: Arc::new(|_| {}),
-        filter: None,
+        filter: Some(meter::egress(&visit.ops.secrets)),
     }
 }
 

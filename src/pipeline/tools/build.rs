@@ -137,7 +137,7 @@ async fn create_repository(context: &Context<'_>, _: Nothing) -> Result<Output, 
             "git_commit",
             json!({ "folder": project.folder, "what": "spec" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
-            async |key| repository::commit_spec(&project, spec, key, context.cancel).await,
+            async |key| repository::commit_spec(context.ops, &project, spec, key, context.cancel).await,
         )
         .await?;
     (context.notes)(&format!("{} in {}", short(&commit), project.folder));
@@ -195,7 +195,8 @@ async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, T
             json!({ "folder": project.folder, "what": "generated" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
             async |key| {
-                let (commit, files) = repository::commit_generated(&project, spec, key, context.cancel).await?;
+                let (commit, files) =
+                    repository::commit_generated(context.ops, &project, spec, key, context.cancel).await?;
                 (context.notes)(&format!("{files} files, {}", short(&commit)));
                 Ok::<_, ops::Error>(commit)
             },

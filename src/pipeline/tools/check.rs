@@ -53,7 +53,8 @@ async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Outpu
             async |_| checks::install(context.ops, &project, context.notes, context.cancel).await,
         )
         .await?;
-    Ok(json!({ "environment": installed.environment, "dependencies": installed.came }).into())
+    // Where they came from is for people: it differs from machine to machine.
+    Ok(json!({ "environment": installed.environment }).into())
 }
 
 async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {

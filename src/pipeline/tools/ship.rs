@@ -121,5 +121,5 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
         .await?;
     (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
     context.change(Change::DeployedUrl(url.clone()));
-    Ok(json!({ "url": url, "status": seen.status, "ms": seen.took_ms, "release": active.release }).into())
+    Ok(json!({ "url": url, "status": seen.status, "release": active.release }).into())
 }

@@ -49,7 +49,10 @@ const SETTINGS: [&str; 24] = [
 impl Repository {
     /// Who the user is to git: the only thing that is taken from the user's settings. Settings that cannot be read
     /// count as none.
-    pub(super) async fn user(&self, cancel: &CancellationToken) -> Result<Author, Error> {
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Git`].
+    pub async fn user(&self, cancel: &CancellationToken) -> Result<Author, Error> {
         let mut query = Command::new("git").directory(&self.folder).deadline(DEADLINE).env("LC_ALL", "C");
         if let Some(folder) = std::env::var_os("XDG_CONFIG_HOME") {
             query = query.env("XDG_CONFIG_HOME", folder);

@@ -71,6 +71,15 @@ pub struct Author {
     pub email: String,
 }
 
+/// Who makes a commit and when, where that is not the user of this machine now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// Author and committer.
+    pub author: Author,
+    /// Seconds since 1970.
+    pub at: i64,
+}
+
 /// What [`Repository::commit_all`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
@@ -193,8 +202,8 @@ impl Repository {
     }
 
     /// Commits all of the folder's files that are not ignored, with the effect's key as a trailer; may be repeated:
-    /// there is one commit for a key. `author` defaults to the user's own name in git, else to cgo. Where nothing
-    /// changed since the newest commit, no commit is made.
+    /// there is one commit for a key. Without a `stamp` it carries the user's own name in git, else cgo's, and this
+    /// moment. Where nothing changed since the newest commit, no commit is made.
     ///
     /// # Errors
     /// [`Error::BadKey`], [`Error::NoGit`], [`Error::Busy`], [`Error::ForeignLock`], [`Error::Git`], [`Error::Io`].
@@ -202,7 +211,7 @@ impl Repository {
         &self,
         message: &str,
         key: &str,
-        author: Option<&Author>,
+        stamp: Option<&Stamp>,
         cancel: &CancellationToken,
     ) -> Result<Commit, Error> {
         if let Some(sha) = self.find_commit_by_effect(key, cancel).await? {
@@ -222,17 +231,23 @@ impl Repository {
                 _ => return Err(self.failed("diff-index", &output)),
             }
         }
-        let committer = self.user(cancel).await?;
-        let author = author.unwrap_or(&committer);
+        let author = match stamp {
+            Some(stamp) => stamp.author.clone(),
+            None => self.user(cancel).await?,
+        };
         let text = format!("{}\n\n{TRAILER}: {key}\n", message.trim_end());
-        let commit = self
+        let mut commit = self
             .git("commit")
             .args(["--quiet", "--no-verify", "--no-gpg-sign", "--allow-empty", "--allow-empty-message", "--file=-"])
             .env("GIT_AUTHOR_NAME", &author.name)
             .env("GIT_AUTHOR_EMAIL", &author.email)
-            .env("GIT_COMMITTER_NAME", &committer.name)
-            .env("GIT_COMMITTER_EMAIL", &committer.email)
+            .env("GIT_COMMITTER_NAME", &author.name)
+            .env("GIT_COMMITTER_EMAIL", &author.email)
             .stdin(text);
+        if let Some(stamp) = stamp {
+            let at = format!("@{} +0000", stamp.at);
+            commit = commit.env("GIT_AUTHOR_DATE", &at).env("GIT_COMMITTER_DATE", &at);
+        }
         self.ask("commit", commit, cancel).await?;
         writing.done();
         let made = self.head(cancel).await?;
@@ -252,6 +267,38 @@ impl Repository {
         let writing = self.begin_writing().await?;
         self.ask("remote", self.git("remote").args(["add", "--", "origin", remote.url()]), cancel).await?;
         writing.done();
+        Ok(())
+    }
+
+    /// The commits after `base`, as a stream for [`Self::import`]; empty where there are none.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Git`], [`Error::Answer`] when a file in them is no text.
+    pub async fn export_since(&self, base: &Sha, cancel: &CancellationToken) -> Result<String, Error> {
+        if self.head(cancel).await?.as_ref() == Some(base) {
+            return Ok(String::new());
+        }
+        let range = format!("{base}..{BRANCH}");
+        let command = self.git("fast-export").args(["--signed-tags=strip", "--reencode=no", &range]);
+        let stream = self.answer("fast-export", command, cancel).await?;
+        String::from_utf8(stream).map_err(|_| Error::Answer {
+            command: "fast-export",
+            what: "a commit holds a file that is no text".to_owned(),
+        })
+    }
+
+    /// Makes the commits of a stream again, the same in every byte, and brings the folder to the newest of them.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Git`].
+    pub async fn import(&self, stream: &str, cancel: &CancellationToken) -> Result<(), Error> {
+        self.ask(
+            "fast-import",
+            self.git("fast-import").args(["--quiet", "--done"]).stdin(format!("{stream}done\n")),
+            cancel,
+        )
+        .await?;
+        self.ask("reset", self.git("reset").args(["--quiet", "--hard", BRANCH]), cancel).await?;
         Ok(())
     }
 

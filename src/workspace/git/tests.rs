@@ -94,8 +94,11 @@ async fn the_author_is_named_and_ignored_files_stay_out() {
     write(&repository, ".gitignore", "secret.env\n");
     write(&repository, "secret.env", "K=v");
     let author = Author { name: "Ада".to_owned(), email: "ada@example.org".to_owned() };
-    repository.commit_all("begin", "k", Some(&author), &go()).await.unwrap();
-    assert_eq!(git(repository.folder(), &["log", "-1", "--format=%an <%ae>"]), "Ада <ada@example.org>");
+    repository.commit_all("begin", "k", Some(&Stamp { author, at: 1_700_000_000 }), &go()).await.unwrap();
+    assert_eq!(
+        git(repository.folder(), &["log", "-1", "--format=%an <%ae> %at %ct"]),
+        "Ада <ada@example.org> 1700000000 1700000000"
+    );
     assert_eq!(git(repository.folder(), &["ls-files"]), ".gitignore");
 }
 

@@ -163,6 +163,7 @@ impl Bench {
                 grace: Duration::from_secs(1),
                 ..Limits::default()
             },
+            secrets: cgo::domain::redact::Secrets::default(),
         }
     }
 

@@ -86,6 +86,7 @@ async fn calls_are_settled_once_and_added_up_in_every_way(place: &Place) {
         cost: usd(large),
         estimated: 0,
         unpriced: 1,
+        replayed: 0,
     };
     assert_eq!(store.totals(Dimension::Project, &late).await.unwrap(), [total]);
 }

@@ -59,6 +59,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
             coder: Some(cgo::domain::coder::Coder::Codex),
             sandbox: Some(cgo::domain::coder::Walls::Off),
         },
+        cassette: None,
     });
     let mut second = run(2);
     second.status = RunStatus::Running;

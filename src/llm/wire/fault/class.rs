@@ -198,7 +198,7 @@ impl Who {
             Refusal::Context => Some("give the agent a model that takes longer conversations".to_owned()),
             Refusal::Endpoint => Some(format!("check the url of provider `{provider}`")),
             Refusal::Filtered => Some("word it differently, or choose another model".to_owned()),
-            Refusal::Request => None,
+            Refusal::Request | Refusal::Secret | Refusal::Unrecorded => None,
         };
         Error::Permanent { refusal, reason, hint, usage: Usage::default() }
     }
