@@ -333,7 +333,8 @@ impl Visit<'_> {
     /// [`NodeError`] when there is no answer.
     pub async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
         let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
+        let asked = serde_json::to_string(request).expect("a request has text keys only");
+        hash.update(self.recorder.source().portable(&asked).as_bytes());
         let digest = hash.finalize()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let effect = Effect {
             kind: "model_call",

@@ -10,6 +10,7 @@ use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, Price, Wire};
+use crate::domain::source::Source;
 use crate::domain::spec::Language;
 use crate::graph::recorder::{Journal, JournalError, Recorder};
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
@@ -199,7 +200,7 @@ impl<J: Journal> Metered<'_, J> {
         if let Some(over) = self.over(most) {
             return Err(self.stop(Stopped::Limit(over)));
         }
-        let key = self.recorder.fresh_call(&name_of(self.visit, request));
+        let key = self.recorder.fresh_call(&name_of(self.visit, request, self.recorder.source()));
         self.recorder.charge(self.entry(&key, model, &Usage::default(), most, Standing::Reserved));
         // The reservation goes to disk while the model thinks.
         let (written, answered) = futures_util::join!(self.recorder.flush(), self.provider.complete(request, on_text));
@@ -222,7 +223,7 @@ impl<J: Journal> Metered<'_, J> {
 
     /// A call that a cassette answers: nobody is paid.
     async fn ask_cassette(&self, request: &Request, model: &str, on_text: OnText<'_>) -> Result<Reply, Error> {
-        let key = self.recorder.fresh_call(&name_of(self.visit, request));
+        let key = self.recorder.fresh_call(&name_of(self.visit, request, self.recorder.source()));
         let answered = self.provider.complete(request, on_text).await;
         let usage = match &answered {
             Ok(reply) => reply.usage,
@@ -240,9 +241,10 @@ impl<J: Journal> Metered<'_, J> {
 }
 
 /// Names a question within its run.
-fn name_of(visit: u32, request: &Request) -> String {
+fn name_of(visit: u32, request: &Request, source: &dyn Source) -> String {
     let mut hash = Sha256::new();
-    hash.update(serde_json::to_vec(request).expect("a request has text keys only"));
+    let asked = serde_json::to_string(request).expect("a request has text keys only");
+    hash.update(source.portable(&asked).as_bytes());
     hash.finalize()[..6].iter().fold(format!("{visit}-"), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes any text");
         text

@@ -328,6 +328,7 @@ async fn drive_leased(
         cancel: cancel.child_token(),
         request: run.request.kind(),
         until,
+        // Stopped by its tester, a project whose tests fail would pass for one that is built and tested.
         writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
         handoffs: team
             .agents

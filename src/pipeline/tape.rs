@@ -148,6 +148,12 @@ pub async fn answer(
     runs::answer(&setting.context, run, ask, reply, runner::answered).await?;
     if let Some(tape) = setting.tape.as_ref().filter(|tape| !tape.replays()) {
         let commits = commits_of_person(&setting.context, &run.id, cancel).await?;
+        if let Some(handle) = context.secrets.redactor().find(commits.as_bytes()) {
+            return Err(Error::Ops(ops::Error::Usage {
+                what: format!("the value of `{handle}` is committed, so what was committed is not recorded"),
+                hint: "take it out of the commits; this cassette cannot be replayed past here".to_owned(),
+            }));
+        }
         tape.note_person(Person { commits, ..said });
     }
     setting.check()

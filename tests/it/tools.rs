@@ -2,6 +2,7 @@
 //! with a call, or with a tool, becomes a result; what a tool does goes through the journal and happens once.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use cgo::domain::coder::CoderChoice;
 use cgo::domain::guard::Guard;
 use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::provider::ModelChoice;
+use cgo::domain::redact::Secrets;
 use cgo::domain::run::{NewProject, Request, Run};
 use cgo::domain::state::{Field, Message as Said, ProjectState, Role};
 use cgo::exec::identity;
@@ -52,6 +54,8 @@ impl Desk {
             user: "tester".to_owned(),
             approvers: Vec::new(),
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
+            source: ops::real(),
+            secrets: Secrets::default(),
             agents: Arc::new(agents::Cache::new(Duration::ZERO)),
         };
         let parent = home.path().join("work");
@@ -67,6 +71,7 @@ impl Desk {
             assume: true,
             models: ModelChoice::default(),
             coders: CoderChoice::default(),
+            cassette: None,
         };
         let run = runner::create(&context, Request::NewProject(new)).await.unwrap();
         Self { home, context, run }
@@ -147,7 +152,7 @@ async fn visit(
     let (snapshot, events, effects) = runs::journal(context, &run.id).await.unwrap();
     let loaded = Loaded::fold(snapshot, &events, effects).unwrap();
     let journal = StoreJournal::new(context, &leases, run.id.clone());
-    let recorder = Recorder::new(run.id.clone(), journal, ops::now, loaded);
+    let recorder = Recorder::new(run.id.clone(), journal, ops::real(), loaded);
     let tools: Vec<AgentName> =
         registry.iter().map(|tool| tool.name.clone()).filter(|tool| tool.as_str() != withheld).collect();
     let text = "id: brainstorm\nname: B\ndescription: d\nengine: model\nmax_turns: 12\nsystem_prompt: s\n";
@@ -536,7 +541,7 @@ async fn a_stored_agent_that_is_granted_a_tool_that_is_gone_is_refused_when_it_i
     assert!(said.contains("the file of agent `tester` is wrong at line"), "{said}");
     assert!(said.contains("no tool `probe_servic`; did you mean `probe_service`?"), "{said}");
     let models =
-        cgo::pipeline::models::Models::new(&std::collections::BTreeMap::new(), ModelChoice::default(), |_| None);
+        cgo::pipeline::models::Models::new(&BTreeMap::new(), ModelChoice::default(), |_| None, Secrets::default());
     let coders = Coders::new(CoderChoice::default(), 1, |_| None);
     let (cancel, none) = (CancellationToken::new(), (&ModelChoice::default(), CoderChoice::default()));
     let refused = runner::check(&desk.context, &models, &coders, none, &cancel).await.unwrap_err();

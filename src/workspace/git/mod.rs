@@ -279,7 +279,12 @@ impl Repository {
             return Ok(String::new());
         }
         let range = format!("{base}..{BRANCH}");
-        let command = self.git("fast-export").args(["--signed-tags=strip", "--reencode=no", &range]);
+        let command = self.git("fast-export").args([
+            "--reference-excluded-parents",
+            "--signed-tags=strip",
+            "--reencode=no",
+            &range,
+        ]);
         let stream = self.answer("fast-export", command, cancel).await?;
         String::from_utf8(stream).map_err(|_| Error::Answer {
             command: "fast-export",

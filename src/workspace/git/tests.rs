@@ -372,3 +372,23 @@ async fn a_merge_of_what_does_not_conflict_is_one_commit_with_its_key() {
     );
     assert!(repository.folder().join("b.txt").is_file());
 }
+
+#[tokio::test]
+async fn commits_of_a_person_are_made_again_in_every_byte() {
+    let ((_one, one), (_two, two)) = (repository().await, repository().await);
+    let stamp = Stamp { author: Author { name: "cgo".to_owned(), email: "c@localhost".to_owned() }, at: 1_700_000_000 };
+    for repository in [&one, &two] {
+        write(repository, "a", "1\n");
+        repository.commit_all("begin", "k", Some(&stamp), &go()).await.unwrap();
+    }
+    let base = one.head(&go()).await.unwrap().unwrap();
+    assert_eq!(one.export_since(&base, &go()).await.unwrap(), "");
+    write(&one, "a", "2\n");
+    write(&one, "папка/б", "3\n");
+    let made = one.commit_all("Правка", "k2", None, &go()).await.unwrap();
+    let stream = one.export_since(&base, &go()).await.unwrap();
+    two.import(&stream, &go()).await.unwrap();
+    assert_eq!(two.head(&go()).await.unwrap(), Some(made.sha));
+    assert!(two.is_clean(&go()).await.unwrap());
+    assert_eq!(fs::read_to_string(two.folder().join("папка/б")).unwrap(), "3\n");
+}

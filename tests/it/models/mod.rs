@@ -3,9 +3,9 @@
 mod anthropic;
 mod conversation;
 mod openai;
-mod pipeline;
+pub mod pipeline;
 mod retry;
-mod server;
+pub mod server;
 mod strict;
 mod team;
 mod tls;

@@ -95,7 +95,11 @@ pub fn thought(question: &Value) -> Answer {
 
 /// A home whose settings name the server as provider `mine`; a million tokens cost 3 and 15 dollars.
 pub fn home(server: &Server, price: bool) -> TestEnv {
-    let mut env = TestEnv::new();
+    at_home(TestEnv::new(), server, price)
+}
+
+/// Lets a home's settings name the server as provider `mine`.
+pub fn at_home(mut env: TestEnv, server: &Server, price: bool) -> TestEnv {
     let price = if price { "    price: { input: 3, output: 15 }\n" } else { "" };
     let settings = format!(
         "providers:\n  mine:\n    wire: openai\n    url: http://{}/v1\n    key_env: MINE_KEY\n    model: m-1\n{price}",
