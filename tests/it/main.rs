@@ -10,6 +10,7 @@ mod container;
 mod deploys;
 mod descriptions;
 mod full;
+mod github;
 mod inherited;
 mod kill;
 mod layers;

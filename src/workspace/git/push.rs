@@ -265,9 +265,14 @@ impl Repository {
         scratch: &Path,
         cancel: &CancellationToken,
     ) -> Result<Pushed, Error> {
-        let known = self.git("cat-file").args(["-e", &format!("{sha}^{{commit}}")]);
-        if self.run("cat-file", &known, cancel).await?.exit != Exit::Code(0) {
-            return Err(Error::NoCommit { folder: self.folder.clone(), sha: sha.to_string() });
+        let known = self.git("rev-parse").args(["--verify", "--quiet", &format!("{sha}^{{commit}}")]);
+        let output = self.run("rev-parse", &known, cancel).await?;
+        match output.exit {
+            Exit::Code(0) => {}
+            Exit::Code(1) => {
+                return Err(Error::NoCommit { folder: self.folder.clone(), sha: sha.to_string() });
+            }
+            _ => return Err(self.failed("rev-parse", &output)),
         }
         let objects = self.answer("rev-parse", self.git("rev-parse").args(["--git-path", "objects"]), cancel).await?;
         let objects = self.folder.join(os(objects.strip_suffix(b"\n").unwrap_or(&objects)));
