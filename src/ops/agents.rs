@@ -190,6 +190,30 @@ pub async fn current(context: &Context, name: &AgentName) -> Result<Agent, Error
     Ok(agent)
 }
 
+/// The agents of these names as they are configured now. The built-in files are brought up to date first, unless all
+/// of the agents are in memory.
+///
+/// # Errors
+/// As [`current`].
+pub async fn team<'a>(
+    context: &Context,
+    names: impl Iterator<Item = &'a AgentName> + Clone,
+) -> Result<BTreeMap<AgentName, Agent>, Error> {
+    let kept: Option<BTreeMap<AgentName, Agent>> =
+        names.clone().map(|name| Some((name.clone(), context.agents.get(name)?))).collect();
+    if let Some(kept) = kept {
+        return Ok(kept);
+    }
+    seed(context).await?;
+    let mut team = BTreeMap::new();
+    for name in names {
+        if !team.contains_key(name) {
+            team.insert(name.clone(), current(context, name).await?);
+        }
+    }
+    Ok(team)
+}
+
 /// The newest stored version of an agent's file.
 ///
 /// # Errors

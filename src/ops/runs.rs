@@ -6,9 +6,11 @@ use super::leases::{self, Leases, run_resource};
 use super::{Context, Error, projects, random, secrets};
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::ledger::Entry;
 use crate::domain::manifest::EnvName;
 use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
+use crate::domain::time::Timestamp;
 use crate::store::{self, Calls as _, RunFilter, Runs as _};
 
 /// Why a batch was not written.
@@ -53,21 +55,12 @@ pub async fn create(
         status: RunStatus::Queued,
         reason: None,
         forked_from: None,
-        seq: 0,
+        seq: 1,
         created_at: now,
         updated_at: now,
     };
-    context.store.create_run(&run).await?;
-    let leases = Leases::new(context);
-    leases.take_run(&run.id).await?;
-    let batch = Batch { events: vec![first_event(&run)], ..Batch::default() };
-    let written = append(context, &leases, &run.id, &batch).await;
-    leases.release().await?;
-    match written {
-        Ok(_) => Ok(Run { seq: 1, ..run }),
-        Err(AppendError::Store(error)) => Err(error.into()),
-        Err(AppendError::Lost(reason)) => Err(Error::Internal(reason)),
-    }
+    context.store.begin_run(&run, &first_event(&run)).await?;
+    Ok(run)
 }
 
 /// The id the next run gets, where time and chance are those of a cassette.
@@ -244,6 +237,14 @@ pub async fn journal(
 /// When the store fails.
 pub async fn effects(context: &Context, run: &RunId) -> Result<Vec<EffectRow>, Error> {
     Ok(context.store.effects(run).await?)
+}
+
+/// What a run did since a moment, beside its events: effects that were marked, calls of models that were written.
+///
+/// # Errors
+/// When the store fails.
+pub async fn since(context: &Context, run: &RunId, at: Timestamp) -> Result<(Vec<EffectRow>, Vec<Entry>), Error> {
+    Ok((context.store.effects_since(run, at).await?, context.store.entries(run, at).await?))
 }
 
 /// What a person says to a waiting run.

@@ -3,8 +3,9 @@
 use super::engine::{Tx, args};
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, RunId};
-use crate::domain::ledger::{Dimension, Entry, Total};
+use crate::domain::ledger::{Dimension, Entry, Standing, Total};
 use crate::domain::money::Usd;
+use crate::domain::names::AgentName;
 use crate::domain::time::Timestamp;
 
 /// Which calls are meant.
@@ -24,6 +25,8 @@ pub trait Calls {
     fn totals(&self, by: Dimension, filter: &CallFilter) -> impl Future<Output = Result<Vec<Total>, Error>> + Send;
     /// The calls of a run, reservations included: key, visit and cost.
     fn calls(&self, run: &RunId) -> impl Future<Output = Result<Vec<(String, u32, Usd)>, Error>> + Send;
+    /// The calls of a run that were written at a moment or later, oldest first.
+    fn entries(&self, run: &RunId, since: Timestamp) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send;
 }
 
 macro_rules! totals {
@@ -85,6 +88,33 @@ impl Calls for Store {
             |row| {
                 let row = row.of("model_call");
                 Ok((row.text(0)?, row.number(1)?, Usd::from_billionths(row.number(2)?)))
+            },
+        )
+        .await
+    }
+
+    async fn entries(&self, run: &RunId, since: Timestamp) -> Result<Vec<Entry>, Error> {
+        self.list(
+            "select c.key, r.id, c.visit, c.agent, c.provider, c.model, c.input_tokens, c.output_tokens, \
+             c.cached_tokens, c.cost, c.standing, c.updated_at from model_call c join run r on r.number = c.run_number \
+             where r.id = $1 and c.updated_at >= $2 order by c.updated_at, c.key",
+            args![run.as_str(), since],
+            |row| {
+                let row = row.of("model_call");
+                Ok(Entry {
+                    key: row.text(0)?,
+                    run: row.parsed(1, |text| RunId::parse(text).ok())?,
+                    visit: row.number(2)?,
+                    agent: row.parsed(3, |text| AgentName::parse(text).ok())?,
+                    provider: row.text(4)?,
+                    model: row.text(5)?,
+                    input_tokens: row.number(6)?,
+                    output_tokens: row.number(7)?,
+                    cached_tokens: row.number(8)?,
+                    cost: Usd::from_billionths(row.number(9)?),
+                    standing: row.parsed(10, |text| Standing::ALL.into_iter().find(|one| one.as_str() == text))?,
+                    at: row.time(11)?,
+                })
             },
         )
         .await

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Column, Executor, PgPool, Postgres, Row as _, Sqlite, SqlitePool, ValueRef};
+use sqlx::{Column, Executor, PgPool, Postgres, Row as _, ValueRef};
 
+use super::group::Part;
+use super::lite::{self, Strange};
 use super::place::Place;
+use super::sqlite::Lite;
 use super::{Error, Store};
 use crate::domain::redact::Secrets;
 use crate::domain::time::Timestamp;
@@ -21,11 +23,7 @@ use crate::domain::time::Timestamp;
 /// The connections of an open store.
 #[derive(Clone)]
 pub(super) enum Pools {
-    /// One connection writes, a few read; a store in memory has one for both.
-    Sqlite {
-        readers: SqlitePool,
-        writer: SqlitePool,
-    },
+    Sqlite(Arc<Lite>),
     Postgres(PgPool),
 }
 
@@ -105,20 +103,19 @@ fn check(args: &[Arg<'_>]) -> Result<(), Error> {
     Ok(())
 }
 
-macro_rules! bound {
-    ($engine:ty, $text:expr, $args:expr) => {{
-        let mut query = sqlx::query::<$engine>($text);
-        for arg in $args {
-            query = match *arg {
-                Arg::Int(value) => query.bind(value),
-                Arg::Bool(value) => query.bind(value),
-                Arg::Text(value) => query.bind(value),
-                Arg::MaybeInt(value) => query.bind(value),
-                Arg::MaybeText(value) => query.bind(value),
-            };
-        }
-        query
-    }};
+/// A statement of PostgreSQL with its arguments.
+fn bound<'q>(text: &'static str, args: &'q [Arg<'q>]) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments> {
+    let mut query = sqlx::query::<Postgres>(text);
+    for arg in args {
+        query = match *arg {
+            Arg::Int(value) => query.bind(value),
+            Arg::Bool(value) => query.bind(value),
+            Arg::Text(value) => query.bind(value),
+            Arg::MaybeInt(value) => query.bind(value),
+            Arg::MaybeText(value) => query.bind(value),
+        };
+    }
+    query
 }
 
 /// The arguments without secrets; none when there are none in them.
@@ -146,7 +143,7 @@ fn with<'a>(args: &'a [Arg<'a>], cleaned: &'a [Option<String>]) -> Vec<Arg<'a>> 
 
 /// A row of either engine.
 pub(super) enum Row {
-    Sqlite(SqliteRow),
+    Sqlite(lite::Row),
     Postgres(PgRow),
 }
 
@@ -164,31 +161,33 @@ pub(super) struct Record<'r> {
     table: &'static str,
 }
 
-macro_rules! get {
-    ($self:expr, $at:expr, $type:ty) => {
-        match $self.row {
-            Row::Sqlite(row) => row.try_get::<$type, _>($at),
-            Row::Postgres(row) => row.try_get::<$type, _>($at),
-        }
-        .map_err(|error| $self.corrupt($at, &$self.describe($at, &error)))
-    };
-}
-
 impl Record<'_> {
     pub(super) fn text(self, at: usize) -> Result<String, Error> {
-        get!(self, at, String)
+        match self.row {
+            Row::Sqlite(row) => row.text(at).map_err(|Strange(value)| self.corrupt(at, &value)),
+            Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
+        }
     }
 
     pub(super) fn maybe_text(self, at: usize) -> Result<Option<String>, Error> {
-        get!(self, at, Option<String>)
+        match self.row {
+            Row::Sqlite(row) => row.maybe_text(at).map_err(|Strange(value)| self.corrupt(at, &value)),
+            Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
+        }
     }
 
     pub(super) fn int(self, at: usize) -> Result<i64, Error> {
-        get!(self, at, i64)
+        match self.row {
+            Row::Sqlite(row) => row.int(at).map_err(|Strange(value)| self.corrupt(at, &value)),
+            Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
+        }
     }
 
     pub(super) fn bool(self, at: usize) -> Result<bool, Error> {
-        get!(self, at, bool)
+        match self.row {
+            Row::Sqlite(row) => row.int(at).map(|value| value != 0).map_err(|Strange(value)| self.corrupt(at, &value)),
+            Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
+        }
     }
 
     pub(super) fn time(self, at: usize) -> Result<Timestamp, Error> {
@@ -215,7 +214,7 @@ impl Record<'_> {
 
     fn corrupt(self, at: usize, value: &str) -> Error {
         let column = match self.row {
-            Row::Sqlite(row) => row.columns().get(at).map(|column| column.name().to_owned()),
+            Row::Sqlite(row) => row.name(at).map(str::to_owned),
             Row::Postgres(row) => row.columns().get(at).map(|column| column.name().to_owned()),
         };
         let mut shown: String = value.chars().take(60).flat_map(char::escape_debug).collect();
@@ -226,68 +225,48 @@ impl Record<'_> {
     }
 
     /// A value of a foreign type has no text of its own to show.
-    fn describe(self, at: usize, error: &sqlx::Error) -> String {
-        let null = match self.row {
-            Row::Sqlite(row) => row.try_get_raw(at).is_ok_and(|value| value.is_null()),
-            Row::Postgres(row) => row.try_get_raw(at).is_ok_and(|value| value.is_null()),
-        };
-        if null { "null".to_owned() } else { error.to_string() }
+    fn foreign(self, row: &PgRow, at: usize, error: &sqlx::Error) -> Error {
+        let null = row.try_get_raw(at).is_ok_and(|value| value.is_null());
+        self.corrupt(at, &if null { "null".to_owned() } else { error.to_string() })
     }
 }
 
-/// One connection, taken from its pool.
+/// What a transaction runs on.
 enum Link {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
+    Sqlite(Part),
+    Postgres(Taken),
 }
 
-impl Link {
-    async fn rows(&mut self, sql: Sql, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
-        match self {
-            Self::Sqlite(link) => bound!(Sqlite, sql.sqlite, args)
-                .fetch_all(&mut **link)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
-            Self::Postgres(link) => bound!(Postgres, sql.postgres, args)
-                .fetch_all(&mut **link)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
-        }
+/// A connection in the middle of a transaction. Dropped there, it is closed, and the server rolls back.
+struct Taken(Option<PoolConnection<Postgres>>);
+
+impl Taken {
+    fn link(&mut self) -> &mut sqlx::PgConnection {
+        self.0.as_mut().expect("it is taken out only at the end")
     }
 
-    async fn execute(&mut self, sql: Sql, args: &[Arg<'_>]) -> Result<u64, sqlx::Error> {
-        match self {
-            Self::Sqlite(link) => {
-                bound!(Sqlite, sql.sqlite, args).execute(&mut **link).await.map(|done| done.rows_affected())
-            }
-            Self::Postgres(link) => {
-                bound!(Postgres, sql.postgres, args).execute(&mut **link).await.map(|done| done.rows_affected())
-            }
+    /// Ends the transaction. Dropping a connection returns it too, but in a task of its own: the next statement would
+    /// not find it and would open another one.
+    async fn end(mut self, how: &'static str) -> Result<(), sqlx::Error> {
+        self.link().execute(how).await?;
+        if let Some(mut link) = self.0.take() {
+            link.return_to_pool().await;
         }
+        Ok(())
     }
+}
 
-    /// Begins, commits or rolls back.
-    async fn control(&mut self, sql: Sql) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(link) => link.execute(sql.sqlite).await.map(drop),
-            Self::Postgres(link) => link.execute(sql.postgres).await.map(drop),
-        }
-    }
-
-    /// Dropping a connection returns it too, but in a task of its own: the next statement would not find it and
-    /// would open another one.
-    async fn give_back(&mut self) {
-        match self {
-            Self::Sqlite(link) => link.return_to_pool().await,
-            Self::Postgres(link) => link.return_to_pool().await,
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(link) = &mut self.0 {
+            link.close_on_drop();
         }
     }
 }
 
-/// A writing transaction. Dropped before its end, it takes its connection with it, and the engine rolls it back.
+/// A writing transaction. Dropped before its end, nothing of it happens.
 pub(super) struct Tx {
     link: Link,
-    open: bool,
     place: Arc<Place>,
     secrets: Secrets,
 }
@@ -305,13 +284,28 @@ impl Tx {
                 &held
             }
         };
-        self.link.execute(sql.into(), args).await.map_err(|error| Error::engine(&self.place, error))
+        let sql = sql.into();
+        let done = match &mut self.link {
+            Link::Sqlite(part) => part.execute(sql.sqlite, args),
+            Link::Postgres(link) => {
+                bound(sql.postgres, args).execute(link.link()).await.map(|done| done.rows_affected())
+            }
+        };
+        done.map_err(|error| Error::engine(&self.place, error))
     }
 
     /// Every row of a query.
     pub(super) async fn rows(&mut self, sql: impl Into<Sql>, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
         check(args)?;
-        self.link.rows(sql.into(), args).await.map_err(|error| Error::engine(&self.place, error))
+        let sql = sql.into();
+        let rows = match &mut self.link {
+            Link::Sqlite(part) => part.rows(sql.sqlite, args).map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
+            Link::Postgres(link) => bound(sql.postgres, args)
+                .fetch_all(link.link())
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+        };
+        rows.map_err(|error| Error::engine(&self.place, error))
     }
 
     /// The only row of a query, if there is one.
@@ -319,30 +313,20 @@ impl Tx {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), Error> {
-        self.link.control("commit".into()).await.map_err(|error| Error::commit(&self.place, error))?;
-        self.open = false;
-        self.link.give_back().await;
-        Ok(())
+    pub(super) async fn commit(self) -> Result<(), Error> {
+        let committed = match self.link {
+            Link::Sqlite(part) => part.commit().await,
+            Link::Postgres(link) => link.end("commit").await,
+        };
+        committed.map_err(|error| Error::commit(&self.place, error))
     }
 
     /// Ends the transaction without a trace. The reason for it is what the caller hears about, not a failure here:
     /// then the connection is closed, and the transaction with it.
-    pub(super) async fn abandon(mut self) {
-        if self.link.control("rollback".into()).await.is_ok() {
-            self.open = false;
-            self.link.give_back().await;
-        }
-    }
-}
-
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if self.open {
-            match &mut self.link {
-                Link::Sqlite(link) => link.close_on_drop(),
-                Link::Postgres(link) => link.close_on_drop(),
-            }
+    pub(super) async fn abandon(self) {
+        match self.link {
+            Link::Sqlite(part) => drop(part),
+            Link::Postgres(link) => drop(link.end("rollback").await),
         }
     }
 }
@@ -351,15 +335,17 @@ impl Store {
     /// Begins a writing transaction; on SQLite as the only writer.
     pub(super) async fn begin(&self) -> Result<Tx, Error> {
         let link = match &self.pools {
-            Pools::Sqlite { writer, .. } => writer.acquire().await.map(Link::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(Link::Postgres),
+            Pools::Sqlite(lite) => lite.group.begin().await.map(Link::Sqlite),
+            Pools::Postgres(pool) => match pool.acquire().await {
+                Ok(link) => {
+                    let mut taken = Taken(Some(link));
+                    taken.link().execute("begin").await.map(|_| Link::Postgres(taken))
+                }
+                Err(error) => Err(error),
+            },
         };
         let link = link.map_err(|error| Error::engine(&self.place, error))?;
-        let mut tx = Tx { link, open: true, place: Arc::clone(&self.place), secrets: self.secrets.clone() };
-        // Immediate: a transaction that reads first and then wants to write could lose to another one.
-        let begin = Sql { sqlite: "begin immediate", postgres: "begin" };
-        tx.link.control(begin).await.map_err(|error| Error::engine(&self.place, error))?;
-        Ok(tx)
+        Ok(Tx { link, place: Arc::clone(&self.place), secrets: self.secrets.clone() })
     }
 
     /// Every row of a query outside a transaction, decoded.
@@ -370,13 +356,16 @@ impl Store {
         decode: impl Fn(&Row) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
         check(args)?;
-        let link = match &self.pools {
-            Pools::Sqlite { readers, .. } => readers.acquire().await.map(Link::Sqlite),
-            Pools::Postgres(pool) => pool.acquire().await.map(Link::Postgres),
+        let sql = sql.into();
+        let rows: Result<Vec<Row>, sqlx::Error> = match &self.pools {
+            Pools::Sqlite(lite) => {
+                lite.read(sql.sqlite, args).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Pools::Postgres(pool) => bound(sql.postgres, args)
+                .fetch_all(pool)
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
         };
-        let mut link = link.map_err(|error| Error::engine(&self.place, error))?;
-        let rows = link.rows(sql.into(), args).await;
-        link.give_back().await;
         rows.map_err(|error| Error::engine(&self.place, error))?.iter().map(decode).collect()
     }
 

@@ -11,8 +11,10 @@ mod deployments;
 mod engine;
 mod error;
 mod fault;
+mod group;
 mod incidents;
 mod leases;
+mod lite;
 mod migrations;
 mod place;
 mod ports;
@@ -60,7 +62,7 @@ impl Store {
         let place = Place::parse(url)?;
         let pools = match &place {
             Place::File(path) => sqlite::open(path, &place).await?,
-            Place::Memory => sqlite::open_in_memory(&place).await?,
+            Place::Memory => sqlite::open_in_memory(&place)?,
             Place::Server { url, .. } => postgres::open(url, &place).await?,
         };
         Ok(Self { pools, place: Arc::new(place), secrets: Secrets::default() })
@@ -76,7 +78,7 @@ impl Store {
     /// Closes the connections of this store and of its clones; waits for what they are doing.
     pub async fn close(self) {
         match self.pools {
-            Pools::Sqlite { readers, writer } => sqlite::close(readers, writer).await,
+            Pools::Sqlite(lite) => lite.close().await,
             Pools::Postgres(pool) => pool.close().await,
         }
     }

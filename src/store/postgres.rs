@@ -7,12 +7,12 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use super::engine::Pools;
 use super::place::Place;
-use super::sqlite::migration;
 use super::{Error, migrations};
 
 /// How long is waited for a connection.
@@ -73,4 +73,19 @@ async fn version(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Err
         return Ok(None);
     }
     connection.fetch_one("select max(version) from _cgo_migrations").await?.try_get(0)
+}
+
+/// What a failed migration means: often something about the place, not about the migration.
+fn migration(place: &Place, error: MigrateError) -> Error {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+            if !matches!(error, sqlx::Error::Migrate(_)) =>
+        {
+            Error::engine(place, error)
+        }
+        MigrateError::VersionMissing(found) if found > migrations::NEWEST => {
+            Error::Newer { store: place.to_string(), found, known: migrations::NEWEST }
+        }
+        source => Error::Migration { store: place.to_string(), source },
+    }
 }

@@ -1,47 +1,52 @@
 //! Opening a SQLite store: one file, or memory.
 //!
 //! A store that is there and current costs one connection and one `select`. Everything else (making the file,
-//! switching it to WAL, migrating) happens under a lock file beside it, because neither SQLite's switch to WAL nor
-//! the migrator waits for other processes. What is not a store of this cgo is named and left as it is.
+//! switching it to WAL, migrating) happens under a lock file beside it, because SQLite's switch to WAL does not wait
+//! for other processes. What is not a store of this cgo is named and left as it is.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor, Row, Sqlite, SqlitePool};
+use rusqlite::Connection;
+use sqlx::migrate::MigrateError;
 use tokio::time::Instant;
 
-use super::engine::Pools;
+use super::engine::{Arg, Pools};
+use super::group::Group;
+use super::lite::{self, Row, Use};
 use super::place::Place;
 use super::{Error, migrations};
 
 /// How long is waited for other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Reads at the same time in one process; each is a thread of its own.
-const READERS: u32 = 4;
 /// Marks a SQLite file as a store of cgo: "cgo" and a zero.
 const APPLICATION: i64 = 0x6367_6f00;
 
-fn base(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(PATIENCE)
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        .disable_statement_logging()
+/// An open SQLite store: one connection writes, one reads; a store in memory has one for both.
+pub(super) struct Lite {
+    pub(super) group: Group,
+    reader: Option<Mutex<Option<Connection>>>,
 }
 
-fn pool(connections: u32, options: SqliteConnectOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
+impl Lite {
+    /// Every row of a query outside a transaction. Readers wait for nobody, so it runs where it is called.
+    pub(super) async fn read(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
+        let Some(reader) = &self.reader else { return self.group.read(sql, args).await };
+        let reader = reader.lock().expect("no holder of this lock panics");
+        lite::rows(reader.as_ref().ok_or(sqlx::Error::PoolClosed)?, sql, args)
+    }
+
+    /// Closes what `open` made; the last process out folds the write-ahead log into the file.
+    pub(super) async fn close(&self) {
+        if let Some(reader) = &self.reader {
+            drop(reader.lock().expect("no holder of this lock panics").take());
+        }
+        self.group.close().await;
+    }
 }
 
 /// How a file stands to this cgo.
@@ -53,47 +58,52 @@ enum Standing {
 
 /// Opens the store in `path`, making and migrating it where needed.
 pub(super) async fn open(path: &Path, place: &Place) -> Result<Pools, Error> {
-    let readers = pool(READERS, base(path).pragma("query_only", "on"));
-    let pools = Pools::Sqlite { readers: readers.clone(), writer: pool(1, base(path)) };
-    if is_file(path)? {
-        let mut connection = readers.acquire().await.map_err(|error| unopened(path, place, error))?;
-        let standing = standing(&mut connection, path, place).await?;
-        connection.return_to_pool().await;
-        if matches!(standing, Standing::Current) {
-            return Ok(pools);
-        }
+    let current = if is_file(path)? {
+        let reader = lite::open(path, Use::Reads, PATIENCE).map_err(|error| unopened(path, place, error))?;
+        let standing = standing(&reader, path, place)?;
+        Some(reader).filter(|_| matches!(standing, Standing::Current))
     } else {
         make_folder(path)?;
-    }
+        None
+    };
+    let reader = match current {
+        Some(reader) => reader,
+        None => {
+            make(path, place).await?;
+            lite::open(path, Use::Reads, PATIENCE).map_err(|error| unopened(path, place, error))?
+        }
+    };
+    let group = Group::of_file(path.to_owned(), PATIENCE);
+    Ok(Pools::Sqlite(Lite { group, reader: Some(Mutex::new(Some(reader))) }.into()))
+}
+
+/// Makes the file where there is none, and brings its schema up to date.
+async fn make(path: &Path, place: &Place) -> Result<(), Error> {
     let _lock = lock(path, place).await?;
     make_file(path)?;
-    let mut connection = base(path).connect().await.map_err(|error| unopened(path, place, error))?;
-    if matches!(standing(&mut connection, path, place).await?, Standing::Behind) {
-        switch_to_wal(&mut connection, place).await?;
-        migrate(&mut connection, place).await?;
+    let connection = lite::open(path, Use::Writes, PATIENCE).map_err(|error| unopened(path, place, error))?;
+    if matches!(standing(&connection, path, place)?, Standing::Behind) {
+        switch_to_wal(&connection, place).await?;
+        migrate(&connection, place)?;
     }
-    connection.close().await.map_err(|error| Error::engine(place, error))?;
-    Ok(pools)
+    Ok(())
 }
 
 /// A store that is gone when it is closed. Its one connection serves reads and writes.
-pub(super) async fn open_in_memory(place: &Place) -> Result<Pools, Error> {
-    let only = pool(1, base(Path::new(":memory:")).in_memory(true));
-    let mut connection = only.acquire().await.map_err(|error| Error::engine(place, error))?;
-    migrate(&mut connection, place).await?;
-    connection.return_to_pool().await;
-    Ok(Pools::Sqlite { readers: only.clone(), writer: only })
+pub(super) fn open_in_memory(place: &Place) -> Result<Pools, Error> {
+    let only = lite::open_in_memory().map_err(|error| Error::engine(place, error))?;
+    migrate(&only, place)?;
+    Ok(Pools::Sqlite(Lite { group: Group::of_memory(only), reader: None }.into()))
 }
 
-async fn standing(connection: &mut SqliteConnection, path: &Path, place: &Place) -> Result<Standing, Error> {
-    let failed = |error| Error::engine(place, error);
-    let row = connection
-        .fetch_one("select v.user_version, a.application_id from pragma_user_version v, pragma_application_id a")
-        .await
-        .map_err(failed)?;
-    let version: i64 = row.try_get(0).map_err(failed)?;
-    let application: i64 = row.try_get(1).map_err(failed)?;
-    match (application, version) {
+fn standing(connection: &Connection, path: &Path, place: &Place) -> Result<Standing, Error> {
+    let one = |sql: &str| -> Result<Row, Error> {
+        let rows = lite::rows(connection, sql, &[]).map_err(|error| unopened(path, place, error))?;
+        Ok(rows.into_iter().next().expect("these queries always have a row"))
+    };
+    let number = |row: &Row, at: usize| row.int(at).unwrap_or_default();
+    let row = one("select v.user_version, a.application_id from pragma_user_version v, pragma_application_id a")?;
+    match (number(&row, 1), number(&row, 0)) {
         (APPLICATION, migrations::NEWEST) => Ok(Standing::Current),
         (APPLICATION, found) if found > migrations::NEWEST => {
             Err(Error::Newer { store: place.to_string(), found, known: migrations::NEWEST })
@@ -101,50 +111,74 @@ async fn standing(connection: &mut SqliteConnection, path: &Path, place: &Place)
         (APPLICATION, _) => Ok(Standing::Behind),
         _ => {
             // Without our mark: empty, or someone else's.
-            let tables = connection.fetch_one("select exists (select 1 from sqlite_master)").await;
-            let foreign: bool = tables.and_then(|row| row.try_get(0)).map_err(failed)?;
+            let foreign = number(&one("select exists (select 1 from sqlite_master)")?, 0) != 0;
             if foreign { Err(Error::Foreign { path: path.to_owned() }) } else { Ok(Standing::Behind) }
         }
     }
 }
 
 /// SQLite does not wait for readers here, and other processes may be looking at the file right now.
-async fn switch_to_wal(connection: &mut SqliteConnection, place: &Place) -> Result<(), Error> {
+async fn switch_to_wal(connection: &Connection, place: &Place) -> Result<(), Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match connection.execute("pragma journal_mode = wal").await.map_err(|error| Error::engine(place, error)) {
+        match lite::batch(connection, "pragma journal_mode = wal").map_err(|error| Error::engine(place, error)) {
             Err(Error::Busy { .. }) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(5)).await,
-            done => return done.map(drop),
+            done => return done,
         }
     }
 }
 
 /// Everything that is missing, and the marks, in one transaction: a process killed here leaves what was there before,
-/// and a new store costs one commit instead of one for each migration.
-async fn migrate(connection: &mut SqliteConnection, place: &Place) -> Result<(), Error> {
+/// and a new store costs one commit instead of one for each migration. The table of what was done is the one that
+/// sqlx's migrator keeps on PostgreSQL.
+fn migrate(connection: &Connection, place: &Place) -> Result<(), Error> {
     let failed = |error| Error::engine(place, error);
-    let mut tx = connection.begin_with("begin immediate").await.map_err(failed)?;
-    // `run` takes any source of connections and is therefore not `Send` for any; this is the half of it that is.
-    migrations::sqlite().run_direct(None, &mut *tx, false).await.map_err(|error| migration(place, error))?;
-    let marks = format!("pragma application_id = {APPLICATION}; pragma user_version = {}", migrations::NEWEST);
-    tx.execute(sqlx::AssertSqlSafe(marks)).await.map_err(failed)?;
-    tx.commit().await.map_err(failed)
+    let told = |source| Error::Migration { store: place.to_string(), source };
+    lite::batch(connection, "begin immediate").map_err(failed)?;
+    let table = format!(
+        "create table if not exists {} (version bigint primary key, description text not null, installed_on timestamp \
+         not null default current_timestamp, success boolean not null, checksum blob not null, \
+         execution_time bigint not null)",
+        migrations::TABLE
+    );
+    lite::batch(connection, &table).map_err(failed)?;
+    let applied = format!("select version, hex(checksum) from {} order by version", migrations::TABLE);
+    let mut applied: std::collections::BTreeMap<i64, String> = lite::rows(connection, &applied, &[])
+        .map_err(failed)?
+        .iter()
+        .filter_map(|row| Some((row.int(0).ok()?, row.text(1).ok()?)))
+        .collect();
+    for migration in migrations::sqlite().iter() {
+        let checksum = hex(&migration.checksum);
+        match applied.remove(&migration.version) {
+            Some(found) if found == checksum => continue,
+            Some(_) => return Err(told(MigrateError::VersionMismatch(migration.version))),
+            None => {}
+        }
+        lite::batch(connection, migration.sql.as_str()).map_err(|error| match Error::engine(place, error) {
+            Error::Engine { source, .. } => told(MigrateError::ExecuteMigration(source, migration.version)),
+            other => other,
+        })?;
+        let done = format!(
+            "insert into {} (version, description, success, checksum, execution_time) values ($1, $2, true, x'{checksum}', 0)",
+            migrations::TABLE
+        );
+        lite::execute(connection, &done, &[Arg::Int(migration.version), Arg::Text(&migration.description)])
+            .map_err(failed)?;
+    }
+    if let Some((stranger, _)) = applied.pop_first() {
+        return Err(told(MigrateError::VersionMissing(stranger)));
+    }
+    let marks = format!("pragma application_id = {APPLICATION}; pragma user_version = {}; commit", migrations::NEWEST);
+    lite::batch(connection, &marks).map_err(failed)
 }
 
-/// What a failed migration means: often something about the place, not about the migration.
-pub(super) fn migration(place: &Place, error: sqlx::migrate::MigrateError) -> Error {
-    use sqlx::migrate::MigrateError;
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-            if !matches!(error, sqlx::Error::Migrate(_)) =>
-        {
-            Error::engine(place, error)
-        }
-        MigrateError::VersionMissing(found) if found > migrations::NEWEST => {
-            Error::Newer { store: place.to_string(), found, known: migrations::NEWEST }
-        }
-        source => Error::Migration { store: place.to_string(), source },
-    }
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02X}").expect("a string takes any text");
+        text
+    })
 }
 
 fn cannot_open(path: &Path, error: &std::io::Error) -> Error {
@@ -214,12 +248,6 @@ async fn lock(path: &Path, place: &Place) -> Result<File, Error> {
     }
 }
 
-/// Closes what `open` made; the last process out folds the write-ahead log into the file.
-pub(super) async fn close(readers: sqlx::Pool<Sqlite>, writer: sqlx::Pool<Sqlite>) {
-    readers.close().await;
-    writer.close().await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,13 +255,18 @@ mod tests {
     use crate::domain::time::Timestamp;
     use crate::store::{Agents, Store};
 
+    fn lite(store: &Store) -> &Lite {
+        let Pools::Sqlite(lite) = &store.pools else { panic!("not SQLite") };
+        lite
+    }
+
     #[tokio::test]
     async fn a_full_disk_is_named_and_what_was_stored_stays() {
         let folder = tempfile::tempdir().unwrap();
         let url = folder.path().join("cgo.db").display().to_string();
         let store = Store::open(&url).await.unwrap();
-        let Pools::Sqlite { writer, .. } = &store.pools else { panic!("not SQLite") };
-        writer.acquire().await.unwrap().execute("pragma max_page_count = 50").await.unwrap();
+        let pages = async |limit: &str| lite(&store).group.with(|writer| lite::batch(writer, limit)).await.unwrap();
+        pages("pragma max_page_count = 50").await;
         let agent = AgentName::parse("tester").unwrap();
         let mut newest = None;
         let error = loop {
@@ -245,7 +278,7 @@ mod tests {
         assert!(matches!(error, Error::DiskFull { .. }), "{error}");
         assert_eq!(error.to_string(), format!("no room is left for the store `sqlite:{url}`"));
         assert_eq!(store.agent(&agent).await.unwrap().map(|stored| stored.version), newest);
-        writer.acquire().await.unwrap().execute("pragma max_page_count = 500").await.unwrap();
+        pages("pragma max_page_count = 500").await;
         store.add_agent_version(&agent, newest, "x", "edit", Timestamp(0)).await.unwrap();
     }
 
@@ -255,11 +288,60 @@ mod tests {
         let path = folder.path().join("cgo.db");
         let place = Place::File(path.clone());
         open(&path, &place).await.unwrap();
-        let mut other = base(&path).connect().await.unwrap();
-        other.execute("begin immediate").await.unwrap();
-        let mut ours = base(&path).busy_timeout(Duration::from_millis(1)).connect().await.unwrap();
-        let error = ours.execute("begin immediate").await.unwrap_err();
+        let other = lite::open(&path, Use::Writes, Duration::ZERO).unwrap();
+        lite::batch(&other, "begin immediate").unwrap();
+        let ours = Group::of_file(path, Duration::from_millis(1));
+        let error = ours.begin().await.err().unwrap();
         assert!(matches!(Error::engine(&place, error), Error::Busy { .. }));
+        lite::batch(&other, "rollback").unwrap();
+        ours.begin().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_writer_waits_for_another_process_without_stopping_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cgo.db");
+        open(&path, &Place::File(path.clone())).await.unwrap();
+        let other = lite::open(&path, Use::Writes, Duration::ZERO).unwrap();
+        lite::batch(&other, "begin immediate").unwrap();
+        let ours = Group::of_file(path, PATIENCE);
+        let (begun, ()) = tokio::join!(ours.begin(), async {
+            // The task that waits was polled first, and this one has its turn all the same.
+            lite::batch(&other, "rollback").unwrap();
+        });
+        begun.unwrap().commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn writers_at_the_same_moment_share_a_commit_and_one_that_fails_takes_nobody_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cgo.db");
+        open(&path, &Place::File(path.clone())).await.unwrap();
+        let ours = Group::of_file(path.clone(), PATIENCE);
+        let insert = "insert into lease (resource, held, fence, host, boot_id, pid, started, purpose, expires_at, \
+                      created_at, updated_at) values ($1, false, 0, '', '', 0, 0, '', 0, 0, 0)";
+        let write = async |name: &str, fails: bool| {
+            let part = ours.begin().await.unwrap();
+            part.execute(insert, &[Arg::Text(name)]).unwrap();
+            if fails {
+                assert!(part.execute(insert, &[Arg::Text(name)]).is_err(), "the name is taken");
+                drop(part);
+                return;
+            }
+            part.commit().await.unwrap();
+        };
+        let frames = || std::fs::metadata(path.with_extension("db-wal")).map_or(0, |log| log.len());
+        write("first", false).await;
+        let one = frames();
+        write("second", false).await;
+        let alone = frames() - one;
+        let before = frames();
+        tokio::join!(write("a", false), write("b", true), write("c", false), write("d", false));
+        assert!(frames() - before < 2 * alone, "three commits instead of one");
+        let there = lite::open(&path, Use::Reads, PATIENCE).unwrap();
+        let rows = lite::rows(&there, "select resource from lease order by resource", &[]).unwrap();
+        let names: Vec<String> = rows.iter().map(|row| row.text(0).ok().unwrap()).collect();
+        assert_eq!(names, ["a", "c", "d", "first", "second"]);
     }
 
     #[tokio::test]
@@ -279,28 +361,13 @@ mod tests {
     async fn the_writer_waits_for_the_disk_and_readers_cannot_write() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cgo.db");
-        let pools = open(&path, &Place::File(path.clone())).await.unwrap();
-        let Pools::Sqlite { readers, writer } = pools else { panic!("not SQLite") };
-        let mut connection = writer.acquire().await.unwrap();
-        for (pragma, value) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)] {
-            let sql = sqlx::AssertSqlSafe(format!("pragma {pragma}"));
-            let found: i64 = connection.fetch_one(sql).await.unwrap().try_get(0).unwrap();
-            assert_eq!(found, value, "{pragma}");
+        let store = Store::open(&path.display().to_string()).await.unwrap();
+        for (pragma, value) in [("synchronous", 2), ("foreign_keys", 1)] {
+            let sql = format!("pragma {pragma}");
+            let found = lite(&store).group.with(|writer| lite::rows(writer, &sql, &[]).unwrap()[0].int(0).ok()).await;
+            assert_eq!(found, Some(value), "{pragma}");
         }
-        let refused = readers.acquire().await.unwrap().execute("delete from project").await.unwrap_err();
+        let refused = lite(&store).read("delete from project", &[]).await.err().unwrap();
         assert!(refused.to_string().contains("readonly"), "{refused}");
-    }
-
-    #[tokio::test]
-    async fn a_current_store_costs_one_connection_however_often_it_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = folder.path().join("cgo.db").display().to_string();
-        Store::open(&url).await.unwrap().close().await;
-        let store = Store::open(&url).await.unwrap();
-        for _ in 0..10 {
-            store.agents().await.unwrap();
-        }
-        let Pools::Sqlite { readers, writer } = &store.pools else { panic!("not SQLite") };
-        assert_eq!((readers.size(), writer.size()), (1, 0));
     }
 }

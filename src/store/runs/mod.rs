@@ -47,6 +47,11 @@ pub trait Runs {
     /// # Errors
     /// [`Error::IdTaken`]; [`Error::NotFound`] without its project.
     fn create_run(&self, run: &Run) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Adds a run with its first event; `run.seq` is 1.
+    ///
+    /// # Errors
+    /// As [`Runs::create_run`].
+    fn begin_run(&self, run: &Run, first: &EventRow) -> impl Future<Output = Result<(), Error>> + Send;
     /// The run with that id.
     fn run(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, Error>> + Send;
     /// The runs a filter lets through, newest first.
@@ -72,6 +77,12 @@ pub trait Runs {
     fn effect(&self, key: &str) -> impl Future<Output = Result<Option<EffectRow>, Error>> + Send;
     /// The effects of a run, in the order of their first mark.
     fn effects(&self, run: &RunId) -> impl Future<Output = Result<Vec<EffectRow>, Error>> + Send;
+    /// The effects of a run that were marked at a moment or later, in the order of their first mark.
+    fn effects_since(
+        &self,
+        run: &RunId,
+        since: Timestamp,
+    ) -> impl Future<Output = Result<Vec<EffectRow>, Error>> + Send;
     /// Leaves a note for the holder of a run that it should end.
     ///
     /// # Errors
@@ -222,6 +233,14 @@ impl Runs for Store {
         transaction!(self, |tx| { insert(tx, run).await })
     }
 
+    async fn begin_run(&self, run: &Run, first: &EventRow) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            insert(tx, run).await?;
+            let standing = Standing::of(tx, &run.id).await?;
+            journal::append_event(tx, &run.id, &standing, first).await
+        })
+    }
+
     async fn run(&self, id: &RunId) -> Result<Option<Run>, Error> {
         self.find(
             "select id, project_id, request, status, reason, forked_from, forked_at, seq, created_at, updated_at \
@@ -292,6 +311,17 @@ impl Runs for Store {
             "select e.key, r.id, e.kind, e.mark, e.args, e.result, e.updated_at \
              from effect e join run r on r.number = e.run_number where r.id = $1 order by e.number",
             args![run.as_str()],
+            journal::effect,
+        )
+        .await
+    }
+
+    async fn effects_since(&self, run: &RunId, since: Timestamp) -> Result<Vec<EffectRow>, Error> {
+        self.list(
+            "select e.key, r.id, e.kind, e.mark, e.args, e.result, e.updated_at \
+             from effect e join run r on r.number = e.run_number where r.id = $1 and e.updated_at >= $2 \
+             order by e.number",
+            args![run.as_str(), since],
             journal::effect,
         )
         .await
