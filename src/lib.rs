@@ -1,8 +1,8 @@
 //! `cgo` turns the description of a project into a running project and operates it.
 //!
 //! The layers, a module names only those to its right (a test checks it):
-//! `cli → app → pipeline → graph, coder, ops → llm, github, store, remote, scaffold, workspace → exec, net → domain`;
-//! `config` stands beside the drivers. Start with [`domain`], then [`pipeline::runner`] and [`ops::deploy`].
+//! `cli → app → pipeline → graph, coder, ops, telemetry → llm, github, store, remote, scaffold, workspace → exec, net →
+//! domain`; `config` stands beside the drivers. Start with [`domain`], then [`pipeline::runner`] and [`ops::deploy`].
 
 #![deny(unsafe_code)]
 
@@ -21,4 +21,5 @@ pub mod pipeline;
 pub mod remote;
 pub mod scaffold;
 pub mod store;
+pub mod telemetry;
 pub mod workspace;

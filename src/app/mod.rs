@@ -5,18 +5,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::Settings;
 use crate::domain::coder::CoderChoice;
+use crate::domain::ids::RunId;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::{Handle, Mode, Secrets, dotenv};
 use crate::exec::identity;
 use crate::github;
 use crate::ops::agents::Cache;
 use crate::ops::{self, Context};
+use crate::pipeline::Ended;
 use crate::pipeline::coding::Coders;
 use crate::pipeline::models::{Models, Variable};
+use crate::pipeline::runner::{self, Watch};
+use crate::pipeline::traced::Traced;
 use crate::remote;
 use crate::store::Store;
+use crate::telemetry::{self, Exporter};
 
 /// Everything a front end needs.
 pub struct App {
@@ -26,6 +33,8 @@ pub struct App {
     pub models: Models,
     /// Who writes code.
     pub coders: Coders,
+    /// Where spans go; none when nobody asked for them.
+    pub telemetry: Option<telemetry::Settings>,
 }
 
 impl App {
@@ -73,7 +82,29 @@ impl App {
         let models = Models::new(&settings.providers, choice, variable, secrets);
         let coder = CoderChoice { coder: Some(settings.coder.value), sandbox: Some(settings.sandbox.value) };
         let coders = Coders::new(coder, settings.tasks_at_once.value.into(), variable);
-        Self { context, models, coders }
+        let telemetry = telemetry::Settings::read(|name| std::env::var(name).ok());
+        Self { context, models, coders, telemetry }
+    }
+
+    /// Drives a run as [`runner::drive`] does, with spans where they are wanted. The text says what of them was lost;
+    /// nothing about a run depends on them.
+    pub async fn drive(
+        &self,
+        run: &RunId,
+        watch: &dyn Watch,
+        cancel: &CancellationToken,
+    ) -> (Result<Ended, runner::Error>, Option<String>) {
+        let exporter = match self.telemetry.as_ref().map(Exporter::start) {
+            Some(Ok(exporter)) => exporter,
+            refused => {
+                let ended = runner::drive(&self.context, &self.models, &self.coders, run, watch, cancel).await;
+                return (ended, refused.and_then(Result::err));
+            }
+        };
+        let traced = Traced::begin(watch, &exporter, run);
+        let ended = runner::drive(&self.context, &self.models, &self.coders, run, &traced, cancel).await;
+        traced.end(&ended);
+        (ended, exporter.finish().await)
     }
 }
 

@@ -8,7 +8,9 @@ use console::{Term, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ui::{Tone, Ui};
+use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
+use crate::pipeline::activity::{Activity, Bill, Speech};
 use crate::pipeline::runner::Watch;
 use crate::pipeline::{NodeEnd, Observer};
 
@@ -22,6 +24,10 @@ struct Row {
     began: Instant,
     note: String,
     bar: Option<ProgressBar>,
+    /// What the model is saying.
+    speech: Speech,
+    /// What the visit has used so far.
+    bill: Bill,
 }
 
 /// A watcher that draws.
@@ -66,7 +72,14 @@ impl Observer for Progress<'_> {
             bar
         });
         self.nodes.borrow_mut().insert(node.clone(), visit);
-        let row = Row { label: label.to_owned(), began: Instant::now(), note: String::new(), bar };
+        let row = Row {
+            label: label.to_owned(),
+            began: Instant::now(),
+            note: String::new(),
+            bar,
+            speech: Speech::default(),
+            bill: Bill { input: 0, output: 0, cost: Usd::ZERO },
+        };
         self.rows.borrow_mut().insert(visit, row);
     }
 
@@ -78,7 +91,10 @@ impl Observer for Progress<'_> {
             NodeEnd::Failed => self.ui.tone_err(Tone::Bad, "✗"),
         };
         let took = self.ui.tone_err(Tone::Faint, &format!("{:>8}", duration(row.began.elapsed())));
-        let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
+        let mut note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
+        if row.bill.input > 0 {
+            note.push_str(&self.ui.tone_err(Tone::Faint, &format!("  ({})", row.bill)));
+        }
         let line = self.fitted(&format!("{mark} {:<LABEL$} {took}{note}", row.label));
         match (row.bar, &self.bars) {
             (Some(bar), Some(bars)) => {
@@ -99,10 +115,57 @@ impl Watch for Progress<'_> {
         let visit = self.nodes.borrow().get(node).copied();
         let mut rows = self.rows.borrow_mut();
         if let Some(row) = visit.and_then(|visit| rows.get_mut(&visit)) {
-            if let Some(bar) = &row.bar {
-                bar.set_message(format!("{:<LABEL$} {}", row.label, self.ui.tone_err(Tone::Faint, &text)));
-            }
+            self.show(row, &text);
             row.note = text;
+        }
+    }
+
+    fn activity(&self, visit: u32, _: &AgentName, _: &AgentName, activity: &Activity<'_>) {
+        let mut rows = self.rows.borrow_mut();
+        let Some(row) = rows.get_mut(&visit) else { return };
+        match *activity {
+            Activity::Asked { turn, provider, model } => {
+                row.speech.clear();
+                // Rules and the offline provider answer at once.
+                if !model.is_empty() {
+                    self.show(row, &format!("turn {turn}: asks {model} at {provider}"));
+                }
+            }
+            Activity::Said(piece) => {
+                if let Some(line) = row.speech.take(piece) {
+                    self.show(row, &line);
+                }
+            }
+            Activity::Failed { attempt, reason, again, .. } => {
+                let then = again.map_or_else(String::new, |wait| format!("; again in {}", duration(wait)));
+                self.show(row, &format!("attempt {attempt} failed: {reason}{then}"));
+            }
+            Activity::Answered { usage, cost, spent, .. } => {
+                row.bill.input += usage.input_tokens;
+                row.bill.output += usage.output_tokens;
+                row.bill.cost += cost;
+                if row.bill.input > 0 {
+                    let all = if spent > Usd::ZERO { format!("; the run {spent}") } else { String::new() };
+                    self.show(row, &format!("{}{all}", row.bill));
+                }
+            }
+            Activity::Called { tool: Some(tool) } => self.show(row, &format!("calls {tool}")),
+            Activity::Called { tool: None }
+            | Activity::Returned { .. }
+            | Activity::Acts { .. }
+            | Activity::Acted { .. } => {}
+        }
+    }
+}
+
+impl Progress<'_> {
+    /// What happens in a stage right now, beside its name; gone with the next thing.
+    fn show(&self, row: &Row, text: &str) {
+        if let Some(bar) = &row.bar {
+            let text: String = text.chars().filter(|c| !c.is_control()).collect();
+            let line =
+                format!("{:<LABEL$} {}", row.label, self.ui.tone_err(Tone::Faint, &truncate_str(&text, NOTE, "…")));
+            bar.set_message(line);
         }
     }
 }

@@ -199,9 +199,8 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     let ui = session.ui;
     loop {
         let progress = Progress::new(ui);
-        let ended = {
-            let mut driven =
-                Box::pin(runner::drive(&app.context, &app.models, &app.coders, id, &progress, &session.cancel));
+        let (ended, lost) = {
+            let mut driven = Box::pin(app.drive(id, &progress, &session.cancel));
             tokio::select! {
                 ended = &mut driven => ended,
                 () = session.cancel.cancelled() => {
@@ -211,6 +210,9 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
             }
         };
         progress.clear();
+        if let Some(lost) = lost {
+            ui.tell(&format!("warning: {lost}"));
+        }
         let ended = ended?;
         if matches!(ended, Ended::Waiting { .. }) {
             match tape::answer_again(&app.context, id, &session.cancel).await? {

@@ -1,14 +1,23 @@
-//! `cgo run watch`: a run's events as they come, and an exit code that says how it ended.
+//! `cgo run watch`: a run's events as they come, with the calls of models and tools between them, and an exit code that
+//! says how it ended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::Session;
 use super::outcome::{Failure, Outcome};
 use super::run::{event_view, gist, kind_of, resume, waits_for};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
-use crate::domain::run::{EventRow, Run, RunStatus};
+use crate::domain::ids::RunId;
+use crate::domain::ledger::Standing;
+use crate::domain::money::Usd;
+use crate::domain::run::{EffectRow, EventRow, Run, RunStatus};
+use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
+use crate::pipeline::activity::Bill;
 
 /// How often is looked for new events.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -20,14 +29,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// [`Failure`] when the run did not succeed. With `--json` only the exit code tells: the events are the answer.
 pub async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
     let mut seen = 0;
+    let mut work = Work::default();
     let mut failed = None;
     let mut rested = false;
     let ended = loop {
         let view = runs::view(&app.context, runs::find(&app.context, run.id.as_str()).await?).await?;
+        let mut lines = Vec::new();
         for row in runs::events(&app.context, &run.id, seen).await? {
             seen = row.seq;
             failed = failure_in(&row).or(failed);
-            show(session, row);
+            lines.push(line(session, row));
+        }
+        lines.extend(work.look(session, app, &run.id).await?);
+        // What was done in the moment of an event came before it.
+        lines.sort_by_key(|(at, event, _)| (*at, *event));
+        for (_, _, line) in lines {
+            session.ui.answer(&line);
         }
         if session.cancel.is_cancelled() {
             let message = format!("stopped watching run `{}`; the run itself was not stopped", run.id);
@@ -59,13 +76,103 @@ pub async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcom
     }
 }
 
-fn show(session: &Session<'_>, row: EventRow) {
+/// A line of the answer: when, whether it is an event, and the text.
+type Line = (Timestamp, bool, String);
+
+fn line(session: &Session<'_>, row: EventRow) -> Line {
     let event = event_view(row);
-    session.ui.answer(&if session.ui.json {
+    let text = if session.ui.json {
         serde_json::to_string(&event).expect("an event has text keys only")
     } else {
         format!("{:>5}  {:<14} {}", event.seq, event.kind, gist(&event.event))
-    });
+    };
+    (event.at, true, text)
+}
+
+/// What is known of the work between events: calls of models and of tools, effects.
+#[derive(Default)]
+struct Work {
+    since: Timestamp,
+    /// How far each call and effect was when it was shown.
+    shown: BTreeMap<String, &'static str>,
+    costs: BTreeMap<String, Usd>,
+}
+
+impl Work {
+    /// What is new.
+    async fn look(&mut self, session: &Session<'_>, app: &App, run: &RunId) -> Result<Vec<Line>, Failure> {
+        let (effects, calls) = runs::since(&app.context, run, self.since).await?;
+        let mut lines = Vec::new();
+        for call in calls {
+            self.since = self.since.max(call.at);
+            self.costs.insert(call.key.clone(), call.cost);
+            let standing = call.standing.as_str();
+            if self.shown.insert(format!("call {}", call.key), standing) == Some(standing) {
+                continue;
+            }
+            let spent: Usd = self.costs.values().copied().sum();
+            let text = if session.ui.json {
+                let told = json!({
+                    "key": call.key, "visit": call.visit, "agent": call.agent, "provider": call.provider,
+                    "model": call.model, "input_tokens": call.input_tokens, "output_tokens": call.output_tokens,
+                    "cached_tokens": call.cached_tokens, "cost": call.cost, "standing": standing,
+                });
+                json!({ "at": call.at, "kind": "model_call", "model_call": told, "spent": spent }).to_string()
+            } else {
+                let bill = Bill { input: call.input_tokens, output: call.output_tokens, cost: call.cost };
+                let what = match call.standing {
+                    Standing::Reserved => format!("asks {} at {}", call.model, call.provider),
+                    Standing::Replayed => format!("{} was replayed: {bill}", call.model),
+                    Standing::Settled | Standing::Estimated | Standing::Unpriced => {
+                        format!("{} answered: {bill}; the run {spent}", call.model)
+                    }
+                };
+                plain("model_call", &format!("{}  {what}", call.agent))
+            };
+            lines.push((call.at, false, text));
+        }
+        for effect in effects {
+            self.since = self.since.max(effect.at);
+            let mark = effect.mark.as_str();
+            if self.shown.insert(effect.key.clone(), mark) == Some(mark) {
+                continue;
+            }
+            lines.push((effect.at, false, effect_line(session, &effect)));
+        }
+        Ok(lines)
+    }
+}
+
+/// An effect, or the turn of an agent, which is kept as one.
+fn effect_line(session: &Session<'_>, effect: &EffectRow) -> String {
+    let (at, mark) = (effect.at, effect.mark.as_str());
+    if effect.kind != "model_call" {
+        return if session.ui.json {
+            let told = json!({ "key": effect.key, "kind": effect.kind, "mark": mark });
+            json!({ "at": at, "kind": "effect", "effect": told }).to_string()
+        } else {
+            plain("effect", &format!("{}  {mark}", effect.kind))
+        };
+    }
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
+    let asked = read(&effect.args);
+    let answer = read(effect.result.as_deref().unwrap_or("null"));
+    let calls = answer["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let tools: Vec<&str> = calls.iter().filter_map(|call| call["name"].as_str()).collect();
+    let turn = asked["turn"].as_u64().unwrap_or_default() + 1;
+    if session.ui.json {
+        let told = json!({ "agent": asked["agent"], "turn": turn, "tool_calls": tools });
+        return json!({ "at": at, "kind": "turn", "turn": told }).to_string();
+    }
+    let agent = asked["agent"].as_str().unwrap_or_default();
+    let what = if tools.is_empty() { "says it is done".to_owned() } else { format!("calls {}", tools.join(", ")) };
+    // The names come from a model.
+    let what: String = what.chars().filter(|c| !c.is_control()).collect();
+    plain("turn", &format!("{agent}  turn {turn}: {what}"))
+}
+
+fn plain(kind: &str, text: &str) -> String {
+    format!("{:>5}  {kind:<14} {text}", "")
 }
 
 /// Why the run failed, where the event says that it did.

@@ -207,7 +207,15 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     /// # Errors
     /// [`Error`] when the journal or the graph fails; nothing is written after that.
     pub async fn run(&self) -> Result<Ended, Error> {
-        if let Some(by) = self.recorder.progress().stopped_by {
+        tokio::select! {
+            biased;
+            ended = self.drive() => ended,
+            failed = self.recorder.keep_up() => Err(failed.into()),
+        }
+    }
+
+    async fn drive(&self) -> Result<Ended, Error> {
+        if let Some(by) = self.recorder.look(|progress| progress.stopped_by.clone()) {
             return self.cancelled(by).await;
         }
         self.recorder.record(&Event::TakenUp { by: self.by.clone() })?;
@@ -219,25 +227,24 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         let stop = self.cancel.child_token();
         let mut at_work = Work::new(self.recorder.source().is_taped());
         for (visit, active) in progress.active {
-            at_work.push(self.begin(visit, &active.node, &progress.state, &stop));
+            at_work.push(self.begin(visit, &active.node, progress.state.clone(), &stop));
         }
         let mut ending: Option<Ending> = None;
         loop {
             if ending.is_none() {
-                let progress = self.recorder.progress();
-                for ready in self.ready(&progress) {
-                    let progress = self.recorder.progress();
-                    if let Some(guard) = self.guard(&progress, &ready) {
+                for ready in self.recorder.look(|progress| self.ready(progress)) {
+                    if let Some(guard) = self.recorder.look(|progress| self.guard(progress, &ready)) {
                         ending = Some(Ending::Guarded(guard, None));
                         break;
                     }
-                    let visit = progress.visits + 1;
+                    let visit = self.recorder.look(|progress| progress.visits) + 1;
                     self.recorder.record(&Event::NodeStarted {
                         visit,
                         node: ready.node.clone(),
                         from: ready.from.clone(),
                     })?;
-                    at_work.push(self.begin(visit, &ready.node, &progress.state, &stop));
+                    let state = self.recorder.look(|progress| progress.state.clone());
+                    at_work.push(self.begin(visit, &ready.node, state, &stop));
                 }
             }
             let Some((visit, node, result)) = at_work.next().await else { break };
@@ -262,9 +269,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         self.conclude(ending).await
     }
 
-    fn begin<'s>(&'s self, visit: u32, node: &AgentName, state: &ProjectState, stop: &CancellationToken) -> AtWork<'s> {
+    fn begin<'s>(&'s self, visit: u32, node: &AgentName, state: ProjectState, stop: &CancellationToken) -> AtWork<'s> {
         let node = node.clone();
-        let state = state.clone();
         let stop = stop.clone();
         let label = self.graph.node(&node).map_or("", |node| node.label.as_str());
         self.observer.node_started(visit, &node, label);
@@ -360,7 +366,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             end(NodeEnd::Failed);
             return Ok(Some(refusal(node, &refused)));
         }
-        let state = match self.recorder.progress().state.apply(&agent, &outcome.patch) {
+        let state = match self.recorder.look(|progress| progress.state.apply(&agent, &outcome.patch)) {
             Ok(state) => state,
             Err(refused) => {
                 end(NodeEnd::Failed);
@@ -452,7 +458,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             }
         };
         self.recorder.flush().await?;
-        let status = self.recorder.progress().status;
+        let status = self.recorder.look(|progress| progress.status);
         debug_assert_ne!(status, RunStatus::Running);
         if self.recorder.cancel_requested() && !status.is_terminal() {
             return self.cancelled(A_PERSON.to_owned()).await;

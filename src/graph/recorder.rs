@@ -3,11 +3,15 @@
 //! An event is only buffered. Before an effect acts, the buffer and the effect's intent go to disk in one
 //! transaction ([`Recorder::effect`]); what is recorded between two effects shares that commit. After a crash the
 //! newest commit tells which effects may have happened, and those are probed before they are repeated.
+//!
+//! That barrier and the end of a passage are all that anybody waits for. What should be on disk soon without being
+//! waited for, such as what a model's answer cost, is written beside the work ([`Recorder::write_soon`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +26,9 @@ use crate::domain::source::Source;
 
 /// A snapshot of the whole progress is kept every so many events, so that a long run is taken up quickly.
 const SNAPSHOT_EVERY: u64 = 200;
+
+/// How long a write that nobody waits for is put off, so that what follows at once shares it.
+const LINGER: Duration = Duration::from_millis(2);
 
 /// Where batches become durable. A write is all or nothing.
 pub trait Journal {
@@ -144,15 +151,16 @@ struct Inner {
 
 /// The durable side of one run in this process.
 ///
-/// The nodes of a run and its engine share it and are polled by one task: nobody may wait for a lock while somebody
-/// who is not polled holds it. So `inner` is never held over an await, and `writing`, which is, is only waited for by
-/// nodes, which are polled together, and by the engine when no node is at work.
+/// The nodes of a run, its engine and [`Recorder::keep_up`] share it and are polled by one task: nobody may wait for a
+/// lock while somebody who is not polled holds it. So `inner` is never held over an await, and `writing`, which is, is
+/// only waited for by nodes and `keep_up`, which are polled together, and by the engine when no node is at work.
 pub struct Recorder<J> {
     run: RunId,
     journal: J,
     source: Arc<dyn Source>,
     inner: Mutex<Inner>,
     writing: tokio::sync::Mutex<()>,
+    wanted: tokio::sync::Notify,
 }
 
 impl<J: Journal> Recorder<J> {
@@ -173,6 +181,7 @@ impl<J: Journal> Recorder<J> {
                 cancel_requested: false,
             }),
             writing: tokio::sync::Mutex::new(()),
+            wanted: tokio::sync::Notify::new(),
         }
     }
 
@@ -199,7 +208,12 @@ impl<J: Journal> Recorder<J> {
 
     /// Where the run stands, events that are not on disk yet included.
     pub fn progress(&self) -> Progress {
-        self.inner().progress.clone()
+        self.look(Progress::clone)
+    }
+
+    /// Looks at where the run stands. `look` must not call the recorder.
+    pub fn look<T>(&self, look: impl FnOnce(&Progress) -> T) -> T {
+        look(&self.inner().progress)
     }
 
     /// Somebody asked for the run to be cancelled.
@@ -242,14 +256,10 @@ impl<J: Journal> Recorder<J> {
         self.inner().pending.project = Some(project);
     }
 
-    /// A key that no call of a model has yet, from what the call is.
-    pub fn fresh_call(&self, call: &str) -> String {
-        let inner = self.inner();
-        let key = |number: usize| format!("{call}-{number}");
-        (1..=inner.calls.len() + 1)
-            .map(key)
-            .find(|key| !inner.calls.contains_key(key))
-            .expect("one number more than calls")
+    /// A key that no call of a model of this run has yet.
+    pub fn fresh_call(&self, visit: u32) -> String {
+        // Each key ends with a number above that of every key before it.
+        format!("{visit}-{}", self.inner().calls.len() + 1)
     }
 
     /// Writes what a call of a model may cost, or what it did cost, with the next flush.
@@ -265,6 +275,23 @@ impl<J: Journal> Recorder<J> {
         let inner = self.inner();
         let of = |(of, _): &&(u32, Usd)| visit.is_none_or(|visit| visit == *of);
         inner.calls.values().filter(of).map(|(_, cost)| *cost).sum()
+    }
+
+    /// Has everything recorded so far written soon, while the caller goes on: [`Recorder::keep_up`] does it.
+    pub fn write_soon(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Writes what [`Recorder::write_soon`] asked for, for as long as it is polled beside the work. It ends only when
+    /// the journal fails; the work has to end with it.
+    pub async fn keep_up(&self) -> JournalError {
+        loop {
+            self.wanted.notified().await;
+            tokio::time::sleep(LINGER).await;
+            if let Err(error) = self.flush().await {
+                return error;
+            }
+        }
     }
 
     /// Puts everything recorded so far on disk.

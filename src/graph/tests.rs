@@ -59,11 +59,17 @@ struct Memory {
     writes: Rc<Cell<u32>>,
     fail: Rc<Cell<bool>>,
     cancel: Rc<Cell<bool>>,
+    /// No write ends while this is set.
+    stuck: Rc<Cell<bool>>,
+    written: Rc<tokio::sync::Notify>,
 }
 
 impl Journal for Memory {
     async fn write(&self, batch: &Batch) -> Result<Written, JournalError> {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        while self.stuck.get() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
         if self.fail.get() {
             return Err(JournalError::Lost("somebody".to_owned()));
         }
@@ -77,6 +83,7 @@ impl Journal for Memory {
             self.effects.borrow_mut().insert(effect.key.clone(), effect.clone());
         }
         self.writes.set(self.writes.get() + 1);
+        self.written.notify_waiters();
         Ok(Written { cancel_requested: self.cancel.get() })
     }
 }
@@ -534,4 +541,115 @@ async fn events_between_two_effects_share_one_write() {
     }
     recorder.flush().await.unwrap();
     assert_eq!((memory.writes.get(), memory.events.borrow().len()), (1, 51));
+}
+
+/// Keeps a value without changing the world, as the answer of a model is kept.
+async fn answered(recorder: &Recorder<Memory>, place: &Place, answer: u32) -> u32 {
+    let effect = Effect { kind: "model_call", args: json!({ "answer": answer }) };
+    recorder.remember(place, effect, async || Ok::<u32, Broken>(answer)).await.unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_should_be_written_soon_is_on_disk_while_the_work_goes_on() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    let recorder = memory.recorder();
+    let script = |visit: u32, _: &AgentName| -> NodeFuture<'_> {
+        let (recorder, memory) = (&recorder, &memory);
+        Box::pin(async move {
+            answered(recorder, &Place::new(visit), 1).await;
+            let written = memory.written.notified();
+            recorder.write_soon();
+            // The next answer takes as long as the disk: nothing here waits for the disk itself.
+            written.await;
+            assert!(memory.effects.borrow().values().any(|row| row.mark == EffectMark::Done));
+            Ok(Outcome { handoff: Some((name("both"), "enough".to_owned())), ..Outcome::default() })
+        })
+    };
+    let Ended::Failed(failure) = drive(&graph, &recorder, &Script(&script), &seen).await.unwrap() else {
+        panic!("`both` is no node of this graph");
+    };
+    assert!(failure.reason.contains("may not hand over"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_disk_but_effects_and_the_end() {
+    let (graph, memory, seen) = (graph(DIAMOND), Memory::begun(), Seen::default());
+    let recorder = memory.recorder();
+    memory.stuck.set(true);
+    let script = |visit: u32, node: &AgentName| -> NodeFuture<'_> {
+        let (recorder, memory, last) = (&recorder, &memory, node.as_str() == "both");
+        Box::pin(async move {
+            let place = Place::new(visit);
+            recorder.write_soon();
+            answered(recorder, &place, 1).await;
+            // Long enough for the write to have begun.
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            if last {
+                assert_eq!(memory.writes.get(), 0, "four visits without a write");
+                memory.stuck.set(false);
+            }
+            Ok(Outcome::default())
+        })
+    };
+    assert_eq!(drive(&graph, &recorder, &Script(&script), &seen).await.unwrap(), Ended::Succeeded);
+    assert_eq!(memory.recorder().progress(), recorder.progress());
+}
+
+#[tokio::test]
+async fn everything_before_an_effect_is_on_disk_when_it_acts() {
+    for behind in [false, true] {
+        let (graph, memory, seen) = (graph(DIAMOND), Memory::begun(), Seen::default());
+        let recorder = memory.recorder();
+        let acted = Cell::new(0);
+        let script = |visit: u32, _: &AgentName| -> NodeFuture<'_> {
+            let (recorder, memory, acted) = (&recorder, &memory, &acted);
+            Box::pin(async move {
+                let place = Place::new(visit);
+                if behind {
+                    // An earlier write is under way, without what comes now.
+                    recorder.write_soon();
+                    tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+                }
+                answered(recorder, &place, visit).await;
+                let effect = Effect { kind: "write", args: json!({}) };
+                let done: Result<u32, Failed<Broken>> = recorder
+                    .effect(
+                        &place,
+                        effect,
+                        async |_| Ok(None),
+                        async |key| {
+                            let effects = memory.effects.borrow();
+                            assert_eq!(effects[key].mark, EffectMark::Intended);
+                            let answer = json!({ "answer": visit }).to_string();
+                            assert!(
+                                effects.values().any(|row| row.args == answer),
+                                "the answer that asked for it is lost"
+                            );
+                            let begun = memory.events.borrow().iter().filter(|row| row.kind == "node_started").count();
+                            assert!(begun >= visit as usize, "the visit that does it is not on record");
+                            acted.set(acted.get() + 1);
+                            Ok(1)
+                        },
+                    )
+                    .await;
+                assert!(done.is_ok());
+                Ok(Outcome::default())
+            })
+        };
+        assert_eq!(drive(&graph, &recorder, &Script(&script), &seen).await.unwrap(), Ended::Succeeded);
+        assert_eq!(acted.get(), 4);
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_fails_beside_the_work_ends_it() {
+    let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
+    let recorder = memory.recorder();
+    memory.fail.set(true);
+    let script = |_: u32, _: &AgentName| -> NodeFuture<'_> {
+        recorder.write_soon();
+        Box::pin(std::future::pending())
+    };
+    let failed = drive(&graph, &recorder, &Script(&script), &seen).await.unwrap_err();
+    assert!(matches!(failed, super::engine::Error::Journal(JournalError::Lost(_))), "{failed}");
 }

@@ -191,24 +191,26 @@ pub async fn current(context: &Context, name: &AgentName) -> Result<Agent, Error
 }
 
 /// The agents of these names as they are configured now. The built-in files are brought up to date first, unless all
-/// of the agents are in memory.
+/// of the agents are in memory. One that is granted a tool that is not among `tools` is refused.
 ///
 /// # Errors
-/// As [`current`].
+/// As [`ready`].
 pub async fn team<'a>(
     context: &Context,
     names: impl Iterator<Item = &'a AgentName> + Clone,
+    tools: &BTreeSet<AgentName>,
 ) -> Result<BTreeMap<AgentName, Agent>, Error> {
     let kept: Option<BTreeMap<AgentName, Agent>> =
         names.clone().map(|name| Some((name.clone(), context.agents.get(name)?))).collect();
-    if let Some(kept) = kept {
+    let granted = |agent: &Agent| agent.tools.iter().all(|tool| tools.contains(tool));
+    if let Some(kept) = kept.filter(|kept| kept.values().all(granted)) {
         return Ok(kept);
     }
     seed(context).await?;
     let mut team = BTreeMap::new();
     for name in names {
         if !team.contains_key(name) {
-            team.insert(name.clone(), current(context, name).await?);
+            team.insert(name.clone(), ready(context, name, tools).await?);
         }
     }
     Ok(team)

@@ -113,6 +113,7 @@ impl Visit<'_> {
             patch,
             cancel: &cancel,
             notes: self.notes,
+            activity: self.activity,
         };
         let work = AssertUnwindSafe(async { (tool.call)(&context, arguments).await }).catch_unwind();
         tokio::pin!(work);

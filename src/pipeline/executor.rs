@@ -3,13 +3,14 @@
 //! It is the same for a model, the offline provider and rules in code. A call that is unknown, malformed or refused
 //! goes back as a tool result, bounded; the visit is as durable as the effects of its tools.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::activity::{self, Activity};
 use super::circles::Circles;
 use super::coding::Coders;
 use super::journal::StoreJournal;
@@ -59,6 +60,8 @@ pub struct Visit<'a> {
     pub graph: &'a Graph,
     /// Who handed over by itself, and why.
     pub handed_over: Option<(AgentName, String)>,
+    /// What the agent is told first.
+    pub briefing: Briefing,
     /// The node.
     pub node: &'a AgentName,
     /// The visit's number.
@@ -67,6 +70,8 @@ pub struct Visit<'a> {
     pub cancel: CancellationToken,
     /// Told what happens within the visit.
     pub notes: &'a dyn Fn(&str),
+    /// Told each thing that happens within it.
+    pub activity: &'a dyn Fn(&Activity<'_>),
 }
 
 /// What is remembered of a question: the answer, or what about it the conversation has to change for. Asking again
@@ -187,6 +192,31 @@ impl Answer {
     }
 }
 
+/// Makes the first message of a visit.
+pub type Briefing = fn(&Visit<'_>, &ProjectState) -> String;
+
+/// What an agent is told: its place in the pipeline and the part of the state it may see.
+#[must_use]
+pub fn briefing(visit: &Visit<'_>, state: &ProjectState) -> String {
+    let mut task = json!({
+        "node": visit.node,
+        "request": visit.run.request.kind().as_str(),
+        "language": state.language(),
+        "state": projection(visit.agent, state),
+    });
+    if let Some((by, why)) = &visit.handed_over {
+        task["handed_over"] = json!({ "by": by, "reason": why });
+    }
+    if let RunRequest::NewProject(new) = &visit.run.request {
+        task["assume"] = json!(new.assume);
+        task["chosen_name"] = json!(new.name);
+        if let Some(spec) = &new.spec {
+            task["given_spec"] = serde_json::from_str(spec).unwrap_or(Value::Null);
+        }
+    }
+    task.to_string()
+}
+
 impl Visit<'_> {
     /// Lets the agent work until it says it is done.
     ///
@@ -196,7 +226,7 @@ impl Visit<'_> {
         let place = Place::new(self.number);
         let mut messages = vec![
             Message::System { content: self.agent.system_prompt.clone() },
-            Message::User { content: self.task(&state).to_string() },
+            Message::User { content: (self.briefing)(self, &state) },
         ];
         let tools = self.registry.specs(&self.agent.tools);
         let mut outcome = Outcome::default();
@@ -250,7 +280,11 @@ impl Visit<'_> {
             }
             let mut circle = None;
             for call in &reply.tool_calls {
-                let content = match self.call(&place, call, &mut state, &mut outcome).await {
+                let tool = self.registry.find(&call.name).map(|tool| tool.name.as_str());
+                (self.activity)(&Activity::Called { tool });
+                let result = self.call(&place, call, &mut state, &mut outcome).await;
+                (self.activity)(&returned(&result, &outcome));
+                let content = match result {
                     Ok(content) => {
                         standing.accepted();
                         content
@@ -296,23 +330,6 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// What the agent is told: its place in the pipeline and the part of the state it may see.
-    fn task(&self, state: &ProjectState) -> Value {
-        let projection = projection(self.agent, state);
-        let mut task = json!({ "node": self.node, "request": self.run.request.kind().as_str(), "language": state.language(), "state": projection });
-        if let Some((by, why)) = &self.handed_over {
-            task["handed_over"] = json!({ "by": by, "reason": why });
-        }
-        if let RunRequest::NewProject(new) = &self.run.request {
-            task["assume"] = json!(new.assume);
-            task["chosen_name"] = json!(new.name);
-            if let Some(spec) = &new.spec {
-                task["given_spec"] = serde_json::from_str(spec).unwrap_or(Value::Null);
-            }
-        }
-        task
-    }
-
     /// What the visit pays with; none where asking costs nothing.
     #[must_use]
     pub fn metered(&self) -> Option<Metered<'_, StoreJournal<'_>>> {
@@ -324,6 +341,7 @@ impl Visit<'_> {
             visit_limit: self.agent.budget.and_then(Usd::from_dollars),
             visit: self.number,
             stopped: RefCell::default(),
+            cost: Cell::default(),
         })
     }
 
@@ -346,7 +364,18 @@ impl Visit<'_> {
         let metered = self.metered();
         let provider: &dyn Provider = metered.as_ref().map_or(&*self.chosen.provider, |metered| metered);
         let owner = Owner { provider, policy: Policy::default(), world, observer: &observer, cancel: &self.cancel };
-        let answered = self.recorder.remember(place, effect, async || Answer::of(owner.ask(request, &|_| {}).await));
+        let answered = self.recorder.remember(place, effect, async || {
+            let (provider, model) = (self.chosen.provider.name(), request.model.as_str());
+            (self.activity)(&Activity::Asked { turn: turn + 1, provider, model });
+            let answered = owner.ask(request, &|piece| (self.activity)(&Activity::Said(piece))).await;
+            (self.activity)(&Activity::Answered {
+                usage: answered.as_ref().map_or_else(llm::Error::usage, |reply| reply.usage),
+                cost: metered.as_ref().map_or(Usd::ZERO, |metered| metered.cost.get()),
+                spent: self.recorder.spent(None),
+                outcome: answered.as_ref().map_or_else(activity::class, |_| "answered"),
+            });
+            Answer::of(answered)
+        });
         let answered = answered.await;
         if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
             return Err(stopped_by(stopped, self.recorder.progress().state.language()));
@@ -383,6 +412,12 @@ impl Visit<'_> {
     /// Says that an attempt failed and what follows.
     fn tell(&self, attempt: &Attempt<'_>) {
         let error = attempt.error;
+        (self.activity)(&Activity::Failed {
+            attempt: attempt.number,
+            reason: &error.to_string(),
+            class: activity::class(error),
+            again: if let Next::Again(wait) = attempt.next { Some(wait) } else { None },
+        });
         match attempt.next {
             Next::Again(wait) => {
                 (self.notes)(&format!("attempt {}: {error}; asking again in {} ms", attempt.number, wait.as_millis()));
@@ -404,10 +439,24 @@ pub(super) fn projection(agent: &Agent, state: &ProjectState) -> Value {
     projection
 }
 
+/// What came of a call, without a word of it.
+fn returned(result: &Result<Value, ToolError>, outcome: &Outcome) -> Activity<'static> {
+    let (outcome, good) = match result {
+        Ok(_) if outcome.ask.is_some() => ("asks", true),
+        Ok(_) if outcome.handoff.is_some() => ("hands_over", true),
+        Ok(_) => ("done", true),
+        Err(ToolError::Refused(..)) => ("refused", false),
+        Err(ToolError::Node(NodeError::Interrupted)) => ("interrupted", false),
+        Err(ToolError::Node(NodeError::Held(_) | NodeError::Guarded(_))) => ("held", false),
+        Err(ToolError::Node(NodeError::Blocked(_))) => ("blocked", false),
+        Err(ToolError::Node(NodeError::Failed(_) | NodeError::Journal(_))) => ("failed", false),
+    };
+    Activity::Returned { outcome, good }
+}
+
 /// What it means for the visit that a call was not made.
 pub fn stopped_by(why: Stopped, language: Language) -> NodeError {
     match why {
-        Stopped::Journal(error) => NodeError::Journal(error),
         Stopped::Limit(over) => NodeError::Held(vec![Question {
             id: "budget".to_owned(),
             text: over.words(language),

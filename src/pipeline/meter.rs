@@ -1,18 +1,14 @@
 //! Money: what a call may cost is reserved before it, what it did cost is written after it, and past a limit a person
 //! is asked. A failed or cut call is charged too.
 
-use std::cell::RefCell;
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
+use std::cell::{Cell, RefCell};
 
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, Price, Wire};
-use crate::domain::source::Source;
 use crate::domain::spec::Language;
-use crate::graph::recorder::{Journal, JournalError, Recorder};
+use crate::graph::recorder::{Journal, Recorder};
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
 
 /// What calls may cost, and where that comes from.
@@ -85,8 +81,6 @@ pub enum Stopped {
     Limit(OverLimit),
     /// Nobody knows what the model costs.
     Unpriced(String),
-    /// The journal.
-    Journal(JournalError),
 }
 
 /// Less than this is not worth starting an agent for: a cent.
@@ -121,6 +115,8 @@ pub struct Metered<'a, J> {
     pub visit: u32,
     /// Why the last call was not made.
     pub stopped: RefCell<Option<Stopped>>,
+    /// What the calls have cost so far.
+    pub cost: Cell<Usd>,
 }
 
 impl<J: Journal> Metered<'_, J> {
@@ -143,7 +139,7 @@ impl<J: Journal> Metered<'_, J> {
 
     /// The limit the next call could break. Each approval allows as much again.
     fn over(&self, next: Usd) -> Option<OverLimit> {
-        let times = u64::from(self.recorder.progress().allowed) + 1;
+        let times = u64::from(self.recorder.look(|progress| progress.allowed)) + 1;
         let many = |limit: Usd| Usd::from_billionths(limit.billionths().saturating_mul(times));
         let run = (Some(self.tariff.run_limit), self.recorder.spent(None), None);
         let visit = (self.visit_limit, self.recorder.spent(Some(self.visit)), Some(self.agent.clone()));
@@ -153,11 +149,12 @@ impl<J: Journal> Metered<'_, J> {
         })
     }
 
-    /// Reserves what an agent that is a program of its own may spend: at most `most`, at least something.
+    /// Reserves what an agent that is a program of its own may spend: at most `most`, at least something. It is on disk
+    /// after the next flush.
     ///
     /// # Errors
-    /// [`Stopped`] when there is nothing left, the model's price is not known, or the reservation cannot be written.
-    pub async fn reserve(&self, name: &str, most: Usd) -> Result<Reserved, Stopped> {
+    /// [`Stopped`] when there is nothing left or the model's price is not known.
+    pub fn reserve(&self, name: &str, most: Usd) -> Result<Reserved, Stopped> {
         let model = self.tariff.endpoint.model.clone();
         let model = Some(name).filter(|name| !name.is_empty()).map_or(model, str::to_owned);
         let price = self.tariff.price(&model);
@@ -171,9 +168,8 @@ impl<J: Journal> Metered<'_, J> {
         while let Some(over) = self.over(amount) {
             amount = Usd::from_billionths(over.limit.billionths().saturating_sub(over.spent.billionths()));
         }
-        let key = self.recorder.fresh_call(&format!("{}-coder", self.visit));
+        let key = self.recorder.fresh_call(self.visit);
         self.recorder.charge(self.entry(&key, &model, &Usage::default(), amount, Standing::Reserved));
-        self.recorder.flush().await.map_err(Stopped::Journal)?;
         Ok(Reserved { key, model, amount, price })
     }
 
@@ -200,10 +196,11 @@ impl<J: Journal> Metered<'_, J> {
         if let Some(over) = self.over(most) {
             return Err(self.stop(Stopped::Limit(over)));
         }
-        let key = self.recorder.fresh_call(&name_of(self.visit, request, self.recorder.source()));
+        let key = self.recorder.fresh_call(self.visit);
         self.recorder.charge(self.entry(&key, model, &Usage::default(), most, Standing::Reserved));
-        // The reservation goes to disk while the model thinks.
-        let (written, answered) = futures_util::join!(self.recorder.flush(), self.provider.complete(request, on_text));
+        // The reservation, and what was answered and charged before it, go to disk while the model thinks.
+        self.recorder.write_soon();
+        let answered = self.provider.complete(request, on_text).await;
         let usage = match &answered {
             Ok(reply) => reply.usage,
             Err(error) => error.usage(),
@@ -214,16 +211,14 @@ impl<J: Journal> Metered<'_, J> {
             (None, Some(price)) => (price::cost(&price, &usage), Standing::Settled),
             (None, None) => (Usd::ZERO, Standing::Unpriced),
         };
+        self.cost.set(self.cost.get() + cost);
         self.recorder.charge(self.entry(&key, model, &usage, cost, standing));
-        match written {
-            Ok(()) => answered,
-            Err(error) => Err(self.stop(Stopped::Journal(error))),
-        }
+        answered
     }
 
     /// A call that a cassette answers: nobody is paid.
     async fn ask_cassette(&self, request: &Request, model: &str, on_text: OnText<'_>) -> Result<Reply, Error> {
-        let key = self.recorder.fresh_call(&name_of(self.visit, request, self.recorder.source()));
+        let key = self.recorder.fresh_call(self.visit);
         let answered = self.provider.complete(request, on_text).await;
         let usage = match &answered {
             Ok(reply) => reply.usage,
@@ -238,17 +233,6 @@ impl<J: Journal> Metered<'_, J> {
         *self.stopped.borrow_mut() = Some(why);
         Error::Cancelled
     }
-}
-
-/// Names a question within its run.
-fn name_of(visit: u32, request: &Request, source: &dyn Source) -> String {
-    let mut hash = Sha256::new();
-    let asked = serde_json::to_string(request).expect("a request has text keys only");
-    hash.update(source.portable(&asked).as_bytes());
-    hash.finalize()[..6].iter().fold(format!("{visit}-"), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes any text");
-        text
-    })
 }
 
 impl<J: Journal> Provider for Metered<'_, J> {

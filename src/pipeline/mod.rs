@@ -8,6 +8,7 @@ pub use crate::graph::engine::{Ended, NodeEnd, Observer};
 pub use crate::graph::progress::Failure;
 pub use crate::graph::render as drawing;
 
+pub mod activity;
 pub mod call;
 pub mod circles;
 pub mod coding;
@@ -20,4 +21,5 @@ pub mod rules;
 pub mod runner;
 pub mod tape;
 pub mod tools;
+pub mod traced;
 pub mod trial;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Activity;
 use super::coding::{self, Coders};
-use super::executor::Visit;
+use super::executor::{self, Briefing, Visit};
 use super::journal::StoreJournal;
 use super::models::{self, Models};
 use super::tape::Setting;
@@ -133,6 +134,8 @@ impl Diagnose for Error {
 pub trait Watch: Observer {
     /// Something worth a line happened within a node.
     fn note(&self, node: &AgentName, text: &str);
+    /// Something happens within a visit of a node by an agent.
+    fn activity(&self, _visit: u32, _node: &AgentName, _agent: &AgentName, _activity: &Activity<'_>) {}
 }
 
 /// Refuses a choice of models that could not be asked, or of a coder that could not work on this machine.
@@ -170,6 +173,26 @@ pub fn graph() -> Result<Graph, definition::Error> {
 /// [`definition::Error`].
 pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
     Ok(graph()?.definition().nodes.keys().cloned().collect())
+}
+
+/// What runs are made of: the graph, the tools its agents may call, and what an agent is told of its visit.
+pub struct Pipeline {
+    /// The checked graph.
+    pub graph: Graph,
+    /// All tools there are.
+    pub registry: Registry,
+    /// The first message of a visit.
+    pub briefing: Briefing,
+}
+
+impl Pipeline {
+    /// The pipeline of the program.
+    ///
+    /// # Errors
+    /// [`definition::Error`] when its graph is wrong.
+    pub fn built_in() -> Result<Self, definition::Error> {
+        Ok(Self { graph: graph()?, registry: Registry::default(), briefing: executor::briefing })
+    }
 }
 
 /// Makes a run for a request; nothing is done yet.
@@ -266,10 +289,25 @@ pub async fn drive(
     watch: &dyn Watch,
     cancel: &CancellationToken,
 ) -> Result<Ended, Error> {
-    let graph = graph()?;
+    drive_in(&Pipeline::built_in()?, context, models, coders, run, watch, cancel).await
+}
+
+/// The same in a pipeline of one's own.
+///
+/// # Errors
+/// [`Error`]; the run can be resumed unless it is over.
+pub async fn drive_in(
+    pipeline: &Pipeline,
+    context: &Context,
+    models: &Models,
+    coders: &Coders,
+    run: &RunId,
+    watch: &dyn Watch,
+    cancel: &CancellationToken,
+) -> Result<Ended, Error> {
     let leases = Leases::new(context);
     leases.take_run(run).await?;
-    let driven = drive_leased(context, models, coders, run, &graph, &leases, watch, cancel).await;
+    let driven = drive_leased(pipeline, context, models, coders, run, &leases, watch, cancel).await;
     let released = leases.release().await;
     let ended = driven?;
     released?;
@@ -277,15 +315,16 @@ pub async fn drive(
 }
 
 async fn drive_leased(
+    pipeline: &Pipeline,
     context: &Context,
     models: &Models,
     coders: &Coders,
     run: &RunId,
-    graph: &Graph,
     leases: &Leases<'_>,
     watch: &dyn Watch,
     cancel: &CancellationToken,
 ) -> Result<Ended, Error> {
+    let graph = &pipeline.graph;
     let run = runs::find(context, run.as_str()).await?;
     if run.status.is_terminal() {
         return Err(Error::Over { run: run.id, status: run.status });
@@ -318,8 +357,7 @@ async fn drive_leased(
         Request::NewProject(new) => new.until.clone(),
         Request::Deploy { .. } | Request::Rollback { .. } => None,
     };
-    let crew =
-        Crew { context, models, coders, run: &run, leases, recorder: &recorder, graph, team: &team, registry, watch };
+    let crew = Crew { context, models, coders, run: &run, leases, recorder: &recorder, pipeline, team: &team, watch };
     let engine = Engine {
         graph,
         nodes: &crew,
@@ -368,15 +406,8 @@ struct Team {
 
 impl Team {
     async fn load(context: &Context, graph: &Graph, registry: &Registry) -> Result<Self, ops::Error> {
-        agents::seed(context).await?;
-        let tools = registry.names();
-        let mut team = BTreeMap::new();
-        for name in graph.definition().nodes.values().filter_map(|node| node.agent.as_ref()) {
-            if !team.contains_key(name) {
-                team.insert(name.clone(), agents::ready(context, name, &tools).await?);
-            }
-        }
-        Ok(Self { agents: team })
+        let names = graph.definition().nodes.values().filter_map(|node| node.agent.as_ref());
+        Ok(Self { agents: agents::team(context, names, &registry.names()).await? })
     }
 }
 
@@ -388,9 +419,8 @@ struct Crew<'a> {
     run: &'a Run,
     leases: &'a Leases<'a>,
     recorder: &'a Recorder<StoreJournal<'a>>,
-    graph: &'a Graph,
+    pipeline: &'a Pipeline,
     team: &'a Team,
-    registry: Registry,
     watch: &'a dyn Watch,
 }
 
@@ -403,8 +433,8 @@ impl Nodes for Crew<'_> {
         cancel: CancellationToken,
     ) -> NodeFuture<'a> {
         Box::pin(async move {
-            let agent =
-                self.graph.node(node).and_then(|node| node.agent.as_ref()).and_then(|name| self.team.agents.get(name));
+            let agent = self.pipeline.graph.node(node).and_then(|node| node.agent.as_ref());
+            let agent = agent.and_then(|name| self.team.agents.get(name));
             let Some(agent) = agent else {
                 return Err(NodeError::Failed(Failure::new(format!("node `{node}` has no agent"), 70)));
             };
@@ -427,14 +457,16 @@ impl Nodes for Crew<'_> {
                 recorder: self.recorder,
                 agent,
                 chosen: &chosen,
-                registry: &self.registry,
+                registry: &self.pipeline.registry,
                 coders: self.coders,
-                graph: self.graph,
+                graph: &self.pipeline.graph,
                 handed_over,
+                briefing: self.pipeline.briefing,
                 node,
                 number: visit,
                 cancel,
                 notes: &|text| self.watch.note(node, &self.context.secrets.clean(text)),
+                activity: &|activity| self.watch.activity(visit, node, &agent.id, activity),
             }
             .work(state)
             .await

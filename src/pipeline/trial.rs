@@ -1,7 +1,7 @@
 //! One agent alone on one input: the calls it would make, and what asking it cost. Nothing is changed: results are made
 //! up as "done", and what is spent stands in no run's ledger.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -203,6 +203,7 @@ pub async fn run(
         visit_limit: agent.budget.and_then(Usd::from_dollars),
         visit: 1,
         stopped: RefCell::default(),
+        cost: Cell::default(),
     });
     let provider: &dyn Provider = metered.as_ref().map_or(&*chosen.provider, |metered| metered);
     let world = Real::default();
@@ -244,7 +245,6 @@ pub async fn run(
         recorder.flush().await?;
         match metered.as_ref().and_then(|metered| metered.stopped.take()) {
             None => {}
-            Some(Stopped::Journal(error)) => return Err(error.into()),
             Some(Stopped::Unpriced(model)) => return Err(Error::Unpriced(model)),
             Some(Stopped::Limit(over)) => return Err(Error::Limit(over)),
         }

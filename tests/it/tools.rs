@@ -24,7 +24,7 @@ use cgo::llm::{Message, Provider, Reply, ReplyFuture, ToolCall};
 use cgo::ops::leases::Leases;
 use cgo::ops::{self, Context, agents, incidents, runs};
 use cgo::pipeline::coding::Coders;
-use cgo::pipeline::executor::Visit;
+use cgo::pipeline::executor::{self, Visit};
 use cgo::pipeline::journal::StoreJournal;
 use cgo::pipeline::models::Chosen;
 use cgo::pipeline::runner;
@@ -187,6 +187,8 @@ async fn visit(
         coders: &Coders::new(CoderChoice::default(), 1, |_| None),
         graph: &graph,
         handed_over: None,
+        briefing: executor::briefing,
+        activity: &|_| {},
         node: &agent.id,
         number,
         cancel: CancellationToken::new(),

@@ -76,8 +76,9 @@ pub async fn run(
     let needs = needs::of(program, &search, home.as_deref())
         .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
     let language = visit.recorder.progress().state.language();
-    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default())).await;
+    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()));
     let reserved = reserved.map_err(|stopped| stopped_by(stopped, language))?;
+    visit.recorder.flush().await.map_err(NodeError::Journal)?;
     let settle = |usage: &meter::Usage, cost: u64| {
         let usage = Usage {
             input_tokens: usage.input,

@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Activity;
 use super::executor::Visit;
 use super::journal::StoreJournal;
 use crate::domain::agent::Agent;
@@ -77,6 +78,8 @@ pub struct Context<'a> {
     pub cancel: &'a CancellationToken,
     /// Told what happens, for people who watch.
     pub notes: &'a dyn Fn(&str),
+    /// Told each thing that happens within the visit.
+    pub activity: &'a dyn Fn(&Activity<'_>),
 }
 
 /// What a call came to.
@@ -235,7 +238,10 @@ impl Context<'_> {
         if self.cancel.is_cancelled() {
             return Err(ToolError::Node(NodeError::Interrupted));
         }
-        Ok(self.recorder.effect(self.place, Effect { kind, args }, probe, act).await?)
+        (self.activity)(&Activity::Acts { effect: kind });
+        let done = self.recorder.effect(self.place, Effect { kind, args }, probe, act).await;
+        (self.activity)(&Activity::Acted { good: done.is_ok() });
+        Ok(done?)
     }
 
     /// An effect at this place that may be done again; see [`Recorder::repeat`].
@@ -254,7 +260,10 @@ impl Context<'_> {
         if self.cancel.is_cancelled() {
             return Err(ToolError::Node(NodeError::Interrupted));
         }
-        Ok(self.recorder.repeat(self.place, Effect { kind, args }, act).await?)
+        (self.activity)(&Activity::Acts { effect: kind });
+        let done = self.recorder.repeat(self.place, Effect { kind, args }, act).await;
+        (self.activity)(&Activity::Acted { good: done.is_ok() });
+        Ok(done?)
     }
 
     /// Something looked at once at this place, so that a resumed visit sees the same. What is wrong with what was

@@ -28,15 +28,11 @@ async fn a_store_is_there_again_after_it_was_closed(place: &Place) {
 }
 
 async fn four_that_open_a_fresh_store_at_once_all_get_it(place: &Place) {
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 1..=4 {
-        let url = place.url.clone();
-        tasks.spawn(async move {
-            let store = Store::open(&url).await.unwrap();
-            store.ensure_server(&local(number)).await.unwrap()
-        });
-    }
-    let servers = tasks.join_all().await;
+    let opening = (1..=4).map(|number| async move {
+        let store = Store::open(&place.url).await.unwrap();
+        store.ensure_server(&local(number)).await.unwrap()
+    });
+    let servers = futures_util::future::join_all(opening).await;
     assert!(servers.iter().all(|server| *server == servers[0]), "{servers:?}");
 }
 
