@@ -253,6 +253,9 @@ _cgo() {
             cgo__subcmd__help__subcmd__run,reject)
                 cmd="cgo__subcmd__help__subcmd__run__subcmd__reject"
                 ;;
+            cgo__subcmd__help__subcmd__run,replay)
+                cmd="cgo__subcmd__help__subcmd__run__subcmd__replay"
+                ;;
             cgo__subcmd__help__subcmd__run,resume)
                 cmd="cgo__subcmd__help__subcmd__run__subcmd__resume"
                 ;;
@@ -349,6 +352,9 @@ _cgo() {
             cgo__subcmd__run,reject)
                 cmd="cgo__subcmd__run__subcmd__reject"
                 ;;
+            cgo__subcmd__run,replay)
+                cmd="cgo__subcmd__run__subcmd__replay"
+                ;;
             cgo__subcmd__run,resume)
                 cmd="cgo__subcmd__run__subcmd__resume"
                 ;;
@@ -378,6 +384,9 @@ _cgo() {
                 ;;
             cgo__subcmd__run__subcmd__help,reject)
                 cmd="cgo__subcmd__run__subcmd__help__subcmd__reject"
+                ;;
+            cgo__subcmd__run__subcmd__help,replay)
+                cmd="cgo__subcmd__run__subcmd__help__subcmd__replay"
                 ;;
             cgo__subcmd__run__subcmd__help,resume)
                 cmd="cgo__subcmd__run__subcmd__help__subcmd__resume"
@@ -983,13 +992,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --rollback --status --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --rollback --status --record --replay --loose --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --rollback)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1509,7 +1526,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__run)
-            opts="list show watch resume answer approve reject cancel fork"
+            opts="list show watch resume answer approve reject cancel replay fork"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1593,6 +1610,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__run__subcmd__reject)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__run__subcmd__replay)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2027,7 +2058,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2070,6 +2101,14 @@ _cgo() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2177,7 +2216,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list show watch resume answer approve reject cancel fork help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list show watch resume answer approve reject cancel replay fork help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2291,7 +2330,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__help)
-            opts="list show watch resume answer approve reject cancel fork help"
+            opts="list show watch resume answer approve reject cancel replay fork help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2402,6 +2441,20 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__run__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__run__subcmd__help__subcmd__resume)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2482,6 +2535,32 @@ _cgo() {
             fi
             case "${prev}" in
                 --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__run__subcmd__replay)
+            opts="-q -y -h --dir --loose --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

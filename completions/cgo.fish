@@ -91,9 +91,12 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l coder -d 'Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l sandbox -d 'What keeps that coder from the rest of the machine: bubblewrap, off' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l until -d 'Stop after this node of the pipeline, for instance `tester`' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l record -d 'Record everything the run is told on a new cassette' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l json -d 'Print the answer as JSON'
@@ -174,24 +177,25 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take the project off its server, with its data there'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "list" -d 'List the newest runs'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "show" -d 'Show a run: its steps, effects and state'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "watch" -d 'Follow a run as it goes'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "resume" -d 'Go on with a run that was stopped or killed'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "answer" -d 'Answer the questions of a run, and go on with it'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "cancel" -d 'End a run'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel fork help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "list" -d 'List the newest runs'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "show" -d 'Show a run: its steps, effects and state'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "watch" -d 'Follow a run as it goes'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "resume" -d 'Go on with a run that was stopped or killed'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "answer" -d 'Answer the questions of a run, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l limit -d 'How many' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -260,6 +264,16 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l dir -d 'The folder to make the project in; the project\'s name in the current folder if not given' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l at -d 'The event, as `cgo run show` numbers them' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -277,12 +291,16 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s q -l quiet -d 'Print the answer only, no progress'
@@ -568,6 +586,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "approve" -d 'Approve what a run waits for, and go on with it'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "reject" -d 'Refuse what a run waits for; the run ends'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "cancel" -d 'End a run'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "list" -d 'List the servers'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "list" -d 'List the agents'
