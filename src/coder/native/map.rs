@@ -24,12 +24,17 @@ struct Known {
     size: u64,
     symbols: Vec<Symbol>,
     names: HashSet<String>,
+    generated: bool,
     score: f64,
+}
+
+fn is_private(name: &str) -> bool {
+    name.starts_with('_') && !name.starts_with("__")
 }
 
 /// A map of about so many tokens at most. `about` is the text of the task.
 pub(super) fn map(root: &Root, rules: &Rules, files: &[String], about: &str, budget: u64) -> String {
-    let mut known = read(root, files);
+    let mut known = read(root, rules, files);
     rank(&mut known, rules, about);
     known.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.path.cmp(&other.path)));
     // The signatures of what matters, then the names of as many as fit.
@@ -48,7 +53,7 @@ pub(super) fn map(root: &Root, rules: &Rules, files: &[String], about: &str, bud
     left = for_names + room;
     for file in &known {
         if !told.contains_key(file.path.as_str()) {
-            let text = format!("{}  {}\n", file.path, size(file.size));
+            let text = heading(file);
             let cost = tokens(&text);
             if cost <= left {
                 left -= cost;
@@ -64,17 +69,29 @@ pub(super) fn map(root: &Root, rules: &Rules, files: &[String], about: &str, bud
     map
 }
 
-fn read(root: &Root, files: &[String]) -> Vec<Known> {
+fn read(root: &Root, rules: &Rules, files: &[String]) -> Vec<Known> {
     let mut code = 0;
     files
         .iter()
         .filter_map(|path| {
             let Kind::File(size) = root.kind(path) else { return None };
-            let mut known = Known { path: path.clone(), size, symbols: Vec::new(), names: HashSet::new(), score: 0.0 };
+            let mut known = Known {
+                path: path.clone(),
+                size,
+                symbols: Vec::new(),
+                names: HashSet::new(),
+                generated: false,
+                score: 0.0,
+            };
             if is_code(path) && size <= LARGEST && code < MOST && !rules::is_secret(path) {
                 code += 1;
                 if let Ok(text) = root.text(path) {
                     known.symbols = outline(path, &text);
+                    if rules.is_generated(path) {
+                        // Only what code by hand can use.
+                        known.generated = true;
+                        known.symbols.retain(|it| !it.name.starts_with("test_") && !is_private(&it.name));
+                    }
                     known.names = words(&text).map(str::to_owned).collect();
                 }
             }
@@ -139,8 +156,13 @@ fn rank(known: &mut [Known], rules: &Rules, about: &str) {
     }
 }
 
+fn heading(file: &Known) -> String {
+    let generated = if file.generated { ", generated" } else { "" };
+    format!("{}  {}{generated}\n", file.path, size(file.size))
+}
+
 fn signatures(file: &Known) -> String {
-    let mut text = format!("{}  {}\n", file.path, size(file.size));
+    let mut text = heading(file);
     for symbol in file.symbols.iter().take(SYMBOLS) {
         let _ = writeln!(text, "{}{}", "  ".repeat(symbol.depth + 1), symbol.signature);
     }

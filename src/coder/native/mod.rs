@@ -6,7 +6,7 @@
 //! of every other agent. Nothing here talks to a provider, records a call or counts money.
 //!
 //! `session` holds the conversation, `steps` what a call comes to, `verify` what makes work a commit; `calls` are the
-//! tools as the model sees them, `look`, `change` and `shell` what they do; [`matching`] finds the place an edit means,
+//! tools as the model sees them, `spoken` finds calls in its text, `look`, `change` and `shell` what they do; [`matching`] finds the place an edit means,
 //! `map` tells the repository; `root`, `rules` and `secrets` say what is out of bounds, `progress` when to give up, and
 //! `tree` is all of git.
 
@@ -24,6 +24,7 @@ mod rules;
 mod secrets;
 mod session;
 mod shell;
+mod spoken;
 mod steps;
 mod tree;
 mod verify;

@@ -43,7 +43,7 @@ Rules:
 fn named<'f>(about: &str, files: &'f [String]) -> Vec<&'f str> {
     let mut found: Vec<&str> = Vec::new();
     let apart = |letter: char| letter.is_whitespace() || "`'\"()[]{}<>,;:|=".contains(letter);
-    for word in about.split(apart).map(|word| word.trim_matches('.').trim_start_matches("./")) {
+    for word in about.split(apart).map(|word| word.trim_end_matches('.').trim_start_matches("./")) {
         let module = format!("{}.py", word.replace('.', "/"));
         let wanted =
             if word.contains('.') && word.contains('/') || word.rsplit_once('.').is_some_and(|(_, e)| e.len() < 4) {

@@ -1,7 +1,7 @@
 //! One attempt: the conversation, its bounds and its end.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use super::root::Root;
 use super::rules::Rules;
 use super::shell::Shell;
 use super::tree::{Tree, Trouble};
-use super::{Ask, AskError, CheckResult, Checks, Error, Finished, Task, calls, prompt};
+use super::{Ask, AskError, CheckResult, Checks, Error, Finished, Task, calls, prompt, spoken};
 use crate::exec::Exit;
 use crate::llm::compact::compact;
 use crate::llm::wire::text::request_tokens;
@@ -28,6 +28,8 @@ use crate::llm::{Finish, Message, Reply, Request, ToolCall, ToolSpec};
 const LONG: u64 = 100_000;
 /// How many answers in a row may break off, or hold nothing but calls that make no sense.
 const BAD_ANSWERS: u32 = 3;
+/// cgo's own folder, in the one of the attempt.
+const OWN: &str = "cgo";
 /// How many answers are left when the model is told so.
 const NEARLY_OVER: u32 = 5;
 
@@ -90,7 +92,7 @@ pub(super) struct Session<'a, E: Debug> {
 
 /// The folders of an attempt: a home for what is run, and cgo's own.
 fn folders<E: Debug>(folder: &Path) -> Result<[PathBuf; 2], Error<E>> {
-    let folders = [folder.join("home"), folder.join("cgo")];
+    let folders = [folder.join("home"), folder.join(OWN)];
     for path in &folders {
         std::fs::create_dir_all(path).map_err(|source| Error::Folder { path: path.clone(), source })?;
     }
@@ -106,6 +108,8 @@ impl<'a, E: Debug> Session<'a, E> {
         cancel: &'a CancellationToken,
         on_event: OnEvent<'a>,
     ) -> Result<Self, Error<E>> {
+        // What a killed attempt was about to do counts no more.
+        let _ = std::fs::remove_dir_all(task.folder.join(OWN));
         let [home, own] = folders(&task.folder)?;
         let own = own.canonicalize().map_err(|source| Error::Folder { path: own, source })?;
         let tree = Tree::open(&task.workspace, &task.branch, &task.base, &own).await?;
@@ -265,36 +269,60 @@ impl<'a, E: Debug> Session<'a, E> {
         }
         self.messages.push(reply.message());
         if reply.tool_calls.is_empty() {
+            let spoken = reply.content.as_deref().filter(|_| reply.finish != Finish::Length).map(spoken::calls);
+            if let Some(calls) = spoken.filter(|calls| !calls.is_empty()) {
+                return self.take_spoken(&calls).await;
+            }
             let content = "Nobody reads this. Go on with a tool; when the task is done call `finish`, when it cannot be \
                            done call `blocked`.";
             self.messages.push(Message::User { content: content.to_owned() });
             return Ok(Taken::Sense);
         }
-        let mut nonsense = None;
-        let mut sense = false;
-        for call in &reply.tool_calls {
-            if self.cancel.is_cancelled() {
-                return Ok(Taken::Over(End { cancelled: true, ..End::default() }));
-            }
-            (self.on_event)(&CoderEvent::Tool { name: call.name.chars().take(60).collect() });
-            let content = match self.guarded(call).await? {
+        let mut taken = Taken::Sense;
+        for (index, call) in reply.tool_calls.iter().enumerate() {
+            let content = match self.one(call).await? {
                 Step::Over(end) => return Ok(Taken::Over(end)),
                 Step::Said(content) => {
-                    sense = true;
+                    taken = Taken::Sense;
                     content
                 }
                 Step::Malformed(content) => {
-                    nonsense = Some(content.clone());
+                    if index == 0 || matches!(taken, Taken::Nonsense(_)) {
+                        taken = Taken::Nonsense(content.clone());
+                    }
                     content
                 }
             };
-            self.progress.called(&call.name, &call.arguments, &content);
             self.messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content });
         }
-        Ok(match nonsense {
-            Some(reason) if !sense => Taken::Nonsense(reason),
-            _ => Taken::Sense,
-        })
+        Ok(taken)
+    }
+
+    /// Carries out what an answer calls for in its text.
+    async fn take_spoken(&mut self, calls: &[ToolCall]) -> Result<Taken, Error<E>> {
+        let mut told = "Your text was read as calls of tools:".to_owned();
+        for call in calls {
+            match self.one(call).await? {
+                Step::Over(end) => return Ok(Taken::Over(end)),
+                Step::Said(content) | Step::Malformed(content) => {
+                    let _ = write!(told, "\n\n`{}`: {content}", call.name);
+                }
+            }
+        }
+        self.messages.push(Message::User { content: told });
+        Ok(Taken::Sense)
+    }
+
+    async fn one(&mut self, call: &ToolCall) -> Result<Step, Error<E>> {
+        if self.cancel.is_cancelled() {
+            return Ok(Step::Over(End { cancelled: true, ..End::default() }));
+        }
+        (self.on_event)(&CoderEvent::Tool { name: call.name.chars().take(60).collect() });
+        let step = self.guarded(call).await?;
+        if let Step::Said(content) | Step::Malformed(content) = &step {
+            self.progress.called(&call.name, &call.arguments, content);
+        }
+        Ok(step)
     }
 
     /// Carries out a call; a bug in a tool is its result.

@@ -182,11 +182,12 @@ impl Tree {
     /// The files that are there and not ignored, in order.
     pub(super) async fn files(&self) -> Result<Vec<String>, Trouble> {
         self.seen().await?;
-        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
         let all = self.ask(self.git("seen", &list)).await?;
         let there = |path: &&str| std::fs::symlink_metadata(self.workspace.join(path)).is_ok();
         let mut files: Vec<String> = parts(&all).filter(there).map(str::to_owned).collect();
         files.sort();
+        files.dedup();
         Ok(files)
     }
 

@@ -413,3 +413,21 @@ fn several_calls_of_one_answer_are_carried_out_in_order_and_each_has_its_result(
         results[3]
     );
 }
+
+#[test]
+fn a_model_that_writes_its_edits_as_text_is_understood() {
+    let Some(bench) = Bench::new() else { return };
+    let block =
+        "calc.py\n```python\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```\n";
+    let script = Script::new(move |turn, _| {
+        Ok(Reply::text(match turn {
+            0 => format!("This is the change:\n\n{block}"),
+            _ => "<tool_call>{\"name\": \"finish\", \"arguments\": {\"summary\": \"Add.\"}}</tool_call>".to_owned(),
+        }))
+    });
+    let finished = bench.run(&script);
+    assert_eq!((finished.verdict, finished.turns), (Verdict::Success(bench.tip()), 2));
+    let asked = script.asked.borrow();
+    let told = asked[1].messages.last().unwrap();
+    assert!(matches!(told, Message::User { content } if content.contains("`edit`: edited calc.py")), "{told:?}");
+}
