@@ -26,7 +26,7 @@ const MATCH_LINE: usize = 300;
 /// The largest file that is searched, in bytes.
 const SEARCHED: u64 = 2 << 20;
 /// How long a search may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The files that are meant.
 fn meant<'f>(root: &Root, files: &'f [String], path: Option<&str>) -> Result<(Vec<&'f str>, Glob), String> {
@@ -220,13 +220,17 @@ mod tests {
         (folder, root, files.iter().map(|(path, _)| (*path).to_owned()).collect())
     }
 
+    fn numbered(lines: usize) -> String {
+        (1..=lines).fold(String::new(), |text, number| text + &format!("line {number}\n"))
+    }
+
     fn find(pattern: &str, path: Option<&str>, context: usize) -> Search {
         Search { pattern: pattern.into(), path: path.map(Into::into), context: Some(context), ignore_case: None }
     }
 
     #[test]
     fn a_search_shows_matches_with_their_surroundings_and_leaves_secrets_out() {
-        let text = (1..=12).map(|number| format!("line {number}\n")).collect::<String>();
+        let text = numbered(12);
         let (_folder, root, files) = place(&[("a/x.py", &text), ("b.md", "line 3\n"), (".env", "line 3=secret\n")]);
         let said = search(&root, &files, &find(r"line (3|4|9)$", Some("a"), 1)).unwrap();
         assert_eq!(
@@ -262,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_file_is_read_with_line_numbers_part_by_part() {
-        let text = (1..=1200).map(|number| format!("line {number}\n")).collect::<String>();
+        let text = numbered(1200);
         let (_folder, root, files) = place(&[("a/x.py", &text), ("e.txt", ""), (".env", "A=1")]);
         let ask = |path: &str, offset, limit| read(&root, &files, &Read { path: path.into(), offset, limit });
         let (_, said) = ask("a/x.py", None, None).unwrap();

@@ -77,7 +77,8 @@ pub struct Task {
     pub may_change_nothing: bool,
     /// Stands as `Cgo-Effect` in the commits, so that they can be found again.
     pub effect: Option<String>,
-    /// A folder, outside the workspace, for the home of what is run and for what cgo needs; made where it is missing.
+    /// A folder, outside the workspace, for the home of what is run and for what cgo needs; made where it is missing. One that was
+    /// used before does.
     pub folder: PathBuf,
     /// What the project's programs need beside the system, such as its Python environment; read-only.
     pub read_only: Vec<PathBuf>,

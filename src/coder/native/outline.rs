@@ -158,6 +158,8 @@ fn signature(lines: &[&str]) -> (String, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn told(path: &str, text: &str) -> Vec<String> {
@@ -203,6 +205,21 @@ if os.name:
             ]
         );
         assert_eq!(outline("a.py", text)[1].name, "create");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_is_read_to_its_end(
+            text in prop_oneof![".*", "((async )?(def|class) |\"\"\"|'''|[ \t]{0,6}|[(){}\\[\\]:#,]|é|x|\n){0,40}"],
+        ) {
+            for path in ["a.py", "a.ts", "a.rs", "a.go", "a.sql"] {
+                for symbol in outline(path, &text) {
+                    prop_assert!(!symbol.signature.contains('\n'));
+                }
+            }
+            super::super::spoken::calls(&text);
+            super::super::secrets::added(&text);
+        }
     }
 
     #[test]

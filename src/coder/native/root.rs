@@ -216,6 +216,8 @@ pub(super) fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn root() -> (tempfile::TempDir, Root) {
@@ -246,6 +248,21 @@ mod tests {
             &beside,
         ] {
             assert!(root.parse(bad).unwrap_err().contains("is refused"), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_for_a_path_stays_below_the_workspace(
+            text in prop_oneof![".*", "[./~a-g]{0,12}", "(/|\\./|\\.\\./|\\.git/|a/|é/|\\.){0,6}[a-z.]{0,4}"],
+        ) {
+            let (_folder, root) = root();
+            if let Ok(path) = root.parse(&text) {
+                prop_assert!(!path.starts_with('/') && !path.ends_with('/'));
+                let hidden = |part: &str| part == ".." || part == "." || part.eq_ignore_ascii_case(".git");
+                prop_assert!(path.is_empty() || path.split('/').all(|part| !part.is_empty() && !hidden(part)), "{}", path);
+                prop_assert!(root.kind(&path) == Kind::Nothing || path.is_empty());
+            }
         }
     }
 

@@ -350,7 +350,7 @@ impl<'a, E: Debug> Session<'a, E> {
             denied: Vec::new(),
             failed: end.failed,
             own_limit: end.own_limit,
-            checks: end.checks,
+            checks: end.checks.or((!self.commits.is_empty()).then_some(true)),
         };
         let verdict = verdict(&evidence);
         Ok(Finished {

@@ -103,7 +103,7 @@ impl Tree {
         let directory = git::directory(&workspace).ok_or_else(|| no("it is no checkout of a repository"))?;
         let entry = workspace.join(".git");
         let own = match std::fs::read_to_string(&entry) {
-            Ok(text) => PathBuf::from(text.trim().trim_start_matches("gitdir: ")),
+            Ok(text) => workspace.join(text.trim().trim_start_matches("gitdir: ")),
             Err(_) => directory.clone(),
         };
         let mut tree = Self {

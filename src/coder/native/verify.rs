@@ -118,7 +118,9 @@ impl<E: Debug> Session<'_, E> {
         if let Some(paths) = all(&large) {
             return Ok(Some(format!("{paths} is larger than {}; have git ignore it", size(LARGEST))));
         }
-        if there().any(|change| change.path == rules::SETTINGS) && !self.rules.checks_as_they_were(&self.root) {
+        if staged.changes.iter().any(|change| change.path == rules::SETTINGS)
+            && !self.rules.checks_as_they_were(&self.root)
+        {
             let reason = format!("how the project is checked, in `{}`, is not yours to change", rules::SETTINGS);
             return Ok(Some(reason));
         }

@@ -55,7 +55,7 @@ fn the_same_call_again_and_again_is_told_and_then_ended() {
     let told = script.results();
     assert!(told[3].contains("[cgo] You have made this call of `read` 3 times with the same result"), "{}", told[3]);
     // What it had done passes, so it is kept.
-    assert_eq!(finished.commits, [bench.tip()]);
+    assert_eq!((finished.commits, finished.evidence.checks), (vec![bench.tip()], Some(true)));
     assert!(bench.read("calc.py").contains("a + b"));
 }
 

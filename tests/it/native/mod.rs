@@ -166,10 +166,11 @@ impl Bench {
 }
 
 type Answer = Result<Reply, AskError<String>>;
+type Answers = dyn FnMut(u32, &Request) -> Answer;
 
 /// A model that answers by a script, and what it was asked.
 struct Script {
-    answer: RefCell<Box<dyn FnMut(u32, &Request) -> Answer>>,
+    answer: RefCell<Box<Answers>>,
     asked: RefCell<Vec<Request>>,
 }
 
@@ -204,7 +205,7 @@ impl Ask<String> for Script {
     }
 }
 
-/// The project's own tests.
+/// The project's own tests, which leave a file behind.
 struct Tests {
     tree: PathBuf,
     ran: Cell<u32>,
@@ -219,6 +220,7 @@ impl Tests {
 impl Checks<String> for Tests {
     fn check(&self) -> CheckFuture<'_, String> {
         self.ran.set(self.ran.get() + 1);
+        std::fs::write(self.tree.join("left.db"), "by the tests").unwrap();
         let output =
             Command::new("python3").args(["-B", "-m", "unittest", "-v"]).current_dir(&self.tree).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -323,6 +325,7 @@ fn every_time_the_checks_pass_there_is_a_commit_and_what_comes_later_is_in_the_n
     assert_eq!(finished.verdict, Verdict::Blocked("The rest needs a decision.".to_owned()));
     assert_eq!((finished.commits.len(), checks.ran.get()), (2, 2), "what has passed is not checked again");
     assert_eq!(finished.commits[1], bench.tip());
+    assert_eq!(git(&bench.tree(), &["show", "--name-only", "--format="]), "docs/notes.md");
     let results = script.results();
     assert_eq!(results[1], "The checks pass: OK. Your work is committed.");
     assert_eq!(results[4], "The checks pass: OK. There was nothing to commit.");
