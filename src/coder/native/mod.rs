@@ -138,7 +138,7 @@ pub trait Checks<E> {
 }
 
 /// What an attempt came to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
     /// What is known.
     pub evidence: Evidence,

@@ -361,7 +361,8 @@ fn a_command_runs_in_the_sandbox_and_tells_what_it_changed() {
         &results[3][..80]
     );
     assert!(results[3].contains("bytes left out") && results[3].len() < 20_000);
-    assert_eq!(results[4], "stopped after 1 s: it takes too long\nbegun");
+    // Whether it got as far as to say something is not certain.
+    assert!(results[4].starts_with("stopped after 1 s: it takes too long"), "{}", results[4]);
     assert_eq!(results[5], "exit code 0, no output\nFiles changed by it: new.txt");
     assert_eq!(git(&bench.tree(), &["show", "--name-only", "--format="]), "calc.py");
 }
