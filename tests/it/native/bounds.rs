@@ -1,9 +1,11 @@
 //! What a model must not do: it is refused, or undone, and told why.
 
+use cgo::coder::native::Task;
 use cgo::coder::verdict::{Class, Verdict};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use super::{Bench, CALC, Script, done, edit, git, mend};
+use super::{Bench, CALC, Script, Tests, done, edit, git, mend};
 
 #[test]
 fn generated_files_stay_as_they_are_whatever_changes_them() {
@@ -145,4 +147,35 @@ fn the_branch_is_where_cgo_put_it_whatever_a_command_does_to_git() {
     assert!(results[2].contains("refs/heads/cgo/run/elsewhere\nThe branch was put back"), "{}", results[2]);
     assert_eq!(git(&bench.tree(), &["log", "--format=%an %s", "main.."]), "cgo Mend the sum in calc.py");
     assert_eq!(bench.read("calc.py"), CALC.replace("a - b", "a + b"));
+}
+
+#[test]
+fn hooks_of_the_repository_do_not_run_and_a_clone_does_as_well_as_a_worktree() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(bench) = Bench::new() else { return };
+    let clone = bench.folder.path().join("clone");
+    git(bench.folder.path(), &["clone", "-q", "main", "clone"]);
+    git(&clone, &["checkout", "-q", "-b", "cgo/run/task"]);
+    let ran = bench.folder.path().join("a-hook-ran");
+    let task = bench.task();
+    for hooks in [clone.join(".git/hooks"), bench.main().join(".git/hooks")] {
+        std::fs::create_dir_all(&hooks).unwrap();
+        for name in ["pre-commit", "post-commit", "reference-transaction", "post-checkout", "post-index-change"] {
+            let hook = hooks.join(name);
+            std::fs::write(&hook, format!("#!/bin/sh\ntouch '{}'\n", ran.display())).unwrap();
+            std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    let script = Script::calls(&[("write", json!({ "path": "notes.md", "content": "# Notes\n" })), mend(), done()]);
+    for (workspace, folder) in [(clone.clone(), "other"), (bench.tree(), "attempt")] {
+        let folder = bench.folder.path().join(folder);
+        let task = Task { workspace: workspace.clone(), folder, ..task.clone() };
+        let checks = Tests { tree: workspace, ..Tests::new(&bench) };
+        let finished = bench.try_run(&task, &script, &checks, &CancellationToken::new(), &mut |_| ()).unwrap();
+        assert!(matches!(finished.verdict, Verdict::Success(_)), "{:?}", finished.evidence);
+        assert!(!ran.exists(), "a hook ran in {}", task.workspace.display());
+    }
+    assert_eq!(git(&clone, &["status", "--porcelain", "--branch"]), "## cgo/run/task");
+    assert_eq!(git(&clone, &["log", "--format=%an %s", "main.."]), "cgo Mend the sum in calc.py");
+    assert!(ran.exists(), "everybody else's git runs them");
 }
