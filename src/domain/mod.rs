@@ -26,6 +26,7 @@ pub mod spec;
 pub mod spec_edit;
 pub mod standard;
 pub mod state;
+pub mod state_view;
 pub mod suggest;
 pub mod task;
 pub mod time;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::ProjectId;
 use super::names::{AgentName, ProjectName};
-use super::spec::{Domain, Language, Spec};
+use super::spec::{Domain, Spec};
 use super::task::{self, Task};
 
 /// The state of one run. Field names are those of the system cgo replaces; unknown ones are refused.
@@ -523,30 +523,6 @@ impl ProjectState {
             }
         }
         Ok(())
-    }
-
-    /// Whether it holds something that `other` does not: anything but what was said, what went wrong, and how often.
-    #[must_use]
-    pub fn brings_more_than(&self, other: &Self) -> bool {
-        let bare = |state: &Self| Self {
-            messages: Vec::new(),
-            errors: Vec::new(),
-            current_agent: None,
-            engineering_iterations: 0,
-            review_feedback: None,
-            ..state.clone()
-        };
-        bare(self) != bare(other)
-    }
-
-    /// The language of the person: the spec's, else that of the first thing they said.
-    #[must_use]
-    pub fn language(&self) -> Language {
-        if let Some(spec) = &self.project_spec {
-            return spec.project.language;
-        }
-        let said = self.messages.iter().find(|message| message.role == Role::User);
-        said.map_or(Language::En, |message| Language::of(&message.content))
     }
 
     /// Checks the rules that span fields.

@@ -361,26 +361,7 @@ impl Progress {
                 self.guarded = Some((guard.clone(), *visit));
             }
             Event::ToolLost { .. } => {}
-            Event::Answered { ask, approved, texts, by } => {
-                let Some((_, at, wait)) = self.asked.clone().filter(|(asked, _, _)| asked == ask) else {
-                    return Err(Error::NotAsked(ask.clone()));
-                };
-                self.status = self.status.next(RunMove::Continue)?;
-                self.trail = Trail::default();
-                if let Some((guard, visit)) = self.guarded.take() {
-                    self.rule(&guard, visit, texts, by);
-                } else {
-                    self.state.messages.extend(texts.iter().map(|text| said(text.clone())));
-                }
-                if wait == Wait::Approval && *approved {
-                    self.state.needs_human_approval = false;
-                    self.state.human_approval_reason = None;
-                    *if at.is_some() { &mut self.granted } else { &mut self.allowed } += 1;
-                }
-                self.pending.extend(at.map(|at| Visit { again: true, ..at }));
-                self.asked = None;
-                self.reason = None;
-            }
+            Event::Answered { ask, approved, texts, by } => self.answered(ask, *approved, texts, by)?,
             Event::Stopped { reason } => {
                 self.status = self.status.next(RunMove::Stop)?;
                 self.reason = Some(reason.clone());
@@ -398,6 +379,28 @@ impl Progress {
                 self.reason = Some(format!("cancelled by {by}"));
             }
         }
+        Ok(())
+    }
+
+    fn answered(&mut self, ask: &AskId, approved: bool, texts: &[String], by: &str) -> Result<(), Error> {
+        let Some((_, at, wait)) = self.asked.clone().filter(|(asked, _, _)| asked == ask) else {
+            return Err(Error::NotAsked(ask.clone()));
+        };
+        self.status = self.status.next(RunMove::Continue)?;
+        self.trail = Trail::default();
+        if let Some((guard, visit)) = self.guarded.take() {
+            self.rule(&guard, visit, texts, by);
+        } else {
+            self.state.messages.extend(texts.iter().map(|text| said(text.clone())));
+        }
+        if wait == Wait::Approval && approved {
+            self.state.needs_human_approval = false;
+            self.state.human_approval_reason = None;
+            *if at.is_some() { &mut self.granted } else { &mut self.allowed } += 1;
+        }
+        self.pending.extend(at.map(|at| Visit { again: true, ..at }));
+        self.asked = None;
+        self.reason = None;
         Ok(())
     }
 

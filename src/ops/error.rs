@@ -411,12 +411,11 @@ impl Diagnose for Error {
             Self::NoAnswer(error) => error.kind(),
             Self::Remote(error) => error.kind(),
             Self::Render(error) => error.kind(),
-            Self::Name(_) | Self::Usage { .. } => Kind::Usage,
+            Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } => Kind::Usage,
             Self::Gate { .. } => Kind::Gate,
             Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
             Self::MissingSecrets { .. } => Kind::Person,
-            Self::SecretInAnswer { .. } => Kind::Usage,
             Self::OpenSecrets { .. }
             | Self::NoSuchServer { .. }
             | Self::NoSuchAsk(_)
@@ -495,7 +494,9 @@ impl Diagnose for Error {
                 say("mend the cause in the project, commit, and deploy again".to_owned())
             }
             Self::NoServer { .. } => run("cgo servers list".to_owned()),
-            Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume => run("cgo run list".to_owned()),
+            Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume | Self::NoSuchAsk(_) => {
+                run("cgo run list".to_owned())
+            }
             Self::NoRuns => run("cgo project new \"a notes API with title and body\"".to_owned()),
             Self::NoSuchEvent { run: id, .. } | Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
             Self::WrongAnswers { run: id, questions, .. } => {
@@ -510,7 +511,6 @@ impl Diagnose for Error {
             Self::SecretInAnswer { run: id, file } => {
                 say(format!("write it into `{}`, and then run `cgo run answer {id} set`", file.display()))
             }
-            Self::NoSuchAsk(_) => run("cgo run list".to_owned()),
             Self::NotAllowed { .. } => {
                 say("ask one of them; the names stand under `approvers` in the settings file".to_owned())
             }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{locked, runtime};
-use super::{Context, Error, repository, runs};
+use super::{Context, Error, repository, runs, secrets};
 use crate::domain::project::Project;
 use crate::domain::server::PortPurpose;
 use crate::remote::runtime::Runtime;
@@ -19,6 +19,8 @@ pub struct Removal {
     pub application: Option<String>,
     /// The project's own folder, when that is asked for.
     pub folder: Option<String>,
+    /// The file with the project's secrets.
+    pub secrets: Option<String>,
     /// Ports that become free.
     pub ports: Vec<u16>,
 }
@@ -30,6 +32,7 @@ impl Removal {
         let mut parts = Vec::new();
         parts.extend(self.application.as_ref().map(|path| format!("the application and its data in {path}")));
         parts.extend(self.folder.as_ref().map(|path| format!("the folder {path}")));
+        parts.extend(self.secrets.as_ref().map(|path| format!("the secrets in {path}")));
         if !self.ports.is_empty() {
             let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
             parts.push(format!("the reservation of port {}", ports.join(", ")));
@@ -53,6 +56,9 @@ pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<
     Ok(Removal {
         application: application.exists().then(|| application.display().to_string()),
         folder: (folder && own.exists()).then(|| project.folder.clone()),
+        secrets: Some(secrets::file(context, &project.name))
+            .filter(|path| path.exists())
+            .map(|path| path.display().to_string()),
         ports: ports.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect(),
     })
 }
@@ -84,6 +90,14 @@ pub async fn remove(
                 path: PathBuf::from(folder),
                 source,
             })?;
+        }
+        if let Some(file) = &removal.secrets {
+            match std::fs::remove_file(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::Path { action: "remove", path: PathBuf::from(file), source: error });
+                }
+                Ok(()) | Err(_) => {}
+            }
         }
         context.store.remove_project(&project.id).await?;
         Ok(())

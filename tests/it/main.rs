@@ -23,6 +23,7 @@ mod published;
 mod rendered;
 mod runs;
 mod sandbox;
+mod secrets;
 mod signals;
 mod store_story;
 mod stores;

@@ -126,7 +126,10 @@ fn name(text: &str) -> AgentName {
 
 /// A call with arguments as JSON, or as they are when they are a text.
 fn call(tool: &str, arguments: Value) -> Reply {
-    let text = arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
+    let text = match arguments {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
     let call = ToolCall { id: "call".to_owned(), name: tool.to_owned(), arguments: text };
     Reply { tool_calls: vec![call], ..Reply::default() }
 }

@@ -126,17 +126,16 @@ async fn activate_project(context: &Context<'_>, args: Activate) -> Result<Outpu
         (None, Some(_)) => None,
         _ => return Err(ToolError::refused("name either a `project` on record or a `folder`")),
     };
-    let project: Project = match known {
-        Some(project) => project,
-        None => {
-            let path = folder(context, args.folder.as_ref())?;
-            let prepared = context.look("prepare_project", json!({ "folder": path }), async || {
-                let project = activation::prepare(context.ops, path).await?;
-                Ok(serde_json::to_value(project).expect("a project has text keys only"))
-            });
-            serde_json::from_value(prepared.await?)
-                .map_err(|error| ToolError::refused(format!("the project cannot be read back: {error}")))?
-        }
+    let project: Project = if let Some(project) = known {
+        project
+    } else {
+        let path = folder(context, args.folder.as_ref())?;
+        let prepared = context.look("prepare_project", json!({ "folder": path }), async || {
+            let project = activation::prepare(context.ops, path).await?;
+            Ok(serde_json::to_value(project).expect("a project has text keys only"))
+        });
+        serde_json::from_value(prepared.await?)
+            .map_err(|error| ToolError::refused(format!("the project cannot be read back: {error}")))?
     };
     if let Some(present) = context.state.current_project.as_ref().filter(|present| present.id != project.id) {
         return Err(ToolError::refused(format!("this run works on project `{}` already", present.name)));

@@ -85,10 +85,11 @@ async fn create_service_deployment(context: &Context<'_>, args: Place) -> Result
     // Before the code is generated there is no `cgo.yaml`: then the spec's modules are the services to come.
     let names: Vec<String> = match deploy::manifest(std::path::Path::new(&project.folder)) {
         Ok(manifest) => manifest.services.keys().map(ToString::to_string).collect(),
-        Err(_) => {
+        Err(ops::Error::Path { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             let modules = context.state.project_spec.iter().flat_map(|spec| &spec.modules);
             modules.copied().map(Module::as_str).map(str::to_owned).collect()
         }
+        Err(error) => return Err(ToolError::told(&error)),
     };
     if !names.iter().any(|name| name == service) {
         let reason = format!("`{}` has no service `{service}`; it has {}", project.name, names.join(", "));

@@ -158,10 +158,8 @@ async fn a_model_that_calls_what_is_not_there_is_told_and_after_three_times_a_pe
             .iter()
             .any(|message| matches!(message, cgo::llm::Message::User { content } if content == "use set_intent"));
         match (task["node"].as_str().unwrap(), turn(request)) {
-            ("product_owner", _) if told => match last(request).contains("\"ok\"") {
-                true => Some(Reply::text("done")),
-                false => Some(call("set_intent", &json!({ "intent": "status", "summary": "s" }))),
-            },
+            ("product_owner", _) if told && last(request).contains("\"ok\"") => Some(Reply::text("done")),
+            ("product_owner", _) if told => Some(call("set_intent", &json!({ "intent": "status", "summary": "s" }))),
             ("product_owner", 0) => Some(call("set_intents", &json!({}))),
             ("product_owner", 1) => Some(call("deploy_service", &json!({}))),
             ("product_owner", _) => Some(call("set_intent", &json!({ "intent": "fly" }))),
