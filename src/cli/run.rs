@@ -532,7 +532,11 @@ pub(super) fn gist(event: &Value) -> String {
             .and_then(Value::as_array)
             .map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
     };
+    // Of a guard's question, what happened; the ways to go on are told where they are asked for.
+    let guarded = inner.get("guard").and_then(|_| inner["questions"][0]["text"].as_str());
+    let guarded = guarded.map(|text| text.split(';').next().unwrap_or_default().to_owned());
     let parts: Vec<String> = [
+        guarded,
         text("node"),
         text("agent"),
         list("to").filter(|to| !to.is_empty()).map(|to| format!("→ {to}")),

@@ -136,6 +136,12 @@ async fn agents_hand_over_as_their_files_allow_until_they_go_in_circles_and_a_pe
     let now = shown(&env);
     let guards: Vec<&Value> = now["events"].as_array().unwrap().iter().filter(|of| of["kind"] == "guarded").collect();
     assert_eq!((guards.len(), &now["run"]["status"]), (1, &json!("waiting_input")), "{guards:?}");
+    let told = env.ok(["run", "show"]).stdout;
+    assert!(
+        told.contains("guarded        `product_owner` начинает снова")
+            || told.contains("guarded        `brainstorm` начинает снова"),
+        "{told}"
+    );
     let unsaid = run(&env, &arguments(&["run", "answer", &id(&now), "изменить ввод"])).await;
     assert_eq!(unsaid.code, Some(2), "{}", unsaid.stderr);
     let again = run(&env, &arguments(&["run", "answer", &id(&now), "изменить ввод: это новый проект"])).await;
