@@ -19,12 +19,16 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn chance(&self, what: fmt::Arguments<'_>) -> u32;
     /// Something that is as it is on this machine, such as the name of the person.
     fn fact(&self, what: &str, here: &str) -> String;
+    /// What a cassette holds of that already, or of an answer from outside; nothing where there is none.
+    fn recorded(&self, what: &str) -> Option<String>;
     /// The text as it would be on any machine: folders by what they are for.
     fn portable<'t>(&self, text: &'t str) -> Cow<'t, str>;
     /// Takes note of what the run has come to know of its surroundings.
     fn learn(&self, state: &ProjectState);
     /// The run is on a cassette: branches take turns, commits carry the run's time.
     fn is_taped(&self) -> bool;
+    /// The run is told again from a cassette: nobody outside is asked.
+    fn replays(&self) -> bool;
 }
 
 /// The system's clock and chance.
@@ -49,6 +53,10 @@ impl Source for Real {
         here.to_owned()
     }
 
+    fn recorded(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn portable<'t>(&self, text: &'t str) -> Cow<'t, str> {
         Cow::Borrowed(text)
     }
@@ -56,6 +64,10 @@ impl Source for Real {
     fn learn(&self, _: &ProjectState) {}
 
     fn is_taped(&self) -> bool {
+        false
+    }
+
+    fn replays(&self) -> bool {
         false
     }
 }

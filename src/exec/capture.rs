@@ -1,6 +1,9 @@
 //! Keeping a bounded part of what a program writes, and cutting it into lines.
 
 use std::collections::VecDeque;
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
 
 /// The longest line that is passed on whole, in bytes.
 pub const MAX_LINE: usize = 8 * 1024;
@@ -140,6 +143,23 @@ impl Lines {
     }
 }
 
+/// Text without what differs from one run of the same program to the next: the seconds that tests took, and where in
+/// memory an object was. Models are told such text, and the same question has to stay the same.
+#[must_use]
+pub fn lasting(text: &str) -> String {
+    static SECONDS: LazyLock<Regex> = LazyLock::new(|| {
+        let words = r"\bin [0-9]+(\.[0-9]+)? ?s\b( \([0-9:]+\))?|\b[0-9]+\.[0-9]+s( +)(setup|call|teardown)\b";
+        Regex::new(words).expect("a constant that is tested")
+    });
+    static PLACES: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("\\b0x[0-9a-fA-F]{8,}\\b").expect("a constant that is tested"));
+    let text = SECONDS.replace_all(text, |found: &Captures<'_>| match found.get(4) {
+        Some(phase) => format!("… s {}", phase.as_str()),
+        None => "in … s".to_owned(),
+    });
+    PLACES.replace_all(&text, "0x…").into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +199,19 @@ mod tests {
     fn escape_sequences_and_control_characters_are_removed() {
         assert_eq!(clean_line("\u{1b}[31mred\u{1b}[0m\tx\u{7}\u{202e}y\u{1b}]0;title\u{7}z"), "red xyz");
         assert_eq!(clean_line(&"x".repeat(600)).chars().count(), 501);
+    }
+
+    #[test]
+    fn what_differs_from_run_to_run_is_left_out() {
+        for (text, told) in [
+            ("== 1 failed, 34 passed in 0.52s ==", "== 1 failed, 34 passed in … s =="),
+            ("3 passed in 62.10s (0:01:02)", "3 passed in … s"),
+            ("1 passed in 3s", "1 passed in … s"),
+            ("0.50s call     tests/a.py::test", "… s call     tests/a.py::test"),
+            ("<object at 0x7f3a9c2d1e50> in list in 5", "<object at 0x…> in list in 5"),
+            ("assert 0x10 in 3sets", "assert 0x10 in 3sets"),
+        ] {
+            assert_eq!(lasting(text), told);
+        }
     }
 }

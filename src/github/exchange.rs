@@ -14,6 +14,7 @@ use super::answer::Answer;
 use super::error::Error;
 use super::fault::{self, Asked};
 use super::retry::{Policy, Repeat};
+use crate::domain::redact::Secrets;
 use crate::net::{self, text};
 
 /// The version of the API that is spoken.
@@ -50,6 +51,7 @@ pub struct Client {
     token: Token,
     timers: Timers,
     policy: Policy,
+    secrets: Secrets,
 }
 
 impl fmt::Debug for Client {
@@ -107,7 +109,13 @@ impl Client {
         headers.insert(HeaderName::from_static("x-github-api-version"), HeaderValue::from_static(VERSION));
         let http = net::client(&api, timers.connect)
             .map_err(|error| Error::Network { said: text::line(&net::cause(&error)), sent: false })?;
-        Ok(Self { http, api, headers, token, timers, policy })
+        Ok(Self { http, api, headers, token, timers, policy, secrets: Secrets::default() })
+    }
+
+    /// The same client, which sends handles in the place of these secrets, whatever it is told to say.
+    #[must_use]
+    pub fn without(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The token, for git.
@@ -230,6 +238,8 @@ impl Client {
             .headers(self.headers.clone())
             .header(ACCEPT, question.accept.unwrap_or(JSON));
         if let Some(body) = &question.body {
+            let mut body = body.clone();
+            self.secrets.redactor().value(&mut body);
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let head = timeout(self.timers.head, request.send()).await.map_err(|_| Error::Timeout {

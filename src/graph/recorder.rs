@@ -9,6 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -84,6 +85,12 @@ pub struct Place {
     first: u32,
     ordinal: Cell<u32>,
     last: RefCell<Option<String>>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}:{}", self.visit, self.beside, self.ordinal.get())
+    }
 }
 
 /// The most effects of one part of a visit.

@@ -312,6 +312,9 @@ pub enum Error {
         /// The handles there are.
         known: Vec<String>,
     },
+    /// What a service outside said when the run was recorded.
+    #[error(transparent)]
+    Recorded(#[from] super::recorded::Recorded),
     /// Something that cannot happen did.
     #[error("a bug in cgo: {0}")]
     Internal(String),
@@ -337,6 +340,7 @@ impl Error {
         match self {
             Self::Python(error) if error.is_outside() => true,
             Self::GitHub(error) => error.may_pass(),
+            Self::Recorded(recorded) => recorded.outside,
             Self::Git(git::Error::Remote { why: Refusal::Unreachable, .. })
             | Self::Store(store::Error::PortsExhausted { .. }) => true,
             _ => self.is_full_disk(),
@@ -348,6 +352,7 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::GitHub(error) => !matches!(error.kind(), Kind::Interrupted | Kind::Unknown) && !error.may_pass(),
+            Self::Recorded(recorded) => recorded.refusal,
             Self::Git(git::Error::Remote { why, .. }) => !matches!(why, Refusal::Unknown | Refusal::Unreachable),
             _ => false,
         }
@@ -392,6 +397,7 @@ impl Error {
             | Self::Exec(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => evidence,
             Self::Spec { problems } => problems,
             Self::BrokenAgent { problem, .. } => &problem.lines,
+            Self::Recorded(recorded) => &recorded.evidence,
             _ => &[],
         }
     }
@@ -415,6 +421,7 @@ impl Diagnose for Error {
             Self::Gate { .. } => Kind::Gate,
             Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
+            Self::Recorded(recorded) => recorded.kind(),
             Self::MissingSecrets { .. } => Kind::Person,
             Self::OpenSecrets { .. }
             | Self::NoSuchServer { .. }
@@ -518,6 +525,7 @@ impl Diagnose for Error {
             Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),
             Self::NoSuchVersion { name, .. } => run(format!("cgo agent history {name}")),
             Self::BrokenAgent { name, .. } => run(format!("cgo agent edit {name}")),
+            Self::Recorded(recorded) => recorded.hint.clone().and_then(say),
             Self::Internal(_) => say("report it with the command and what it printed".to_owned()),
         }
     }

@@ -25,7 +25,7 @@ pub use crate::github::runs::Checks;
 pub const CHECK: &str = "github";
 
 fn client(context: &Context) -> Result<Client, Error> {
-    Ok(Client::new(&context.github)?)
+    Ok(Client::new(&context.github)?.without(context.secrets.clone()))
 }
 
 /// The branch a project's commits go to.

@@ -1,11 +1,12 @@
-//! What a project's own files say is secret: learned before agents and journals come to see any of it.
+//! What is secret about a project: learned from its own files and from what persons have given it ([`super::secrets`]),
+//! before agents and journals come to see any of it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, secrets};
 use crate::domain::redact::{Handle, dotenv};
 use crate::domain::state::CurrentProject;
 
@@ -16,10 +17,14 @@ const SERVICES: &str = "services";
 /// The file that says where a service's variables come from.
 const CONTRACT: &str = "env.contract.yaml";
 
-/// Adds the secrets in a project's `.env` files to those this process knows: what its contract calls a secret, and what
-/// has the name or the looks of one. What an example shows is none.
+/// Adds the secrets of a project to those this process knows: the values persons have given it, and in its `.env` files
+/// what its contract calls a secret, and what has the name or the looks of one. What an example shows is none.
 pub fn learn(context: &Context, project: Option<&CurrentProject>) {
     let Some(project) = project else { return };
+    // A file that cannot be read is told where its values are wanted.
+    for (name, value) in secrets::stored(context, &project.name).unwrap_or_default() {
+        let _ = context.secrets.add(&Handle::new(project.name.as_str(), &name), value.reveal());
+    }
     let root = Path::new(&project.folder);
     let services = std::fs::read_dir(root.join(SERVICES)).into_iter().flatten().flatten().map(|entry| entry.path());
     for folder in std::iter::once(root.to_owned()).chain(services) {

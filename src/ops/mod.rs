@@ -15,6 +15,7 @@ pub mod incidents;
 pub mod known_secrets;
 pub mod leases;
 pub mod projects;
+pub mod recorded;
 pub mod removal;
 pub mod repository;
 pub mod runs;

@@ -9,7 +9,7 @@ use crate::domain::project::Project;
 use crate::domain::spec::Spec;
 use crate::domain::state::RepoInfo;
 use crate::scaffold::{render, spec};
-use crate::workspace::git::{Author, Repository, Sha, Stamp};
+use crate::workspace::git::{Author, BRANCH, Repository, Sha, Stamp};
 
 /// The file in `.git` that says which project the folder was made for.
 const MARK: &str = "cgo-project";
@@ -144,7 +144,7 @@ pub async fn stamp(
 /// When git fails.
 pub async fn commits_since(project: &Project, commit: &str, cancel: &CancellationToken) -> Result<String, Error> {
     let repository = Repository::open(Path::new(&project.folder))?;
-    Ok(repository.export_since(&Sha::parse(commit)?, cancel).await?)
+    Ok(repository.export_since(&Sha::parse(commit)?, BRANCH, cancel).await?)
 }
 
 /// Makes such commits again.
@@ -153,7 +153,7 @@ pub async fn commits_since(project: &Project, commit: &str, cancel: &Cancellatio
 /// When git fails.
 pub async fn commit_again(project: &Project, stream: &str, cancel: &CancellationToken) -> Result<(), Error> {
     let repository = Repository::open(Path::new(&project.folder))?;
-    Ok(repository.import(stream, cancel).await?)
+    Ok(repository.import(stream, BRANCH, cancel).await?)
 }
 
 /// Writes the spec's files and commits them.

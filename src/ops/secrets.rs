@@ -17,6 +17,7 @@ use super::{Context, Error, deploy};
 use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
+use crate::domain::redact::Handle;
 use crate::scaffold::spec::{self, EnvContract, EnvSource};
 
 /// A value nobody may see by accident.
@@ -155,7 +156,7 @@ pub fn make_file(context: &Context, project: &ProjectName) -> Result<PathBuf, Er
 ///
 /// # Errors
 /// [`Error::Path`]; [`Error::OpenSecrets`] when others may read the file.
-fn stored(context: &Context, project: &ProjectName) -> Result<BTreeMap<String, Secret>, Error> {
+pub(super) fn stored(context: &Context, project: &ProjectName) -> Result<BTreeMap<String, Secret>, Error> {
     let path = file(context, project);
     let unreadable = |source| Error::Path { action: "read", path: path.clone(), source };
     let text = match std::fs::read_to_string(&path) {
@@ -172,14 +173,20 @@ fn stored(context: &Context, project: &ProjectName) -> Result<BTreeMap<String, S
     Ok(pairs.map(|(name, value)| (name.trim().to_owned(), Secret(value.to_owned()))).collect())
 }
 
-/// The value of a variable: from the project's file, else from cgo's own environment. An empty one is none.
+/// The value of a variable: from the project's file, else from cgo's own environment. An empty one is none. From then
+/// on this process knows it as a secret, and it stands nowhere else.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn value(context: &Context, project: &ProjectName, name: &EnvName) -> Result<Option<Secret>, Error> {
     let stored = stored(context, project)?.remove(name.as_str());
     let value = stored.or_else(|| std::env::var(name.as_str()).ok().map(Secret));
-    Ok(value.filter(|value| !value.0.is_empty()))
+    let value = value.filter(|value| !value.0.is_empty());
+    if let Some(value) = &value {
+        // One that is too short is not looked for, as `redact` says.
+        let _ = context.secrets.add(&Handle::new(project.as_str(), name.as_str()), value.reveal());
+    }
+    Ok(value)
 }
 
 /// The environment contract of a folder's service; none where `cgo.yaml` names none.

@@ -70,13 +70,33 @@ pub async fn remove(project: &Project, place: &Place, cancel: &CancellationToken
 /// # Errors
 /// When git fails.
 pub async fn merge(
+    context: &Context,
     place: &Place,
     commit: &str,
     message: &str,
     key: &str,
     cancel: &CancellationToken,
 ) -> Result<Merged, Error> {
-    Ok(Repository::open(&place.folder)?.merge(&Sha::parse(commit)?, message, key, cancel).await?)
+    let repository = Repository::open(&place.folder)?;
+    let stamp = repository::stamp(context, &repository, key, cancel).await?;
+    Ok(repository.merge(&Sha::parse(commit)?, message, key, stamp.as_ref(), cancel).await?)
+}
+
+/// The commits of a place after those it began at, as a stream for [`commit_again`].
+///
+/// # Errors
+/// When git fails, or a commit holds a file that is no text.
+pub async fn commits_of(place: &Place, cancel: &CancellationToken) -> Result<String, Error> {
+    let repository = Repository::open(&place.folder)?;
+    Ok(repository.export_since(&Sha::parse(&place.base)?, &place.branch, cancel).await?)
+}
+
+/// Makes such commits again in a place, and brings its folder to them.
+///
+/// # Errors
+/// When git fails.
+pub async fn commit_again(place: &Place, stream: &str, cancel: &CancellationToken) -> Result<(), Error> {
+    Ok(Repository::open(&place.folder)?.import(stream, &place.branch, cancel).await?)
 }
 
 /// Whether the project's own branch holds a commit.

@@ -183,6 +183,12 @@ impl<J: Journal> Metered<'_, J> {
         self.recorder.charge(self.entry(&reserved.key, &reserved.model, usage, cost, standing));
     }
 
+    /// Writes down what an agent that is a program of its own used when the run was recorded: nobody is paid again.
+    pub fn replayed(&self, model: &str, usage: &Usage) {
+        let key = self.recorder.fresh_call(&format!("{}-coder", self.visit));
+        self.recorder.charge(self.entry(&key, model, usage, Usd::ZERO, Standing::Replayed));
+    }
+
     async fn ask(&self, request: &Request, on_text: OnText<'_>) -> Result<Reply, Error> {
         let model = if request.model.is_empty() { &self.tariff.endpoint.model } else { &request.model };
         if self.provider.replays() {

@@ -19,6 +19,7 @@ use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
+use crate::domain::source::Source as _;
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};

@@ -15,6 +15,7 @@ use super::models::Models;
 use super::runner::{self, Error};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Ask, Cassette, Request, Run, TapeMode};
+use crate::domain::source::Source as _;
 use crate::llm::cassette::line::Person;
 use crate::llm::cassette::portable::Portable;
 use crate::llm::cassette::{Surroundings, Tape};

@@ -77,8 +77,10 @@ pub struct Task {
     pub may_change_nothing: bool,
     /// Stands as `Cgo-Effect` in the commits, so that they can be found again.
     pub effect: Option<String>,
-    /// A folder, outside the workspace, for the home of what is run and for what cgo needs; made where it is missing. One that was
-    /// used before does.
+    /// The moment its commits carry, in seconds since 1970; the present one when absent.
+    pub at: Option<i64>,
+    /// A folder, outside the workspace, for the home of what is run and for what cgo needs; made where it is missing.
+    /// One that was used before does.
     pub folder: PathBuf,
     /// What the project's programs need beside the system, such as its Python environment; read-only.
     pub read_only: Vec<PathBuf>,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::sandbox::{self, Job, Limits, Network, Ran, Sandbox, Stopped};
 use super::Task;
 use super::calls::Run;
+use crate::exec::capture::lasting;
 
 /// How long a command may take unless it asks for more, in seconds.
 const PATIENCE: u64 = 120;
@@ -139,17 +140,14 @@ fn exec_ok(exit: crate::exec::Exit) -> bool {
     exit.success()
 }
 
-/// Output without what differs from run to run and from machine to machine: the place of the workspace, the seconds
-/// that tests took, colours.
+/// Output without what differs from run to run and from machine to machine: the place of the workspace, colours, and
+/// what [`lasting`] knows.
 pub(super) fn steady(text: &str, workspace: &Path) -> String {
-    static SECONDS: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\bin [0-9]+\.[0-9]+ ?s( \([0-9:]+\))?").expect("a constant that is tested"));
     static COLOURS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").expect("a constant that is tested"));
     let place = workspace.display().to_string();
     let text = text.replace(&format!("{place}/"), "").replace(&place, ".");
-    let text = COLOURS.replace_all(&text, "");
-    SECONDS.replace_all(&text, "in … s").into_owned()
+    lasting(&COLOURS.replace_all(&text, ""))
 }
 
 /// The beginning and the end of a text that is too long, in bytes.

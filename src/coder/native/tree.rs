@@ -230,7 +230,13 @@ impl Tree {
     }
 
     /// Commits what [`Self::stage`] found, which may be what the tip holds already.
-    pub(super) async fn commit(&mut self, staged: &Staged, message: &str, effect: Option<&str>) -> Result<(), Trouble> {
+    pub(super) async fn commit(
+        &mut self,
+        staged: &Staged,
+        message: &str,
+        effect: Option<&str>,
+        at: Option<i64>,
+    ) -> Result<(), Trouble> {
         let mut text = message.trim().to_owned();
         if let Some(effect) = effect {
             text = format!("{text}\n\n{TRAILER}: {effect}");
@@ -238,6 +244,9 @@ impl Tree {
         let mut command = self.git("next", &["commit-tree", "-p", &self.tip, &staged.tree]).stdin(text + "\n");
         for role in ["AUTHOR", "COMMITTER"] {
             command = command.env(format!("GIT_{role}_NAME"), "cgo").env(format!("GIT_{role}_EMAIL"), "cgo@localhost");
+            if let Some(at) = at {
+                command = command.env(format!("GIT_{role}_DATE"), format!("@{at} +0000"));
+            }
         }
         let commit = self.ask(command).await?.trim().to_owned();
         self.point(&commit).await?;

@@ -67,7 +67,7 @@ impl<E: Debug> Session<'_, E> {
             return Ok((Verified::Unchanged, notes));
         }
         let message = message(&self.task.text, summary);
-        self.tree.commit(&staged, &message, self.task.effect.as_deref()).await?;
+        self.tree.commit(&staged, &message, self.task.effect.as_deref(), self.task.at).await?;
         self.commits.push(self.tree.tip().to_owned());
         self.progress.moved();
         Ok((Verified::Committed, notes))

@@ -206,12 +206,6 @@ impl Tape {
         self.mode
     }
 
-    /// Nothing is asked of anybody.
-    #[must_use]
-    pub fn replays(&self) -> bool {
-        self.mode != Mode::Record
-    }
-
     /// Whether everything could be written so far.
     ///
     /// # Errors
@@ -450,6 +444,11 @@ impl Source for Tape {
         here.to_owned()
     }
 
+    fn recorded(&self, what: &str) -> Option<String> {
+        let inner = self.inner();
+        inner.facts.get(what).map(|is| self.portable.homeward(is))
+    }
+
     fn portable<'t>(&self, text: &'t str) -> Cow<'t, str> {
         Cow::Owned(self.portable.outward(text))
     }
@@ -460,6 +459,10 @@ impl Source for Tape {
 
     fn is_taped(&self) -> bool {
         true
+    }
+
+    fn replays(&self) -> bool {
+        self.mode != Mode::Record
     }
 }
 

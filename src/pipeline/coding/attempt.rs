@@ -121,7 +121,9 @@ impl<'a> Work<'a> {
         spec: &'a Spec,
         cancel: &'a CancellationToken,
     ) -> Result<Self, ops::Error> {
-        let (coder, walls) = visit.coders.of(visit.run.request.coders());
+        let (here, walls) = visit.coders.of(visit.run.request.coders());
+        // Another machine may have another one in its settings.
+        let coder = visit.ops.source.fact("who writes code", here.as_str()).parse().unwrap_or(here);
         let manifest = ops::deploy::manifest(Path::new(&project.folder))?;
         Ok(Self { visit, coder, walls, project, manifest, spec, cancel })
     }
@@ -216,7 +218,7 @@ impl<'a> Work<'a> {
                 read_only: &site.read_only,
                 path: site.environment.join("bin"),
             };
-            external::run(self.visit, site.sandbox, job, self.cancel, note).await?
+            external::run(self.visit, site.sandbox, &site.at, job, key, self.cancel, note).await?
         };
         self.judge(done, site, note).await
     }

@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{adapter, needs};
+use super::{adapter, attempt, needs};
 use crate::coder::event::CoderEvent;
 use crate::coder::meter::{self, Caps, Meter, Terms, Upstream};
 use crate::coder::runner::{self, Attempt};
@@ -20,6 +21,8 @@ use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::llm::Usage;
 use crate::ops;
+use crate::ops::recorded::Recorded;
+use crate::ops::worktrees::{self, Place as Worktree};
 use crate::pipeline::executor::{Visit, stopped_by};
 use crate::pipeline::meter::Reserved;
 
@@ -44,6 +47,7 @@ pub struct Job<'a> {
 }
 
 /// What is known afterwards.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Done {
     /// The evidence, without cgo's checks.
     pub evidence: Evidence,
@@ -51,22 +55,78 @@ pub struct Done {
     pub last_words: String,
 }
 
+/// An attempt as a cassette holds it: the program is not started again, its commits are made again.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    done: Done,
+    /// The model it was given.
+    model: String,
+    /// What it used of it.
+    usage: Usage,
+    /// Its commits, as a stream for [`worktrees::commit_again`].
+    commits: String,
+}
+
 fn failed(error: &(impl Diagnose + std::error::Error)) -> NodeError {
     let hint = error.advice().map(Advice::words);
     NodeError::Failed(Failure { hint, ..Failure::new(ops::explain(error), error.kind().exit_code()) })
 }
 
-/// Lets the agent make one attempt.
+/// Lets the agent make one attempt. A run on a cassette writes down there what came of it, and takes it from there
+/// when it is told again. `key` is the attempt's.
 ///
 /// # Errors
 /// [`NodeError`] when there was none.
 pub async fn run(
     visit: &Visit<'_>,
     sandbox: &Sandbox,
+    at: &Worktree,
     job: Job<'_>,
+    key: &str,
     cancel: &CancellationToken,
     note: &dyn Fn(&str),
 ) -> Result<Done, NodeError> {
+    let source = visit.recorder.source();
+    if !source.is_taped() {
+        return Ok(attempt(visit, sandbox, job, cancel, note).await?.0);
+    }
+    let of = |error: ops::Error| attempt::failed(&error);
+    let what = format!("attempt {key}");
+    if let Some(told) = source.recorded(&what) {
+        let missing = |_| of(Recorded::missing("write_code").into());
+        let Told { done, model, usage, commits } = serde_json::from_str(&told).map_err(missing)?;
+        worktrees::commit_again(at, &commits, cancel).await.map_err(of)?;
+        if let Some(metered) = visit.metered() {
+            metered.replayed(&model, &usage);
+        }
+        return Ok(done);
+    }
+    if source.replays() {
+        return Err(of(Recorded::missing("write_code").into()));
+    }
+    let (done, model, usage) = attempt(visit, sandbox, job, cancel, note).await?;
+    let commits = worktrees::commits_of(at, cancel).await.map_err(of)?;
+    let told = Told { done, model, usage, commits };
+    let told_text = serde_json::to_string(&told).expect("an attempt has text keys only");
+    if let Some(handle) = visit.ops.secrets.redactor().find(told.commits.as_bytes()) {
+        return Err(of(ops::Error::Usage {
+            what: format!("the value of `{handle}` is in what the coder committed, so the run cannot be recorded"),
+            hint: "run it without --record, or keep the secret out of the files the coder reads".to_owned(),
+        }));
+    }
+    source.fact(&what, &told_text);
+    Ok(told.done)
+}
+
+/// One attempt; the model it was given, and what it used of it.
+async fn attempt(
+    visit: &Visit<'_>,
+    sandbox: &Sandbox,
+    job: Job<'_>,
+    cancel: &CancellationToken,
+    note: &dyn Fn(&str),
+) -> Result<(Done, String, Usage), NodeError> {
     let missing = || super::Error::NoModel { coder: job.coder, provider: visit.chosen.provider.name().to_owned() };
     let adapter = adapter(job.coder).ok_or_else(|| failed(&missing()))?;
     let metered = visit.metered().ok_or_else(|| failed(&missing()))?;
@@ -88,6 +148,7 @@ pub async fn run(
             ..Usage::default()
         };
         metered.settle(&reserved, &usage, Usd::from_billionths(cost));
+        usage
     };
     let unused = |error: NodeError| {
         settle(&meter::Usage::default(), 0);
@@ -97,7 +158,7 @@ pub async fn run(
         .map_err(|source| unused(failed(&runner::Error::Folder { path: job.folder.clone(), source })))?;
     let proxy = Meter::start().await.map_err(|error| unused(failed(&error)))?;
     let grant = proxy.open(terms(visit, &reserved));
-    let attempt = Attempt {
+    let given = Attempt {
         workspace: job.workspace.to_owned(),
         branch: job.branch.to_owned(),
         base: job.base.to_owned(),
@@ -118,7 +179,7 @@ pub async fn run(
             let _ = said.send(line);
         }
     };
-    let running = runner::run(adapter, &attempt, sandbox, &grant, cancel, &mut on_event);
+    let running = runner::run(adapter, &given, sandbox, &grant, cancel, &mut on_event);
     tokio::pin!(running);
     let finished = loop {
         tokio::select! {
@@ -127,9 +188,10 @@ pub async fn run(
         }
     };
     let standing = grant.standing();
-    settle(&standing.usage, standing.cost);
+    let usage = settle(&standing.usage, standing.cost);
     let finished = finished.map_err(|error| failed(&error))?;
-    Ok(Done { evidence: finished.evidence, last_words: finished.last_words })
+    let done = Done { evidence: finished.evidence, last_words: finished.last_words };
+    Ok((done, reserved.model.clone(), usage))
 }
 
 fn most(caps: &Caps) -> Usd {

@@ -56,7 +56,7 @@ impl Work<'_> {
         let name = AgentName::parse("merge").expect("a constant name");
         let at = worktrees::make(context, self.project, run, &name, head.as_str(), self.cancel).await.map_err(of)?;
         let message = format!("Merge {task}: {title}");
-        let merged = worktrees::merge(&at, commit, &message, key, self.cancel).await.map_err(of)?;
+        let merged = worktrees::merge(context, &at, commit, &message, key, self.cancel).await.map_err(of)?;
         let joined = match merged {
             // Nothing else was merged meanwhile: this very commit was tested already.
             Merged::At(sha) if sha.as_str() == commit => Joined::At(commit.to_owned()),

@@ -92,6 +92,7 @@ pub async fn run(
     cancel: &CancellationToken,
     note: &dyn Fn(&str),
 ) -> Result<Done, NodeError> {
+    let source = visit.recorder.source();
     let task = Task {
         workspace: site.at.folder.clone(),
         branch: site.at.branch.clone(),
@@ -105,6 +106,7 @@ pub async fn run(
         max_tokens: visit.agent.max_tokens,
         max_turns: TURNS,
         may_change_nothing: false,
+        at: source.is_taped().then(|| source.moment(format_args!("attempt {}", job.effect)).0.div_euclid(1000)),
         effect: Some(job.effect),
         folder: job.folder,
         read_only: site.read_only.clone(),

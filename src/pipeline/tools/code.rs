@@ -61,9 +61,11 @@ async fn write_code(context: &Context<'_>, args: WriteCode) -> Result<Output, To
         })
         .await?;
     let many = tasks.len() > 1;
+    // On a cassette the same has to happen in the same order again.
+    let at_once = if context.recorder.source().is_taped() { 1 } else { context.visit.coders.at_once };
     let ended: Vec<(Task, Result<(), ToolError>)> = stream::iter(tasks)
         .map(|task| one(context, &work, &project, &base, task, args.advice.as_deref(), many))
-        .buffer_unordered(context.visit.coders.at_once)
+        .buffer_unordered(at_once)
         .collect()
         .await;
     let mut said = Vec::new();

@@ -160,7 +160,7 @@ fn own<'a>(context: &'a Context<'_>) -> Result<&'a RepoInfo, ToolError> {
 async fn get_repository(context: &Context<'_>, args: GetRepository) -> Result<Output, ToolError> {
     let name = meant(context, args.repository.as_ref())?;
     let found: Value = context
-        .remember("github_repository", json!({ "repository": name.to_string() }), async || {
+        .asked("github_repository", json!({ "repository": name.to_string() }), async || {
             let (repository, branches) = github::repository(context.ops, &name, context.cancel).await?;
             Ok::<_, ops::Error>(json!({ "repository": repository, "branches": branches }))
         })
@@ -171,7 +171,7 @@ async fn get_repository(context: &Context<'_>, args: GetRepository) -> Result<Ou
 async fn list_repositories(context: &Context<'_>, args: ListRepositories) -> Result<Output, ToolError> {
     let limit = args.limit.unwrap_or(30).clamp(1, 200);
     let found: Value = context
-        .remember("github_repositories", json!({ "owner": args.owner, "limit": limit }), async || {
+        .asked("github_repositories", json!({ "owner": args.owner, "limit": limit }), async || {
             let listed = github::repositories(context.ops, args.owner.as_ref(), limit, context.cancel).await?;
             Ok::<_, ops::Error>(json!({ "repositories": listed.items, "more": listed.more }))
         })
@@ -184,7 +184,7 @@ async fn read_file(context: &Context<'_>, args: ReadFile) -> Result<Output, Tool
     let path = args.path.as_deref().unwrap_or_default().trim_matches('/');
     let at = args.at.as_deref();
     let found: Value = context
-        .remember("github_file", json!({ "repository": name.to_string(), "path": path, "ref": at }), async || {
+        .asked("github_file", json!({ "repository": name.to_string(), "path": path, "ref": at }), async || {
             if path.is_empty() {
                 let (mut files, mut more) = github::files(context.ops, &name, at, context.cancel).await?;
                 more |= files.len() > NAMES_LIMIT;
@@ -225,7 +225,9 @@ async fn create_repository(context: &Context<'_>, args: CreateRepository) -> Res
     let made = context
         .repeat("github_repository_made", asked, async |_| {
             let CreateRepository { owner, name, visibility } = args;
-            github::make_repository(context.ops, &project, owner, name, visibility, context.cancel).await
+            let make =
+                async || github::make_repository(context.ops, &project, owner, name, visibility, context.cancel).await;
+            context.outside("github_repository_made", make).await
         })
         .await?;
     let info = RepoInfo { commits: local.commits.clone(), ..made };
@@ -271,10 +273,16 @@ async fn push_commit(
             "git_push",
             to,
             async |_| {
+                if context.recorder.source().replays() {
+                    return Ok(None);
+                }
                 let pushed = github::is_pushed(context.ops, project, info, &commit, branch, context.cancel).await?;
                 Ok(pushed.then_some(()))
             },
-            async |_| github::push(context.ops, project, info, &commit, branch, context.cancel).await,
+            async |_| {
+                let push = async || github::push(context.ops, project, info, &commit, branch, context.cancel).await;
+                context.outside("git_push", push).await
+            },
         )
         .await?;
     (context.notes)(&format!("{} is on branch {branch} of {}", short(&commit), info.full_name));
@@ -293,7 +301,7 @@ async fn get_checks(context: &Context<'_>, args: GetChecks) -> Result<Output, To
     let commit = args.commit.or_else(|| tested(context)).or_else(newest);
     let commit = commit.ok_or_else(|| ToolError::refused("there is no commit to ask about"))?;
     let found: Value = context
-        .remember("github_checks", json!({ "repository": name.to_string(), "commit": commit }), async || {
+        .asked("github_checks", json!({ "repository": name.to_string(), "commit": commit }), async || {
             Ok::<_, ops::Error>(json!(github::checks(context.ops, &name, &commit, context.cancel).await?))
         })
         .await?;

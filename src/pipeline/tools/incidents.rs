@@ -92,6 +92,7 @@ async fn create_incident(context: &Context<'_>, args: CreateIncident) -> Result<
     if args.title.trim().is_empty() {
         return Err(ToolError::refused("an incident has a title"));
     }
+    let server = args.server.clone();
     let report = incidents::Report {
         kind: args.kind,
         project: args.project,
@@ -106,8 +107,13 @@ async fn create_incident(context: &Context<'_>, args: CreateIncident) -> Result<
         let incident = incidents::prepare(context.ops, report).await?;
         Ok(serde_json::to_value(incident).expect("an incident has text keys only"))
     });
-    let incident: Incident = serde_json::from_value(prepared.await?)
+    let mut incident: Incident = serde_json::from_value(prepared.await?)
         .map_err(|error| ToolError::refused(format!("the incident cannot be read back: {error}")))?;
+    if let Some(handle) = server.filter(|_| context.recorder.source().replays()) {
+        // The cassette names the server of the machine it was recorded on.
+        let here = servers::by_handle(context.ops, &handle).await.map_err(|error| ToolError::told(&error))?;
+        incident.server = Some(here.id);
+    }
     let stored = context
         .effect(
             "create_incident",

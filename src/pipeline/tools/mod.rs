@@ -49,6 +49,7 @@ use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
 use crate::llm::ToolSpec;
 use crate::ops;
 use crate::ops::leases::Leases;
+use crate::ops::recorded::Recorded;
 
 /// What a tool works with.
 pub struct Context<'a> {
@@ -277,7 +278,54 @@ impl Context<'_> {
         args: Value,
         look: impl AsyncFnOnce() -> Result<Value, ops::Error>,
     ) -> Result<Value, ToolError> {
-        told(self.recorder.remember(self.place, Effect { kind, args }, look).await)
+        told(self.recorder.remember(self.place, Effect { kind, args }, async || self.outside(kind, look).await).await)
+    }
+
+    /// Asks somebody outside of the run: a service, or the machine as it is now. A run on a cassette writes the answer
+    /// down there; told again, it takes it from there and asks nobody.
+    ///
+    /// # Errors
+    /// What was answered, or [`Recorded::missing`].
+    async fn outside<T>(&self, kind: &str, ask: impl AsyncFnOnce() -> Result<T, ops::Error>) -> Result<T, ops::Error>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        let source = self.recorder.source();
+        let what = format!("{kind} at {}", self.place);
+        if let Some(told) = source.recorded(&what) {
+            let told: Option<Result<T, Recorded>> = serde_json::from_str(&told).ok();
+            return told.ok_or_else(|| Recorded::missing(kind))?.map_err(ops::Error::from);
+        }
+        if source.replays() {
+            return Err(Recorded::missing(kind).into());
+        }
+        let answered = ask().await;
+        if source.is_taped() {
+            let told = match &answered {
+                Ok(answer) => Some(Ok(answer)),
+                Err(error) => Recorded::of(error).map(Err),
+            };
+            if let Some(told) = told {
+                source.fact(&what, &serde_json::to_string(&told).expect("an answer has text keys only"));
+            }
+        }
+        answered
+    }
+
+    /// A service outside asked once at this place; see [`Recorder::remember`].
+    ///
+    /// # Errors
+    /// [`ToolError`].
+    pub async fn asked<T>(
+        &self,
+        kind: &str,
+        args: Value,
+        ask: impl AsyncFnOnce() -> Result<T, ops::Error>,
+    ) -> Result<T, ToolError>
+    where
+        T: serde::Serialize + DeserializeOwned,
+    {
+        self.remember(kind, args, async || self.outside(kind, ask).await).await
     }
 
     /// As [`Context::repeat`]; what is wrong with what was asked for is told to the model.

@@ -322,13 +322,13 @@ async fn run(
     cancel: &CancellationToken,
 ) -> Result<Ran, Error> {
     let begun = Instant::now();
-    let home = scratch.0.display().to_string();
+    let home = ground.home(&scratch.0).display().to_string();
     let mut tail = VecDeque::with_capacity(TAIL_LINES);
     let mut on_line = |_: Stream, line: &str| {
         if tail.len() == TAIL_LINES {
             tail.pop_front();
         }
-        tail.push_back(lasting(&exec::capture::clean_line(line).replace(&home, "~")));
+        tail.push_back(exec::capture::lasting(&exec::capture::clean_line(line).replace(&home, "~")));
     };
     let ended = match ground.run(command, &scratch.0, cancel, &mut on_line).await {
         Ok(exit) => Ok(exit),
@@ -336,40 +336,6 @@ async fn run(
         Err(reason) => Err(reason),
     };
     Ok(Ran { ended, tail: tail.into(), took: begun.elapsed() })
-}
-
-/// A line without what differs from one run of the same check to the next: how long it took, and where in memory an
-/// object was. Models are told such lines, and the same question has to stay the same.
-fn lasting(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(at) = rest.find(" in ").into_iter().chain(rest.find("0x")).min() {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        if let Some(address) = rest.strip_prefix("0x") {
-            let digits = address.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(address.len());
-            out.push_str("0x");
-            if digits < 8 {
-                out.push_str(&address[..digits]);
-            } else {
-                out.push('…');
-            }
-            rest = &address[digits..];
-        } else {
-            let after = &rest[4..];
-            let number = after.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(after.len());
-            let end = after[number..].strip_prefix('s').filter(|next| !next.starts_with(char::is_alphanumeric));
-            match end.filter(|_| number > 0) {
-                Some(end) => rest = end,
-                None => {
-                    out.push_str(" in ");
-                    rest = after;
-                }
-            }
-        }
-    }
-    out.push_str(rest);
-    out
 }
 
 /// A folder for one check: its home, and its report.

@@ -274,11 +274,11 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::NoGit`], [`Error::Git`], [`Error::Answer`] when a file in them is no text.
-    pub async fn export_since(&self, base: &Sha, cancel: &CancellationToken) -> Result<String, Error> {
+    pub async fn export_since(&self, base: &Sha, branch: &str, cancel: &CancellationToken) -> Result<String, Error> {
         if self.head(cancel).await?.as_ref() == Some(base) {
             return Ok(String::new());
         }
-        let range = format!("{base}..{BRANCH}");
+        let range = format!("{base}..refs/heads/{branch}");
         let command = self.git("fast-export").args([
             "--reference-excluded-parents",
             "--signed-tags=strip",
@@ -296,14 +296,14 @@ impl Repository {
     ///
     /// # Errors
     /// [`Error::NoGit`], [`Error::Git`].
-    pub async fn import(&self, stream: &str, cancel: &CancellationToken) -> Result<(), Error> {
+    pub async fn import(&self, stream: &str, branch: &str, cancel: &CancellationToken) -> Result<(), Error> {
         self.ask(
             "fast-import",
             self.git("fast-import").args(["--quiet", "--done"]).stdin(format!("{stream}done\n")),
             cancel,
         )
         .await?;
-        self.ask("reset", self.git("reset").args(["--quiet", "--hard", BRANCH]), cancel).await?;
+        self.ask("reset", self.git("reset").args(["--quiet", "--hard", branch]), cancel).await?;
         Ok(())
     }
 

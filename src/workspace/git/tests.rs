@@ -340,8 +340,8 @@ async fn work_beside_the_folder_is_merged_or_told_what_it_conflicts_with() {
     let [left, right] = [&tips[0], &tips[1]];
     assert!(!repository.holds(left, &go()).await.unwrap());
     let at = repository.add_worktree(&home.path().join("merge"), "cgo/run-1/merge/work", &base, &go()).await.unwrap();
-    assert_eq!(at.merge(left, "Merge left", "k:m1", &go()).await.unwrap(), Merged::At(left.clone()));
-    let conflict = at.merge(right, "Merge right", "k:m2", &go()).await.unwrap();
+    assert_eq!(at.merge(left, "Merge left", "k:m1", None, &go()).await.unwrap(), Merged::At(left.clone()));
+    let conflict = at.merge(right, "Merge right", "k:m2", None, &go()).await.unwrap();
     assert_eq!(conflict, Merged::Conflict(vec!["shared.txt".to_owned()]));
     assert!(at.is_clean(&go()).await.unwrap());
     assert!(repository.difference(left, right, &go()).await.unwrap().contains("+right"));
@@ -363,7 +363,7 @@ async fn a_merge_of_what_does_not_conflict_is_one_commit_with_its_key() {
     let beside = at.commit_all("beside", "k:beside", None, &go()).await.unwrap().sha;
     write(&repository, "c.txt", "three\n");
     repository.commit_all("meanwhile", "k:meanwhile", None, &go()).await.unwrap();
-    let merged = repository.merge(&beside, "Merge t: two", "k:merge", &go()).await.unwrap();
+    let merged = repository.merge(&beside, "Merge t: two", "k:merge", None, &go()).await.unwrap();
     assert_eq!(Some(merged), repository.head(&go()).await.unwrap().map(Merged::At));
     assert_eq!(git(repository.folder(), &["log", "-1", "--format=%B"]), "Merge t: two\n\nCgo-Effect: k:merge");
     assert_eq!(
@@ -382,12 +382,12 @@ async fn commits_of_a_person_are_made_again_in_every_byte() {
         repository.commit_all("begin", "k", Some(&stamp), &go()).await.unwrap();
     }
     let base = one.head(&go()).await.unwrap().unwrap();
-    assert_eq!(one.export_since(&base, &go()).await.unwrap(), "");
+    assert_eq!(one.export_since(&base, BRANCH, &go()).await.unwrap(), "");
     write(&one, "a", "2\n");
     write(&one, "папка/б", "3\n");
     let made = one.commit_all("Правка", "k2", None, &go()).await.unwrap();
-    let stream = one.export_since(&base, &go()).await.unwrap();
-    two.import(&stream, &go()).await.unwrap();
+    let stream = one.export_since(&base, BRANCH, &go()).await.unwrap();
+    two.import(&stream, BRANCH, &go()).await.unwrap();
     assert_eq!(two.head(&go()).await.unwrap(), Some(made.sha));
     assert!(two.is_clean(&go()).await.unwrap());
     assert_eq!(fs::read_to_string(two.folder().join("папка/б")).unwrap(), "3\n");

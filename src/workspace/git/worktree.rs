@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Repository, Sha, TRAILER, check_key, io_error, os};
+use super::{Error, Repository, Sha, Stamp, TRAILER, check_key, io_error, os};
 use crate::exec::Exit;
 
 /// What a merge came to.
@@ -67,7 +67,8 @@ impl Repository {
     }
 
     /// Merges a commit into the branch in work, with the effect's key as a trailer; where nothing happened on the
-    /// branch since the commit's beginning, the branch simply moves there. May be repeated.
+    /// branch since the commit's beginning, the branch simply moves there. Without a `stamp` it is the user's, made now.
+    /// May be repeated.
     ///
     /// # Errors
     /// [`Error::BadKey`], [`Error::NoGit`], [`Error::Busy`], [`Error::ForeignLock`], [`Error::Git`].
@@ -76,6 +77,7 @@ impl Repository {
         commit: &Sha,
         message: &str,
         key: &str,
+        stamp: Option<&Stamp>,
         cancel: &CancellationToken,
     ) -> Result<Merged, Error> {
         check_key(key)?;
@@ -86,16 +88,23 @@ impl Repository {
         if self.holds(commit, cancel).await? || self.fast_forward(commit, cancel).await? {
             return head().await.map(Merged::At);
         }
-        let user = self.user(cancel).await?;
+        let author = match stamp {
+            Some(stamp) => stamp.author.clone(),
+            None => self.user(cancel).await?,
+        };
         let text = format!("{}\n\n{TRAILER}: {key}\n", message.trim_end());
-        let merge = self
+        let mut merge = self
             .git("merge")
             .args(["--quiet", "--no-ff", "--no-verify", "--no-gpg-sign", "--no-rerere-autoupdate", "-m", &text])
             .arg(commit.as_str())
-            .env("GIT_AUTHOR_NAME", &user.name)
-            .env("GIT_AUTHOR_EMAIL", &user.email)
-            .env("GIT_COMMITTER_NAME", &user.name)
-            .env("GIT_COMMITTER_EMAIL", &user.email);
+            .env("GIT_AUTHOR_NAME", &author.name)
+            .env("GIT_AUTHOR_EMAIL", &author.email)
+            .env("GIT_COMMITTER_NAME", &author.name)
+            .env("GIT_COMMITTER_EMAIL", &author.email);
+        if let Some(stamp) = stamp {
+            let at = format!("@{} +0000", stamp.at);
+            merge = merge.env("GIT_AUTHOR_DATE", &at).env("GIT_COMMITTER_DATE", &at);
+        }
         let writing = self.begin_writing().await?;
         let output = self.run("merge", &merge, cancel).await?;
         if output.exit.success() {
