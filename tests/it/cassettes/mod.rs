@@ -3,6 +3,7 @@
 //! `CGO_UPDATE=1 cargo test --test it cassettes` records those in `fixtures/cassettes` anew, which is to be done
 //! whenever what agents are told has changed.
 
+mod coders;
 mod stories;
 
 use std::collections::BTreeMap;

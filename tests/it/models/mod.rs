@@ -7,6 +7,6 @@ pub mod pipeline;
 mod retry;
 pub mod server;
 mod strict;
-mod team;
+pub mod team;
 mod tls;
 mod wire;

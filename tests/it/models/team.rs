@@ -40,14 +40,15 @@ print(json.dumps({'type': 'turn.completed', 'usage': {}}))
 "#;
 
 /// A test that passes, with one fact in it.
-fn passing(fact: &str) -> String {
+pub fn passing(fact: &str) -> String {
     format!("def test_it() -> None:\n    fact = \"{fact}\"\n    assert fact\n")
 }
 
-const FAILING: &str = "def test_it() -> None:\n    assert 1 + 1 == 3\n";
+/// One that does not.
+pub const FAILING: &str = "def test_it() -> None:\n    assert 1 + 1 == 3\n";
 
 /// Answers as the offline provider, but plans those tasks and has them written.
-fn planning(tasks: Value) -> impl FnMut(&Value) -> Answer + Send + 'static {
+pub fn planning(tasks: Value) -> impl FnMut(&Value) -> Answer + Send + 'static {
     move |question: &Value| {
         let messages = question["messages"].as_array().expect("the question was checked");
         let task = messages.iter().find_map(|message| serde_json::from_str::<Value>(message["content"].as_str()?).ok());
@@ -89,14 +90,15 @@ fn called(messages: &[Value], tool: &str) -> bool {
     calls.into_iter().any(|call| call["function"]["name"] == tool)
 }
 
-struct Team {
-    env: TestEnv,
+/// A home with a model that plans and a coder that does as it is told.
+pub struct Team {
+    pub env: TestEnv,
     server: Server,
 }
 
 impl Team {
     /// None where something is missing.
-    async fn new(tasks: Value, plan: &Value) -> Option<Self> {
+    pub async fn new(tasks: Value, plan: &Value) -> Option<Self> {
         if !tools_are_here() {
             return None;
         }
@@ -116,7 +118,7 @@ impl Team {
         Some(Self { env, server })
     }
 
-    async fn project(&self, more: &[&str]) -> Ran {
+    pub async fn project(&self, more: &[&str]) -> Ran {
         let all = [
             "project",
             "new",
@@ -152,7 +154,8 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn task(id: &str, after: &[&str]) -> Value {
+/// A task that a plan lists.
+pub fn task(id: &str, after: &[&str]) -> Value {
     json!({ "id": id, "title": format!("Task {id}"), "done_when": "its test passes", "after": after })
 }
 
