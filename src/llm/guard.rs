@@ -109,3 +109,93 @@ pub fn body(secrets: &Secrets, body: Vec<u8>) -> Result<Vec<u8>, String> {
         Err(_) => redactor.bytes(&body).into_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures_util::FutureExt as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::names::AgentName;
+    use crate::domain::redact::Handle;
+    use crate::llm::{Message, Reply, ToolSpec};
+
+    const VALUE: &str = "sk-canary\"/1";
+
+    /// Keeps what it was asked.
+    #[derive(Default)]
+    struct Listener(RefCell<Vec<Request>>);
+
+    impl Provider for Listener {
+        fn name(&self) -> &'static str {
+            "listener"
+        }
+
+        fn complete<'a>(&'a self, request: &'a Request, _: OnText<'a>) -> ReplyFuture<'a> {
+            self.0.borrow_mut().push(request.clone());
+            Box::pin(async { Ok(Reply::text("heard")) })
+        }
+    }
+
+    fn ask(mode: Mode, messages: Vec<Message>, description: &str) -> (Result<Reply, Error>, Vec<Request>) {
+        let secrets = Secrets::new(mode);
+        assert!(secrets.add(&Handle::new("shop", "KEY"), VALUE));
+        let listener = Rc::new(Listener::default());
+        let guarded = Guarded { inner: listener.clone(), secrets };
+        let tool = ToolSpec { name: "read".to_owned(), description: description.to_owned(), parameters: json!({}) };
+        let request = Request {
+            agent: AgentName::parse("developer").unwrap(),
+            model: String::new(),
+            temperature: 0.0,
+            max_tokens: 10,
+            messages,
+            tools: vec![tool],
+        };
+        let answered = guarded.complete(&request, &|_| {}).now_or_never().expect("it answers at once");
+        let heard = listener.0.borrow().clone();
+        (answered, heard)
+    }
+
+    fn leaking() -> Vec<Message> {
+        let content = json!({ "file": format!("KEY={VALUE}\n") }).to_string();
+        let call = Reply::call("c1", "read", &json!({ "path": format!("/{VALUE}") })).message();
+        vec![
+            Message::User { content: format!("use {VALUE}") },
+            call,
+            Message::Tool { call_id: "c1".to_owned(), name: "read".to_owned(), content },
+        ]
+    }
+
+    #[test]
+    fn a_model_is_told_the_handle_wherever_the_value_stood() {
+        let (answered, heard) = ask(Mode::Replace, leaking(), VALUE);
+        assert!(answered.is_ok());
+        let text = serde_json::to_string(&heard).unwrap();
+        assert!(!text.contains("canary"), "{text}");
+        assert_eq!(text.matches("secret://shop/KEY").count(), 4, "{text}");
+    }
+
+    #[test]
+    fn in_strict_mode_nothing_is_asked_and_the_place_is_named() {
+        let (answered, heard) = ask(Mode::Strict, leaking()[1..].to_vec(), "d");
+        assert_eq!(heard, []);
+        let error = answered.unwrap_err().to_string();
+        assert!(error.contains("`secret://shop/KEY` stands in message 1") && !error.contains("canary"), "{error}");
+        let (answered, _) = ask(Mode::Strict, leaking()[2..].to_vec(), "d");
+        assert!(answered.unwrap_err().to_string().contains("the result of `read`"));
+        let clean = vec![Message::User { content: "hello".to_owned() }];
+        assert!(ask(Mode::Strict, clean, "d").0.is_ok());
+    }
+
+    #[test]
+    fn the_body_of_an_agent_stays_json() {
+        let secrets = Secrets::default();
+        assert!(secrets.add(&Handle::new("shop", "KEY"), VALUE));
+        let asked = json!({ "messages": [{ "content": format!("a {VALUE}") }] });
+        let body = body(&secrets, asked.to_string().into_bytes()).unwrap();
+        let heard: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(heard["messages"][0]["content"], "a secret://shop/KEY");
+    }
+}

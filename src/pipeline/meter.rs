@@ -185,7 +185,7 @@ impl<J: Journal> Metered<'_, J> {
 
     /// Writes down what an agent that is a program of its own used when the run was recorded: nobody is paid again.
     pub fn replayed(&self, model: &str, usage: &Usage) {
-        let key = self.recorder.fresh_call(&format!("{}-coder", self.visit));
+        let key = self.recorder.fresh_call(self.visit);
         self.recorder.charge(self.entry(&key, model, usage, Usd::ZERO, Standing::Replayed));
     }
 

@@ -18,6 +18,7 @@ use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
+use crate::domain::redact::Leak;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
 use crate::domain::source::Source as _;
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
@@ -57,6 +58,9 @@ pub enum Error {
     /// A cassette cannot be used.
     #[error(transparent)]
     Cassette(#[from] CassetteError),
+    /// A secret stands in what was said, and in strict mode that is refused.
+    #[error(transparent)]
+    Leak(#[from] Leak),
     /// A replay repeats the ids of what was recorded, and they are here already.
     #[error("run `{run}` is in this store already, and a replay would repeat its ids")]
     There {
@@ -100,7 +104,7 @@ impl Diagnose for Error {
             Self::Models(error) => error.kind(),
             Self::Coders(error) => error.kind(),
             Self::Cassette(error) => error.kind(),
-            Self::Over { .. } | Self::There { .. } => Kind::User,
+            Self::Over { .. } | Self::There { .. } | Self::Leak(_) => Kind::User,
             Self::Waits { .. } => Kind::Person,
         }
     }
@@ -116,6 +120,9 @@ impl Diagnose for Error {
             Self::Models(error) => error.advice(),
             Self::Coders(error) => error.advice(),
             Self::Cassette(error) => error.advice(),
+            Self::Leak(_) => {
+                Some(Advice::Do("say it without the value, and put that into the project's `.env`".to_owned()))
+            }
             Self::There { .. } => {
                 Some(Advice::Do("replay it into another store, for instance with --store replay.db".to_owned()))
             }
@@ -201,6 +208,8 @@ impl Pipeline {
 /// # Errors
 /// When the project is not there or the store fails.
 pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
+    let asked = serde_json::to_string(&request).expect("a request has text keys only");
+    context.secrets.check("what is asked for", &asked)?;
     let (state, project) = first_state(context, &request).await?;
     let setting = Setting::begin(context, &request)?;
     if setting.tape.as_ref().is_some_and(|tape| tape.replays()) {

@@ -138,6 +138,9 @@ pub async fn answer(
     reply: Reply,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
+    for text in &reply.texts {
+        context.secrets.check("an answer", text)?;
+    }
     let setting = Setting::of(context, None, run)?;
     let said = Person {
         ask: ask.id.to_string(),

@@ -9,6 +9,7 @@ mod coders;
 mod container;
 mod deploys;
 mod descriptions;
+mod egress;
 mod full;
 mod github;
 mod inherited;

@@ -30,7 +30,9 @@ pub(super) fn of(value: &str, least: usize) -> BTreeSet<Form> {
     }
     plain.extend(escaped.iter().flat_map(|text| [text.clone(), text.replace('/', "\\/")]).map(String::into_bytes));
     for upper in [true, false] {
-        // As a component of an address, as a whole address, as a form, and every byte.
+        // As a component of an address, as a whole address, as a form, everything but letters and digits, and every byte.
+        plain.insert(percent(value, upper, |byte| byte.is_ascii_alphanumeric()));
+        plain.insert(percent(value, upper, |byte| byte.is_ascii_alphanumeric() || b"@*_+-./".contains(&byte)));
         plain.insert(percent(value, upper, |byte| is_unreserved(byte) || b"!'()*".contains(&byte)));
         plain.insert(percent(value, upper, is_unreserved));
         plain.insert(percent(value, upper, |byte| is_unreserved(byte) || b"!#$&'()*+,/:;=?@[]".contains(&byte)));

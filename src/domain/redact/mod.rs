@@ -70,7 +70,7 @@ pub enum Mode {
 
 /// A secret stood where it must not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the value of `{handle}` stands in {place}, and secrets are not sent to models")]
+#[error("the value of `{handle}` stands in {place}, and secrets are not told to models")]
 pub struct Leak {
     /// Which.
     pub handle: Handle,
@@ -150,6 +150,18 @@ impl Secrets {
         let made = Arc::new(Redactor::new(&known.values));
         known.redactor = Some(Arc::clone(&made));
         made
+    }
+
+    /// In strict mode, refuses a text that holds a secret.
+    ///
+    /// # Errors
+    /// [`Leak`] with its handle and the place.
+    pub fn check(&self, place: &str, text: &str) -> Result<(), Leak> {
+        let redactor = self.redactor();
+        match redactor.find(text.as_bytes()).filter(|_| self.mode == Mode::Strict) {
+            None => Ok(()),
+            Some(handle) => Err(Leak { handle: handle.clone(), place: place.to_owned() }),
+        }
     }
 
     /// The text without secrets.

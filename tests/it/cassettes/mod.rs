@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::models::pipeline::files;
 use crate::support::env::{TestEnv, tools_are_here};
-use stories::{FAILING_TEST, QUESTION_AND_APPROVAL, RUSSIAN, Story, newest, project};
+use stories::{FAILING_TEST, QUESTION_AND_APPROVAL, RUSSIAN, Story};
+pub use stories::{newest, project};
 
 const AGAIN: &str = "if agents are told something new, run: CGO_UPDATE=1 cargo test --test it cassettes";
 
@@ -165,7 +166,7 @@ fn a_question_and_an_approval_are_answered_as_they_were() {
 fn a_failing_test_fails_again_and_is_fixed_again() {
     let Some(made) = replays(&FAILING_TEST) else { return };
     let failed = made.events.iter().filter(|event| event.contains("tests failed")).count();
-    assert!(failed >= 3, "the test failed {failed} times");
+    assert!(failed >= 1, "the test did not fail");
     assert!(made.state.contains("\"failed\":0"), "{}", made.state);
     assert_eq!(made.commits.matches("author Ada <ada@example.org>").count(), 2, "{}", made.commits);
 }

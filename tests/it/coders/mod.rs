@@ -11,14 +11,16 @@ use std::time::Duration;
 
 use cgo::coder::adapters::{self, Adapter};
 use cgo::coder::event::CoderEvent;
-use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, Wire};
+use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, Wire, egress};
 use cgo::coder::runner::{self, Attempt, Finished};
 use cgo::coder::sandbox::{Limits, Mode, Sandbox, Stopped};
 use cgo::coder::verdict::{Class, Limit, Upstream as Broken, Verdict};
+use cgo::domain::redact::{Handle, Secrets};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::support::canary;
 use super::support::env::{missing, tools_are_here};
 use super::support::model::{Answer, KEY, Model, data};
 
@@ -54,6 +56,7 @@ for step, value in plans[min(starts, len(plans) - 1)]:
     if step == 'bytes': os.write(1, bytes(value) * 1000 + b'\n')
     if step == 'ask':
         for _ in range(value): ask('the task')
+    if step == 'tell': ask(value)
     if step == 'ask for ever':
         round = 0
         while True:
@@ -201,7 +204,7 @@ impl Bench {
             models: vec![("m-1".to_owned(), price)],
             caps: Caps { requests: 40, repeats: 6, ..Caps::default() },
             observer: Arc::new(|_| ()),
-            filter: None,
+            filter: Some(egress(&attempt.secrets)),
         };
         self.runtime.block_on(async {
             let meter = Meter::start().await.unwrap();
@@ -530,4 +533,47 @@ fn an_agent_that_is_not_installed_is_not_started() {
     let attempt = bench.attempt();
     let finished = bench.run(adapters::by_name("droid").unwrap(), &attempt, &Model::new(|_, _| Answer::Silence), false);
     assert_eq!(finished.verdict, Verdict::Failed(Class::NotStarted));
+}
+
+#[test]
+fn what_an_agent_tells_a_model_and_writes_holds_no_secret() {
+    const VALUE: &str = "sk_live_canary/51+Ab\"q";
+    let Some(bench) = Bench::new() else { return };
+    let secrets = Secrets::default();
+    assert!(secrets.add(&Handle::new("shop", "STRIPE_KEY"), VALUE));
+    let words = canary::written(VALUE);
+    // It comes in pieces too, as programs write it.
+    let pieces = format!("import sys,time\nfor c in {VALUE:?}:\n sys.stdout.write(c); sys.stdout.flush()\nprint()");
+    let split = format!("python3 -c '{pieces}'");
+    let steps = json!([[
+        ["tell", words.join(" ")],
+        ["say", words.join("\n")],
+        ["shell", split],
+        ["commit", 1],
+        ["report", "done"]
+    ]]);
+    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let mut attempt = bench.stand_in("claude", &steps);
+    attempt.secrets = secrets;
+    let finished = bench.run(adapters::by_name("claude").unwrap(), &attempt, &model, false);
+    let asked = model.asked();
+    assert_eq!(asked.len(), 1);
+    canary::absent("a request", asked[0].body.to_string().as_bytes(), &[VALUE]);
+    assert!(asked[0].body.to_string().contains("secret://shop/STRIPE_KEY"), "{}", asked[0].body);
+    let raw = std::fs::read(&finished.raw).unwrap();
+    canary::absent("the raw stream", &raw, &[VALUE]);
+    assert!(String::from_utf8_lossy(&raw).matches("secret://shop/STRIPE_KEY").count() > words.len(), "{words:?}");
+}
+
+#[test]
+fn in_strict_mode_an_agent_that_tells_a_secret_is_refused_by_its_name() {
+    const VALUE: &str = "sk_live_canary/51+Ab\"q";
+    let Some(bench) = Bench::new() else { return };
+    let secrets = Secrets::new(cgo::domain::redact::Mode::Strict);
+    assert!(secrets.add(&Handle::new("shop", "STRIPE_KEY"), VALUE));
+    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let mut attempt = bench.stand_in("claude", &json!([[["tell", VALUE], ["exit", 1]]]));
+    attempt.secrets = secrets;
+    bench.run(adapters::by_name("claude").unwrap(), &attempt, &model, false);
+    assert_eq!(model.asked().len(), 0);
 }

@@ -1,5 +1,6 @@
 //! Surroundings for tests: a home of their own, a disk that can be full, a database server, and nothing left behind.
 
+pub mod canary;
 pub mod disk;
 pub mod docker;
 pub mod env;
