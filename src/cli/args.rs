@@ -112,7 +112,7 @@ fn exit_codes_help() -> String {
 #[derive(Debug, Subcommand)]
 pub enum Project {
     /// Make a running project from a description
-    New(ProjectNew),
+    New(Box<ProjectNew>),
     /// List the projects
     List,
     /// Show one project: where it is, what runs, its releases

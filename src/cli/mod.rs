@@ -130,7 +130,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
     match command {
         Command::Init => setup::init(session).await,
         Command::Doctor => setup::doctor(session).await,
-        Command::Project(Project::New(new)) => Box::pin(project_new::new(session, new)).await,
+        Command::Project(Project::New(new)) => Box::pin(project_new::new(session, *new)).await,
         Command::Project(project) => project::run(session, project).await,
         Command::Run(command) => Box::pin(run::run(session, command)).await,
         Command::Deploy(deploy) => deploy::run(session, deploy).await,

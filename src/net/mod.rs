@@ -14,7 +14,6 @@ use reqwest::Url;
 pub use key::Key;
 
 /// The beginning of a client. Secure connections are made with ring: reqwest is built without a choice of its own.
-#[must_use]
 pub fn builder() -> reqwest::ClientBuilder {
     // Whoever was first has chosen, and chosen the same.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -59,7 +59,8 @@ fn environments(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = entries.map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        (name == ".env" || name.starts_with(".env.") || name.ends_with(".env")) && path.is_file()
+        let ends = path.extension().is_some_and(|ending| ending == "env");
+        (name == ".env" || name.starts_with(".env.") || ends) && path.is_file()
     });
     named.partition(|path| {
         let name = path.to_string_lossy();

@@ -404,7 +404,7 @@ impl Visit<'_> {
                 // A difference to a cassette takes lines of its own.
                 let (reason, rest) = text.split_once('\n').unwrap_or((&text, ""));
                 let evidence = rest.lines().map(str::to_owned).collect();
-                NodeError::Failed(Failure { hint, evidence, ..Failure::new(reason, error.kind().exit_code()) })
+                NodeError::Failed(Failure { evidence, hint, ..Failure::new(reason, error.kind().exit_code()) })
             }
         })
     }
@@ -455,6 +455,7 @@ fn returned(result: &Result<Value, ToolError>, outcome: &Outcome) -> Activity<'s
 }
 
 /// What it means for the visit that a call was not made.
+#[must_use]
 pub fn stopped_by(why: Stopped, language: Language) -> NodeError {
     match why {
         Stopped::Limit(over) => NodeError::Held(vec![Question {

@@ -158,9 +158,9 @@ impl<E: Debug> Session<'_, E> {
             Verified::Refused(_) | Verified::Failed(_) => {
                 self.not_done += 1;
                 if self.not_done > ROUNDS {
-                    let (checks, failed) = match &verified {
-                        Verified::Refused(reason) => (None, Some(format!("the work cannot be committed: {reason}"))),
-                        _ => (Some(false), None),
+                    let (failed, checks) = match &verified {
+                        Verified::Refused(reason) => (Some(format!("the work cannot be committed: {reason}")), None),
+                        _ => (None, Some(false)),
                     };
                     return Ok(Step::Over(End { failed, checks, ..End::default() }));
                 }

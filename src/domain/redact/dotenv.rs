@@ -26,6 +26,7 @@ const RANDOM: usize = 24;
 
 /// The secrets in a variable's value: all of it when its name says so or it looks like chance itself, else the
 /// password in an address, with and without its spelling for addresses. Paths and plain words are none.
+#[must_use]
 pub fn secrets_of<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
     let value = value.trim();
     let mut found = Vec::new();
@@ -79,6 +80,7 @@ fn looks_random(value: &str) -> bool {
 }
 
 /// The variables of a `.env` file, as most programs read it: quotes around a value are not part of it.
+#[must_use]
 pub fn variables(text: &str) -> Vec<(&str, String)> {
     let mut found = Vec::new();
     for line in text.lines() {

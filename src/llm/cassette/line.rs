@@ -56,7 +56,7 @@ pub enum Line {
         are: Value,
     },
     /// A question to a model, and what came of it.
-    Call(Call),
+    Call(Box<Call>),
     /// What a person said to a run that waited.
     Person(Person),
 }

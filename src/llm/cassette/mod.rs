@@ -292,9 +292,10 @@ impl Tape {
             messages,
             outcome,
         };
-        self.write(&mut inner, &Line::Call(call.clone()));
+        let call = Line::Call(Box::new(call));
+        self.write(&mut inner, &call);
         *inner.used.entry(key).or_default() += 1;
-        inner.take(Line::Call(call));
+        inner.take(call);
     }
 
     /// What came of a call when it was recorded.
@@ -381,7 +382,7 @@ impl Inner {
                     calls.clear();
                 }
                 calls.push(self.calls.len());
-                self.calls.push(call);
+                self.calls.push(*call);
             }
             Line::Person(person) => {
                 self.persons.insert(person.ask.clone(), person);

@@ -120,6 +120,7 @@ fn a_question_nobody_asked_is_told_with_its_difference_and_a_loose_replay_goes_o
 #[test]
 fn a_recording_goes_on_after_its_process_was_killed_in_the_middle_of_a_line() {
     use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();
     let path = folder.path().join("one.cassette");
     let provider = recorded(Arc::new(Tape::record(&path, &json!({}), 5, around("/a")).unwrap()), 1);
@@ -131,7 +132,6 @@ fn a_recording_goes_on_after_its_process_was_killed_in_the_middle_of_a_line() {
     ask(&again, "x").unwrap();
     drop(again);
     assert!(ask(&replayed(&path, "/a", Mode::Strict), "x").is_ok());
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(Tape::record(&path, &json!({}), 1, around("/a")), Err(CassetteError::There { .. })));
 }

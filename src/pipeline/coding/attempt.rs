@@ -1,5 +1,6 @@
 //! One task: a worktree, a coder at work in it, and cgo's own look at what came of it.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,7 @@ impl Site<'_> {
 }
 
 /// What an operation's error means for the visit.
+#[must_use]
 pub fn failed(error: &ops::Error) -> NodeError {
     match crate::pipeline::tools::ToolError::of(error) {
         crate::pipeline::tools::ToolError::Node(error) => error,
@@ -152,7 +154,10 @@ impl<'a> Work<'a> {
         let here = Project { folder: at.folder.display().to_string(), ..self.project.clone() };
         let installed = checks::install(self.visit.ops, &here, note, self.cancel).await;
         let installed = installed.map_err(|error| failed(&error))?;
-        let spec = specs::texts(self.spec).into_iter().map(|(path, text)| format!("# {path}\n{text}")).collect();
+        let mut spec = String::new();
+        for (path, text) in specs::texts(self.spec) {
+            let _ = write!(spec, "# {path}\n{text}");
+        }
         Ok(Site {
             sandbox,
             environment: installed.environment,

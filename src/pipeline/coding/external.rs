@@ -68,7 +68,7 @@ struct Told {
     commits: String,
 }
 
-fn failed(error: &(impl Diagnose + std::error::Error)) -> NodeError {
+fn failed(error: &impl Diagnose) -> NodeError {
     let hint = error.advice().map(Advice::words);
     NodeError::Failed(Failure { hint, ..Failure::new(ops::explain(error), error.kind().exit_code()) })
 }

@@ -161,7 +161,9 @@ fn plan(context: &Context<'_>, args: &Plan) -> Result<Output, ToolError> {
         if let Some(fault) = task::fault(&tasks) {
             return Err(ToolError::refused(fault));
         }
-        tasks.into_iter().for_each(|task| context.change(Change::Tasks(task)));
+        for task in tasks {
+            context.change(Change::Tasks(task));
+        }
     }
     context.change(Change::ProjectComplexity(args.complexity));
     context.change(Change::ArchitectComplete(true));

@@ -133,7 +133,7 @@ async fn one(
     let note = |text: &str| (context.notes)(&format!("{}{text}", if many { &named } else { "" }));
     let asked = task.detail.clone();
     if let Some(advice) = advice.filter(|advice| !advice.trim().is_empty()) {
-        task.detail = format!("{asked}\n\n{advice}").trim().to_owned();
+        format!("{asked}\n\n{advice}").trim().clone_into(&mut task.detail);
     }
     let result = loop {
         task.attempts += 1;
