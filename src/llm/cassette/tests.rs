@@ -1,5 +1,7 @@
 //! Tests of a tape by itself.
 
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -119,8 +121,6 @@ fn a_question_nobody_asked_is_told_with_its_difference_and_a_loose_replay_goes_o
 
 #[test]
 fn a_recording_goes_on_after_its_process_was_killed_in_the_middle_of_a_line() {
-    use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
     let folder = folder();
     let path = folder.path().join("one.cassette");
     let provider = recorded(Arc::new(Tape::record(&path, &json!({}), 5, around("/a")).unwrap()), 1);
