@@ -317,7 +317,7 @@ pub async fn drive_in(
 ) -> Result<Ended, Error> {
     let leases = Leases::new(context);
     leases.take_run(run).await?;
-    let driven = Box::pin(drive_leased(pipeline, context, models, coders, run, &leases, watch, cancel)).await;
+    let driven = Box::pin(drive_leased(pipeline, context, (models, coders), run, &leases, watch, cancel)).await;
     let released = leases.release().await;
     let ended = driven?;
     released?;
@@ -327,8 +327,7 @@ pub async fn drive_in(
 async fn drive_leased(
     pipeline: &Pipeline,
     context: &Context,
-    models: &Models,
-    coders: &Coders,
+    (models, coders): (&Models, &Coders),
     run: &RunId,
     leases: &Leases<'_>,
     watch: &dyn Watch,

@@ -66,12 +66,11 @@ pub(super) async fn open(path: &Path, place: &Place) -> Result<Pools, Error> {
         make_folder(path)?;
         None
     };
-    let reader = match current {
-        Some(reader) => reader,
-        None => {
-            make(path, place).await?;
-            lite::open(path, Use::Reads, PATIENCE).map_err(|error| unopened(path, place, error))?
-        }
+    let reader = if let Some(reader) = current {
+        reader
+    } else {
+        make(path, place).await?;
+        lite::open(path, Use::Reads, PATIENCE).map_err(|error| unopened(path, place, error))?
     };
     let group = Group::of_file(path.to_owned(), PATIENCE);
     Ok(Pools::Sqlite(Lite { group, reader: Some(Mutex::new(Some(reader))) }.into()))

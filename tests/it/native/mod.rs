@@ -127,6 +127,7 @@ impl Bench {
             max_tokens: 4096,
             max_turns: 30,
             may_change_nothing: false,
+            at: None,
             effect: Some("run-1/developer/1".to_owned()),
             folder: self.folder.path().join("attempt"),
             read_only: vec![],
