@@ -149,12 +149,13 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
 /// is closed stops between two steps too: it says so once itself and once more through the shell. Under `nohup`
 /// nothing is stopped by that.
 fn watch_interrupts(cancel: CancellationToken) {
+    // Before anything is done: a command may be at work for a while before a task of its own has its turn.
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    let mut hangup = if ignores_hangups() { None } else { signal(SignalKind::hangup()).ok() };
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            return;
-        };
-        let mut hangup = if ignores_hangups() { None } else { signal(SignalKind::hangup()).ok() };
         loop {
             let hung_up = async {
                 match &mut hangup {

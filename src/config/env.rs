@@ -50,5 +50,6 @@ pub const ALL: &[(&str, &str)] = &[
     ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
     (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),
     ("NO_COLOR", "any value: no colours"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector that gets spans of runs; without it none are made"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),
 ];

@@ -209,7 +209,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     pub async fn run(&self) -> Result<Ended, Error> {
         tokio::select! {
             biased;
-            ended = self.drive() => ended,
+            ended = Box::pin(self.drive()) => ended,
             failed = self.recorder.keep_up() => Err(failed.into()),
         }
     }

@@ -319,7 +319,8 @@ impl<J: Journal> Recorder<J> {
             std::mem::take(&mut inner.pending)
         };
         crash_point();
-        match self.journal.write(&batch).await {
+        // On the heap: a store's write is large, and would be part of every effect and of every visit.
+        match Box::pin(self.journal.write(&batch)).await {
             Ok(written) => {
                 crash_point();
                 self.inner().cancel_requested |= written.cancel_requested;

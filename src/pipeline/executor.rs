@@ -105,7 +105,7 @@ pub enum Why {
 impl Why {
     /// Changes the conversation so that asking again makes sense; whether it could. A conversation is made shorter
     /// once in a visit.
-    fn mend(self, messages: &mut Vec<Message>, compacted: &mut bool, request: &Request) -> bool {
+    fn mend(self, messages: &mut Vec<Message>, compacted: &mut bool, max_tokens: u32) -> bool {
         match self {
             Self::TooLong => {
                 let shorter = compact(messages).filter(|_| !std::mem::replace(compacted, true));
@@ -113,8 +113,7 @@ impl Why {
             }
             Self::CutOff => {
                 let content = format!(
-                    "Your answer broke off at the limit of {} tokens, and nothing of it was used. Answer again with less at once, in several steps.",
-                    request.max_tokens
+                    "Your answer broke off at the limit of {max_tokens} tokens, and nothing of it was used. Answer again with less at once, in several steps."
                 );
                 messages.push(Message::User { content });
                 true
@@ -224,11 +223,17 @@ impl Visit<'_> {
     /// [`NodeError`] when the visit comes to nothing.
     pub async fn work(&self, mut state: ProjectState) -> Result<Outcome, NodeError> {
         let place = Place::new(self.number);
-        let mut messages = vec![
-            Message::System { content: self.agent.system_prompt.clone() },
-            Message::User { content: (self.briefing)(self, &state) },
-        ];
-        let tools = self.registry.specs(&self.agent.tools);
+        let mut request = Request {
+            agent: self.agent.id.clone(),
+            model: self.chosen.model.clone(),
+            temperature: self.agent.temperature,
+            max_tokens: self.agent.max_tokens,
+            messages: vec![
+                Message::System { content: self.agent.system_prompt.clone() },
+                Message::User { content: (self.briefing)(self, &state) },
+            ],
+            tools: self.registry.specs(&self.agent.tools),
+        };
         let mut outcome = Outcome::default();
         let mut standing = Standing::default();
         let mut turns = self.agent.max_turns;
@@ -239,38 +244,30 @@ impl Visit<'_> {
             }
             if turn >= turns {
                 let guard = Guard::Turns { agent: self.agent.id.clone(), taken: turn, more: self.agent.max_turns };
-                self.ruled(guard, &mut standing, &mut messages)?;
+                self.ruled(guard, &mut standing, &mut request.messages)?;
                 turns += self.agent.max_turns;
             }
-            let request = Request {
-                agent: self.agent.id.clone(),
-                model: self.chosen.model.clone(),
-                temperature: self.agent.temperature,
-                max_tokens: self.agent.max_tokens,
-                messages: messages.clone(),
-                tools: tools.clone(),
-            };
             let answer = self.ask(&place, turn, &request).await?;
             turn += 1;
             let reply = match answer {
                 Answer::Reply(reply) => reply,
                 Answer::Unusable { why, reason, .. } => {
                     let failure = Failure::new(reason, 1);
-                    if !why.mend(&mut messages, &mut standing.compacted, &request) {
+                    if !why.mend(&mut request.messages, &mut standing.compacted, self.agent.max_tokens) {
                         return Err(NodeError::Failed(failure));
                     }
                     (self.notes)(&failure.reason);
                     if why == Why::CutOff {
                         standing.refused(failure);
-                        self.check_refusals(&mut standing, &mut messages)?;
+                        self.check_refusals(&mut standing, &mut request.messages)?;
                     }
                     continue;
                 }
             };
-            messages.push(reply.message());
+            request.messages.push(reply.message());
             if reply.tool_calls.is_empty() {
                 if standing.wants_reminder() && turn < turns {
-                    messages.push(Message::User { content: standing.reminder() });
+                    request.messages.push(Message::User { content: standing.reminder() });
                     continue;
                 }
                 return match standing.last_refusal {
@@ -298,15 +295,15 @@ impl Visit<'_> {
                 };
                 let content = content.to_string();
                 circle = standing.circles.note(&call.name, &call.arguments, &content).map(|times| (call, times));
-                messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content });
+                request.messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content });
                 if outcome.ask.is_some() || outcome.handoff.is_some() {
                     return Ok(outcome);
                 }
             }
-            self.check_refusals(&mut standing, &mut messages)?;
+            self.check_refusals(&mut standing, &mut request.messages)?;
             if let Some((call, times)) = circle {
                 let guard = Guard::Repeats { agent: self.agent.id.clone(), tool: call.name.clone(), times };
-                self.ruled(guard, &mut standing, &mut messages)?;
+                self.ruled(guard, &mut standing, &mut request.messages)?;
             }
         }
     }
@@ -497,22 +494,14 @@ mod tests {
             let content = "long ".repeat(2000);
             messages.push(Message::Tool { call_id: format!("call_{turn}"), name: "look".to_owned(), content });
         }
-        let request = Request {
-            agent: AgentName::parse("developer").unwrap(),
-            model: String::new(),
-            temperature: 0.0,
-            max_tokens: 77,
-            messages: messages.clone(),
-            tools: Vec::new(),
-        };
         let mut compacted = false;
         let before = messages.clone();
-        assert!(Why::TooLong.mend(&mut messages, &mut compacted, &request));
+        assert!(Why::TooLong.mend(&mut messages, &mut compacted, 77));
         assert_ne!(messages, before);
         let shorter = messages.clone();
-        assert!(!Why::TooLong.mend(&mut messages, &mut compacted, &request));
+        assert!(!Why::TooLong.mend(&mut messages, &mut compacted, 77));
         assert_eq!(messages, shorter);
-        assert!(Why::CutOff.mend(&mut messages, &mut compacted, &request));
+        assert!(Why::CutOff.mend(&mut messages, &mut compacted, 77));
         assert!(matches!(messages.last(), Some(Message::User { content }) if content.contains("limit of 77 tokens")));
     }
 }

@@ -82,7 +82,7 @@ async fn make(path: &Path, place: &Place) -> Result<(), Error> {
     make_file(path)?;
     let connection = lite::open(path, Use::Writes, PATIENCE).map_err(|error| unopened(path, place, error))?;
     if matches!(standing(&connection, path, place)?, Standing::Behind) {
-        switch_to_wal(&connection, place).await?;
+        let connection = switch_to_wal(connection, place).await?;
         migrate(&connection, place)?;
     }
     Ok(())
@@ -117,12 +117,13 @@ fn standing(connection: &Connection, path: &Path, place: &Place) -> Result<Stand
 }
 
 /// SQLite does not wait for readers here, and other processes may be looking at the file right now.
-async fn switch_to_wal(connection: &Connection, place: &Place) -> Result<(), Error> {
+async fn switch_to_wal(connection: Connection, place: &Place) -> Result<Connection, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match lite::batch(connection, "pragma journal_mode = wal").map_err(|error| Error::engine(place, error)) {
+        let switched = lite::batch(&connection, "pragma journal_mode = wal");
+        match switched.map_err(|error| Error::engine(place, error)) {
             Err(Error::Busy { .. }) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(5)).await,
-            done => return done,
+            done => return done.map(|()| connection),
         }
     }
 }

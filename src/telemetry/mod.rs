@@ -1,13 +1,14 @@
 //! Spans for OpenTelemetry, sent over OTLP/HTTP as JSON. Off unless an endpoint is set with the standard variables.
 //!
 //! Our own few lines instead of the SDK: a span here is ids, times and a handful of attributes, and nothing of it may
-//! delay or fail a run. The queue is bounded, what does not fit is counted and dropped, a batch is sent once, and the
+//! delay or fail a run. The queue is bounded, what does not fit is dropped, a batch is sent once, and the
 //! end waits at most [`LAST`]. What a span says is decided in [`crate::pipeline::traced`]; [`settings`] reads the
 //! variables.
 
 pub mod settings;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -84,14 +85,16 @@ pub struct Span {
 #[derive(Default)]
 struct Queue {
     spans: Vec<Span>,
-    dropped: u64,
     /// Why spans are lost, in words; told once.
     trouble: Option<String>,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    full: Notify,
+    /// It is time to send.
+    due: Notify,
+    /// Nothing comes after what waits now.
+    closing: AtomicBool,
 }
 
 impl Shared {
@@ -111,9 +114,7 @@ impl Shared {
                 return;
             }
             if let Err(trouble) = sender.send(&batch).await {
-                let mut queue = self.queue();
-                queue.dropped += batch.len() as u64;
-                queue.trouble.get_or_insert(trouble);
+                self.queue().trouble.get_or_insert(trouble);
                 return;
             }
         }
@@ -123,7 +124,7 @@ impl Shared {
 /// Takes spans and sends them beside the work.
 pub struct Exporter {
     shared: Arc<Shared>,
-    sender: Arc<wire::Sender>,
+    shown: String,
     task: JoinHandle<()>,
 }
 
@@ -133,47 +134,48 @@ impl Exporter {
     /// # Errors
     /// In words, when the settings cannot be used.
     pub fn start(settings: &Settings) -> Result<Self, String> {
-        let sender = Arc::new(wire::Sender::new(settings)?);
-        let shared = Arc::new(Shared { queue: Mutex::default(), full: Notify::new() });
-        let (theirs, through) = (Arc::clone(&shared), Arc::clone(&sender));
+        let sender = wire::Sender::new(settings)?;
+        let shown = sender.shown();
+        let shared = Arc::new(Shared { queue: Mutex::default(), due: Notify::new(), closing: AtomicBool::new(false) });
+        let theirs = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             loop {
                 // Either way it is time.
-                let _ = tokio::time::timeout(EVERY, theirs.full.notified()).await;
-                theirs.send(&through).await;
+                let _ = tokio::time::timeout(EVERY, theirs.due.notified()).await;
+                let last = theirs.closing.load(Ordering::Acquire);
+                theirs.send(&sender).await;
+                if last {
+                    return;
+                }
             }
         });
-        Ok(Self { shared, sender, task })
+        Ok(Self { shared, shown, task })
     }
 
     /// Takes a span. Never waits.
     pub fn take(&self, span: Span) {
         let mut queue = self.shared.queue();
         if queue.spans.len() >= QUEUE {
-            queue.dropped += 1;
+            queue.trouble.get_or_insert_with(|| "there were too many at once".to_owned());
             return;
         }
         queue.spans.push(span);
         if queue.spans.len() >= BATCH {
-            self.shared.full.notify_one();
+            self.shared.due.notify_one();
         }
     }
 
     /// Sends the rest, for [`LAST`] at most. What was lost, in words, if anything was.
-    pub async fn finish(self) -> Option<String> {
-        // A batch under way is lost with the task, so it is let go on: both share the time.
-        let all = async {
-            self.shared.full.notify_one();
-            self.shared.send(&self.sender).await;
-        };
-        let late = tokio::time::timeout(LAST, all).await.is_err();
+    pub async fn finish(mut self) -> Option<String> {
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.due.notify_one();
+        let late = tokio::time::timeout(LAST, &mut self.task).await.is_err();
         self.task.abort();
         let mut queue = self.shared.queue();
-        let lost = queue.dropped + queue.spans.len() as u64;
         if late {
             queue.trouble.get_or_insert_with(|| format!("it did not answer within {} s", LAST.as_secs()));
         }
-        let trouble = queue.trouble.take().or_else(|| (lost > 0).then(|| "there were too many at once".to_owned()))?;
-        Some(format!("spans were not delivered to {}: {trouble}", self.sender.shown()))
+        let trouble = queue.trouble.take()?;
+        Some(format!("spans were not delivered to {}: {trouble}", self.shown))
     }
 }

@@ -29,6 +29,7 @@ mod signals;
 mod store_story;
 mod stores;
 mod support;
+mod telemetry;
 mod terminal;
 mod tools;
 mod two_at_once;

@@ -118,7 +118,7 @@ pub async fn run(env: &TestEnv, arguments: &[String]) -> Ran {
     Ran::of(&output.await.expect("it does not panic"))
 }
 
-fn new(more: &[&str]) -> Vec<String> {
+pub(super) fn new(more: &[&str]) -> Vec<String> {
     let all = ["project", "new", "a notes API with title and body", "--no-deploy", "--provider", "mine"];
     all.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
 }
