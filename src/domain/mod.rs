@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod manifest;
 pub mod money;
 pub mod names;
+pub mod patch;
 pub mod project;
 pub mod provider;
 pub mod redact;

@@ -1,7 +1,7 @@
 //! GitHub, through its REST API: who a token belongs to, repositories, their files, branches and workflow runs.
 //!
 //! The address of the API is a setting, so an Enterprise Server is reached the same way. A question is asked by
-//! [`exchange`] once; trying again is decided in one place, [`retry`]; what a refusal means in [`fault`]. The token
+//! [`exchange`] once; trying again is decided in one place, [`retry`]; what a refusal means in `fault`. The token
 //! travels in a header to that one address and nowhere else. Nothing is ever removed or overwritten here, and nothing
 //! is pushed: that is git's, see [`crate::workspace::git`].
 

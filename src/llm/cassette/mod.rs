@@ -3,11 +3,11 @@
 //! A [`Tape`] is a cassette at work. Recording, it writes down each call of a model under the hash of what was asked,
 //! each reading of the run's clock, what of the machine shows in what is made, and what a person said. Replaying, it
 //! gives all of that back, and chance is drawn from the recorded seed. It is the run's
-//! [`Source`](crate::domain::source::Source). What it does not hold: what the run does itself, such as tests that are
+//! [`Source`]. What it does not hold: what the run does itself, such as tests that are
 //! run; that is done again.
 //!
 //! The file grows by whole lines, each written at once, so a killed process leaves a cassette that can be read and
-//! recorded on. [`line`] is the format, [`portable`] makes texts the same on every machine, [`difference`] says how a
+//! recorded on. [`mod@line`] is the format, [`portable`] makes texts the same on every machine, [`difference`] says how a
 //! question differs from the recorded ones, [`provider`] stands in the place of a model.
 
 pub mod difference;
