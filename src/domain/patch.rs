@@ -69,45 +69,45 @@ pub enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// See [`super::state::ProjectState::messages`].
+    /// See `ProjectState::messages`.
     Messages,
-    /// See [`super::state::ProjectState::current_project`].
+    /// See `ProjectState::current_project`.
     CurrentProject,
-    /// See [`super::state::ProjectState::project_spec`].
+    /// See `ProjectState::project_spec`.
     ProjectSpec,
-    /// See [`super::state::ProjectState::project_intent`].
+    /// See `ProjectState::project_intent`.
     ProjectIntent,
-    /// See [`super::state::ProjectState::po_intent`].
+    /// See `ProjectState::po_intent`.
     PoIntent,
-    /// See [`super::state::ProjectState::allocated_resources`].
+    /// See `ProjectState::allocated_resources`.
     AllocatedResources,
-    /// See [`super::state::ProjectState::repo_info`].
+    /// See `ProjectState::repo_info`.
     RepoInfo,
-    /// See [`super::state::ProjectState::project_complexity`].
+    /// See `ProjectState::project_complexity`.
     ProjectComplexity,
-    /// See [`super::state::ProjectState::architect_complete`].
+    /// See `ProjectState::architect_complete`.
     ArchitectComplete,
-    /// See [`super::state::ProjectState::tasks`].
+    /// See `ProjectState::tasks`.
     Tasks,
-    /// See [`super::state::ProjectState::engineering_status`].
+    /// See `ProjectState::engineering_status`.
     EngineeringStatus,
-    /// See [`super::state::ProjectState::review_feedback`].
+    /// See `ProjectState::review_feedback`.
     ReviewFeedback,
-    /// See [`super::state::ProjectState::engineering_iterations`].
+    /// See `ProjectState::engineering_iterations`.
     EngineeringIterations,
-    /// See [`super::state::ProjectState::test_results`].
+    /// See `ProjectState::test_results`.
     TestResults,
-    /// See [`super::state::ProjectState::needs_human_approval`]; the reason belongs to it.
+    /// See `ProjectState::needs_human_approval`; the reason belongs to it.
     NeedsHumanApproval,
-    /// See [`super::state::ProjectState::server_to_provision`].
+    /// See `ProjectState::server_to_provision`.
     ServerToProvision,
-    /// See [`super::state::ProjectState::is_incident_recovery`].
+    /// See `ProjectState::is_incident_recovery`.
     IsIncidentRecovery,
-    /// See [`super::state::ProjectState::provisioning_result`].
+    /// See `ProjectState::provisioning_result`.
     ProvisioningResult,
-    /// See [`super::state::ProjectState::errors`].
+    /// See `ProjectState::errors`.
     Errors,
-    /// See [`super::state::ProjectState::deployed_url`].
+    /// See `ProjectState::deployed_url`.
     DeployedUrl,
 }
 

@@ -68,7 +68,7 @@ pub enum Error {
         run: RunId,
     },
     /// The run is over.
-    #[error("run `{run}` is over: it {}", status.as_str())]
+    #[error("run `{run}` is over: it {}{}", if *status == RunStatus::Cancelled { "was " } else { "" }, status.as_str())]
     Over {
         /// The run.
         run: RunId,

@@ -85,7 +85,9 @@ fn a_deployment_and_a_removal_at_the_same_moment_leave_a_project_or_none() {
         }
         _ => panic!("{deploy:?}\n{remove:?}"),
     }
-    assert!(deploy.code == Some(0) || deploy.stderr.contains("notes-api"), "{deploy:?}");
+    // The removal may have cancelled the run before it was taken up.
+    let told = deploy.stderr.contains("notes-api") || deploy.stderr.contains("is over: it was cancelled");
+    assert!(deploy.code == Some(0) || told, "{deploy:?}");
 }
 
 #[test]
