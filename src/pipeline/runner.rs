@@ -357,8 +357,7 @@ async fn drive_leased(
         loaded,
     );
     context.source.learn(&recorder.progress().state);
-    let registry = Registry::default();
-    let team = Team::load(context, graph, &registry).await?;
+    let team = Team::load(context, graph, &pipeline.registry).await?;
     let until = match &run.request {
         Request::NewProject(new) if !new.deploy && new.until.is_none() => {
             Some(AgentName::parse("tester").expect("a constant name"))

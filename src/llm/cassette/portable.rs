@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn folders_and_ports_are_named_and_come_back() {
-        let portable = Portable::new([("home", "/home/me".to_owned()), ("parent", "/home/me/work".to_owned())]);
+        let portable = Portable::new([("home", "/srv/me".to_owned()), ("parent", "/srv/me/work".to_owned())]);
         let mut state = ProjectState::default();
         let place = Allocation {
             server_handle: "local".to_owned(),
@@ -163,11 +163,11 @@ mod tests {
         };
         state.allocated_resources.insert("backend".to_owned(), place);
         portable.learn(&state);
-        let text = r#"{"port":8000} http://127.0.0.1:8000/ 80001 8000 rows /home/me/work/x.py /home/me /home/meta /home/me.bak, in /home/me."#;
+        let text = r#"{"port":8000} http://127.0.0.1:8000/ 80001 8000 rows /srv/me/work/x.py /srv/me /srv/meta /srv/me.bak, in /srv/me."#;
         let told = portable.outward(text);
         assert_eq!(
             told,
-            r#"{"port":<<port:backend>>} http://127.0.0.1:<<port:backend>>/ 80001 8000 rows <<parent>>/x.py <<home>> /home/meta /home/me.bak, in <<home>>."#
+            r#"{"port":<<port:backend>>} http://127.0.0.1:<<port:backend>>/ 80001 8000 rows <<parent>>/x.py <<home>> /srv/meta /srv/me.bak, in <<home>>."#
         );
         assert_eq!(portable.homeward(&told), text);
     }

@@ -148,11 +148,15 @@ impl ToolError {
     #[must_use]
     pub fn told(error: &ops::Error) -> Self {
         let theirs = matches!(error.kind(), Kind::User | Kind::Usage | Kind::Person) && !error.is_outside();
-        if !theirs {
-            return Self::of(error);
-        }
+        if theirs { Self::refused_by(error, 1) } else { Self::of(error) }
+    }
+
+    /// A refusal in an operation's words: the model sees its reason alone, so what to do is part of it.
+    fn refused_by(error: &ops::Error, exit: u8) -> Self {
         let hint = error.advice().map(|advice| format!("; {}", advice.words())).unwrap_or_default();
-        Self::refused(format!("{}{hint}", ops::explain(error)))
+        let reason = format!("{}{hint}", ops::explain(error));
+        let evidence = error.evidence().to_vec();
+        Self::Refused(Fault::Refused, Failure { reason, exit, evidence, hint: None })
     }
 
     /// Ends the run.
@@ -165,17 +169,15 @@ impl ToolError {
     /// over. Either way the command ends with the exit code of the error's kind.
     #[must_use]
     pub fn of(error: &ops::Error) -> Self {
+        if error.is_refusal() {
+            return Self::refused_by(error, error.kind().exit_code());
+        }
         let failure = Failure {
             reason: ops::explain(error),
             exit: error.kind().exit_code(),
             evidence: error.evidence().to_vec(),
             hint: error.advice().map(Advice::words),
         };
-        if error.is_refusal() {
-            // The model sees the reason alone.
-            let hint = failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-            return Self::Refused(Fault::Refused, Failure { reason: failure.reason + &hint, hint: None, ..failure });
-        }
         Self::Node(match error.kind() {
             Kind::Interrupted => NodeError::Interrupted,
             Kind::Unknown | Kind::Locked => NodeError::Blocked(failure),
@@ -222,6 +224,21 @@ impl Context<'_> {
         self.state.current_project.as_ref().ok_or_else(|| ToolError::refused("there is no project yet"))
     }
 
+    /// Lets an effect happen unless the visit has to stop, and tells those who watch.
+    async fn acting<T>(
+        &self,
+        kind: &str,
+        effect: impl Future<Output = Result<T, Failed<ops::Error>>>,
+    ) -> Result<Result<T, Failed<ops::Error>>, ToolError> {
+        if self.cancel.is_cancelled() {
+            return Err(ToolError::Node(NodeError::Interrupted));
+        }
+        (self.activity)(&Activity::Acts { effect: kind });
+        let done = effect.await;
+        (self.activity)(&Activity::Acted { good: done.is_ok() });
+        Ok(done)
+    }
+
     /// An effect at this place; see [`Recorder::effect`].
     ///
     /// # Errors
@@ -236,13 +253,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        if self.cancel.is_cancelled() {
-            return Err(ToolError::Node(NodeError::Interrupted));
-        }
-        (self.activity)(&Activity::Acts { effect: kind });
-        let done = self.recorder.effect(self.place, Effect { kind, args }, probe, act).await;
-        (self.activity)(&Activity::Acted { good: done.is_ok() });
-        Ok(done?)
+        Ok(self.acting(kind, self.recorder.effect(self.place, Effect { kind, args }, probe, act)).await??)
     }
 
     /// An effect at this place that may be done again; see [`Recorder::repeat`].
@@ -258,13 +269,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        if self.cancel.is_cancelled() {
-            return Err(ToolError::Node(NodeError::Interrupted));
-        }
-        (self.activity)(&Activity::Acts { effect: kind });
-        let done = self.recorder.repeat(self.place, Effect { kind, args }, act).await;
-        (self.activity)(&Activity::Acted { good: done.is_ok() });
-        Ok(done?)
+        Ok(self.acting(kind, self.recorder.repeat(self.place, Effect { kind, args }, act)).await??)
     }
 
     /// Something looked at once at this place, so that a resumed visit sees the same. What is wrong with what was
@@ -341,10 +346,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        if self.cancel.is_cancelled() {
-            return Err(ToolError::Node(NodeError::Interrupted));
-        }
-        told(self.recorder.repeat(self.place, Effect { kind, args }, act).await)
+        told(self.acting(kind, self.recorder.repeat(self.place, Effect { kind, args }, act)).await?)
     }
 
     /// A value computed once at this place; see [`Recorder::remember`].
