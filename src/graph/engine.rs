@@ -327,8 +327,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             let (from, to) = (next.from.clone(), next.node.clone());
             return Some(Guard::Edge { from, to, passed, more: bound });
         }
-        let begun = progress.trail.starts.get(&progress.start_of(next)).copied().unwrap_or(0);
-        if passed > 0 && begun + 1 >= bounds.same_state {
+        let begun = || progress.trail.starts.get(&progress.start_of(next)).copied().unwrap_or(0);
+        if passed > 0 && begun() + 1 >= bounds.same_state {
             return Some(Guard::SameState { node: next.node.clone() });
         }
         let steps = progress.trail.idle;
@@ -412,10 +412,13 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     /// The nodes among these that lead back to the last wanted one, which is not done yet: those it came from, and
     /// those where a person decides.
     fn back(&self, nodes: Vec<AgentName>) -> Vec<AgentName> {
-        let edges = self.recorder.progress().edges;
-        let visited = |node: &AgentName| edges.keys().any(|edge| edge.split('>').next_back() == Some(node.as_str()));
         let decides = |node: &AgentName| self.graph.node(node).is_some_and(|node| node.agent.is_none());
-        self.wanted(nodes).into_iter().filter(|node| visited(node) || decides(node)).collect()
+        self.recorder.look(|progress| {
+            let edges = progress.edges.keys();
+            let visited =
+                |node: &AgentName| edges.clone().any(|edge| edge.split('>').next_back() == Some(node.as_str()));
+            self.wanted(nodes).into_iter().filter(|node| visited(node) || decides(node)).collect()
+        })
     }
 
     fn agent_of(&self, node: &AgentName) -> AgentName {
@@ -440,7 +443,7 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             }
             Some(Ending::Guarded(guard, visit)) => {
                 let id = self.new_ask();
-                let questions = vec![guard.question(self.recorder.progress().state.language())];
+                let questions = vec![guard.question(self.recorder.look(|progress| progress.state.language()))];
                 let event = Event::Guarded { guard, visit, ask: id.clone(), questions: questions.clone() };
                 self.wait(id, &event, Wait::Input, questions).await?
             }

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::domain::names::AgentName;
     use crate::domain::redact::Handle;
-    use crate::llm::{Message, Reply, ToolSpec};
+    use crate::llm::{Message, Reply, Schema, ToolSpec};
 
     const VALUE: &str = "sk-canary\"/1";
 
@@ -144,7 +144,11 @@ mod tests {
         assert!(secrets.add(&Handle::new("shop", "KEY"), VALUE));
         let listener = Rc::new(Listener::default());
         let guarded = Guarded { inner: listener.clone(), secrets };
-        let tool = ToolSpec { name: "read".to_owned(), description: description.to_owned(), parameters: json!({}) };
+        let tool = ToolSpec {
+            name: "read".to_owned(),
+            description: description.to_owned(),
+            parameters: Schema::new(json!({})),
+        };
         let request = Request {
             agent: AgentName::parse("developer").unwrap(),
             model: String::new(),

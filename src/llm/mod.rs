@@ -13,6 +13,7 @@ pub mod offline;
 pub mod openai;
 pub mod price;
 pub mod retry;
+mod schema;
 pub mod wire;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 pub use error::{Error, Refusal, Trouble};
+pub use schema::Schema;
 
 /// One question to a model: everything it may know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,7 +86,7 @@ pub struct ToolSpec {
     /// What it does, for the model.
     pub description: String,
     /// The JSON Schema of its arguments.
-    pub parameters: serde_json::Value,
+    pub parameters: Schema,
 }
 
 /// A call of a tool. The arguments are as the model wrote them: they are checked where the tool is run.

@@ -4,7 +4,7 @@
 //! change is a new version, checked before it is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rust_embed::RustEmbed;
@@ -126,7 +126,7 @@ fn place_of(text: &str, key: &str) -> Option<(u64, u64)> {
 #[derive(Debug)]
 pub struct Cache {
     keep: Duration,
-    entries: Mutex<BTreeMap<AgentName, (Instant, Agent)>>,
+    entries: Mutex<BTreeMap<AgentName, (Instant, Arc<Agent>)>>,
 }
 
 impl Cache {
@@ -136,12 +136,12 @@ impl Cache {
         Self { keep, entries: Mutex::default() }
     }
 
-    fn get(&self, name: &AgentName) -> Option<Agent> {
+    fn get(&self, name: &AgentName) -> Option<Arc<Agent>> {
         let entries = self.entries.lock().expect("no holder of this lock panics");
-        entries.get(name).filter(|(at, _)| at.elapsed() < self.keep).map(|(_, agent)| agent.clone())
+        entries.get(name).filter(|(at, _)| at.elapsed() < self.keep).map(|(_, agent)| Arc::clone(agent))
     }
 
-    fn put(&self, agent: Agent) {
+    fn put(&self, agent: Arc<Agent>) {
         let mut entries = self.entries.lock().expect("no holder of this lock panics");
         entries.insert(agent.id.clone(), (Instant::now(), agent));
     }
@@ -180,13 +180,14 @@ pub async fn seed(context: &Context) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::NoSuchAgent`], or [`Error::BrokenAgent`] when the stored file no longer passes the checks.
-pub async fn current(context: &Context, name: &AgentName) -> Result<Agent, Error> {
+pub async fn current(context: &Context, name: &AgentName) -> Result<Arc<Agent>, Error> {
     if let Some(agent) = context.agents.get(name) {
         return Ok(agent);
     }
     let version = newest(context, name).await?;
     let agent = parse(name, &version.text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
-    context.agents.put(agent.clone());
+    let agent = Arc::new(agent);
+    context.agents.put(Arc::clone(&agent));
     Ok(agent)
 }
 
@@ -199,11 +200,11 @@ pub async fn team<'a>(
     context: &Context,
     names: impl Iterator<Item = &'a AgentName> + Clone,
     tools: &BTreeSet<AgentName>,
-) -> Result<BTreeMap<AgentName, Agent>, Error> {
-    let kept: Option<BTreeMap<AgentName, Agent>> =
+) -> Result<BTreeMap<AgentName, Arc<Agent>>, Error> {
+    let kept: Option<BTreeMap<AgentName, Arc<Agent>>> =
         names.clone().map(|name| Some((name.clone(), context.agents.get(name)?))).collect();
     let granted = |agent: &Agent| agent.tools.iter().all(|tool| tools.contains(tool));
-    if let Some(kept) = kept.filter(|kept| kept.values().all(granted)) {
+    if let Some(kept) = kept.filter(|kept| kept.values().all(|agent| granted(agent))) {
         return Ok(kept);
     }
     seed(context).await?;
@@ -372,7 +373,7 @@ pub fn check_tools(agent: &Agent, text: &str, known: &BTreeSet<AgentName>) -> Re
 ///
 /// # Errors
 /// As [`current`]; [`Error::BrokenAgent`] naming the tool.
-pub async fn ready(context: &Context, name: &AgentName, tools: &BTreeSet<AgentName>) -> Result<Agent, Error> {
+pub async fn ready(context: &Context, name: &AgentName, tools: &BTreeSet<AgentName>) -> Result<Arc<Agent>, Error> {
     let agent = current(context, name).await?;
     if agent.tools.iter().all(|tool| tools.contains(tool)) {
         return Ok(agent);

@@ -23,6 +23,7 @@ use crate::domain::guard::Guard;
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Question, Request as RunRequest, Run};
+use crate::domain::source::Source;
 use crate::domain::spec::Language;
 use crate::domain::state::ProjectState;
 use crate::graph::definition::Graph;
@@ -31,7 +32,7 @@ use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
 use crate::llm::compact::compact;
 use crate::llm::retry::{Attempt, Next, Owner, Policy, Real, Told, World};
-use crate::llm::{self, Message, Provider, Refusal, Reply, Request, Usage};
+use crate::llm::{self, Message, Provider, Refusal, Reply, Request, ToolCall, ToolSpec, Usage};
 use crate::ops;
 use crate::ops::leases::Leases;
 
@@ -319,11 +320,12 @@ impl Visit<'_> {
 
     /// What a person ruled the last time this visit came to this point; a person is asked when none did yet.
     fn ruled(&self, guard: Guard, standing: &mut Standing, messages: &mut Vec<Message>) -> Result<(), NodeError> {
-        let progress = self.recorder.progress();
-        let ruling = progress.rulings.get(&self.number).and_then(|rulings| rulings.get(standing.rulings));
+        let ruling = self.recorder.look(|progress| {
+            progress.rulings.get(&self.number).and_then(|rulings| rulings.get(standing.rulings)).cloned()
+        });
         let Some(change) = ruling else { return Err(NodeError::Guarded(guard)) };
         standing.ruled();
-        messages.extend(change.as_ref().map(|content| Message::User { content: content.clone() }));
+        messages.extend(change.map(|content| Message::User { content }));
         Ok(())
     }
 
@@ -347,10 +349,7 @@ impl Visit<'_> {
     /// # Errors
     /// [`NodeError`] when there is no answer.
     pub async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
-        let mut hash = Sha256::new();
-        let asked = serde_json::to_string(request).expect("a request has text keys only");
-        hash.update(self.recorder.source().portable(&asked).as_bytes());
-        let digest = hash.finalize()[..8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let digest = digest(request, self.recorder.source());
         let effect = Effect {
             kind: "model_call",
             args: json!({ "agent": self.agent.id, "provider": self.chosen.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
@@ -375,7 +374,7 @@ impl Visit<'_> {
         });
         let answered = answered.await;
         if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
-            return Err(stopped_by(stopped, self.recorder.progress().state.language()));
+            return Err(stopped_by(stopped, self.recorder.look(|progress| progress.state.language())));
         }
         answered.map_err(|failed| match failed {
             Failed::Journal(error) => NodeError::Journal(error),
@@ -425,6 +424,38 @@ impl Visit<'_> {
             Next::GivenUp => {}
         }
     }
+}
+
+/// What a question says, as a number: the same question has the same one on any machine.
+fn digest(request: &Request, source: &dyn Source) -> u64 {
+    let mut hash = Sha256::new();
+    let mut add = |parts: &[&str]| {
+        for part in parts {
+            hash.update(source.portable(part).as_bytes());
+            // No text has such a byte.
+            hash.update([0xff]);
+        }
+    };
+    let Request { agent, model, temperature, max_tokens, messages, tools } = request;
+    add(&[agent.as_str(), model, &format!("{temperature} {max_tokens} {}", tools.len())]);
+    for ToolSpec { name, description, parameters } in tools {
+        add(&[name, description, parameters.text()]);
+    }
+    for message in messages {
+        match message {
+            Message::System { content } => add(&["system", content]),
+            Message::User { content } => add(&["user", content]),
+            Message::Tool { call_id, name, content } => add(&["tool", call_id, name, content]),
+            Message::Assistant { content, tool_calls, replay } => {
+                let replay = replay.as_ref().map(Value::to_string).unwrap_or_default();
+                add(&["assistant", content.as_deref().unwrap_or_default(), &replay]);
+                for ToolCall { id, name, arguments } in tool_calls {
+                    add(&["call", id, name, arguments]);
+                }
+            }
+        }
+    }
+    hash.finalize()[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The part of the state an agent may see.

@@ -2,6 +2,7 @@
 //! behind, killed or not, another goes on with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -356,7 +357,7 @@ async fn drive_leased(
         context.source.clone(),
         loaded,
     );
-    context.source.learn(&recorder.progress().state);
+    recorder.look(|progress| context.source.learn(&progress.state));
     let team = Team::load(context, graph, &pipeline.registry).await?;
     let until = match &run.request {
         Request::NewProject(new) if !new.deploy && new.until.is_none() => {
@@ -409,7 +410,7 @@ async fn keep_leases(leases: &Leases<'_>, watch: &dyn Watch) -> ops::Error {
 
 /// The agents of a graph.
 struct Team {
-    agents: BTreeMap<AgentName, Agent>,
+    agents: BTreeMap<AgentName, Arc<Agent>>,
 }
 
 impl Team {
@@ -455,8 +456,10 @@ impl Nodes for Crew<'_> {
                 let hint = error.advice().map(Advice::words);
                 NodeError::Blocked(Failure { hint, ..Failure::new(ops::explain(&error), error.kind().exit_code()) })
             })?;
-            let started = self.recorder.progress().active.remove(&visit);
-            let handed_over = started.and_then(|started| started.from.zip(started.why));
+            let handed_over = self.recorder.look(|progress| {
+                let started = progress.active.get(&visit)?;
+                started.from.clone().zip(started.why.clone())
+            });
             known_secrets::learn(self.context, state.current_project.as_ref());
             Visit {
                 ops: self.context,

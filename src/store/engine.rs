@@ -49,6 +49,16 @@ macro_rules! locking {
 }
 pub(super) use locking;
 
+/// What the commit of a transaction survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasting {
+    /// The end of the machine: it is on disk.
+    Power,
+    /// The end of this process. Enough for what means nothing once the machine is gone; PostgreSQL makes no
+    /// difference, whose clients live on other machines.
+    Process,
+}
+
 /// A value for a placeholder.
 #[derive(Clone, Copy)]
 pub(super) enum Arg<'a> {
@@ -333,9 +343,9 @@ impl Tx {
 
 impl Store {
     /// Begins a writing transaction; on SQLite as the only writer.
-    pub(super) async fn begin(&self) -> Result<Tx, Error> {
+    pub(super) async fn begin(&self, lasting: Lasting) -> Result<Tx, Error> {
         let link = match &self.pools {
-            Pools::Sqlite(lite) => lite.group.begin().await.map(Link::Sqlite),
+            Pools::Sqlite(lite) => lite.group.begin(lasting).await.map(Link::Sqlite),
             Pools::Postgres(pool) => match pool.acquire().await {
                 Ok(link) => {
                     let mut taken = Taken(Some(link));
@@ -395,12 +405,16 @@ pub(super) async fn once_more(error: &Error, tried: &mut u32) -> bool {
 }
 
 /// Runs a block as one writing transaction: committed when it gives `Ok`, without a trace when it gives `Err`, and
-/// from the start once more when PostgreSQL gave it up for another's sake (deadlock, serialization).
+/// from the start once more when PostgreSQL gave it up for another's sake (deadlock, serialization). It is on disk
+/// then, unless less is asked for.
 macro_rules! transaction {
-    ($store:expr, |$tx:ident| $body:block) => {{
+    ($store:expr, |$tx:ident| $body:block) => {
+        $crate::store::engine::transaction!($store, $crate::store::engine::Lasting::Power, |$tx| $body)
+    };
+    ($store:expr, $lasting:expr, |$tx:ident| $body:block) => {{
         let mut tried = 0;
         loop {
-            let mut transaction = $store.begin().await?;
+            let mut transaction = $store.begin($lasting).await?;
             let outcome: Result<_, $crate::store::Error> = {
                 let $tx = &mut transaction;
                 async { $body }.await

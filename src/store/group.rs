@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use super::engine::Arg;
+use super::engine::{Arg, Lasting};
 use super::lite::{self, Row, Use};
 
 /// The one connection of a process that writes.
@@ -29,6 +29,8 @@ struct Inner {
     /// Those whose parts are in the transaction that is open, if one is.
     waiting: Vec<oneshot::Sender<Result<(), sqlx::Error>>>,
     open: bool,
+    /// What the commit of the open transaction, or of the last one, survives.
+    lasting: Lasting,
     /// A task is on its way to commit.
     due: bool,
 }
@@ -65,23 +67,33 @@ impl Inner {
         self.connection.as_ref().ok_or_else(crashed)
     }
 
-    /// Sees to it that a transaction is open.
-    async fn ready(&mut self) -> Result<(), sqlx::Error> {
+    /// Sees to it that a transaction is open whose commit survives as much, or more.
+    async fn ready(&mut self, lasting: Lasting) -> Result<(), sqlx::Error> {
         if self.connection.is_none() {
             let path = self.path.as_ref().ok_or_else(crashed)?;
             self.connection = Some(lite::open(path, Use::Writes, Duration::ZERO)?);
+            self.lasting = Lasting::Power;
             self.fail(&crashed());
         }
         if self.open {
+            // Others are waiting for its commit to be on disk: one that survives less ends with its only part.
             return Ok(());
         }
-        let begun = lite::batch(self.connection()?, "begin immediate");
+        if self.lasting != lasting {
+            let synchronous = match lasting {
+                Lasting::Power => "pragma synchronous = full",
+                Lasting::Process => "pragma synchronous = normal",
+            };
+            lite::batch(self.connection()?, synchronous)?;
+            self.lasting = lasting;
+        }
+        let begun = lite::step(self.connection()?, "begin immediate");
         match begun {
             Err(error) if lite::is_busy(&error) => {
                 let patience = self.patience;
                 apart(self, move |connection| {
                     connection.busy_timeout(patience).map_err(lite::failure)?;
-                    let begun = lite::batch(connection, "begin immediate");
+                    let begun = lite::step(connection, "begin immediate");
                     connection.busy_timeout(Duration::ZERO).map_err(lite::failure)?;
                     begun
                 })
@@ -107,15 +119,19 @@ impl Inner {
         if !self.open {
             return;
         }
-        let committed = apart(self, |connection| {
-            let committed = lite::batch(connection, "commit");
-            if committed.is_err() && !connection.is_autocommit() {
-                // The failure of the commit is what is told; without this the next transaction could not begin.
-                let _ = lite::batch(connection, "rollback");
-            }
-            committed
-        });
-        match committed.await.and_then(|committed| committed) {
+        let committed = apart(self, committed).await.and_then(|committed| committed);
+        self.tell(committed);
+    }
+
+    /// Commits where it is called: what need not survive the power waits for no disk.
+    fn commit_at_once(&mut self) {
+        self.due = false;
+        let committed = self.connection().and_then(committed);
+        self.tell(committed);
+    }
+
+    fn tell(&mut self, committed: Result<(), sqlx::Error>) {
+        match committed {
             Ok(()) => {
                 self.open = false;
                 for waiting in self.waiting.drain(..) {
@@ -125,6 +141,15 @@ impl Inner {
             Err(error) => self.fail(&error),
         }
     }
+}
+
+fn committed(connection: &Connection) -> Result<(), sqlx::Error> {
+    let committed = lite::step(connection, "commit");
+    if committed.is_err() && !connection.is_autocommit() {
+        // The failure of the commit is what is told; without this the next transaction could not begin.
+        let _ = lite::batch(connection, "rollback");
+    }
+    committed
 }
 
 impl Group {
@@ -140,14 +165,16 @@ impl Group {
 
     fn new(path: Option<PathBuf>, connection: Option<Connection>, patience: Duration) -> Self {
         let waiting = Vec::new();
-        Self { inner: Arc::new(Mutex::new(Inner { path, patience, connection, waiting, open: false, due: false })) }
+        let lasting = Lasting::Power;
+        let inner = Inner { path, patience, connection, waiting, open: false, lasting, due: false };
+        Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// Begins a part.
-    pub(super) async fn begin(&self) -> Result<Part, sqlx::Error> {
+    /// Begins a part. Its commit survives as much, or more.
+    pub(super) async fn begin(&self, lasting: Lasting) -> Result<Part, sqlx::Error> {
         let mut inner = Arc::clone(&self.inner).lock_owned().await;
-        inner.ready().await?;
-        lite::batch(inner.connection()?, "savepoint part")?;
+        inner.ready(lasting).await?;
+        lite::step(inner.connection()?, "savepoint part")?;
         Ok(Part { inner, shared: Arc::clone(&self.inner), over: false })
     }
 
@@ -155,7 +182,7 @@ impl Group {
     pub(super) async fn read(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
         let mut inner = self.inner.lock().await;
         if inner.connection.is_none() {
-            inner.ready().await?;
+            inner.ready(Lasting::Power).await?;
         }
         lite::rows(inner.connection()?, sql, args)
     }
@@ -176,7 +203,7 @@ impl Group {
     pub(super) async fn with<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
         let mut inner = self.inner.lock().await;
         if inner.connection.is_none() {
-            inner.ready().await.unwrap();
+            inner.ready(Lasting::Power).await.unwrap();
             inner.commit().await;
         }
         look(inner.connection().unwrap())
@@ -192,13 +219,15 @@ impl Part {
         lite::rows(self.inner.connection()?, sql, args)
     }
 
-    /// Returns after the part is on disk. Dropped before, it gets there all the same.
+    /// Returns after the part is as safe as it was begun. Dropped before, it gets there all the same.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        lite::batch(self.inner.connection()?, "release part")?;
+        lite::step(self.inner.connection()?, "release part")?;
         self.over = true;
         let (tell, told) = oneshot::channel();
         self.inner.waiting.push(tell);
-        if !std::mem::replace(&mut self.inner.due, true) {
+        if self.inner.lasting == Lasting::Process {
+            self.inner.commit_at_once();
+        } else if !std::mem::replace(&mut self.inner.due, true) {
             let shared = Arc::clone(&self.shared);
             // A task of its own: others add their parts until its turn comes, and whoever waits may be dropped.
             tokio::spawn(async move { shared.lock_owned().await.commit().await });

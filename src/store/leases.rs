@@ -1,6 +1,9 @@
 //! Leases: the right to work on something for a while, with a fence that outlives its holders.
+//!
+//! On SQLite they need not survive the machine: every holder is a process of it, and a commit of the journal takes
+//! what was written before it along.
 
-use super::engine::{Row, Tx, args, locking, transaction};
+use super::engine::{Lasting, Row, Tx, args, locking, transaction};
 use super::{Error, Store};
 use crate::domain::run::{Holder, Lease};
 use crate::domain::time::Timestamp;
@@ -80,7 +83,7 @@ impl Leases for Store {
         now: Timestamp,
         is_dead: &(dyn Fn(&Holder) -> bool + Sync),
     ) -> Result<Lease, Error> {
-        transaction!(self, |tx| {
+        transaction!(self, Lasting::Process, |tx| {
             // The row has to be there before it can be locked; a fence of 0 was never held.
             tx.execute(
                 "insert into lease (resource, held, fence, host, boot_id, pid, started, purpose, expires_at, \
@@ -124,7 +127,7 @@ impl Leases for Store {
 
     async fn renew(&self, lease: &Lease, ttl_ms: i64, now: Timestamp) -> Result<Lease, Error> {
         let expires_at = now.plus_ms(ttl_ms);
-        transaction!(self, |tx| {
+        transaction!(self, Lasting::Process, |tx| {
             check(tx, lease).await?;
             tx.execute(
                 "update lease set expires_at = $2, updated_at = $3 where resource = $1",
@@ -137,7 +140,7 @@ impl Leases for Store {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        transaction!(self, |tx| {
+        transaction!(self, Lasting::Process, |tx| {
             match check(tx, lease).await {
                 Ok(()) => tx
                     .execute("update lease set held = false where resource = $1", args![&lease.resource])

@@ -40,10 +40,16 @@ fn set_up(connection: Connection, purpose: Use, patience: Duration) -> Result<Co
     connection
         .execute_batch(match purpose {
             Use::Reads => "pragma query_only = on",
-            Use::Writes => "pragma foreign_keys = on; pragma synchronous = full",
+            // Pages as they were before a part are kept in memory: written to a file, they cost more than the part.
+            Use::Writes => "pragma foreign_keys = on; pragma synchronous = full; pragma temp_store = memory",
         })
         .map_err(failure)?;
     Ok(connection)
+}
+
+/// A statement without arguments or rows that is run again and again.
+pub(super) fn step(connection: &Connection, sql: &str) -> Result<(), sqlx::Error> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map(drop).map_err(failure)
 }
 
 /// Statements without arguments or rows.
@@ -85,7 +91,10 @@ pub(super) fn rows(connection: &Connection, sql: &str, args: &[Arg<'_>]) -> Resu
 /// `$2` is the second argument wherever it stands; SQLite itself counts names in the order they come.
 fn bind(statement: &mut rusqlite::CachedStatement<'_>, args: &[Arg<'_>]) -> Result<(), sqlx::Error> {
     for at in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(at).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let number = statement.parameter_name(at).and_then(|name| match name.as_bytes() {
+            [b'$', digit @ b'1'..=b'9'] => Some(usize::from(digit - b'0')),
+            _ => name.strip_prefix('$')?.parse().ok(),
+        });
         let Some(arg) = number.and_then(|number| args.get(number.checked_sub(1)?)) else {
             return Err(sqlx::Error::Protocol(format!("placeholder {at} has no argument")));
         };

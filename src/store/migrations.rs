@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -50,6 +50,7 @@ const STEPS: [Step; 9] = [
     step!(2026112107, "deployments", same),
     step!(2026112108, "model_calls", same),
     step!(2026112111, "incidents", same),
+    step!(2026112112, "effect_index", differs),
 ];
 
 /// The version of the schema this cgo works with.

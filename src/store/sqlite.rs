@@ -253,6 +253,7 @@ mod tests {
     use super::*;
     use crate::domain::names::AgentName;
     use crate::domain::time::Timestamp;
+    use crate::store::engine::Lasting;
     use crate::store::{Agents, Store};
 
     fn lite(store: &Store) -> &Lite {
@@ -291,10 +292,10 @@ mod tests {
         let other = lite::open(&path, Use::Writes, Duration::ZERO).unwrap();
         lite::batch(&other, "begin immediate").unwrap();
         let ours = Group::of_file(path, Duration::from_millis(1));
-        let error = ours.begin().await.err().unwrap();
+        let error = ours.begin(Lasting::Power).await.err().unwrap();
         assert!(matches!(Error::engine(&place, error), Error::Busy { .. }));
         lite::batch(&other, "rollback").unwrap();
-        ours.begin().await.unwrap();
+        ours.begin(Lasting::Power).await.unwrap();
     }
 
     #[tokio::test]
@@ -305,7 +306,7 @@ mod tests {
         let other = lite::open(&path, Use::Writes, Duration::ZERO).unwrap();
         lite::batch(&other, "begin immediate").unwrap();
         let ours = Group::of_file(path, PATIENCE);
-        let (begun, ()) = tokio::join!(ours.begin(), async {
+        let (begun, ()) = tokio::join!(ours.begin(Lasting::Power), async {
             // The task that waits was polled first, and this one has its turn all the same.
             lite::batch(&other, "rollback").unwrap();
         });
@@ -321,7 +322,7 @@ mod tests {
         let insert = "insert into lease (resource, held, fence, host, boot_id, pid, started, purpose, expires_at, \
                       created_at, updated_at) values ($1, false, 0, '', '', 0, 0, '', 0, 0, 0)";
         let write = async |name: &str, fails: bool| {
-            let part = ours.begin().await.unwrap();
+            let part = ours.begin(Lasting::Power).await.unwrap();
             part.execute(insert, &[Arg::Text(name)]).unwrap();
             if fails {
                 assert!(part.execute(insert, &[Arg::Text(name)]).is_err(), "the name is taken");
@@ -342,6 +343,35 @@ mod tests {
         let rows = lite::rows(&there, "select resource from lease order by resource", &[]).unwrap();
         let names: Vec<String> = rows.iter().map(|row| row.text(0).ok().unwrap()).collect();
         assert_eq!(names, ["a", "c", "d", "first", "second"]);
+    }
+
+    #[tokio::test]
+    async fn what_need_not_survive_the_machine_waits_for_no_disk_and_what_follows_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cgo.db");
+        open(&path, &Place::File(path.clone())).await.unwrap();
+        let ours = Group::of_file(path.clone(), PATIENCE);
+        let there = lite::open(&path, Use::Reads, PATIENCE).unwrap();
+        let write = async |name: &str, lasting: Lasting| {
+            let part = ours.begin(lasting).await.unwrap();
+            let waits = part.rows("pragma synchronous", &[]).unwrap()[0].int(0).ok().unwrap();
+            let insert =
+                "insert into agent_version (agent, version, body, origin, created_at) values ($1, 1, '', '', 0)";
+            part.execute(insert, &[Arg::Text(name)]).unwrap();
+            part.commit().await.unwrap();
+            let seen = lite::rows(&there, "select 1 from agent_version where agent = $1", &[Arg::Text(name)]).unwrap();
+            assert_eq!(seen.len(), 1, "another process sees `{name}`");
+            waits
+        };
+        for round in ["1", "2"] {
+            assert_eq!(write(&format!("process{round}"), Lasting::Process).await, 1);
+            assert_eq!(write(&format!("power{round}"), Lasting::Power).await, 2);
+        }
+        let dropped = ours.begin(Lasting::Process).await.unwrap();
+        drop(dropped);
+        assert_eq!(write("after", Lasting::Power).await, 2);
+        let (power, process) = tokio::join!(write("first", Lasting::Power), write("second", Lasting::Process));
+        assert_eq!((power, process), (2, 2), "what is written beside it waits with it");
     }
 
     #[tokio::test]

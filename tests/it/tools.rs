@@ -559,8 +559,8 @@ fn every_tool_says_what_it_does_and_takes_arguments_that_are_described() {
         assert!(tool.description.len() > 20, "{}", tool.name);
         assert!(tool.limit >= Duration::from_secs(1), "{}", tool.name);
         let schema = &*tool.parameters;
-        jsonschema::validator_for(schema).unwrap_or_else(|error| panic!("{}: {error}", tool.name));
-        let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+        jsonschema::validator_for(schema.value()).unwrap_or_else(|error| panic!("{}: {error}", tool.name));
+        let properties = schema.value()["properties"].as_object().cloned().unwrap_or_default();
         for (argument, of) in properties {
             let described = of.get("description").is_some() || of.get("$ref").is_some() || of.get("anyOf").is_some();
             assert!(described, "`{argument}` of `{}` is not described: {of}", tool.name);

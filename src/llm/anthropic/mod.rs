@@ -63,7 +63,7 @@ impl Anthropic {
         loop {
             let streamed = self.endpoint.stream;
             let body = request::body(request, model, streamed, self.takes_temperature(model));
-            let mut incoming = self.http.post(&body, streamed, asked).await?;
+            let mut incoming = self.http.post(body.to_string().into_bytes(), streamed, asked).await?;
             if !(200..300).contains(&incoming.status()) {
                 let fault = incoming.refused().await;
                 if self.learns(model, &fault) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Request;
-use super::super::wire::transcript::{Answer, Turn, schema, transcript};
+use super::super::wire::transcript::{Answer, Turn, transcript};
 
 /// The body of a question. At most four places are marked for the cache: the end of the tools, the end of the system
 /// prompt, and the ends of the last two turns of the person, so that each question finds what the one before left.
@@ -41,7 +41,7 @@ pub fn body(request: &Request, model: &str, streamed: bool, temperature: bool) -
     }
     if !request.tools.is_empty() {
         let tools = request.tools.iter().map(
-            |tool| json!({ "name": tool.name, "description": tool.description, "input_schema": schema(&tool.parameters) }),
+            |tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.parameters.value() }),
         );
         let mut tools: Vec<Value> = tools.collect();
         tools.last_mut().map(mark);

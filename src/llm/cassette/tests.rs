@@ -13,7 +13,7 @@ use super::provider::{Cast, Recorded, Replayed};
 use super::*;
 use crate::domain::names::AgentName;
 use crate::domain::redact::Handle;
-use crate::llm::{Message, OnText, Provider, ReplyFuture, ToolSpec, Trouble};
+use crate::llm::{Message, OnText, Provider, ReplyFuture, Schema, ToolSpec, Trouble};
 
 fn clock() -> Timestamp {
     static NOW: AtomicI64 = AtomicI64::new(1_790_000_000_000);
@@ -57,7 +57,11 @@ fn question(text: &str) -> Request {
         temperature: 0.5,
         max_tokens: 100,
         messages: vec![Message::System { content: "be".to_owned() }, Message::User { content: text.to_owned() }],
-        tools: vec![ToolSpec { name: "look".to_owned(), description: "d".to_owned(), parameters: json!({}) }],
+        tools: vec![ToolSpec {
+            name: "look".to_owned(),
+            description: "d".to_owned(),
+            parameters: Schema::new(json!({})),
+        }],
     }
 }
 

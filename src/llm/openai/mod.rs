@@ -12,8 +12,6 @@ mod usage;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
-
 use super::wire::fault::Fault;
 use super::wire::http::{Auth, Http};
 use super::wire::receive::{Received, receive};
@@ -52,9 +50,9 @@ impl Openai {
     }
 
     /// Learns from a refusal; whether asking again in the new way makes sense.
-    fn learns(&self, model: &str, fault: &Fault, body: &Value) -> bool {
+    fn learns(&self, model: &str, fault: &Fault, sent: &dyn Fn(&str) -> bool) -> bool {
         let mut dialect = self.dialect(model);
-        let adapted = dialect.adapt(fault, body);
+        let adapted = dialect.adapt(fault, sent);
         if adapted {
             self.dialects.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), dialect);
         }
@@ -71,11 +69,15 @@ impl Openai {
         loop {
             let dialect = self.dialect(model);
             let streamed = self.endpoint.stream && dialect.takes("stream");
-            let body = request::body(request, model, streamed, &dialect);
-            let mut incoming = self.http.post(&body, streamed, asked).await?;
+            let mut incoming = {
+                let body = request::body(request, model, streamed, &dialect);
+                let body = serde_json::to_vec(&body).expect("a request has text keys only");
+                self.http.post(body, streamed, asked).await?
+            };
             if !(200..300).contains(&incoming.status()) {
                 let fault = incoming.refused().await;
-                if self.learns(model, &fault, &body) {
+                let sent = |parameter: &str| request::body(request, model, streamed, &dialect).has(parameter);
+                if self.learns(model, &fault, &sent) {
                     continue;
                 }
                 return Err(self.http.fault(fault));

@@ -130,16 +130,15 @@ impl Http {
         self
     }
 
-    /// Asks once. `asked` is what the question costs when it arrives and no answer does.
+    /// Asks once; the body is JSON. `asked` is what the question costs when it arrives and no answer does.
     ///
     /// # Errors
     /// When no head of an answer comes; any status is an answer.
-    pub async fn post(&self, body: &Value, streamed: bool, asked: Usage) -> Result<Incoming<'_>, Error> {
+    pub async fn post(&self, body: Vec<u8>, streamed: bool, asked: Usage) -> Result<Incoming<'_>, Error> {
         if self.missing_key {
             let reason = format!("`{}` needs a key and there is none", self.who.provider);
             return Err(self.who.refusal(Refusal::Key, reason));
         }
-        let body = serde_json::to_vec(body).expect("a request has text keys only");
         let accept = if streamed { "text/event-stream, application/json" } else { "application/json" };
         let request = self
             .client

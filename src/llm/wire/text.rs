@@ -1,13 +1,14 @@
 //! The size of text for a model, beside foreign text as a person may read it.
 
-use serde_json::Value;
-
 use super::super::{Message, Request};
 pub use crate::net::text::{is_page, line, page};
 
 /// About how many tokens a text has; never less than is true for common models by much, and never none.
 #[must_use]
 pub fn tokens(text: &str) -> u64 {
+    if text.is_ascii() {
+        return (text.len() as u64).div_ceil(4).max(1);
+    }
     let (mut ascii, mut other) = (0_u64, 0_u64);
     for byte in text.bytes() {
         ascii += u64::from(byte < 0x80);
@@ -41,21 +42,9 @@ pub fn request_tokens(request: &Request) -> u64 {
     let tools: u64 = request
         .tools
         .iter()
-        .map(|tool| tokens(&tool.name) + tokens(&tool.description) + json_length(&tool.parameters).div_ceil(4))
+        .map(|tool| tokens(&tool.name) + tokens(&tool.description) + tokens(tool.parameters.text()))
         .sum();
     request.messages.iter().map(message_tokens).sum::<u64>() + tools
-}
-
-/// About how long a value is as JSON, in bytes, without spelling it.
-fn json_length(value: &Value) -> u64 {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
-        Value::String(text) => text.len() as u64 + 2,
-        Value::Array(list) => 1 + list.iter().map(|value| json_length(value) + 1).sum::<u64>(),
-        Value::Object(fields) => {
-            1 + fields.iter().map(|(name, value)| name.len() as u64 + 4 + json_length(value)).sum::<u64>()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::super::{Message, ToolCall};
@@ -24,7 +25,7 @@ const NOTHING: &str = "(nothing)";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transcript<'a> {
     /// What the model is; empty when nothing is said.
-    pub system: String,
+    pub system: Cow<'a, str>,
     /// The turns. The first and the last are not the model's.
     pub turns: Vec<Turn<'a>>,
 }
@@ -133,7 +134,8 @@ pub fn transcript(messages: &[Message]) -> Transcript<'_> {
     if !matches!(turns.last(), Some(Turn::User(_) | Turn::Results(_))) {
         say(&mut turns, Cow::Borrowed(GO_ON));
     }
-    Transcript { system: system.join("\n\n"), turns }
+    let system = if let [only] = *system { Cow::Borrowed(only) } else { Cow::Owned(system.join("\n\n")) };
+    Transcript { system, turns }
 }
 
 fn say<'a>(turns: &mut Vec<Turn<'a>>, text: Cow<'a, str>) {
@@ -164,11 +166,14 @@ fn told<'a>(call: &'a ToolCall, otherwise: String, ids: &mut HashSet<String>) ->
             call.name.chars().map(|c| if is_plain_char(c) { c } else { '_' }).take(NAME_LIMIT).collect();
         Cow::Owned(if plain.is_empty() { "unknown".to_owned() } else { plain })
     };
-    let arguments = match call.parsed() {
-        Ok(Value::Object(_)) if call.arguments.trim().is_empty() => Cow::Borrowed("{}"),
-        Ok(Value::Object(_)) => Cow::Borrowed(call.arguments.as_str()),
+    let written = call.arguments.trim();
+    let arguments = if written.is_empty() {
+        Cow::Borrowed("{}")
+    } else if written.starts_with('{') && serde_json::from_str::<IgnoredAny>(written).is_ok() {
+        Cow::Borrowed(call.arguments.as_str())
+    } else {
         // Endpoints that parse the arguments refuse the whole conversation over one bad call.
-        Ok(_) | Err(_) => Cow::Owned(json!({ "invalid_json": call.arguments }).to_string()),
+        Cow::Owned(json!({ "invalid_json": call.arguments }).to_string())
     };
     Call { id, name, arguments }
 }
@@ -189,17 +194,6 @@ fn is_plain(text: &str, limit: usize) -> bool {
 
 fn is_plain_char(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-')
-}
-
-/// The schema of a tool's arguments as endpoints take it: an object, without what only editors read.
-#[must_use]
-pub fn schema(parameters: &Value) -> Value {
-    let mut schema = parameters.as_object().cloned().unwrap_or_default();
-    schema.remove("$schema");
-    schema.remove("title");
-    schema.entry("type").or_insert_with(|| json!("object"));
-    schema.entry("properties").or_insert_with(|| json!({}));
-    Value::Object(schema)
 }
 
 /// Unique ids for the calls of one answer: those of the provider where they name one call, minted ones elsewhere.
@@ -304,11 +298,5 @@ mod tests {
             })
             .collect();
         assert_eq!(roles, "1a3a1a1");
-    }
-
-    #[test]
-    fn schemas_are_objects() {
-        assert_eq!(schema(&json!({ "$schema": "x", "title": "T" })), json!({ "type": "object", "properties": {} }));
-        assert_eq!(schema(&Value::Null), json!({ "type": "object", "properties": {} }));
     }
 }

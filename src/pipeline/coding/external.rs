@@ -135,7 +135,7 @@ async fn attempt(
     let program = adapter.program();
     let needs = needs::of(program, &search, home.as_deref())
         .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
-    let language = visit.recorder.progress().state.language();
+    let language = visit.recorder.look(|progress| progress.state.language());
     let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()));
     let reserved = reserved.map_err(|stopped| stopped_by(stopped, language))?;
     visit.recorder.flush().await.map_err(NodeError::Journal)?;

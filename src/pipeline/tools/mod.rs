@@ -46,7 +46,7 @@ use crate::graph::definition::Graph;
 use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Outcome, Place, Recorder};
-use crate::llm::ToolSpec;
+use crate::llm::{Schema, ToolSpec};
 use crate::ops;
 use crate::ops::leases::Leases;
 use crate::ops::recorded::Recorded;
@@ -417,7 +417,7 @@ pub struct Tool {
     /// What it does to the world.
     pub effect: WorldEffect,
     /// The JSON Schema of its arguments, made when it is first asked for.
-    pub parameters: LazyLock<Value>,
+    pub parameters: LazyLock<Schema>,
     /// The longest a call may take.
     pub limit: Duration,
     /// Says what is wrong with arguments.
@@ -441,7 +441,7 @@ impl Tool {
             name: AgentName::parse(name).expect("a tool's name is a constant"),
             description,
             effect,
-            parameters: LazyLock::new(|| schemars::schema_for!(A).to_value()),
+            parameters: LazyLock::new(|| Schema::new(schemars::schema_for!(A).to_value())),
             limit: LIMIT,
             check: Box::new(move |arguments| A::deserialize(arguments).map(drop).map_err(misfit)),
             call: Box::new(move |context, arguments| match serde_json::from_value::<A>(arguments) {

@@ -105,7 +105,7 @@ async fn mark(tx: &mut Tx, standing: &Standing, effect: &EffectRow, seq: u64) ->
     let marked = tx
         .execute(
             "insert into effect (key, run_number, kind, mark, args, result, seq, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (key, run_number) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (run_number, key) \
              do update set mark = excluded.mark, args = excluded.args, result = excluded.result, \
              seq = excluded.seq, updated_at = excluded.updated_at where effect.mark <> 'done'",
             args![

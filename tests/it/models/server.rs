@@ -8,7 +8,7 @@ use cgo::domain::provider::{Endpoint, Wire};
 use cgo::llm::anthropic::Anthropic;
 use cgo::llm::openai::Openai;
 use cgo::llm::wire::{Key, Timers};
-use cgo::llm::{Error, Message, Provider, Refusal, Reply, Request, ToolSpec, Trouble};
+use cgo::llm::{Error, Message, Provider, Refusal, Reply, Request, Schema, ToolSpec, Trouble};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -254,12 +254,12 @@ pub fn question() -> Request {
     let tool = |name: &str| ToolSpec {
         name: name.to_owned(),
         description: "Looks.".to_owned(),
-        parameters: json!({
+        parameters: Schema::new(json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": "Look",
             "type": "object",
             "properties": { "q": { "type": "string" } },
-        }),
+        })),
     };
     Request {
         agent: AgentName::parse("developer").expect("a name"),
