@@ -4,6 +4,7 @@
 //! [`exit`] the one list of exit codes. Nothing is decided here that another front end would have to decide too.
 
 pub mod agent;
+pub mod agent_answers;
 pub mod args;
 pub mod cost;
 pub mod deploy;
@@ -15,6 +16,7 @@ pub mod project;
 pub mod project_new;
 pub mod prompt;
 pub mod run;
+pub mod run_answers;
 pub mod schema;
 pub mod servers;
 pub mod setup;

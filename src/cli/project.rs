@@ -9,7 +9,7 @@ use super::Session;
 use super::args::Project as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::prompt::{self, Said};
-use super::run::when;
+use super::run_answers::when;
 use super::ui::{Tone, Ui, table};
 use crate::app::App;
 use crate::domain::deployment::Deployment;

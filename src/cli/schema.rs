@@ -4,7 +4,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use super::outcome::Answer;
-use super::{agent, deploy, explain, project, project_new, run, servers, setup, spec};
+use super::{agent_answers, deploy, explain, project, project_new, run_answers, servers, setup, spec};
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
 use crate::domain::spec::Spec;
@@ -32,22 +32,22 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<project::Moved>(),
         answer::<project::Removed>(),
         answer::<project::Regenerated>(),
-        answer::<run::Runs>(),
-        answer::<run::Shown>(),
-        answer::<run::Moved>(),
-        answer::<run::Forked>(),
+        answer::<run_answers::Runs>(),
+        answer::<run_answers::Shown>(),
+        answer::<run_answers::Moved>(),
+        answer::<run_answers::Forked>(),
         answer::<deploy::Deployed>(),
         answer::<deploy::DeployPlan>(),
         answer::<deploy::Status>(),
         answer::<servers::Servers>(),
-        answer::<agent::Listed>(),
-        answer::<agent::File>(),
-        answer::<agent::Stored>(),
-        answer::<agent::Diff>(),
-        answer::<agent::History>(),
-        answer::<agent::Exported>(),
-        answer::<agent::Imported>(),
-        answer::<agent::Tested>(),
+        answer::<agent_answers::Listed>(),
+        answer::<agent_answers::File>(),
+        answer::<agent_answers::Stored>(),
+        answer::<agent_answers::Diff>(),
+        answer::<agent_answers::History>(),
+        answer::<agent_answers::Exported>(),
+        answer::<agent_answers::Imported>(),
+        answer::<agent_answers::Tested>(),
         answer::<spec::Checked>(),
         answer::<spec::Formatted>(),
         answer::<spec::Shown>(),

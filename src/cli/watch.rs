@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::outcome::{Failure, Outcome};
-use super::run::{event_view, gist, kind_of, resume, waits_for};
+use super::run::{kind_of, resume, waits_for};
+use super::run_answers::{event_view, gist};
 use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::ids::RunId;

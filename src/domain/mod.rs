@@ -20,6 +20,7 @@ pub mod patch;
 pub mod project;
 pub mod provider;
 pub mod redact;
+pub mod request;
 pub mod run;
 pub mod server;
 pub mod source;

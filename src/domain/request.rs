@@ -1,0 +1,167 @@
+//! What a run is asked to do: by which command, with which choices. It never changes.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::coder::CoderChoice;
+use super::ids::ReleaseId;
+use super::names::{AgentName, ProjectName};
+use super::provider::ModelChoice;
+
+/// What a run was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// From a description or a spec to a running project.
+    NewProject(NewProject),
+    /// A new release of a project.
+    Deploy {
+        /// The project.
+        project: ProjectName,
+        /// The cassette it is recorded on, or replayed from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cassette: Option<Cassette>,
+    },
+    /// Back to a release that served before.
+    Rollback {
+        /// The project.
+        project: ProjectName,
+        /// The release; none for the one before the active one.
+        release: Option<ReleaseId>,
+    },
+}
+
+/// The cassette a run is recorded on, or replayed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cassette {
+    /// What is done with it.
+    pub mode: TapeMode,
+    /// The absolute path of its file.
+    pub file: String,
+}
+
+/// What is done with a cassette.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TapeMode {
+    /// What happens is written down.
+    Record,
+    /// What was written down happens again; a question that nobody asked before ends the run.
+    Strict,
+    /// The same, but such a question gets the next answer that the agent was given.
+    Loose,
+}
+
+/// Which command asked for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestKind {
+    /// `cgo project new`.
+    NewProject,
+    /// `cgo deploy`.
+    Deploy,
+    /// `cgo deploy --rollback`.
+    Rollback,
+}
+
+impl RequestKind {
+    /// The kind as JSON spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewProject => "new_project",
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+impl Request {
+    /// Which command asked.
+    #[must_use]
+    pub fn kind(&self) -> RequestKind {
+        match self {
+            Self::NewProject(_) => RequestKind::NewProject,
+            Self::Deploy { .. } => RequestKind::Deploy,
+            Self::Rollback { .. } => RequestKind::Rollback,
+        }
+    }
+
+    /// Who answers for the agents, where the command says so.
+    #[must_use]
+    pub fn models(&self) -> ModelChoice {
+        match self {
+            Self::NewProject(new) => new.models.clone(),
+            Self::Deploy { .. } | Self::Rollback { .. } => ModelChoice::default(),
+        }
+    }
+
+    /// Who writes code, where the command says so.
+    #[must_use]
+    pub fn coders(&self) -> CoderChoice {
+        match self {
+            Self::NewProject(new) => new.coders,
+            Self::Deploy { .. } | Self::Rollback { .. } => CoderChoice::default(),
+        }
+    }
+
+    /// The cassette it is recorded on, or replayed from.
+    #[must_use]
+    pub fn cassette(&self) -> Option<&Cassette> {
+        match self {
+            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => cassette.as_ref(),
+            Self::Rollback { .. } => None,
+        }
+    }
+
+    /// The same with another cassette; going back to a release has none.
+    #[must_use]
+    pub fn with_cassette(mut self, wanted: Option<Cassette>) -> Self {
+        match &mut self {
+            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => *cassette = wanted,
+            Self::Rollback { .. } => {}
+        }
+        self
+    }
+
+    /// The project, where the command named one.
+    #[must_use]
+    pub fn project(&self) -> Option<&ProjectName> {
+        match self {
+            Self::NewProject(new) => new.name.as_ref(),
+            Self::Deploy { project, .. } | Self::Rollback { project, .. } => Some(project),
+        }
+    }
+}
+
+/// What `cgo project new` was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProject {
+    /// The description; empty when a spec was given.
+    pub text: String,
+    /// The name the person chose.
+    pub name: Option<ProjectName>,
+    /// The absolute path of the folder the person chose; else `parent` and the name.
+    pub folder: Option<String>,
+    /// The absolute path of the folder a folder of the project's name is made in.
+    pub parent: String,
+    /// The spec the person gave, as JSON of `domain::spec::Spec`.
+    pub spec: Option<String>,
+    /// The last node to visit.
+    pub until: Option<AgentName>,
+    /// Whether the run ends with a deployment.
+    pub deploy: bool,
+    /// Whether questions get their stated assumptions instead of an answer.
+    pub assume: bool,
+    /// Who answers for the agents.
+    #[serde(default)]
+    pub models: ModelChoice,
+    /// Who writes code.
+    #[serde(default)]
+    pub coders: CoderChoice,
+    /// The cassette it is recorded on, or replayed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Cassette>,
+}
