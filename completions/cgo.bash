@@ -2058,7 +2058,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --github --public --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2109,6 +2109,10 @@ _cgo() {
                     return 0
                     ;;
                 --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --github)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -93,11 +93,13 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l until -d 'Stop after this node of the pipeline, for instance `tester`' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l github -d 'Put the project on GitHub, too; under the token\'s account and the project\'s name if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l public -d 'Let everybody see it there (with --github)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print the answer only, no progress'

@@ -228,6 +228,7 @@ impl Party {
             spec: None,
             until: None,
             deploy: true,
+            github: None,
             assume: true,
             models: ModelChoice::default(),
             coders: CoderChoice::default(),

@@ -9,6 +9,7 @@ use crate::domain::coder::{Coder, Walls};
 use crate::domain::ids::ReleaseId;
 use crate::domain::money::Usd;
 use crate::domain::names::{AgentName, ProjectName};
+use crate::domain::sharing::Place;
 
 /// Turn the description of a project into a running project, and operate it
 #[derive(Debug, Parser)]
@@ -213,6 +214,19 @@ pub struct ProjectNew {
     /// Stop when the project is built and tested
     #[arg(long, conflicts_with = "until")]
     pub no_deploy: bool,
+    /// Put the project on GitHub, too; under the token's account and the project's name if not given
+    #[arg(
+        long,
+        value_name = "OWNER/NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with = "replay"
+    )]
+    pub github: Option<Place>,
+    /// Let everybody see it there (with --github)
+    #[arg(long, requires = "github")]
+    pub public: bool,
     /// Show what would be made, and end
     #[arg(long)]
     pub dry_run: bool,

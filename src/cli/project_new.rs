@@ -16,12 +16,13 @@ use super::ui::{Tone, Ui};
 use crate::app::App;
 use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::Kind;
-use crate::domain::names::AgentName;
+use crate::domain::names::{AgentName, ProjectName, RepositoryName};
 use crate::domain::provider::ModelChoice;
 use crate::domain::run::{NewProject, Request, TapeMode};
+use crate::domain::sharing::{Place, Visibility};
 use crate::domain::spec::Language;
 use crate::domain::state::NotBuilt;
-use crate::ops::{services, specs};
+use crate::ops::{github, services, specs};
 use crate::pipeline::report::Summary;
 use crate::pipeline::runner;
 
@@ -36,10 +37,14 @@ const HINT: &str = "say what the project keeps, for instance: cgo project new \"
 /// [`Failure`] with the next command.
 pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
     let request = request(session, &args).await?;
-    if args.dry_run {
-        return Box::pin(dry_run(session, request)).await;
-    }
     let app = session.app().await?;
+    let github = match &request.github {
+        Some(place) => Some(shared_at(session, &app, place, request.name.as_ref()).await?),
+        None => None,
+    };
+    if args.dry_run {
+        return Box::pin(dry_run(session, &app, request, github)).await;
+    }
     let replays = request.cassette.as_ref().is_some_and(|cassette| cassette.mode != TapeMode::Record);
     if !replays {
         let choice = (&request.models, request.coders);
@@ -47,6 +52,23 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
     }
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
+}
+
+/// Where the project would be shared, once it is known that it can be.
+async fn shared_at(
+    session: &Session<'_>,
+    app: &App,
+    place: &Place,
+    project: Option<&ProjectName>,
+) -> Result<Hosted, Failure> {
+    let name = match (&place.name, project) {
+        (None, Some(project)) => Some(RepositoryName::parse(project.as_str()).map_err(crate::ops::Error::from)?),
+        (name, _) => name.clone(),
+    };
+    let place = Place { name, ..place.clone() };
+    let owner = github::check(&app.context, &place, &session.cancel).await?;
+    let name = place.name.map(|name| name.to_string());
+    Ok(Hosted { owner: owner.map(|owner| owner.to_string()), name, visibility: place.visibility })
 }
 
 async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject, Failure> {
@@ -77,6 +99,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
     let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
     let text = if spec.is_some() { String::new() } else { description(session, args).await? };
     let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
+    let visibility = if args.public { Visibility::Public } else { Visibility::Private };
     Ok(NewProject {
         text,
         name: args.name.clone(),
@@ -85,6 +108,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         spec,
         until: args.until.clone(),
         deploy: !args.no_deploy,
+        github: args.github.clone().map(|place| Place { visibility, ..place }),
         assume: session.ui.yes,
         models: ModelChoice {
             provider: args.provider.clone(),
@@ -160,6 +184,17 @@ fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// A repository at GitHub that would be made.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Hosted {
+    /// Whose it would be; none when GitHub did not say whose the token is.
+    owner: Option<String>,
+    /// Its name.
+    name: Option<String>,
+    /// Who would see it.
+    visibility: Visibility,
+}
+
 /// What `--dry-run` shows.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Plan {
@@ -175,6 +210,8 @@ pub struct Plan {
     files: Vec<String>,
     /// The port it would be served at, if nobody takes it before.
     port: Option<u16>,
+    /// The repository at GitHub that would be made; none when the project stays on this machine.
+    github: Option<Hosted>,
     /// The steps that would follow.
     steps: Vec<String>,
     /// What was assumed.
@@ -195,6 +232,10 @@ impl Answer for Plan {
         for file in &self.files {
             out.push_str(&format!("  {file}\n"));
         }
+        if let Some(Hosted { owner, name, visibility }) = &self.github {
+            let parts: Vec<&str> = owner.iter().chain(name).map(String::as_str).collect();
+            out.push_str(&format!("On GitHub: {} ({})\n", parts.join("/"), seen_by(&EN, *visibility)));
+        }
         out.push_str("Then:\n");
         for step in &self.steps {
             out.push_str(&format!("  {step}\n"));
@@ -206,11 +247,15 @@ impl Answer for Plan {
 }
 
 /// Plans in a store that forgets everything: the same pipeline up to the spec, which touches nothing else.
-async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outcome, Failure> {
+async fn dry_run(
+    session: &Session<'_>,
+    real: &App,
+    mut request: NewProject,
+    github: Option<Hosted>,
+) -> Result<Outcome, Failure> {
     let app = App::in_memory(session.settings).await?;
-    let last = request.until.take().unwrap_or_else(|| {
-        AgentName::parse(if request.deploy { "documenter" } else { "tester" }).expect("constant names")
-    });
+    let last = runner::last(&Request::NewProject(request.clone()));
+    let last = last.unwrap_or_else(|| AgentName::parse("documenter").expect("a constant name"));
     let brainstorm = AgentName::parse("brainstorm").expect("a constant name");
     let graph = runner::graph().map_err(runner::Error::from)?;
     let steps = graph
@@ -218,12 +263,12 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         .nodes
         .iter()
         .filter(|(name, node)| {
-            graph.reaches(&brainstorm, name) && node.agent.is_some() && (**name == last || graph.reaches(name, &last))
+            let follows = graph.reaches(&brainstorm, name) && (**name == last || graph.reaches(name, &last));
+            follows && node.agent.is_some() && (github.is_some() || name.as_str() != "publish")
         })
         .map(|(name, node)| format!("{name}: {}", node.label))
         .collect();
-    let deploys =
-        last.as_str() != "tester" && (graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last));
+    let deploys = graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last);
     request.until = Some(brainstorm);
     let run = runner::create(&app.context, Request::NewProject(request)).await?;
     let summary = run::drive(session, &app, &run.id).await?;
@@ -233,7 +278,6 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         spec.domains = spec.standard_domains().map_err(crate::ops::Error::from)?;
     }
     let files = specs::files(&spec)?;
-    let real = session.app().await?;
     let port = if deploys { services::likely_port(&real.context).await? } else { None };
     let plan = Plan {
         project: spec.project.name.to_string(),
@@ -242,6 +286,8 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
         models: summary.models,
         files,
         port,
+        github: github
+            .map(|hosted| Hosted { name: hosted.name.or_else(|| Some(spec.project.name.to_string())), ..hosted }),
         steps,
         assumptions: summary.assumptions,
         not_built: summary.not_built,
@@ -254,11 +300,21 @@ async fn dry_run(session: &Session<'_>, mut request: NewProject) -> Result<Outco
 #[serde(transparent)]
 pub struct Created(pub Summary);
 
+/// Who sees a repository, in words.
+fn seen_by(words: &Words, visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Private => words.private,
+        Visibility::Public => words.public,
+    }
+}
+
 struct Words {
     live: &'static str,
     docs: &'static str,
     folder: &'static str,
     commits: &'static str,
+    private: &'static str,
+    public: &'static str,
     tests: &'static str,
     passed: &'static str,
     failed: &'static str,
@@ -277,6 +333,8 @@ const EN: Words = Words {
     docs: "API docs",
     folder: "Folder",
     commits: "Commits",
+    private: "private",
+    public: "public",
     tests: "Tests",
     passed: "passed",
     failed: "failed",
@@ -294,6 +352,8 @@ const RU: Words = Words {
     docs: "Описание API",
     folder: "Папка",
     commits: "Коммиты",
+    private: "закрытый",
+    public: "открытый",
     tests: "Тесты",
     passed: "прошло",
     failed: "не прошло",
@@ -333,6 +393,10 @@ impl Answer for Created {
         }
         if let Some(folder) = &summary.folder {
             rows.push((words.folder, folder.clone()));
+        }
+        if let Some(github) = &summary.github {
+            let seen = github.visibility.map(|visibility| format!(" ({})", seen_by(words, visibility)));
+            rows.push(("GitHub", format!("{}{}", github.html_url, seen.unwrap_or_default())));
         }
         if let Some(tests) = &summary.tests {
             let failed = if tests.failed > 0 { format!(", {} {}", tests.failed, words.failed) } else { String::new() };

@@ -23,6 +23,7 @@ pub mod redact;
 pub mod request;
 pub mod run;
 pub mod server;
+pub mod sharing;
 pub mod source;
 pub mod spec;
 pub mod spec_edit;

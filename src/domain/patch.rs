@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sharing::Shared;
 use super::spec::{Domain, Spec};
 use super::state::{
     Allocation, Complexity, CurrentProject, EngineeringStatus, Intent, Message, ProjectIntent, ProvisioningResult,
@@ -37,6 +38,8 @@ pub enum Change {
     RepoInfo(RepoInfo),
     /// Appends a commit to the repository's.
     RepoCommit(String),
+    /// Sets what came of sharing the project.
+    Sharing(Shared),
     /// Sets the size of the work.
     ProjectComplexity(Complexity),
     /// Marks the architect's part.
@@ -83,6 +86,8 @@ pub enum Field {
     AllocatedResources,
     /// See `ProjectState::repo_info`.
     RepoInfo,
+    /// See `ProjectState::sharing`.
+    Sharing,
     /// See `ProjectState::project_complexity`.
     ProjectComplexity,
     /// See `ProjectState::architect_complete`.
@@ -123,6 +128,7 @@ impl Field {
             Self::PoIntent => "po_intent",
             Self::AllocatedResources => "allocated_resources",
             Self::RepoInfo => "repo_info",
+            Self::Sharing => "sharing",
             Self::ProjectComplexity => "project_complexity",
             Self::ArchitectComplete => "architect_complete",
             Self::Tasks => "tasks",
@@ -152,6 +158,7 @@ impl Change {
             Self::PoIntent(_) => Field::PoIntent,
             Self::AllocatedResources { .. } => Field::AllocatedResources,
             Self::RepoInfo(_) | Self::RepoCommit(_) => Field::RepoInfo,
+            Self::Sharing(_) => Field::Sharing,
             Self::ProjectComplexity(_) => Field::ProjectComplexity,
             Self::ArchitectComplete(_) => Field::ArchitectComplete,
             Self::Tasks(_) => Field::Tasks,

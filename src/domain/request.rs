@@ -7,6 +7,7 @@ use super::coder::CoderChoice;
 use super::ids::ReleaseId;
 use super::names::{AgentName, ProjectName};
 use super::provider::ModelChoice;
+use super::sharing::Place;
 
 /// What a run was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,6 +154,9 @@ pub struct NewProject {
     pub until: Option<AgentName>,
     /// Whether the run ends with a deployment.
     pub deploy: bool,
+    /// The repository at GitHub it is to be in; none when it stays on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<Place>,
     /// Whether questions get their stated assumptions instead of an answer.
     pub assume: bool,
     /// Who answers for the agents.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::ProjectId;
 use super::names::{AgentName, ProjectName};
 pub use super::patch::{Change, Field, Patch};
+use super::sharing::Sharing;
 use super::spec::Spec;
 use super::task::{self, Task};
 
@@ -40,6 +41,9 @@ pub struct ProjectState {
     /// The repository the code is in.
     #[serde(default)]
     pub repo_info: Option<RepoInfo>,
+    /// That the project is to be shared with others, and what came of it; none when it stays on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
     /// How big the architect takes the work to be.
     #[serde(default)]
     pub project_complexity: Option<Complexity>,
@@ -335,6 +339,10 @@ impl ProjectState {
                 Some(repo) if repo.commits.last() != Some(&commit) => repo.commits.push(commit),
                 Some(_) => {}
                 None => return Err(broken(Field::RepoInfo, "a commit needs a repository first")),
+            },
+            Change::Sharing(outcome) => match &mut self.sharing {
+                Some(sharing) => sharing.outcome = Some(outcome),
+                None => return Err(broken(Field::Sharing, "nobody asked for the project to be shared")),
             },
             Change::ProjectComplexity(complexity) => self.project_complexity = Some(complexity),
             Change::ArchitectComplete(done) => self.architect_complete = done,

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::Question;
 use super::{Client, Error};
 use crate::domain::names::{BranchName, InvalidName, OwnerName, RepositoryName};
+use crate::domain::sharing::Visibility;
 use crate::net::text;
 
 /// How many entries of a list one page has; the most GitHub gives.
@@ -117,17 +118,6 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// There are more.
     pub more: bool,
-}
-
-/// Who sees a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Visibility {
-    /// Whom its owner lets.
-    #[default]
-    Private,
-    /// Everybody.
-    Public,
 }
 
 /// A repository to be made.

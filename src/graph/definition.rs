@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::names::AgentName;
 use crate::domain::run::RequestKind;
+use crate::domain::sharing::Stands;
 use crate::domain::state::{EngineeringStatus, Intent, ProjectState};
 use crate::domain::task::Work;
 
@@ -99,6 +100,9 @@ pub struct When {
     /// A person has to approve first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_human_approval: Option<bool>,
+    /// Whether the project is to be shared with others, or that came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Stands>,
     /// The run was asked for by one of these commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Vec<RequestKind>>,
@@ -110,6 +114,7 @@ impl When {
             && self.engineering_status.is_none_or(|status| state.engineering_status == status)
             && self.work.is_none_or(|work| Work::of(&state.tasks) == work)
             && self.needs_human_approval.is_none_or(|needed| state.needs_human_approval == needed)
+            && self.sharing.is_none_or(|stands| stands.holds(state.sharing.as_ref()))
             && self.request.as_ref().is_none_or(|requests| requests.contains(&request))
     }
 
@@ -129,6 +134,9 @@ impl When {
         }
         if let Some(needed) = self.needs_human_approval {
             parts.push(if needed { "a person is needed" } else { "no person is needed" }.to_owned());
+        }
+        if let Some(stands) = &self.sharing {
+            parts.push(format!("sharing {}", spelled(stands)));
         }
         if let Some(requests) = &self.request {
             let names: Vec<String> = requests.iter().map(spelled).collect();

@@ -10,6 +10,7 @@ use super::{Context, Error, explain};
 use crate::domain::diagnose::Diagnose;
 use crate::domain::names::{BranchName, OwnerName, RepositoryName};
 use crate::domain::project::Project;
+use crate::domain::sharing::{Place, Visibility};
 use crate::domain::state::RepoInfo;
 use crate::github::repositories::{Branch, Listed, Wanted};
 use crate::github::retry::Policy;
@@ -18,7 +19,7 @@ use crate::workspace::git::push::Remote;
 use crate::workspace::git::{BRANCH, Repository, Sha};
 
 pub use crate::github::contents::Entry;
-pub use crate::github::repositories::{FullName, Visibility};
+pub use crate::github::repositories::FullName;
 pub use crate::github::runs::Checks;
 
 /// The name of the check of the token.
@@ -39,6 +40,58 @@ pub fn branch() -> BranchName {
 pub fn place_of(info: &RepoInfo) -> Option<FullName> {
     let is_address = info.clone_url.starts_with("https://") || info.clone_url.starts_with("http://");
     info.full_name.parse().ok().filter(|_| is_address)
+}
+
+/// Whether a new project can be shared there, as far as it can be told before it is made; and whose it would be, where
+/// GitHub says it. Whether GitHub can be reached is seen when it is time.
+///
+/// # Errors
+/// [`Error::GitHub`]: no token, one that is refused or may do too little, a name that is taken.
+pub async fn check(context: &Context, place: &Place, cancel: &CancellationToken) -> Result<Option<OwnerName>, Error> {
+    let client = client(context)?;
+    let me = match client.me(cancel).await {
+        Ok(me) => me,
+        // The tokens of workflows belong to nobody.
+        Err(github::Error::Forbidden { .. }) => return Ok(place.owner.clone()),
+        Err(error) if error.may_pass() => return Ok(place.owner.clone()),
+        Err(error) => return Err(error.into()),
+    };
+    let lacks = me.scopes.as_ref().map(|scopes| lacking(scopes, place.visibility)).unwrap_or_default();
+    if !lacks.is_empty() {
+        return Err(github::Error::Forbidden {
+            variable: client.token().variable,
+            doing: "make repositories with workflows".to_owned(),
+            said: format!("it has {}", scopes_in_words(&me.scopes.unwrap_or_default())),
+            needs: Some(format!("the scopes {}", lacks.join(" and "))),
+        }
+        .into());
+    }
+    let owner = place.owner.clone().or_else(|| OwnerName::parse(&me.login).ok());
+    if let (Some(owner), Some(name)) = (&owner, &place.name) {
+        let wanted = FullName { owner: owner.clone(), name: name.clone() };
+        match client.repository(&wanted, cancel).await {
+            Ok(there) if wanted.is(&there.full_name) => {
+                return Err(github::Error::NameTaken { full_name: there.full_name }.into());
+            }
+            // Another one had the name before, or there is none.
+            Ok(_) | Err(github::Error::NotFound { .. } | github::Error::Forbidden { .. }) => {}
+            Err(error) if error.may_pass() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(owner)
+}
+
+/// The scopes that making a repository and pushing workflows to it need, and that are not there.
+fn lacking(scopes: &[String], visibility: Visibility) -> Vec<&'static str> {
+    let has = |wanted: &str| scopes.iter().any(|scope| scope == wanted);
+    let makes = has("repo") || (visibility == Visibility::Public && has("public_repo"));
+    let needed = [("repo", makes), ("workflow", has("workflow"))];
+    needed.into_iter().filter(|(_, has)| !has).map(|(scope, _)| scope).collect()
+}
+
+fn scopes_in_words(scopes: &[String]) -> String {
+    if scopes.is_empty() { "no scope".to_owned() } else { scopes.join(", ") }
 }
 
 /// Makes a repository for a project, or finds the one that was made for it before, whatever it is called now. May be
@@ -199,10 +252,8 @@ pub async fn check_token(context: &Context, cancel: &CancellationToken) -> Optio
             let Some(scopes) = me.scopes else {
                 return check(true, format!("{} by {variable}, with rights of its own{expires}", me.login), None);
             };
-            let lacks: Vec<&str> =
-                ["repo", "workflow"].into_iter().filter(|needed| !scopes.iter().any(|scope| scope == needed)).collect();
-            let has = if scopes.is_empty() { "no scope".to_owned() } else { scopes.join(", ") };
-            let found = format!("{} by {variable}, with {has}{expires}", me.login);
+            let lacks = lacking(&scopes, Visibility::Private);
+            let found = format!("{} by {variable}, with {}{expires}", me.login, scopes_in_words(&scopes));
             let mend = (!lacks.is_empty()).then(|| format!("give the token the scopes {}", lacks.join(" and ")));
             check(mend.is_none(), found, mend)
         }

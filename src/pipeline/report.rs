@@ -7,10 +7,11 @@ use super::runner::{self, Error};
 use crate::domain::ids::RunId;
 use crate::domain::names::ProjectName;
 use crate::domain::run::{EventRow, Run, RunStatus};
+use crate::domain::sharing::{Shared, Visibility};
 use crate::domain::spec::{FieldType, Language, Spec};
 use crate::domain::state::{NotBuilt, ProjectState, TestResults};
 use crate::graph::progress::Event;
-use crate::ops::{Context, runs};
+use crate::ops::{Context, github, runs};
 
 /// How long one stage took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -21,6 +22,19 @@ pub struct Stage {
     pub label: String,
     /// Milliseconds from its first start to its last end.
     pub ms: i64,
+}
+
+/// A repository at GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Hosted {
+    /// `owner/name`.
+    pub full_name: String,
+    /// The page people open.
+    pub html_url: String,
+    /// Who was to see it, where the command said so.
+    pub visibility: Option<Visibility>,
+    /// The commit that was pushed last, in full, where the command asked for it.
+    pub commit: Option<String>,
 }
 
 /// A run's result.
@@ -44,6 +58,8 @@ pub struct Summary {
     pub models: Vec<String>,
     /// The commits of the run, oldest first, in full.
     pub commits: Vec<String>,
+    /// Where it is at GitHub; none when it is only on this machine.
+    pub github: Option<Hosted>,
     /// What the project's own tests said; none when they were not run.
     pub tests: Option<TestResults>,
     /// The server it was put on.
@@ -84,6 +100,7 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         folder: state.current_project.as_ref().map(|project| project.folder.clone()),
         models: spec.map(models).unwrap_or_default(),
         commits: state.repo_info.as_ref().map(|repo| repo.commits.clone()).unwrap_or_default(),
+        github: hosted(&state),
         tests: state.test_results.clone(),
         server: state.allocated_resources.values().next().map(|place| place.server_handle.clone()),
         assumptions: intent.as_ref().map(|intent| intent.assumptions.clone()).unwrap_or_default(),
@@ -95,6 +112,17 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         language: spec.map(|spec| spec.project.language).unwrap_or_default(),
         project: name,
     })
+}
+
+fn hosted(state: &ProjectState) -> Option<Hosted> {
+    let info = state.repo_info.as_ref().filter(|info| github::place_of(info).is_some())?;
+    let sharing = state.sharing.as_ref();
+    let commit = match sharing.and_then(|sharing| sharing.outcome.clone()) {
+        Some(Shared::Pushed(commit)) => Some(commit),
+        Some(Shared::Failed(_)) | None => None,
+    };
+    let visibility = sharing.map(|sharing| sharing.place.visibility);
+    Some(Hosted { full_name: info.full_name.clone(), html_url: info.html_url.clone(), visibility, commit })
 }
 
 fn models(spec: &Spec) -> Vec<String> {

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request};
+use crate::llm::{Error, Message, OnText, Provider, Reply, ReplyFuture, Request};
 
 /// Decides for zavhoz, devops and the reviewer without a model.
 #[derive(Debug, Default)]
@@ -20,9 +20,19 @@ impl Provider for Rules {
     }
 }
 
+/// The node of the visit, as the agent is told.
+fn node(request: &Request) -> Option<String> {
+    let task = request.messages.iter().find_map(|message| match message {
+        Message::User { content } => Some(content),
+        _ => None,
+    })?;
+    serde_json::from_str::<Value>(task).ok()?.get("node")?.as_str().map(str::to_owned)
+}
+
 fn answer(request: &Request) -> Result<Reply, Error> {
     let calls: &[(&str, Value)] = match request.agent.as_str() {
         "zavhoz" => &[("find_suitable_server", json!({})), ("allocate_port", json!({ "service": "backend" }))],
+        "devops" if node(request).is_some_and(|node| node.starts_with("publish")) => &[("publish_project", json!({}))],
         "devops" => &[("deploy_service", json!({}))],
         "reviewer" => &[("merge_work", json!({}))],
         _ => {

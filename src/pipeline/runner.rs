@@ -21,6 +21,7 @@ use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::Leak;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
+use crate::domain::sharing::Sharing;
 use crate::domain::source::Source as _;
 use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
 pub use crate::graph::definition::Definition;
@@ -184,6 +185,15 @@ pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
     Ok(graph()?.definition().nodes.keys().cloned().collect())
 }
 
+/// The last node a request leads to; none for the whole graph.
+#[must_use]
+pub fn last(request: &Request) -> Option<AgentName> {
+    let Request::NewProject(new) = request else { return None };
+    let built = if new.github.is_some() { "publish" } else { "tester" };
+    let built = (!new.deploy).then(|| AgentName::parse(built).expect("a constant name"));
+    new.until.clone().or(built)
+}
+
 /// What runs are made of: the graph, the tools its agents may call, and what an agent is told of its visit.
 pub struct Pipeline {
     /// The checked graph.
@@ -231,6 +241,7 @@ async fn first_state(context: &Context, request: &Request) -> Result<(ProjectSta
     let mut state = ProjectState::default();
     match request {
         Request::NewProject(new) => {
+            state.sharing = new.github.clone().map(|place| Sharing { place, outcome: None });
             if !new.text.is_empty() {
                 state.messages.push(Message { role: Role::User, agent: None, content: new.text.clone() });
             }
@@ -359,13 +370,6 @@ async fn drive_leased(
     );
     recorder.look(|progress| context.source.learn(&progress.state));
     let team = Team::load(context, graph, &pipeline.registry).await?;
-    let until = match &run.request {
-        Request::NewProject(new) if !new.deploy && new.until.is_none() => {
-            Some(AgentName::parse("tester").expect("a constant name"))
-        }
-        Request::NewProject(new) => new.until.clone(),
-        Request::Deploy { .. } | Request::Rollback { .. } => None,
-    };
     let crew = Crew { context, models, coders, run: &run, leases, recorder: &recorder, pipeline, team: &team, watch };
     let engine = Engine {
         graph,
@@ -374,8 +378,7 @@ async fn drive_leased(
         observer: watch,
         cancel: cancel.child_token(),
         request: run.request.kind(),
-        until,
-        // Stopped by its tester, a project whose tests fail would pass for one that is built and tested.
+        until: last(&run.request),
         writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
         handoffs: team
             .agents

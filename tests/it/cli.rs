@@ -130,7 +130,7 @@ fn agents_are_listed_shown_set_compared_and_rolled_back() {
     architect      1        model (offline)  yes     Writes the operations of the spec, makes the repository and plans the work
     brainstorm     1        model (offline)  yes     Turns the description into a spec, with at most three rounds of questions
     developer      1        model (offline)  yes     Generates the project from the spec and has the business logic written
-    devops         1        rules            yes     Deploys the tested commit
+    devops         1        rules            yes     Deploys the tested commit and shares the project
     documenter     1        model (offline)  yes     Reports what was done, what was assumed and what was not built
     product_owner  1        model (offline)  yes     Finds out what a person wants done
     reviewer       1        rules            yes     Merges the work of developers who worked side by side

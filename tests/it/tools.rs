@@ -68,6 +68,7 @@ impl Desk {
             spec: None,
             until: None,
             deploy: false,
+            github: None,
             assume: true,
             models: ModelChoice::default(),
             coders: CoderChoice::default(),

@@ -2,20 +2,30 @@
 //!
 //! Without a token each of these refuses, naming the variable; nothing else of a run needs them.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::build::short;
-use super::{Context, Output, Tool, ToolError, WorldEffect};
+use super::report::report;
+use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
 use crate::domain::names::{BranchName, OwnerName, RepositoryName};
 use crate::domain::project::Project;
+use crate::domain::sharing::{Place, Shared, Stands, Visibility};
 use crate::domain::state::{Change, RepoInfo};
-use crate::ops::github::{Entry, FullName, Visibility};
+use crate::graph::definition::Rule;
+use crate::graph::engine::NodeError;
+use crate::graph::progress::Failure;
+use crate::ops::github::{Entry, FullName};
 use crate::ops::{self, github, projects, repository};
+use crate::pipeline::runner;
 
 /// How much of a file a model is shown, in bytes.
 const TEXT_LIMIT: usize = 64 * 1024;
+/// The longest making a repository and pushing to it may take: a big project on a slow line.
+const PUSH_LIMIT: Duration = Duration::from_mins(15);
 /// How many names of files a model is shown.
 const NAMES_LIMIT: usize = 1000;
 
@@ -114,6 +124,13 @@ pub fn tools() -> Vec<Tool> {
             WorldEffect::Changes,
             |context, args| Box::pin(create_repository(context, args)),
         ),
+        Tool::new(
+            "publish_project",
+            "Put the project on GitHub, where the person wants it: make its repository, or find the one that was made for it, and push the tested commit. What stands in the way is noted, and does not stop what goes on beside it.",
+            WorldEffect::Changes,
+            |context, args| Box::pin(publish(context, args)),
+        )
+        .within(PUSH_LIMIT),
         Tool::new(
             "read_github_file",
             "Read a file or folder of a repository on GitHub, or the names of all its files.",
@@ -216,15 +233,60 @@ fn shown(entry: Entry) -> Value {
 }
 
 async fn create_repository(context: &Context<'_>, args: CreateRepository) -> Result<Output, ToolError> {
+    let CreateRepository { owner, name, visibility } = args;
+    let (info, commit) = bring(context, Place { owner, name, visibility }).await?;
+    let answer = json!({ "full_name": info.full_name, "html_url": info.html_url, "pushed": commit });
+    context.change(Change::RepoInfo(info));
+    Ok(answer.into())
+}
+
+async fn publish(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let Some(sharing) = &context.state.sharing else {
+        return Err(ToolError::refused("nobody asked for the project to be shared"));
+    };
+    let failure = match bring(context, sharing.place.clone()).await {
+        Ok((info, commit)) => {
+            let answer = json!({ "full_name": info.full_name, "html_url": info.html_url, "pushed": commit });
+            context.change(Change::RepoInfo(info));
+            context.change(Change::Sharing(Shared::Pushed(commit)));
+            return Ok(answer.into());
+        }
+        Err(
+            ToolError::Refused(_, failure) | ToolError::Node(NodeError::Blocked(failure) | NodeError::Failed(failure)),
+        ) => failure,
+        Err(other) => return Err(other),
+    };
+    if !comes_back(context) {
+        // What is there all the same.
+        let told = report(context.state);
+        let works = context.state.deployed_url.as_ref().and_then(|_| told.lines().next());
+        let evidence = works.map(str::to_owned).into_iter().collect();
+        return Err(ToolError::Node(NodeError::Blocked(Failure { evidence, ..failure })));
+    }
+    (context.notes)(&format!("not shared: {}", failure.reason));
+    context.change(Change::Sharing(Shared::Failed(failure.reason.clone())));
+    Ok(json!({ "published": false, "why": failure.reason }).into())
+}
+
+/// Whether the pipeline comes back to sharing later in this run, so that nothing has to wait for it now.
+fn comes_back(context: &Context<'_>) -> bool {
+    let minds = |rule: &Rule| rule.when.as_ref().is_some_and(|when| when.sharing == Some(Stands::Failed));
+    let mut nodes = context.graph.definition().nodes.iter();
+    runner::last(&context.run.request).is_none()
+        && nodes.any(|(name, node)| context.graph.reaches(context.node, name) && node.next.iter().any(minds))
+}
+
+/// Makes the project's repository, or finds it again, and pushes to it. Says what it is and which commit is there.
+async fn bring(context: &Context<'_>, place: Place) -> Result<(RepoInfo, String), ToolError> {
     let project = project(context).await?;
     let Some(local) = &context.state.repo_info else {
         return Err(ToolError::refused("the project has no repository yet; create_repository makes one"));
     };
-    let asked = json!({ "project": project.id, "owner": args.owner, "name": args.name, "visibility": args.visibility });
+    let Place { owner, name, visibility } = place;
+    let asked = json!({ "project": project.id, "owner": owner, "name": name, "visibility": visibility });
     // Making looks for the project's mark first, so that doing it again makes no second one.
     let made = context
         .repeat("github_repository_made", asked, async |_| {
-            let CreateRepository { owner, name, visibility } = args;
             let make =
                 async || github::make_repository(context.ops, &project, owner, name, visibility, context.cancel).await;
             context.outside("github_repository_made", make).await
@@ -233,9 +295,7 @@ async fn create_repository(context: &Context<'_>, args: CreateRepository) -> Res
     let info = RepoInfo { commits: local.commits.clone(), ..made };
     (context.notes)(&info.html_url);
     let commit = push_commit(context, &project, &info, &github::branch()).await?;
-    let answer = json!({ "full_name": info.full_name, "html_url": info.html_url, "pushed": commit });
-    context.change(Change::RepoInfo(info));
-    Ok(answer.into())
+    Ok((info, commit))
 }
 
 async fn push(context: &Context<'_>, args: Push) -> Result<Output, ToolError> {

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Context, Output, Tool, WorldEffect};
+use crate::domain::sharing::Shared;
 use crate::domain::spec::Language;
 use crate::domain::state::{Change, Message, ProjectState, Role};
+use crate::ops::github;
 
 /// Writes the report.
 #[derive(Deserialize, JsonSchema)]
@@ -37,7 +39,7 @@ fn write_report(context: &Context<'_>, args: WriteReport) -> Output {
 }
 
 /// The report in the person's language, from what the state shows and nothing else.
-fn report(state: &ProjectState) -> String {
+pub(super) fn report(state: &ProjectState) -> String {
     let russian = state.language() == Language::Ru;
     let say = |en: String, ru: String| if russian { ru } else { en };
     let name = state.current_project.as_ref().map_or("", |project| project.name.as_str());
@@ -48,6 +50,14 @@ fn report(state: &ProjectState) -> String {
             say(format!("`{name}` is built; nothing was deployed."), format!("`{name}` собран; ничего не развёрнуто."))
         }
     });
+    if let Some(url) =
+        state.repo_info.as_ref().filter(|info| github::place_of(info).is_some()).map(|info| &info.html_url)
+    {
+        lines.push(say(format!("It is on GitHub: {url}."), format!("На GitHub: {url}.")));
+    }
+    if let Some(Shared::Failed(reason)) = state.sharing.as_ref().and_then(|sharing| sharing.outcome.as_ref()) {
+        lines.push(say(format!("It is not on GitHub: {reason}"), format!("На GitHub его нет: {reason}")));
+    }
     match &state.test_results {
         Some(results) => lines.push(say(
             format!("{} tests passed, {} failed, {} skipped.", results.passed, results.failed, results.skipped),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::names::{OwnerName, RepositoryName};
-use cgo::github::repositories::{Visibility, Wanted};
+use cgo::domain::sharing::Visibility;
+use cgo::github::repositories::Wanted;
 use cgo::github::retry::Policy;
 use cgo::github::{Access, Client, Error, FullName, Timers};
 use serde_json::json;

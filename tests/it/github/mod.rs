@@ -3,6 +3,7 @@
 
 mod api;
 mod pipeline;
+mod publish;
 mod pushing;
 mod reading;
 mod routes;
