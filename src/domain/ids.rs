@@ -127,6 +127,11 @@ id!(
 );
 
 id!(
+    /// An agent tried alone, without a run.
+    TrialId, "trial-", "trial id"
+);
+
+id!(
     /// Something that broke.
     IncidentId, "inc-", "incident id"
 );

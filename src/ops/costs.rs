@@ -1,7 +1,8 @@
 //! What models have cost.
 
 use super::{Context, Error, projects, runs};
-use crate::domain::ledger::{Dimension, Total};
+use crate::domain::ids::TrialId;
+use crate::domain::ledger::{Dimension, Entry, Total};
 use crate::domain::names::ProjectName;
 use crate::domain::time::Timestamp;
 use crate::store::{CallFilter, Calls as _};
@@ -11,7 +12,7 @@ use crate::store::{CallFilter, Calls as _};
 pub struct Of {
     /// Of this project.
     pub project: Option<ProjectName>,
-    /// Of this run, by its id or its beginning.
+    /// Of this run, by its id or its beginning, or of this trial.
     pub run: Option<String>,
     /// Of the last so many days, today included.
     pub days: Option<u32>,
@@ -27,11 +28,20 @@ pub async fn totals(context: &Context, by: Dimension, of: Of) -> Result<Vec<Tota
         Some(name) => Some(projects::by_name(context, name).await?.id),
         None => None,
     };
-    let run = match &of.run {
-        Some(text) => Some(runs::find(context, text).await?.id),
+    let whose = match &of.run {
+        Some(text) if TrialId::parse(text).is_ok() => Some(text.clone()),
+        Some(text) => Some(runs::find(context, text).await?.id.to_string()),
         None => None,
     };
     let today = context.now().0.div_euclid(DAY_MS);
     let since = of.days.map(|days| Timestamp((today + 1 - i64::from(days)) * DAY_MS));
-    Ok(context.store.totals(by, &CallFilter { project, run, since }).await?)
+    Ok(context.store.totals(by, &CallFilter { project, whose, since }).await?)
+}
+
+/// Writes what calls of an agent that is tried alone may cost, or did cost. May be repeated.
+///
+/// # Errors
+/// When the store fails.
+pub async fn charge_trial(context: &Context, trial: &TrialId, calls: &[Entry]) -> Result<(), Error> {
+    Ok(context.store.charge_trial(trial, calls).await?)
 }

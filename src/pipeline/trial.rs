@@ -1,5 +1,5 @@
 //! One agent alone on one input: the calls it would make, and what asking it cost. Nothing is changed: results are made
-//! up as "done", and what is spent stands in no run's ledger.
+//! up as "done". What is spent stands in the ledger under the trial's own id, reserved before a call and settled after it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use super::meter::{Metered, OverLimit, Stopped};
 use super::models::{self, Models};
 use super::tools::Registry;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, TrialId};
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
@@ -26,7 +26,7 @@ use crate::graph::progress::Progress;
 use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder, Written};
 use crate::llm::retry::{Owner, Policy, Real};
 use crate::llm::{self, Message, Provider, Request};
-use crate::ops::{self, Context, agents};
+use crate::ops::{self, Context, agents, costs};
 
 /// Why an agent could not be tried.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +46,15 @@ pub enum Error {
     /// The next call could cost more than is allowed.
     #[error("{}", .0.words(crate::domain::spec::Language::En))]
     Limit(OverLimit),
-    /// What was spent cannot be kept in memory.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
+    /// What was spent cannot be written down.
+    #[error("what asking costs cannot be written down")]
+    Ledger(#[source] JournalError),
+}
+
+/// The store's own error.
+fn of_store(error: &JournalError) -> Option<&ops::Error> {
+    let JournalError::Store(source) = error else { return None };
+    source.downcast_ref()
 }
 
 impl Diagnose for Error {
@@ -59,7 +65,7 @@ impl Diagnose for Error {
             Self::Model(llm::Error::Unanswerable { .. }) => Kind::Usage,
             Self::Model(error) => error.kind(),
             Self::Unpriced(_) | Self::Limit(_) => Kind::User,
-            Self::Journal(_) => Kind::Internal,
+            Self::Ledger(error) => of_store(error).map_or(Kind::Internal, ops::Error::kind),
         }
     }
 
@@ -75,7 +81,7 @@ impl Diagnose for Error {
                 "name its price under `providers` in the settings file, or pass --allow-unpriced".to_owned(),
             )),
             Self::Limit(_) => Some(Advice::Do("pass a higher --budget".to_owned())),
-            Self::Journal(_) => None,
+            Self::Ledger(error) => of_store(error).and_then(ops::Error::advice),
         }
     }
 }
@@ -133,6 +139,8 @@ impl Spent {
 /// What an agent did with an input.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trial {
+    /// The name under which the ledger has what it cost.
+    pub trial: TrialId,
     /// Who was asked.
     pub provider: String,
     /// The model; empty for the provider's own choice, or where there is none.
@@ -155,13 +163,19 @@ pub fn tool_names() -> BTreeSet<AgentName> {
     Registry::default().names()
 }
 
-/// Keeps what calls cost, in memory.
-#[derive(Debug, Clone, Default)]
-struct Memory(Rc<RefCell<Vec<Entry>>>);
+/// Writes down what calls cost, and keeps it.
+#[derive(Clone)]
+struct Ledger<'a> {
+    context: &'a Context,
+    trial: TrialId,
+    kept: Rc<RefCell<Vec<Entry>>>,
+}
 
-impl Journal for Memory {
+impl Journal for Ledger<'_> {
     async fn write(&self, batch: &Batch) -> Result<Written, JournalError> {
-        let mut kept = self.0.borrow_mut();
+        let written = costs::charge_trial(self.context, &self.trial, &batch.calls).await;
+        written.map_err(|error| JournalError::Store(Box::new(error)))?;
+        let mut kept = self.kept.borrow_mut();
         for call in &batch.calls {
             match kept.iter_mut().find(|entry| entry.key == call.key) {
                 Some(entry) => *entry = call.clone(),
@@ -172,10 +186,10 @@ impl Journal for Memory {
     }
 }
 
-fn recorder(memory: &Memory) -> Recorder<Memory> {
+fn recorder<'a>(ledger: &Ledger<'a>) -> Recorder<Ledger<'a>> {
     let progress = Progress::created(ProjectState::default());
     let loaded = Loaded { progress, seq: 0, snapshot_at: 0, effects: Vec::new(), calls: Vec::new() };
-    Recorder::new(RunId::new(ops::now(), ops::random()), memory.clone(), ops::real(), loaded)
+    Recorder::new(RunId::new(ops::now(), ops::random()), ledger.clone(), ops::real(), loaded)
 }
 
 /// Lets an agent work on an input without a run.
@@ -193,8 +207,9 @@ pub async fn run(
     let registry = Registry::default();
     let agent = agents::ready(context, name, &registry.names()).await?;
     let chosen = models.of(&agent, choice)?;
-    let memory = Memory::default();
-    let recorder = recorder(&memory);
+    let trial = TrialId::new(context.now(), ops::random());
+    let ledger = Ledger { context, trial: trial.clone(), kept: Rc::default() };
+    let recorder = recorder(&ledger);
     let metered = chosen.tariff.as_ref().map(|tariff| Metered {
         provider: &*chosen.provider,
         tariff,
@@ -222,6 +237,7 @@ pub async fn run(
     };
     let provider_name = chosen.provider.name().to_owned();
     let mut trial = Trial {
+        trial,
         provider: provider_name,
         model,
         turns: 0,
@@ -240,16 +256,21 @@ pub async fn run(
             messages: messages.clone(),
             tools: registry.specs(&agent.tools),
         };
-        let before = memory.0.borrow().len();
-        let answered = owner.ask(&request, &|_| {}).await;
-        recorder.flush().await?;
+        let before = ledger.kept.borrow().len();
+        // What the call may cost goes to disk while the model thinks.
+        let answered = tokio::select! {
+            biased;
+            answered = owner.ask(&request, &|_| {}) => answered,
+            failed = recorder.keep_up() => return Err(Error::Ledger(failed)),
+        };
+        recorder.flush().await.map_err(Error::Ledger)?;
         match metered.as_ref().and_then(|metered| metered.stopped.take()) {
             None => {}
             Some(Stopped::Unpriced(model)) => return Err(Error::Unpriced(model)),
             Some(Stopped::Limit(over)) => return Err(Error::Limit(over)),
         }
-        trial.by_turn.push(Spent::of(&memory.0.borrow()[before..]));
-        trial.spent = Spent::of(memory.0.borrow().iter());
+        trial.by_turn.push(Spent::of(&ledger.kept.borrow()[before..]));
+        trial.spent = Spent::of(ledger.kept.borrow().iter());
         let reply = answered?;
         if reply.tool_calls.is_empty() {
             trial.closing = reply.content;

@@ -1,8 +1,9 @@
-//! The ledger of calls of models. Entries are written with the journal's batches; here they are added up.
+//! The ledger of calls of models. Those of a run are written with its journal's batches, those of an agent that is
+//! tried alone by themselves; here all of them are added up.
 
-use super::engine::{Tx, args};
+use super::engine::{Tx, args, transaction};
 use super::{Error, Store};
-use crate::domain::ids::{ProjectId, RunId};
+use crate::domain::ids::{ProjectId, RunId, TrialId};
 use crate::domain::ledger::{Dimension, Entry, Standing, Total};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
@@ -13,8 +14,8 @@ use crate::domain::time::Timestamp;
 pub struct CallFilter {
     /// Calls for this project.
     pub project: Option<ProjectId>,
-    /// Calls of this run.
-    pub run: Option<RunId>,
+    /// Calls of the run, or of the trial, with this id.
+    pub whose: Option<String>,
     /// Calls since that moment.
     pub since: Option<Timestamp>,
 }
@@ -23,6 +24,8 @@ pub struct CallFilter {
 pub trait Calls {
     /// The calls a filter lets through, added up; the dearest first, days in their order.
     fn totals(&self, by: Dimension, filter: &CallFilter) -> impl Future<Output = Result<Vec<Total>, Error>> + Send;
+    /// Writes calls of an agent that is tried alone: reserved, or settled now. What is settled stays as it is.
+    fn charge_trial(&self, trial: &TrialId, calls: &[Entry]) -> impl Future<Output = Result<(), Error>> + Send;
     /// The calls of a run, reservations included: key, visit and cost.
     fn calls(&self, run: &RunId) -> impl Future<Output = Result<Vec<(String, u32, Usd)>, Error>> + Send;
     /// The calls of a run that were written at a moment or later, oldest first.
@@ -39,9 +42,12 @@ macro_rules! totals {
              cast(sum(case when c.standing in ('estimated', 'reserved') then 1 else 0 end) as bigint), \
              cast(sum(case when c.standing = 'unpriced' then 1 else 0 end) as bigint), \
              cast(sum(case when c.standing = 'replayed' then 1 else 0 end) as bigint) \
-             from model_call c join run r on r.number = c.run_number left join project p on p.id = r.project_id \
-             where (cast($1 as text) is null or r.project_id = $1) \
-             and (cast($2 as text) is null or r.id = $2) and c.created_at >= $3 group by ",
+             from (select r.id as whose, r.project_id, m.agent, m.provider, m.model, m.input_tokens, m.output_tokens, \
+             m.cached_tokens, m.cost, m.standing, m.created_at from model_call m join run r on r.number = m.run_number \
+             union all select trial, cast(null as text), agent, provider, model, input_tokens, output_tokens, \
+             cached_tokens, cost, standing, created_at from trial_call) c left join project p on p.id = c.project_id \
+             where (cast($1 as text) is null or c.project_id = $1) \
+             and (cast($2 as text) is null or c.whose = $2) and c.created_at >= $3 group by ",
             $of,
             " order by ",
             $order
@@ -53,7 +59,7 @@ impl Calls for Store {
     async fn totals(&self, by: Dimension, filter: &CallFilter) -> Result<Vec<Total>, Error> {
         let sql = match by {
             Dimension::Project => totals!("coalesce(p.name, '')", "6 desc, 1"),
-            Dimension::Run => totals!("r.id", "6 desc, 1"),
+            Dimension::Run => totals!("c.whose", "6 desc, 1"),
             Dimension::Agent => totals!("c.agent", "6 desc, 1"),
             Dimension::Model => totals!("c.provider || '/' || c.model", "6 desc, 1"),
             // Milliseconds of a day.
@@ -61,8 +67,7 @@ impl Calls for Store {
         };
         let since = filter.since.unwrap_or(Timestamp(0));
         let project = filter.project.as_ref().map(ProjectId::as_str);
-        let run = filter.run.as_ref().map(RunId::as_str);
-        self.list(sql, args![project, run, since], |row| {
+        self.list(sql, args![project, filter.whose.as_deref(), since], |row| {
             let row = row.of("model_call");
             let of = row.text(0)?;
             Ok(Total {
@@ -78,6 +83,37 @@ impl Calls for Store {
             })
         })
         .await
+    }
+
+    async fn charge_trial(&self, trial: &TrialId, calls: &[Entry]) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            for call in calls {
+                tx.execute(
+                    "insert into trial_call (trial, key, agent, provider, model, input_tokens, output_tokens, \
+                     cached_tokens, cost, standing, created_at, updated_at) \
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict (trial, key) \
+                     do update set provider = excluded.provider, model = excluded.model, \
+                     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, \
+                     cached_tokens = excluded.cached_tokens, cost = excluded.cost, standing = excluded.standing, \
+                     updated_at = excluded.updated_at where trial_call.standing = 'reserved'",
+                    args![
+                        trial.as_str(),
+                        &call.key,
+                        call.agent.as_str(),
+                        &call.provider,
+                        &call.model,
+                        call.input_tokens,
+                        call.output_tokens,
+                        call.cached_tokens,
+                        call.cost.billionths(),
+                        call.standing.as_str(),
+                        call.at,
+                    ],
+                )
+                .await?;
+            }
+            Ok(())
+        })
     }
 
     async fn calls(&self, run: &RunId) -> Result<Vec<(String, u32, Usd)>, Error> {

@@ -430,6 +430,15 @@ async fn one_agent_is_tried_with_its_turns_calls_tokens_and_money() {
     assert!(text.contains("3 turns, 2 calls, asked of mine/m-1: 3000 tokens in, 300 out, $0.0135"), "{text}");
     assert_eq!(env.json(["run", "list"])["runs"], json!([]), "a trial is no run");
 
+    let cost = |by: &str| env.json(["cost", "--by", by])["totals"].clone();
+    let runs = cost("run");
+    let trial = data["trial"].as_str().unwrap();
+    assert!(runs.as_array().unwrap().iter().any(|run| run["of"] == trial), "{trial} is not in {runs}");
+    assert_eq!((runs.as_array().unwrap().len(), &cost("agent")[0]["of"]), (2, &json!("product_owner")));
+    let (model, spent) = (cost("model"), json!(0.027));
+    assert_eq!((&model[0]["of"], &model[0]["calls"], &model[0]["cost"]), (&json!("mine/m-1"), &json!(6), &spent));
+    assert_eq!(env.json(["cost", "--run", trial])["total"], json!(0.0135));
+
     let dear = [&tried[..], &arguments(&["--budget", "0.001"])].concat();
     let ran = run(&env, &dear).await;
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);

@@ -1,5 +1,6 @@
 //! The ledger of calls of models: reserved, settled once, added up in every way.
 
+use cgo::domain::ids::{ProjectId, TrialId};
 use cgo::domain::ledger::{Dimension, Entry, Standing, Total};
 use cgo::domain::money::Usd;
 use cgo::domain::names::AgentName;
@@ -8,7 +9,11 @@ use cgo::store::{CallFilter, Calls, Runs};
 
 use super::{ODD, Place, at, leased_run, on_both, placed_project};
 
-on_both!(calls_are_settled_once_and_added_up_in_every_way, a_ledger_without_calls_is_empty);
+on_both!(
+    calls_are_settled_once_and_added_up_in_every_way,
+    what_a_trial_cost_is_settled_once_and_added_up_with_the_rest,
+    a_ledger_without_calls_is_empty
+);
 
 const DAY: i64 = 86_400_000;
 
@@ -74,7 +79,7 @@ async fn calls_are_settled_once_and_added_up_in_every_way(place: &Place) {
     assert_eq!(costs(Dimension::Day, &all).await, [of("2027-01-15", 2, 307), of("2027-01-16", 2, large)]);
     let mine = CallFilter { project: Some(notes.id.clone()), ..CallFilter::default() };
     assert_eq!(costs(Dimension::Project, &mine).await, [of("notes", 3, large + 300)]);
-    let one = CallFilter { run: Some(second.id.clone()), ..CallFilter::default() };
+    let one = CallFilter { whose: Some(second.id.to_string()), ..CallFilter::default() };
     assert_eq!(costs(Dimension::Agent, &one).await, [of("tester", 1, 7)]);
     let late = CallFilter { since: Some(at(DAY)), ..CallFilter::default() };
     let total = Total {
@@ -89,6 +94,31 @@ async fn calls_are_settled_once_and_added_up_in_every_way(place: &Place) {
         replayed: 0,
     };
     assert_eq!(store.totals(Dimension::Project, &late).await.unwrap(), [total]);
+}
+
+async fn what_a_trial_cost_is_settled_once_and_added_up_with_the_rest(place: &Place) {
+    let store = place.open().await;
+    let (run, lease) = leased_run(&store, 1).await;
+    let trial = TrialId::new(at(5), 1);
+    let of = |key: &str, cost, standing| entry(&run, key, "tester", cost, standing, 10);
+    let batch = Batch { calls: vec![of("a", 5, Standing::Settled)], ..Batch::default() };
+    store.append(&lease, &run.id, &batch, at(1)).await.unwrap();
+    let reserved = [of("a", 500, Standing::Reserved), of("b", 70, Standing::Reserved)];
+    store.charge_trial(&trial, &reserved).await.unwrap();
+    store.charge_trial(&trial, &[of("a", 300, Standing::Settled)]).await.unwrap();
+    store.charge_trial(&trial, &reserved[..1]).await.unwrap();
+    let costs = async |by, filter: &CallFilter| -> Vec<(String, u64, u64)> {
+        let totals = store.totals(by, filter).await.unwrap();
+        totals.into_iter().map(|total| (total.of, total.cost.billionths(), total.estimated)).collect()
+    };
+    let own = CallFilter { whose: Some(trial.to_string()), ..CallFilter::default() };
+    let all = CallFilter::default();
+    assert_eq!(costs(Dimension::Run, &all).await, [(trial.to_string(), 370, 1), (run.id.to_string(), 5, 0)]);
+    assert_eq!(costs(Dimension::Agent, &all).await, [("tester".to_owned(), 375, 1)]);
+    assert_eq!(costs(Dimension::Project, &own).await, [(String::new(), 370, 1)]);
+    assert_eq!(store.calls(&run.id).await.unwrap().len(), 1, "a trial is no part of a run");
+    let project = CallFilter { project: Some(ProjectId::new(at(1), 1)), ..CallFilter::default() };
+    assert_eq!(costs(Dimension::Agent, &project).await, []);
 }
 
 async fn a_ledger_without_calls_is_empty(place: &Place) {
