@@ -8,7 +8,8 @@ use super::outcome::{Answer, Failure};
 use super::ui::{Tone, Ui, table};
 use crate::app::App;
 use crate::domain::ids::RunId;
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::names::AgentName;
+use crate::domain::run::{EffectMark, Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
 use crate::pipeline::runner;
@@ -90,7 +91,7 @@ pub struct EffectView {
     /// The kind.
     pub kind: String,
     /// How far it got.
-    pub mark: crate::domain::run::EffectMark,
+    pub mark: EffectMark,
 }
 
 /// What `cgo run show` answers.
@@ -103,6 +104,8 @@ pub struct Shown {
     pub events: Vec<EventView>,
     /// Its effects.
     pub effects: Vec<EffectView>,
+    /// The nodes it was at work on when it was left or ended; those that are at work now, while it runs.
+    pub unfinished: Vec<AgentName>,
     /// What it knows.
     pub state: crate::domain::state::ProjectState,
 }
@@ -112,15 +115,16 @@ pub(super) async fn shown(app: &App, run: Run) -> Result<Shown, Failure> {
     let context = &app.context;
     let events = runs::events(context, &run.id, 0).await?;
     let effects = runs::effects(context, &run.id).await?;
-    let state = runner::progress(context, &run.id).await?.state;
+    let progress = runner::progress(context, &run.id).await?;
     Ok(Shown {
+        unfinished: progress.active.into_values().map(|visit| visit.node).collect(),
         run: runs::view(context, run).await?,
         events: events.into_iter().map(event_view).collect(),
         effects: effects
             .into_iter()
             .map(|effect| EffectView { key: effect.key, kind: effect.kind, mark: effect.mark })
             .collect(),
-        state,
+        state: progress.state,
     })
 }
 
@@ -147,6 +151,11 @@ impl Answer for Shown {
             }
             out.push_str(&format!("  question {}\n", ask.id));
         }
+        if !self.unfinished.is_empty() {
+            let nodes: Vec<&str> = self.unfinished.iter().map(AgentName::as_str).collect();
+            let when = if view.worked_on_by.is_some() { "at work on" } else { "left unfinished:" };
+            out.push_str(&format!("  {when} {}\n", nodes.join(", ")));
+        }
         if let Some(project) = &self.state.current_project {
             out.push_str(&format!("  project {} in {}\n", project.name, project.folder));
         }
@@ -163,7 +172,13 @@ impl Answer for Shown {
         }
         out.push_str(&format!("\nEffects: {}\n", self.effects.len()));
         for effect in self.effects.iter().filter(|effect| effect.kind != "model_call") {
-            out.push_str(&format!("  {:<22} {}\n", effect.kind, effect.mark.as_str()));
+            let stands = match effect.mark {
+                EffectMark::Intended | EffectMark::Repeatable if view.worked_on_by.is_none() => {
+                    "begun, and nobody knows whether it was done"
+                }
+                mark => mark.as_str(),
+            };
+            out.push_str(&format!("  {:<22} {stands}\n", effect.kind));
         }
         out
     }
@@ -214,7 +229,7 @@ impl Answer for Moved {
 
     fn text(&self, _: &Ui) -> String {
         match self.status {
-            RunStatus::Running => format!("run {} will be cancelled at its next step", self.run),
+            RunStatus::Running => format!("run {} is being cancelled: what is under way is stopped", self.run),
             status => format!("run {} is {}", self.run, status.as_str().replace('_', " ")),
         }
     }

@@ -249,7 +249,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             }
             let Some((visit, node, result)) = at_work.next().await else { break };
             if let Some(new) = self.settle(visit, &node, result)? {
-                if matches!(new, Ending::Failed(..) | Ending::Interrupted) {
+                // What a cancelled run has begun ends by itself; whoever drives it cuts off what takes too long.
+                if matches!(new, Ending::Failed(..) | Ending::Interrupted) && !self.recorder.cancel_requested() {
                     stop.cancel();
                 }
                 if ending.as_ref().is_none_or(|old| old.rank() < new.rank()) {
@@ -261,8 +262,9 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 ending = Some(Ending::Interrupted);
             }
             if self.recorder.cancel_requested() {
-                stop.cancel();
-                while at_work.next().await.is_some() {}
+                while let Some((visit, node, result)) = at_work.next().await {
+                    self.settle(visit, &node, result)?;
+                }
                 return self.cancelled(A_PERSON.to_owned()).await;
             }
         }

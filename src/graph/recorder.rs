@@ -229,6 +229,11 @@ impl<J: Journal> Recorder<J> {
         self.inner().cancel_requested
     }
 
+    /// Notes that somebody asked for the run to be cancelled.
+    pub fn request_cancel(&self) {
+        self.inner().cancel_requested = true;
+    }
+
     /// Records an event; it is on disk after the next [`Recorder::flush`] or effect.
     ///
     /// # Errors

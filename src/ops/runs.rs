@@ -342,8 +342,8 @@ async fn check_secrets(context: &Context, run: &Run, ask: &Ask, texts: &[String]
     Ok(format!("{}: set", names.join(", ")))
 }
 
-/// Cancels a run: at once when no process works on it, else at its next step. A process that takes it up at this very
-/// moment is told.
+/// Cancels a run: at once when no process works on it, else as soon as that process looks, which stops what is under
+/// way. A process that takes it up at this very moment is told.
 ///
 /// # Errors
 /// [`store::Error::IllegalMove`] when it is over.
@@ -357,6 +357,14 @@ pub async fn cancel(context: &Context, run: &Run, event: (String, String)) -> Re
         }
     }
     try_cancel(context, &run, &event).await
+}
+
+/// Whether somebody asked for a run to be cancelled while a process works on it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_cancel_requested(context: &Context, run: &RunId) -> Result<bool, Error> {
+    Ok(context.store.is_cancel_requested(run).await?)
 }
 
 async fn try_cancel(context: &Context, run: &Run, event: &(String, String)) -> Result<RunStatus, Error> {

@@ -240,7 +240,7 @@ impl Visit<'_> {
         let mut turns = self.agent.max_turns;
         let mut turn = 0;
         loop {
-            if self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() || self.recorder.cancel_requested() {
                 return Err(NodeError::Interrupted);
             }
             if turn >= turns {

@@ -2,7 +2,9 @@
 //! behind, killed or not, another goes on with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +30,7 @@ pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
 use crate::graph::progress::{Event, Failure, Progress};
-use crate::graph::recorder::{JournalError, Loaded, Recorder};
+use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder};
 use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
 use crate::ops::{self, Context, agents, known_secrets, runs};
@@ -370,13 +372,14 @@ async fn drive_leased(
     );
     recorder.look(|progress| context.source.learn(&progress.state));
     let team = Team::load(context, graph, &pipeline.registry).await?;
+    let stop = cancel.child_token();
     let crew = Crew { context, models, coders, run: &run, leases, recorder: &recorder, pipeline, team: &team, watch };
     let engine = Engine {
         graph,
         nodes: &crew,
         recorder: &recorder,
         observer: watch,
-        cancel: cancel.child_token(),
+        cancel: stop.clone(),
         request: run.request.kind(),
         until: last(&run.request),
         writes: team.agents.iter().map(|(name, agent)| (name.clone(), agent.writes.clone())).collect(),
@@ -387,13 +390,15 @@ async fn drive_leased(
             .collect(),
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
     };
-    // Both are polled together: a renewal may have to wait for the connection a node is using.
+    // All are polled together: a renewal may have to wait for the connection a node is using.
     let working = engine.run();
     let losing = keep_leases(leases, watch);
-    tokio::pin!(working, losing);
+    let noticing = notice_cancel(context, &recorder, &stop);
+    tokio::pin!(working, losing, noticing);
     let ended = tokio::select! {
         ended = &mut working => ended.map_err(engine_failed),
         lost = &mut losing => Err(lost.into()),
+        never = &mut noticing => match never {},
     };
     ended.and_then(|ended| setting.check().map(|()| ended))
 }
@@ -407,6 +412,26 @@ async fn keep_leases(leases: &Leases<'_>, watch: &dyn Watch) -> ops::Error {
             Ok(()) => {}
             Err(error) if error.is_lost() => return error,
             Err(error) => watch.note(&run, &format!("the lease could not be renewed: {error}")),
+        }
+    }
+}
+
+/// How often the store is asked whether the run is to be cancelled, while nothing is written that would tell.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long what is under way may go on in a run that is to be cancelled. Most effects are done by then, and what is
+/// done is known.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Has a run end once somebody asks for it: nothing new begins, and what takes too long is cut off.
+async fn notice_cancel<J: Journal>(context: &Context, recorder: &Recorder<J>, stop: &CancellationToken) -> Infallible {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // A store that does not answer now is asked again; what the journal needs it for says so itself.
+        if recorder.cancel_requested() || runs::is_cancel_requested(context, recorder.run()).await.unwrap_or(false) {
+            recorder.request_cancel();
+            tokio::time::sleep(GRACE).await;
+            stop.cancel();
+            return std::future::pending().await;
         }
     }
 }

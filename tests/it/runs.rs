@@ -105,6 +105,43 @@ fn failing_tests_ask_a_person_and_an_approval_tests_again() {
 }
 
 #[test]
+fn a_run_is_cancelled_in_the_middle_of_work_that_would_never_end() {
+    if !tools_are_here() {
+        return;
+    }
+    let env = TestEnv::deploying();
+    env.ok(["project", "new", "a notes API with title", "--no-deploy"]);
+    // A process that can be seen from here wherever the tests run.
+    let mark = format!("never-ends-{}", env.home().file_name().unwrap().display());
+    let test = format!(
+        "import subprocess\nimport sys\n\n\ndef test_mine() -> None:\n    subprocess.run([sys.executable, \"-c\", \"import signal; signal.pause()  # {mark}\"], check=False)\n"
+    );
+    let is_at_work = || {
+        cgo::exec::identity::pids().into_iter().any(|pid| {
+            std::fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| String::from_utf8_lossy(&line).contains(&mark))
+        })
+    };
+    std::fs::write(env.work().join("notes-api/services/backend/tests/test_mine.py"), test).unwrap();
+    commit(&env, "Never end");
+    let working = env.start(["deploy", "notes-api"]);
+    until("the test to be at work", is_at_work);
+    let id = env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap().to_owned();
+    let shown = env.ok(["run", "show", &id]).stdout;
+    assert!(shown.lines().any(|line| line.starts_with("  at work on ") && line.ends_with("tester")), "{shown}");
+    let said = env.ok(["run", "cancel", &id]).stdout;
+    assert!(said.contains("is being cancelled"), "{said}");
+    until("the run to be cancelled", || env.json(["run", "show", &id])["run"]["status"] == "cancelled");
+    let ended = working.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("error: run `{id}` was cancelled by a person")), "{}", ended.stderr);
+    until("the test to end", || !is_at_work());
+    let shown = env.ok(["run", "show", &id]).stdout;
+    assert!(shown.contains("  left unfinished: tester\n"), "{shown}");
+    assert_eq!(env.run(["run", "resume", &id]).code, Some(1), "a run that is over went on");
+}
+
+#[test]
 fn a_rejection_ends_the_run_and_nothing_is_deployed() {
     if !tools_are_here() {
         return;

@@ -37,7 +37,7 @@ fn a_run_cancelled_from_another_process_stops_between_two_steps() {
     let watching = env.start(["run", "watch", &id]);
     let cancel = env.run(["run", "cancel", &id]);
     assert_eq!((cancel.code, cancel.stderr.as_str()), (Some(0), ""));
-    assert_snapshot!(env.stable(&cancel.stdout), @r##"run run-ID will be cancelled at its next step"##);
+    assert_snapshot!(env.stable(&cancel.stdout), @r##"run run-ID is being cancelled: what is under way is stopped"##);
 
     let cancelled = child.end();
     assert_eq!((cancelled.code, cancelled.stdout.as_str()), (Some(1), ""), "{cancelled:?}");

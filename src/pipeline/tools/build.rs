@@ -129,7 +129,7 @@ async fn create_repository(context: &Context<'_>, _: Nothing) -> Result<Output, 
             "create_folder",
             json!({ "folder": project.folder }),
             async |_| Ok(repository::is_begun(&project)?.then_some(())),
-            async |_| repository::begin(&project, context.cancel).await,
+            async |_| context.in_peace(async |cancel| repository::begin(&project, cancel).await).await,
         )
         .await?;
     let commit = context
@@ -137,7 +137,10 @@ async fn create_repository(context: &Context<'_>, _: Nothing) -> Result<Output, 
             "git_commit",
             json!({ "folder": project.folder, "what": "spec" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
-            async |key| repository::commit_spec(context.ops, &project, spec, key, context.cancel).await,
+            async |key| {
+                let commit = async |cancel: &_| repository::commit_spec(context.ops, &project, spec, key, cancel).await;
+                context.in_peace(commit).await
+            },
         )
         .await?;
     (context.notes)(&format!("{} in {}", short(&commit), project.folder));
@@ -197,8 +200,9 @@ async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, T
             json!({ "folder": project.folder, "what": "generated" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
             async |key| {
-                let (commit, files) =
-                    repository::commit_generated(context.ops, &project, spec, key, context.cancel).await?;
+                let commit =
+                    async |cancel: &_| repository::commit_generated(context.ops, &project, spec, key, cancel).await;
+                let (commit, files) = context.in_peace(commit).await?;
                 (context.notes)(&format!("{files} files, {}", short(&commit)));
                 Ok::<_, ops::Error>(commit)
             },

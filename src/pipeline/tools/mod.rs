@@ -230,13 +230,32 @@ impl Context<'_> {
         kind: &str,
         effect: impl Future<Output = Result<T, Failed<ops::Error>>>,
     ) -> Result<Result<T, Failed<ops::Error>>, ToolError> {
-        if self.cancel.is_cancelled() {
+        if self.cancel.is_cancelled() || self.recorder.cancel_requested() {
             return Err(ToolError::Node(NodeError::Interrupted));
         }
         (self.activity)(&Activity::Acts { effect: kind });
         let done = effect.await;
         (self.activity)(&Activity::Acted { good: done.is_ok() });
         Ok(done)
+    }
+
+    /// Does something that takes moments, and whose middle nobody wants to find: when the visit has to stop it is given
+    /// time to end by itself.
+    pub async fn in_peace<T>(&self, act: impl AsyncFnOnce(&CancellationToken) -> T) -> T {
+        let late = CancellationToken::new();
+        let done = act(&late);
+        tokio::pin!(done);
+        let patience = async {
+            self.cancel.cancelled().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            done = &mut done => done,
+            () = patience => {
+                late.cancel();
+                done.await
+            }
+        }
     }
 
     /// An effect at this place; see [`Recorder::effect`].
@@ -401,6 +420,8 @@ type Take = Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>;
 /// Looks at arguments without acting.
 type Check = Box<dyn Fn(&Value) -> Result<(), String>>;
 
+/// How long a short effect may go on when its visit has to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest a call may take unless its tool says otherwise.
 const LIMIT: Duration = Duration::from_mins(1);
 /// The longest a call may take that installs, tests or builds: the limits of its steps come first.

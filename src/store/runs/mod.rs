@@ -88,6 +88,8 @@ pub trait Runs {
     /// # Errors
     /// [`Error::IllegalMove`] when the run is over; [`Error::NotFound`].
     fn request_cancel(&self, run: &RunId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Whether somebody left that note. One small read.
+    fn is_cancel_requested(&self, run: &RunId) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Moves a run that nobody holds, with the event that says so.
     ///
     /// # Errors
@@ -329,6 +331,12 @@ impl Runs for Store {
 
     async fn request_cancel(&self, run: &RunId, at: Timestamp) -> Result<(), Error> {
         moves::request_cancel(self, run, at).await
+    }
+
+    async fn is_cancel_requested(&self, run: &RunId) -> Result<bool, Error> {
+        let sql = "select cancel_requested from run where id = $1";
+        let requested = self.find(sql, args![run.as_str()], |row| row.of("run").bool(0)).await?;
+        Ok(requested.unwrap_or(false))
     }
 
     async fn move_run(

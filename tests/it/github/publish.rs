@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::pushing::{assert_clean, git};
 use super::server::{GitHub, Reply, TOKEN, Turn};
-use crate::support::env::{TestEnv, get, tools_are_here};
+use crate::support::env::{TestEnv, get, tools_are_here, until};
 
 fn at_home(mut env: TestEnv, github: &GitHub) -> TestEnv {
     env.set("CGO_GITHUB_API", github.base());
@@ -131,6 +131,30 @@ fn without_a_deployment_it_is_shared_too_and_a_killed_run_makes_one_repository()
     // The refused one, and the one that was done.
     assert_eq!(github.count("POST /orgs/octo-org/repos"), 2);
     assert_shared(&env, &github, "octo-org/shelf", true);
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_github_is_asked_says_that_nobody_knows_whether_it_was_done() {
+    if !tools_are_here() {
+        return;
+    }
+    let github = GitHub::start();
+    let env = at_home(TestEnv::new(), &github);
+    github.turn("POST /user/repos", forbidden());
+    github.turn("POST /user/repos", Turn::Waits);
+    let made = env.run(["project", "new", "a notes API with title and body", "--no-deploy", "--github"]);
+    assert_eq!(made.code, Some(1), "{}", made.stderr);
+    let id = env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap().to_owned();
+    let working = env.start(["run", "resume", &id]);
+    until("GitHub to be asked", || github.count("POST /user/repos") == 2);
+    env.ok(["run", "cancel", &id]);
+    let ended = working.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("was cancelled by a person"), "{}", ended.stderr);
+    let shown = env.ok(["run", "show", &id]).stdout;
+    assert!(shown.contains("  left unfinished: publish\n"), "{shown}");
+    assert!(shown.contains("  github_repository_made begun, and nobody knows whether it was done\n"), "{shown}");
+    assert!(shown.contains("  git_commit             done\n"), "{shown}");
 }
 
 #[test]

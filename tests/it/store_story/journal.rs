@@ -125,7 +125,9 @@ async fn a_batch_is_written_whole_and_read_back(place: &Place) {
     let row = stored(&store, &work).await;
     assert_eq!((row.seq, row.status, row.reason.as_deref()), (4, RunStatus::Running, Some("busy")));
     assert_eq!(row.project.as_ref(), Some(&notes.id));
+    assert!(!store.is_cancel_requested(&work.id).await.unwrap());
     store.request_cancel(&work.id, at(70)).await.unwrap();
+    assert!(store.is_cancel_requested(&work.id).await.unwrap());
     assert!(store.append(&lease, &work.id, &Batch::default(), at(80)).await.unwrap().cancel_requested);
     assert_eq!(stored(&store, &work).await.updated_at, at(70));
     let batch = Batch { status: Some((RunStatus::Queued, None)), snapshot: Some((4, "4".to_owned())), ..events(5..=5) };
