@@ -372,6 +372,9 @@ pub struct Deploy {
     /// Show how the deployment stands, and end
     #[arg(long, conflicts_with_all = ["rollback", "dry_run"])]
     pub status: bool,
+    /// What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off
+    #[arg(long, value_name = "KIND")]
+    pub sandbox: Option<Walls>,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

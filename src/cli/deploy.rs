@@ -1,5 +1,7 @@
 //! `cgo deploy`: a new release, back to an older one, or how the deployment stands.
 
+use std::path::Path;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -11,13 +13,14 @@ use super::project::{ReleaseRow, releases_table};
 use super::run::drive;
 use super::ui::{Tone, Ui};
 use crate::app::App;
+use crate::domain::coder::Walls;
 use crate::domain::diagnose::Kind;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Request, RunStatus};
-use crate::ops::{deploy, projects, runs, services};
+use crate::ops::{Context, deploy, projects, runs, services};
 use crate::pipeline::report::{Stage, Summary};
-use crate::pipeline::runner;
+use crate::pipeline::{runner, tape};
 
 /// `cgo deploy`.
 ///
@@ -26,10 +29,17 @@ use crate::pipeline::runner;
 pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
     let app = session.app().await?;
     let context = &app.context;
-    let project = match &args.project {
+    let told = args.tape.replay.as_deref().map(|file| recorded(context, file)).transpose()?;
+    let project = match args.project.as_ref().or(told.as_ref().map(|(name, _)| name)) {
         Some(name) => projects::by_name(context, name).await?,
         None => projects::of_folder(context, None).await?,
     };
+    if let Some((name, _)) = told.as_ref().filter(|(name, _)| *name != project.name) {
+        return Err(Failure::usage(
+            format!("the cassette was recorded from a deployment of `{name}`, not of `{}`", project.name),
+            format!("leave the project out, or name `{name}`"),
+        ));
+    }
     if args.status {
         return status(session, &app, &project.name).await;
     }
@@ -38,7 +48,9 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Request::Rollback { project: project.name.clone(), release: release.clone() }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;
-        Request::Deploy { project: project.name.clone(), cassette: super::run::tape(&args.tape) }
+        let cassette = super::run::tape(&args.tape);
+        let sandbox = args.sandbox.or(told.and_then(|(_, sandbox)| sandbox));
+        Request::Deploy { project: project.name.clone(), sandbox, cassette }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;
@@ -51,6 +63,18 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             withdraw(&app, &run.id, &failure).await?;
             Err(failure)
         }
+    }
+}
+
+/// What was deployed when a cassette was recorded, and behind which walls it was tested.
+fn recorded(context: &Context, file: &Path) -> Result<(ProjectName, Option<Walls>), Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    match tape::request(context, file, &here)? {
+        Request::Deploy { project, sandbox, .. } => Ok((project, sandbox)),
+        Request::NewProject(_) | Request::Rollback { .. } => Err(Failure::usage(
+            format!("`{}` was not recorded from a deployment", file.display()),
+            format!("run `cgo run replay {}`", file.display()),
+        )),
     }
 }
 

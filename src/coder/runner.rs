@@ -42,6 +42,10 @@ pub struct Attempt {
     pub folder: PathBuf,
     /// What the agent's program needs beside the system, read-only.
     pub read_only: Vec<PathBuf>,
+    /// What of the workspace it may read and not write.
+    pub sealed: Vec<PathBuf>,
+    /// What of it is empty to the agent.
+    pub hidden: sandbox::Hidden,
     /// Where its program is found.
     pub path: Vec<PathBuf>,
     /// The limits.
@@ -330,6 +334,8 @@ impl Start<'_> {
             workspace: self.attempt.workspace.clone(),
             home: self.places.home.clone(),
             read_only: self.attempt.read_only.clone(),
+            sealed: self.attempt.sealed.clone(),
+            hidden: self.attempt.hidden.clone(),
             path: self.attempt.path.clone(),
             env,
             network: Network::Only(self.grant.address()),

@@ -22,6 +22,7 @@ pub mod provider;
 pub mod redact;
 pub mod request;
 pub mod run;
+pub mod secret_files;
 pub mod server;
 pub mod sharing;
 pub mod source;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::coder::CoderChoice;
+use super::coder::{CoderChoice, Walls};
 use super::ids::ReleaseId;
 use super::names::{AgentName, ProjectName};
 use super::provider::ModelChoice;
@@ -19,6 +19,9 @@ pub enum Request {
     Deploy {
         /// The project.
         project: ProjectName,
+        /// What keeps code that a coder wrote from the rest of the machine while it is tested.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sandbox: Option<Walls>,
         /// The cassette it is recorded on, or replayed from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cassette: Option<Cassette>,
@@ -103,7 +106,8 @@ impl Request {
     pub fn coders(&self) -> CoderChoice {
         match self {
             Self::NewProject(new) => new.coders,
-            Self::Deploy { .. } | Self::Rollback { .. } => CoderChoice::default(),
+            Self::Deploy { sandbox, .. } => CoderChoice { coder: None, sandbox: *sandbox },
+            Self::Rollback { .. } => CoderChoice::default(),
         }
     }
 

@@ -1,18 +1,22 @@
 //! A project's own checks: its dependencies installed, its linter and tests run on the newest commit.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
 
+use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Error, deploy, repository};
 use crate::domain::manifest::Manifest;
 use crate::domain::project::Project;
+use crate::domain::source::Source;
 use crate::domain::state::TestResults;
 use crate::workspace::checks::{self, Check, Verdict};
 pub use crate::workspace::checks::{Bare, Ground, Running};
-use crate::workspace::python::{Search, Source, Toolchain};
+pub use crate::workspace::python::Sharing;
+use crate::workspace::python::{Search, Source as Came, Toolchain};
 
 /// How long one check may take.
 const LIMIT: Duration = Duration::from_mins(15);
@@ -33,13 +37,15 @@ pub struct Installed {
 }
 
 /// Installs the project's locked dependencies in its own environment. What is there already is recognised in
-/// milliseconds, so it may be repeated.
+/// milliseconds, so it may be repeated. Where others may write in the folder, the environment shares nothing with those
+/// that are kept.
 ///
 /// # Errors
 /// When Python is missing or the packages cannot be had.
 pub async fn install(
     context: &Context,
     project: &Project,
+    sharing: Sharing,
     note: &dyn Fn(&str),
     cancel: &CancellationToken,
 ) -> Result<Installed, Error> {
@@ -52,16 +58,44 @@ pub async fn install(
     let environment = folder.join(ENVIRONMENT);
     // The release will want the first of them alone, and then finds it in the cache.
     let locks = [&service.python.lock, &service.python.dev_lock].map(|lock| folder.join(lock.as_str()));
-    let provided = context.environments().provide(&toolchain, &locks, &environment, &mut |_| (), cancel).await?;
+    let cache = context.environments().sharing(sharing);
+    let provided = cache.provide(&toolchain, &locks, &environment, &mut |_| (), cancel).await?;
     let came = match provided.source {
-        Source::Present => "present already".to_owned(),
-        Source::Cache => "from the cache".to_owned(),
-        Source::Installed => format!("installed by {installer}"),
+        Came::Present => "present already".to_owned(),
+        Came::Cache => "from the cache".to_owned(),
+        Came::Installed => format!("installed by {installer}"),
     };
     note(&format!("dependencies {came}"));
     let python = toolchain.interpreter.executable;
     let python = python.ancestors().nth(2).unwrap_or(&python).to_owned();
     Ok(Installed { environment, came, python })
+}
+
+/// The first line of a folder's lock files that pins no published package by its hash, such as a path or an address:
+/// who wrote it would decide what an installer runs. None when all of them do.
+///
+/// # Errors
+/// When cgo.yaml cannot be read.
+pub fn foreign_requirement(folder: &Path) -> Result<Option<String>, Error> {
+    let manifest = deploy::manifest(folder)?;
+    let (_, service) = deploy::service(&manifest);
+    let locks = [&service.python.lock, &service.python.dev_lock];
+    let texts = locks.map(|lock| folder.join(service.workdir.as_str()).join(lock.as_str()));
+    let texts = texts.iter().filter_map(|lock| std::fs::read_to_string(lock).ok());
+    Ok(texts.filter_map(|text| foreign_line(&text)).next())
+}
+
+fn foreign_line(lock: &str) -> Option<String> {
+    static PINNED: LazyLock<Regex> = LazyLock::new(|| {
+        let shape = r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])? ?== ?[A-Za-z0-9][A-Za-z0-9.!+_-]*( ?;[^#@]*?)?( --hash=sha(256|384|512):[0-9a-f]+)+$";
+        Regex::new(shape).expect("a constant that is tested")
+    });
+    let joined = lock.replace("\\\r\n", " ").replace("\\\n", " ");
+    let lines = joined.lines().map(|line| {
+        let line = line.split_once(" #").map_or(line, |(line, _)| line).trim();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    });
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).find(|line| !PINNED.is_match(line))
 }
 
 /// What the checks of a commit came to.
@@ -85,18 +119,62 @@ pub enum Checked {
     },
 }
 
-/// Runs the checks that `cgo.yaml` lists on the newest commit, which must be what is in the folder.
+impl Checked {
+    /// Whether both say the same of the product, in whatever words.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        let counts = |results: &TestResults| (results.passed, results.failed, results.skipped, results.commit.clone());
+        match (self, other) {
+            (Self::Verified(one), Self::Verified(another)) => counts(one) == counts(another),
+            (Self::Wrong { results: one, what }, Self::Wrong { results: another, what: said }) => {
+                counts(one) == counts(another) && what == said
+            }
+            (Self::CouldNotTest { reason, .. }, Self::CouldNotTest { reason: said, .. }) => reason == said,
+            _ => false,
+        }
+    }
+
+    /// In the words of the run's cassette, where that holds checks at the same place which came to the same: what is
+    /// logged and drawn by chance in tests is said to models, and would make each replay another run.
+    #[must_use]
+    pub fn as_recorded(self, source: &dyn Source, what: &str) -> Self {
+        if !source.is_taped() {
+            return self;
+        }
+        let told = source.recorded(what).and_then(|told| serde_json::from_str::<Self>(&told).ok());
+        if told.is_none() && !source.replays() {
+            source.fact(what, &serde_json::to_string(&self).expect("results have text keys only"));
+        }
+        told.filter(|told| told.agrees(&self)).unwrap_or(self)
+    }
+}
+
+/// The newest commit, which must be what is in the folder; or why it cannot be tested.
+///
+/// # Errors
+/// When the folder cannot be read or the work was interrupted.
+pub async fn newest(project: &Project, cancel: &CancellationToken) -> Result<Result<String, Checked>, Error> {
+    let head = repository::head(project, cancel).await?;
+    Ok(match repository::changes(project, cancel).await?.first() {
+        None => Ok(head.as_str().to_owned()),
+        Some(file) => Err(Checked::CouldNotTest {
+            reason: format!("`{file}` is not committed, and only a commit can be tested"),
+            tail: Vec::new(),
+        }),
+    })
+}
+
+/// Runs the checks that `cgo.yaml` lists on the newest commit, in the project's folder and with the operator's rights:
+/// for what cgo generates and people write.
 ///
 /// # Errors
 /// When the folder cannot be read or the work was interrupted.
 pub async fn run(project: &Project, note: &dyn Fn(&str), cancel: &CancellationToken) -> Result<Checked, Error> {
-    let head = repository::head(project, cancel).await?;
-    if let Some(file) = repository::changes(project, cancel).await?.first() {
-        let reason = format!("`{file}` is not committed, and only a commit can be tested");
-        return Ok(Checked::CouldNotTest { reason, tail: Vec::new() });
-    }
     let folder = Path::new(&project.folder);
-    look(&deploy::manifest(folder)?, folder, head.as_str(), &Bare, note, cancel).await
+    match newest(project, cancel).await? {
+        Ok(head) => look(&deploy::manifest(folder)?, folder, &head, &Bare, note, cancel).await,
+        Err(untested) => Ok(untested),
+    }
 }
 
 /// Runs a project's checks on the files of a folder as they are. `commit` is what they are called in the results.
@@ -147,5 +225,50 @@ pub async fn look(
         Ok(Checked::Verified(results))
     } else {
         Ok(Checked::CouldNotTest { reason: format!("cgo.yaml has no check named `{TESTS}`"), tail: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_published_packages_that_are_pinned_by_their_hash_are_a_coders_to_ask_for() {
+        let hash = format!("--hash=sha256:{}", "0a".repeat(32));
+        let good = format!(
+            "# by a tool\n\nfastapi==0.115.0 \\\n    {hash} \\\n    {hash}\n    # via -r in\nuvicorn[standard]==0.30.1 ; \
+             python_version >= \"3.10\" \\\n    {hash}\n"
+        );
+        assert_eq!(foreign_line(&good), None);
+        for line in [
+            format!("evil @ file:///w/evil.tar.gz {hash}"),
+            format!("./evil.tar.gz {hash}"),
+            format!("/w/evil-1.0.tar.gz {hash}"),
+            format!("https://example.com/evil.whl {hash}"),
+            format!("evil==1.0 ; a @ file:///x {hash}"),
+            "--extra-index-url https://example.com/simple".to_owned(),
+            "-e .".to_owned(),
+            "-r other.txt".to_owned(),
+            "evil==1.0".to_owned(),
+            "evil".to_owned(),
+        ] {
+            assert!(foreign_line(&format!("{good}{line}\n")).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn checks_agree_when_they_came_to_the_same_whatever_was_logged() {
+        let results = |failed, output: &str| TestResults {
+            passed: 3,
+            failed,
+            skipped: 0,
+            output: output.to_owned(),
+            commit: "c0ffee".to_owned(),
+        };
+        let wrong = |failed, output| Checked::Wrong { results: results(failed, output), what: "tests failed".into() };
+        assert!(wrong(1, "at 10:00").agrees(&wrong(1, "at 10:01")));
+        assert!(!wrong(1, "").agrees(&wrong(2, "")) && !wrong(0, "").agrees(&Checked::Verified(results(0, ""))));
+        let untested = |reason: &str| Checked::CouldNotTest { reason: reason.to_owned(), tail: Vec::new() };
+        assert!(untested("a").agrees(&untested("a")) && !untested("a").agrees(&untested("b")));
     }
 }

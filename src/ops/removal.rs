@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::services::{locked, runtime};
-use super::{Context, Error, repository, runs, secrets};
+use super::{Context, Error, repository, runs, secrets, worktrees};
 use crate::domain::project::Project;
 use crate::domain::server::PortPurpose;
 use crate::remote::runtime::Runtime;
@@ -21,6 +22,9 @@ pub struct Removal {
     pub folder: Option<String>,
     /// The file with the project's secrets.
     pub secrets: Option<String>,
+    /// Folders of work that its runs left beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub work: Vec<String>,
     /// Ports that become free.
     pub ports: Vec<u16>,
 }
@@ -33,6 +37,7 @@ impl Removal {
         parts.extend(self.application.as_ref().map(|path| format!("the application and its data in {path}")));
         parts.extend(self.folder.as_ref().map(|path| format!("the folder {path}")));
         parts.extend(self.secrets.as_ref().map(|path| format!("the secrets in {path}")));
+        parts.extend(self.work.iter().map(|path| format!("the work left in {path}")));
         if !self.ports.is_empty() {
             let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
             parts.push(format!("the reservation of port {}", ports.join(", ")));
@@ -53,12 +58,15 @@ pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<
         return Err(Error::FolderNotOurs { folder: own.to_owned() });
     }
     let ports = context.store.project_ports(&project.id).await?;
+    let runs = runs::of_project(context, &project.id).await?;
+    let work = runs.iter().map(|run| worktrees::folder(context, &run.id)).filter(|folder| folder.exists());
     Ok(Removal {
         application: application.exists().then(|| application.display().to_string()),
         folder: (folder && own.exists()).then(|| project.folder.clone()),
         secrets: Some(secrets::file(context, &project.name))
             .filter(|path| path.exists())
             .map(|path| path.display().to_string()),
+        work: work.map(|folder| folder.display().to_string()).collect(),
         ports: ports.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect(),
     })
 }
@@ -83,6 +91,11 @@ pub async fn remove(
             && removal.application.is_some()
         {
             runtime.remove().await?;
+        }
+        if !removal.work.is_empty() {
+            for run in runs::of_project(context, &project.id).await? {
+                worktrees::forget(context, Some(project), &run.id, &CancellationToken::new()).await?;
+            }
         }
         if let Some(folder) = &removal.folder {
             std::fs::remove_dir_all(folder).map_err(|source| Error::Path {

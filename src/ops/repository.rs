@@ -15,6 +15,8 @@ use crate::workspace::git::{Author, BRANCH, Repository, Sha, Stamp};
 const MARK: &str = "cgo-project";
 /// The file in `.git` that says where the project was pushed to.
 const PUSHED: &str = "cgo-pushed";
+/// The file in `.git` that says that a coder wrote some of the project.
+const CODED: &str = "cgo-coded";
 
 fn path_error(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_owned();
@@ -43,6 +45,22 @@ pub fn note_pushed(project: &Project, info: &RepoInfo) -> Result<(), Error> {
     let place = RepoInfo { commits: Vec::new(), ..info.clone() };
     let text = serde_json::to_string(&place).expect("a repository has text keys only");
     std::fs::write(&file, text + "\n").map_err(path_error("write to", &file))
+}
+
+/// Remembers that a coder wrote some of what the project's branch holds, or is about to.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn note_coded(project: &Project) -> Result<(), Error> {
+    let file = Path::new(&project.folder).join(".git").join(CODED);
+    std::fs::write(&file, "A coder wrote some of this: its tests run in the sandbox.\n")
+        .map_err(path_error("write to", &file))
+}
+
+/// Whether a coder wrote some of what the project's branch holds.
+#[must_use]
+pub fn is_coded(project: &Project) -> bool {
+    Path::new(&project.folder).join(".git").join(CODED).exists()
 }
 
 /// Whether the folder was begun for this project.

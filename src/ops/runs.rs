@@ -1,9 +1,10 @@
 //! Runs as people handle them: listed, looked at, answered, cancelled, forked. Driving them is the pipeline's.
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::leases::{self, Leases, run_resource};
-use super::{Context, Error, projects, random, secrets};
+use super::{Context, Error, projects, random, secrets, worktrees};
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::ledger::Entry;
@@ -11,7 +12,7 @@ use crate::domain::manifest::EnvName;
 use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
-use crate::store::{self, Calls as _, RunFilter, Runs as _};
+use crate::store::{self, Calls as _, Projects as _, RunFilter, Runs as _};
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -186,6 +187,14 @@ pub async fn unfinished(context: &Context, project: &crate::domain::ids::Project
     Ok(context.store.runs(&filter).await?)
 }
 
+/// Every run of a project, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn of_project(context: &Context, project: &crate::domain::ids::ProjectId) -> Result<Vec<Run>, Error> {
+    Ok(context.store.runs(&RunFilter { project: Some(project.clone()), ..RunFilter::default() }).await?)
+}
+
 /// The newest runs.
 ///
 /// # Errors
@@ -342,8 +351,8 @@ async fn check_secrets(context: &Context, run: &Run, ask: &Ask, texts: &[String]
     Ok(format!("{}: set", names.join(", ")))
 }
 
-/// Cancels a run: at once when no process works on it, else as soon as that process looks, which stops what is under
-/// way. A process that takes it up at this very moment is told.
+/// Cancels a run: at once when no process works on it, with what it left outside its project, else as soon as that
+/// process looks, which stops what is under way. A process that takes it up at this very moment is told.
 ///
 /// # Errors
 /// [`store::Error::IllegalMove`] when it is over.
@@ -377,6 +386,11 @@ async fn try_cancel(context: &Context, run: &Run, event: &(String, String)) -> R
     let row = EventRow { seq: run.seq + 1, at: now, kind: event.0.clone(), body: event.1.clone() };
     let reason = format!("cancelled by {}", context.user);
     context.store.move_run(&run.id, run.status, to, Some(&reason), &row, now).await?;
+    let project = match &run.project {
+        Some(project) => context.store.project(project).await?,
+        None => None,
+    };
+    worktrees::forget(context, project.as_ref(), &run.id, &CancellationToken::new()).await?;
     Ok(to)
 }
 

@@ -11,6 +11,7 @@ use super::{Context, Error, repository};
 use crate::domain::ids::RunId;
 use crate::domain::names::AgentName;
 use crate::domain::project::Project;
+use crate::domain::secret_files;
 pub use crate::workspace::git::worktree::Merged;
 use crate::workspace::git::{Repository, Sha};
 
@@ -57,12 +58,34 @@ pub async fn make(
     Ok(Place { folder, branch, base: base.to_owned() })
 }
 
+/// The files of secrets that a fresh place holds. Whoever works there sees them empty, and git in the place is told to
+/// call them unchanged all the same.
+///
+/// # Errors
+/// When git fails.
+pub async fn veil(place: &Place, cancel: &CancellationToken) -> Result<Vec<String>, Error> {
+    Ok(Repository::open(&place.folder)?.overlook(secret_files::is_hidden, cancel).await?)
+}
+
 /// Removes a place; its branch, and so the work, stays in the project's repository.
 ///
 /// # Errors
 /// When git fails or the folder cannot be removed.
 pub async fn remove(project: &Project, place: &Place, cancel: &CancellationToken) -> Result<(), Error> {
     Ok(open(project)?.remove_worktree(&place.folder, cancel).await?)
+}
+
+/// Removes a place with its branch: nothing in it was to be kept.
+///
+/// # Errors
+/// When git fails or the folder cannot be removed.
+pub async fn discard(project: &Project, place: &Place, cancel: &CancellationToken) -> Result<(), Error> {
+    let repository = open(project)?;
+    repository.remove_worktree(&place.folder, cancel).await?;
+    // Others of the run may be there.
+    let _ = place.folder.parent().map(std::fs::remove_dir);
+    let below = place.branch.rsplit_once('/').map_or(&*place.branch, |(below, _)| below);
+    Ok(repository.drop_branches(below, cancel).await?)
 }
 
 /// Merges a commit in a place.
@@ -118,6 +141,7 @@ pub async fn advance(project: &Project, commit: &str, cancel: &CancellationToken
             hint: format!("commit it or put it away (`git -C {} stash -u`), then resume the run", project.folder),
         });
     }
+    repository::note_coded(project)?;
     if open(project)?.fast_forward(&Sha::parse(commit)?, cancel).await? {
         return Ok(());
     }
@@ -145,6 +169,27 @@ pub async fn difference(
         text.push_str("\n… (cut)\n");
     }
     Ok(text)
+}
+
+/// Removes what a run left outside its project; its branches, and so the work, stay in the project's repository. May
+/// be repeated, also when the project's folder is gone.
+///
+/// # Errors
+/// When git fails or a folder cannot be removed.
+pub async fn forget(
+    context: &Context,
+    project: Option<&Project>,
+    run: &RunId,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let folder = folder(context, run);
+    if !folder.exists() {
+        return Ok(());
+    }
+    if let Some(repository) = project.and_then(|project| open(project).ok()) {
+        return Ok(repository.remove_worktree(&folder, cancel).await?);
+    }
+    std::fs::remove_dir_all(&folder).map_err(|source| Error::Path { action: "remove", path: folder, source })
 }
 
 /// Drops what a run left outside its project, and its branches. May be repeated.

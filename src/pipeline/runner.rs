@@ -33,7 +33,7 @@ use crate::graph::progress::{Event, Failure, Progress};
 use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder};
 use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
-use crate::ops::{self, Context, agents, known_secrets, runs};
+use crate::ops::{self, Context, agents, known_secrets, runs, worktrees};
 
 /// Why a run could not be driven.
 #[derive(Debug, thiserror::Error)]
@@ -400,7 +400,31 @@ async fn drive_leased(
         lost = &mut losing => Err(lost.into()),
         never = &mut noticing => match never {},
     };
-    ended.and_then(|ended| setting.check().map(|()| ended))
+    let ended = ended.and_then(|ended| setting.check().map(|()| ended))?;
+    let project = recorder.look(|progress| progress.state.current_project.as_ref().map(|project| project.id.clone()));
+    if let Err(error) = tidy(context, project.as_ref(), &run.id, &ended).await {
+        let node = AgentName::parse("run").expect("a constant name");
+        watch.note(&node, &format!("what it left beside the project stays: {}", ops::explain(&error)));
+    }
+    Ok(ended)
+}
+
+/// Takes away what a run left beside its project, when nobody will go on with it. What a failed one left is there to be
+/// looked at until the project is removed; work that was cancelled stays on its branches.
+async fn tidy(context: &Context, project: Option<&ProjectId>, run: &RunId, ended: &Ended) -> Result<(), ops::Error> {
+    let over = matches!(ended, Ended::Succeeded | Ended::Cancelled { .. });
+    if !over || !worktrees::folder(context, run).exists() {
+        return Ok(());
+    }
+    let project = match project {
+        Some(project) => Some(ops::projects::by_id(context, project).await?),
+        None => None,
+    };
+    let never = CancellationToken::new();
+    match (ended, &project) {
+        (Ended::Succeeded, Some(project)) => worktrees::clear(context, project, run, &never).await,
+        _ => worktrees::forget(context, project.as_ref(), run, &never).await,
+    }
 }
 
 /// Renews the leases for as long as it is polled; ends only when another process has taken one.

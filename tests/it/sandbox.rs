@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cgo::coder::sandbox::{self, Job, Limits, Mode, Network, Ran, Sandbox, Stopped};
+use cgo::coder::sandbox::{self, Hidden, Job, Limits, Mode, Network, Ran, Sandbox, Stopped};
 use cgo::exec::Exit;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::support::env::{missing, until};
+use super::support::repo::{self, git};
 
 /// Set for the second run of these tests, which is another user's.
 const SECOND: &str = "CGO_TEST_SECOND_USER";
@@ -61,6 +62,8 @@ impl Box {
             workspace: folder.path().join("work"),
             home: folder.path().join("home"),
             read_only: vec![],
+            sealed: vec![],
+            hidden: Hidden::default(),
             path: vec![],
             env: std::collections::BTreeMap::default(),
             network: Network::None,
@@ -99,14 +102,6 @@ fn runs(word: &str) -> bool {
                 && cgo::exec::identity::Identity::of(pid).is_some()
         })
     })
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=t", "-c", "user.email=t@localhost"]).args(arguments).current_dir(folder);
-    let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[test]
@@ -405,6 +400,69 @@ fn a_run_that_is_dropped_leaves_nothing() {
         }
     });
     until("the end of what was started", || !runs("98765.1"));
+}
+
+#[test]
+fn files_of_secrets_are_empty_and_their_names_stay_what_they_are() {
+    const FILES: [(&str, &str); 5] = [
+        (".env", "TOKEN=of-the-operator\n"),
+        ("services/a/.env.production", "TOKEN=of-the-operator\n"),
+        ("deploy/prod.env", "TOKEN=of-the-operator\n"),
+        (".env.example", "TOKEN=name\n"),
+        ("a.py", "a = 1\n"),
+    ];
+    let Some(mut place) = Box::new() else { return };
+    let (main, tree) = (place.path("outside/main"), place.path("tree"));
+    std::fs::create_dir(&main).unwrap();
+    repo::begin(&main, &FILES);
+    repo::worktree(&main, &tree, "cgo/run1/task");
+    let opened = cgo::workspace::git::Repository::open(&tree).unwrap();
+    let never = CancellationToken::new();
+    let secrets = place.runtime.block_on(opened.overlook(cgo::domain::secret_files::is_hidden, &never)).unwrap();
+    place.job.hidden = Hidden::of(&tree, &secrets);
+    place.job.workspace = tree.clone();
+    let said = place.says(
+        "cat .env services/a/.env.production deploy/prod.env; python3 -c 'print(open(\".env\").read())'; \
+         cat .env.example; cp .env b; cat b; rm b; ln .env c && cat c; echo x > .env; rm -f .env; mv .env d; \
+         mv services moved && cat moved/a/.env.production; mv moved services; git status --porcelain; \
+         export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; \
+         echo b = 2 >> a.py; git add -A && git commit -qm work && echo committed",
+    );
+    assert!(said.contains("TOKEN=name") && said.ends_with("committed\n"), "{said}");
+    assert!(!said.contains("of-the-operator"), "{said}");
+    let moved = "mv services moved; mkdir services; echo done";
+    assert_eq!(place.says(moved), "done\n");
+    let said = place.says("cat moved/a/.env.production; rm -r services; echo OWN=1 > own.env; cat own.env; rm own.env");
+    assert_eq!(said, "OWN=1\n");
+    place.says("mv moved services");
+    // Outside, and in what was committed, they are what they were.
+    for (path, text) in FILES.iter().take(3) {
+        assert_eq!(&std::fs::read_to_string(tree.join(path)).unwrap(), text, "{path}");
+        assert_eq!(git(&main, &["show", &format!("cgo/run1/task:{path}")]), text.trim(), "{path}");
+    }
+    assert_eq!(git(&main, &["show", "--name-only", "--format=", "cgo/run1/task"]), "a.py");
+}
+
+#[test]
+fn what_is_sealed_is_read_and_not_written() {
+    let Some(mut place) = Box::new() else { return };
+    let (work, outside) = (place.path("work"), place.path("outside"));
+    std::fs::create_dir_all(work.join("app/.venv")).unwrap();
+    std::fs::write(outside.join("shared.pyc"), "compiled\n").unwrap();
+    std::fs::hard_link(outside.join("shared.pyc"), work.join("app/.venv/m.pyc")).unwrap();
+    place.job.sealed = vec![work.join("app/.venv"), work.join("not/there")];
+    let said = place.says(
+        "cat app/.venv/m.pyc; echo evil > app/.venv/m.pyc; chmod 777 app/.venv/m.pyc; rm -rf app/.venv; \
+         mv app/.venv gone; touch app/.venv/new; touch app/mine && echo tried",
+    );
+    assert!(said.starts_with("compiled\n") && said.ends_with("tried\n"), "{said}");
+    assert_eq!(std::fs::read_to_string(outside.join("shared.pyc")).unwrap(), "compiled\n", "{said}");
+    assert!(work.join("app/mine").exists() && !work.join("app/.venv/new").exists());
+    // A link in its place lets in nothing.
+    std::fs::write(outside.join("key"), "of the operator").unwrap();
+    std::fs::remove_dir_all(work.join("app/.venv")).unwrap();
+    std::os::unix::fs::symlink(&outside, work.join("app/.venv")).unwrap();
+    assert!(!place.says("cat app/.venv/key; echo end").contains("of the operator"));
 }
 
 #[test]

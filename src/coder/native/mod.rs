@@ -84,6 +84,10 @@ pub struct Task {
     pub folder: PathBuf,
     /// What the project's programs need beside the system, such as its Python environment; read-only.
     pub read_only: Vec<PathBuf>,
+    /// What of the workspace commands may read and not write.
+    pub sealed: Vec<PathBuf>,
+    /// What of it is empty to them.
+    pub hidden: sandbox::Hidden,
     /// Folders that are searched for programs before the system's.
     pub path: Vec<PathBuf>,
     /// Variables for what is run.

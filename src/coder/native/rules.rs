@@ -6,14 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::root::{Kind, Root};
+pub(super) use crate::domain::secret_files::is_secret;
 
 /// Lists the generated files of a project.
 const MANIFEST: &str = ".cgo/generated.json";
 /// Says how a project is run and checked.
 pub(super) const SETTINGS: &str = "cgo.yaml";
-/// Endings of files that are there to be read although they begin like a file of secrets.
-const EXAMPLES: [&str; 5] = ["example", "sample", "template", "dist", "defaults"];
-
 /// The part of the list that counts here.
 #[derive(Deserialize)]
 struct Manifest {
@@ -124,19 +122,6 @@ pub(super) fn may_read(path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a file looks like one that holds secrets.
-pub(super) fn is_secret(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    if let Some(rest) = name.strip_prefix(".env") {
-        let ending = rest.rsplit('.').next().unwrap_or_default();
-        return rest.is_empty() || rest == "rc" || (rest.starts_with('.') && !EXAMPLES.contains(&ending));
-    }
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    let keys =
-        ["id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", ".netrc", ".pgpass", ".npmrc", ".pypirc", ".git-credentials"];
-    keys.contains(&name.as_str()) || ends(&[".pem", ".p12", ".pfx", ".keystore"]) || (ends(&[".env"]) && name.len() > 4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,18 +179,6 @@ mod tests {
         {
             root.write(SETTINGS, &other).unwrap();
             assert!(!rules.checks_as_they_were(&root), "{other}");
-        }
-    }
-
-    #[test]
-    fn files_of_secrets_are_known_by_their_names() {
-        for path in [".env", "a/.env.production", ".envrc", "prod.env", "deploy/key.pem", "id_ed25519", ".ENV"] {
-            assert!(is_secret(path), "{path}");
-        }
-        for path in
-            [".env.example", "a/.env.sample", "env.contract.yaml", "environment.py", "app/env.py", ".envoy.yaml"]
-        {
-            assert!(!is_secret(path), "{path}");
         }
     }
 }

@@ -127,6 +127,8 @@ impl<'a> Shell<'a> {
             workspace: self.workspace.clone(),
             home: self.home.clone(),
             read_only: self.task.read_only.clone(),
+            sealed: self.task.sealed.clone(),
+            hidden: self.task.hidden.clone(),
             path: self.task.path.clone(),
             env,
             network: Network::None,

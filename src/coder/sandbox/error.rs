@@ -51,7 +51,8 @@ impl Diagnose for Error {
     fn advice(&self) -> Option<Advice> {
         match self {
             Self::Refused { mend, .. } => Some(Advice::Do(format!(
-                "{mend}, or pass `--sandbox off` to let the agent do on this machine whatever you can"
+                "{mend}, or pass `--sandbox off` to let the agent and its code do on this machine whatever you can (a run that \
+                 has begun goes on so with CGO_SANDBOX=off)"
             ))),
             Self::Path { .. } | Self::System { .. } => None,
             Self::Exec(error) => error.advice(),

@@ -12,6 +12,7 @@ mod cgroup;
 mod check;
 mod error;
 pub mod git;
+mod hidden;
 pub mod inside;
 pub mod limits;
 mod link;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use check::{Found, Holder, check};
 pub use error::Error;
+pub use hidden::Hidden;
 pub use limits::Limits;
 
 use crate::exec::capture::Captured;
@@ -74,6 +76,10 @@ pub struct Job {
     pub home: PathBuf,
     /// Further files and folders it may read, seen under their own paths.
     pub read_only: Vec<PathBuf>,
+    /// Files and folders below the workspace that it may read and not write; what is not there needs no wall.
+    pub sealed: Vec<PathBuf>,
+    /// Files below the workspace that are empty to it.
+    pub hidden: Hidden,
     /// Folders that are searched for programs before the system's.
     pub path: Vec<PathBuf>,
     /// Its variables, beside PATH, HOME, LANG, TMPDIR, TERM and USER; nothing else of cgo's own environment.
@@ -199,13 +205,17 @@ impl Sandbox {
     pub async fn run(&self, job: &Job, cancel: &CancellationToken, on_bytes: OnBytes<'_>) -> Result<Ran, Error> {
         let job = walls::checked(job)?;
         let git = git::Access::of(&job.workspace)?;
+        let hidden = match self.mode {
+            Mode::Bubblewrap => job.hidden.find(&job.workspace)?,
+            Mode::Off => Vec::new(),
+        };
         let scratch = walls::Scratch::new()?;
         let link = match (self.mode, job.network) {
             (Mode::Bubblewrap, Network::Only(address)) => Some(link::Link::open(&scratch, address)?),
             (Mode::Bubblewrap | Mode::Off, _) => None,
         };
         let group = cgroup::Group::make(scratch.name(), &job.limits);
-        let command = self.command(&job, git.as_ref(), &scratch, link.is_some(), &group);
+        let command = self.command(&job, git.as_ref(), &hidden, &scratch, link.is_some(), &group);
 
         let stop = Stop::new(cancel);
         let mut observer = Observer::new(&job.limits, &stop, on_bytes);
@@ -244,6 +254,7 @@ impl Sandbox {
         &self,
         job: &Job,
         git: Option<&git::Access>,
+        hidden: &[PathBuf],
         scratch: &walls::Scratch,
         linked: bool,
         group: &cgroup::Group,
@@ -260,7 +271,7 @@ impl Sandbox {
                     job,
                     git,
                     scratch,
-                    &walls::Inside { helper: &self.helper, linked, disable_userns: self.disable_userns },
+                    &walls::Inside { helper: &self.helper, hidden, linked, disable_userns: self.disable_userns },
                 ));
                 command = command.arg("--").arg(walls::HELPER).arg(inside::NAME).args(rlimits);
                 if let (true, Network::Only(address)) = (linked, job.network) {

@@ -47,6 +47,8 @@ const SEALED: [&str; 5] = ["/dev", "/proc", "/run", "/sys", "/var/run"];
 /// What is inside beside the job's own.
 pub(super) struct Inside<'a> {
     pub(super) helper: &'a Path,
+    /// Files that are empty inside.
+    pub(super) hidden: &'a [PathBuf],
     pub(super) linked: bool,
     pub(super) disable_userns: bool,
 }
@@ -67,6 +69,7 @@ impl Scratch {
         let scratch = Self { folder, name };
         let passwd = format!("root:x:0:0::/:/bin/false\nagent:x:1000:1000::{HOME}:/bin/sh\n");
         std::fs::write(scratch.folder.join("passwd"), passwd).map_err(system)?;
+        std::fs::write(scratch.empty(), "").map_err(system)?;
         std::fs::write(scratch.folder.join("group"), "root:x:0:\nagent:x:1000:\n").map_err(system)?;
         Ok(scratch)
     }
@@ -78,6 +81,10 @@ impl Scratch {
 
     pub(super) fn socket(&self) -> PathBuf {
         self.folder.join("meter.sock")
+    }
+
+    fn empty(&self) -> PathBuf {
+        self.folder.join("empty")
     }
 }
 
@@ -112,6 +119,14 @@ pub(super) fn checked(job: &Job) -> Result<Job, Error> {
         admitted(path)?;
         admitted(&real)?;
     }
+    let given = job.sealed.iter().filter_map(|path| std::fs::canonicalize(path).ok().map(|real| (path, real)));
+    // What was put in the place of such a folder leads nowhere: a link is not followed.
+    let own = given.filter(|(path, real)| {
+        let parent = path.parent().and_then(|parent| std::fs::canonicalize(parent).ok());
+        let plain = parent.zip(path.file_name()).is_some_and(|(parent, name)| parent.join(name) == *real);
+        plain && real.starts_with(&job.workspace) && *real != job.workspace
+    });
+    job.sealed = own.map(|(_, real)| real).collect();
     Ok(job)
 }
 
@@ -177,6 +192,12 @@ pub(super) fn arguments(job: &Job, git: Option<&git::Access>, scratch: &Scratch,
         for path in &git.read_only {
             walls.bind("--ro-bind", path, path);
         }
+    }
+    for path in &job.sealed {
+        walls.bind("--ro-bind", path, path);
+    }
+    for path in inside.hidden {
+        walls.bind("--ro-bind", &scratch.empty(), path);
     }
     walls.bind("--bind", &job.home, Path::new(HOME));
     walls.words(["--remount-ro", "/", "--chdir"]);

@@ -1,5 +1,6 @@
 //! One task: a worktree, a coder at work in it, and cgo's own look at what came of it.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -9,18 +10,19 @@ use tokio_util::sync::CancellationToken;
 use super::external::{self, Done};
 use super::walls::Walled;
 use super::{mode, native};
-use crate::coder::sandbox::Sandbox;
+use crate::coder::sandbox::{Hidden, Sandbox};
 use crate::coder::verdict::{Class, Upstream, Verdict, verdict};
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::manifest::Manifest;
+use crate::domain::names::AgentName;
 use crate::domain::project::Project;
 use crate::domain::spec::Spec;
 use crate::domain::task::Task;
 use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::graph::recorder::Place;
-use crate::ops::checks::{self, Checked};
+use crate::ops::checks::{self, Checked, Sharing};
 use crate::ops::worktrees::{self, Place as Worktree};
 use crate::ops::{self, specs};
 use crate::pipeline::executor::Visit;
@@ -51,8 +53,14 @@ pub struct Site<'a> {
     pub environment: PathBuf,
     /// What is read beside the worktree and the system.
     pub read_only: Vec<PathBuf>,
+    /// Files of secrets that the project holds: empty to whoever works here.
+    pub hidden: Hidden,
     /// The spec, as text.
     pub spec: Option<String>,
+    /// Names it in the run, wherever that happens.
+    key: String,
+    /// How often it was examined.
+    examined: Cell<u32>,
     /// The project, with the worktree as its folder.
     here: Project,
     context: &'a ops::Context,
@@ -83,9 +91,41 @@ impl Site<'_> {
             );
             return Ok(Checked::CouldNotTest { reason, tail: Vec::new() });
         }
-        // The coder may have changed what the project depends on.
-        checks::install(self.context, &self.here, note, cancel).await.map_err(|error| failed(&error))?;
-        let ground = Walled { sandbox: self.sandbox, workspace: &self.at.folder, read_only: &self.read_only };
+        // The coder may have changed what the project depends on; installers do what a lock file says.
+        match checks::foreign_requirement(&self.at.folder) {
+            Ok(None) => {}
+            Ok(Some(line)) => {
+                let reason = format!(
+                    "a lock file may only pin published packages, each by its version and hash, and holds `{line}`"
+                );
+                return Ok(Checked::CouldNotTest { reason, tail: Vec::new() });
+            }
+            Err(error) => return Ok(Checked::CouldNotTest { reason: ops::explain(&error), tail: Vec::new() }),
+        }
+        let installed = checks::install(self.context, &self.here, Sharing::Nothing, note, cancel).await;
+        installed.map_err(|error| failed(&error))?;
+        let time = self.examined.replace(self.examined.get() + 1);
+        let checked = self.look(commit, note, cancel).await?;
+        Ok(checked.as_recorded(&*self.context.source, &format!("checks {time} of {}", self.key)))
+    }
+
+    /// Runs the project's checks on the files as they are, behind the walls.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the work was interrupted or a check cannot be prepared.
+    pub async fn look(
+        &self,
+        commit: &str,
+        note: &dyn Fn(&str),
+        cancel: &CancellationToken,
+    ) -> Result<Checked, NodeError> {
+        let ground = Walled {
+            sandbox: self.sandbox,
+            workspace: &self.at.folder,
+            read_only: &self.read_only,
+            sealed: &self.environment,
+            hidden: &self.hidden,
+        };
         let looked = checks::look(self.manifest, &self.at.folder, commit, &ground, note, cancel).await;
         looked.map_err(|error| failed(&error))
     }
@@ -108,7 +148,7 @@ pub struct Work<'a> {
     walls: Walls,
     pub(super) project: &'a Project,
     manifest: Manifest,
-    spec: &'a Spec,
+    spec: Option<&'a Spec>,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -120,7 +160,7 @@ impl<'a> Work<'a> {
     pub fn new(
         visit: &'a Visit<'a>,
         project: &'a Project,
-        spec: &'a Spec,
+        spec: Option<&'a Spec>,
         cancel: &'a CancellationToken,
     ) -> Result<Self, ops::Error> {
         let (here, walls) = visit.coders.of(visit.run.request.coders());
@@ -141,28 +181,35 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// A worktree with its dependencies, ready for work and checks.
+    /// A worktree with its dependencies, ready for work and checks. `key` names it in the run.
     ///
     /// # Errors
     /// [`NodeError`] when they cannot be had.
     pub async fn site<'s>(
         &'s self,
         at: Worktree,
+        key: &str,
         sandbox: &'s Sandbox,
         note: &dyn Fn(&str),
     ) -> Result<Site<'s>, NodeError> {
         let here = Project { folder: at.folder.display().to_string(), ..self.project.clone() };
-        let installed = checks::install(self.visit.ops, &here, note, self.cancel).await;
+        let installed = checks::install(self.visit.ops, &here, Sharing::Nothing, note, self.cancel).await;
         let installed = installed.map_err(|error| failed(&error))?;
-        let mut spec = String::new();
-        for (path, text) in specs::texts(self.spec) {
-            let _ = write!(spec, "# {path}\n{text}");
-        }
+        let secrets = worktrees::veil(&at, self.cancel).await.map_err(|error| failed(&error))?;
+        let spec = self.spec.map(|spec| {
+            specs::texts(spec).into_iter().fold(String::new(), |mut all, (path, text)| {
+                let _ = write!(all, "# {path}\n{text}");
+                all
+            })
+        });
         Ok(Site {
             sandbox,
             environment: installed.environment,
             read_only: vec![installed.python],
-            spec: Some(spec),
+            hidden: Hidden::of(&at.folder, &secrets),
+            spec,
+            key: key.to_owned(),
+            examined: Cell::new(0),
             here,
             context: self.visit.ops,
             manifest: &self.manifest,
@@ -184,12 +231,39 @@ impl<'a> Work<'a> {
     ) -> Result<Came, NodeError> {
         let sandbox = self.sandbox().await?;
         let at = worktrees::make(self.visit.ops, self.project, &self.visit.run.id, &task.id, base, self.cancel).await;
-        let site = self.site(at.map_err(|error| failed(&error))?, &sandbox, note).await?;
+        let at = at.map_err(|error| failed(&error))?;
+        let site = self.site(at, key, &sandbox, note).await?;
         let came = self.code(task, &site, place, key, note).await;
         let removed = worktrees::remove(self.project, &site.at, &CancellationToken::new()).await;
         let came = came?;
         removed.map_err(|error| failed(&error))?;
         Ok(came)
+    }
+
+    /// Runs the project's checks on its newest commit, in a worktree of it and behind the run's walls: what a coder
+    /// wrote is no more trusted for being merged.
+    ///
+    /// # Errors
+    /// [`NodeError`] when it could not be tried.
+    pub async fn check(&self, note: &dyn Fn(&str)) -> Result<Checked, NodeError> {
+        let of = |error| failed(&error);
+        let head = match checks::newest(self.project, self.cancel).await.map_err(of)? {
+            Ok(head) => head,
+            Err(untested) => return Ok(untested),
+        };
+        let sandbox = self.sandbox().await?;
+        let name = AgentName::parse("check").expect("a constant name");
+        let (context, run) = (self.visit.ops, &self.visit.run.id);
+        let at = worktrees::make(context, self.project, run, &name, &head, self.cancel).await.map_err(of)?;
+        let looked = async {
+            let site = self.site(at.clone(), "check", &sandbox, note).await?;
+            site.look(&head, note, self.cancel).await
+        };
+        let looked = looked.await;
+        let discarded = worktrees::discard(self.project, &at, &CancellationToken::new()).await;
+        let looked = looked?;
+        discarded.map_err(of)?;
+        Ok(looked)
     }
 
     async fn code(
@@ -221,7 +295,8 @@ impl<'a> Work<'a> {
                 prompt: prompt_of(task, site),
                 folder,
                 read_only: &site.read_only,
-                path: site.environment.join("bin"),
+                environment: site.environment.clone(),
+                hidden: site.hidden.clone(),
             };
             external::run(self.visit, site.sandbox, &site.at, job, key, self.cancel, note).await?
         };

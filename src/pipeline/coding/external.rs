@@ -11,7 +11,7 @@ use super::{adapter, attempt, needs};
 use crate::coder::event::CoderEvent;
 use crate::coder::meter::{self, Caps, Meter, Terms, Upstream};
 use crate::coder::runner::{self, Attempt};
-use crate::coder::sandbox::{Limits, Sandbox};
+use crate::coder::sandbox::{Hidden, Limits, Sandbox};
 use crate::coder::verdict::Evidence;
 use crate::domain::coder::Coder;
 use crate::domain::diagnose::{Advice, Diagnose};
@@ -42,8 +42,10 @@ pub struct Job<'a> {
     pub folder: PathBuf,
     /// What the project's programs need beside the system.
     pub read_only: &'a [PathBuf],
-    /// Where the project's programs are.
-    pub path: PathBuf,
+    /// The project's environment, in the worktree.
+    pub environment: PathBuf,
+    /// Files of the worktree that are empty to the agent.
+    pub hidden: Hidden,
 }
 
 /// What is known afterwards.
@@ -168,7 +170,9 @@ async fn attempt(
         may_change_nothing: false,
         folder: job.folder,
         read_only: needs.read_only.iter().chain(job.read_only).cloned().collect(),
-        path: std::iter::once(job.path).chain(needs.path).collect(),
+        sealed: vec![job.environment.clone()],
+        hidden: job.hidden,
+        path: std::iter::once(job.environment.join("bin")).chain(needs.path).collect(),
         limits: Limits::default(),
         secrets: visit.ops.secrets.clone(),
     };

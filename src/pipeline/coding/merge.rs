@@ -66,7 +66,7 @@ impl Work<'_> {
             }
             Merged::At(sha) => {
                 let sandbox = self.sandbox().await?;
-                let site = self.site(at.clone(), &sandbox, note).await?;
+                let site = self.site(at.clone(), key, &sandbox, note).await?;
                 match site.examine(sha.as_str(), note, self.cancel).await? {
                     Checked::Verified(_) => Joined::At(sha.as_str().to_owned()),
                     Checked::Wrong { results, what } => {

@@ -110,6 +110,8 @@ pub async fn run(
         effect: Some(job.effect),
         folder: job.folder,
         read_only: site.read_only.clone(),
+        sealed: vec![site.environment.clone()],
+        hidden: site.hidden.clone(),
         path: vec![site.environment.join("bin")],
         env: BTreeMap::from([("VIRTUAL_ENV".into(), site.environment.clone().into())]),
         limits: Limits { wall: COMMAND, ..Limits::default() },

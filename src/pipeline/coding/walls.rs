@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::coder::sandbox::{Job, Limits, Network, Sandbox};
+use crate::coder::sandbox::{Hidden, Job, Limits, Network, Sandbox};
 use crate::exec::{Command, OnLine, Stream};
 use crate::ops::checks::{Ground, Running};
 
@@ -20,6 +20,10 @@ pub struct Walled<'a> {
     pub workspace: &'a Path,
     /// What may be read beside it.
     pub read_only: &'a [PathBuf],
+    /// What of it may be read and not written.
+    pub sealed: &'a Path,
+    /// What of it is empty inside.
+    pub hidden: &'a Hidden,
 }
 
 impl Walled<'_> {
@@ -44,6 +48,8 @@ impl Walled<'_> {
             workspace: self.workspace.to_owned(),
             home: home.to_owned(),
             read_only: self.read_only.to_owned(),
+            sealed: vec![self.sealed.to_owned()],
+            hidden: self.hidden.clone(),
             path: within,
             env,
             network: Network::None,

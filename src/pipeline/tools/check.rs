@@ -1,16 +1,20 @@
-//! Testing the project: its dependencies, its linter, its own tests.
+//! Testing the project: its dependencies, its linter, its own tests. A project that a coder wrote some of is tested behind
+//! the walls it was written behind.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::build::short;
+use super::code::{Ended, stopped};
 use super::{Context, Output, Tool, ToolError, WorldEffect};
 use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
 use crate::domain::state::{Change, EngineeringStatus};
-use crate::ops::checks::{self, Checked};
-use crate::ops::projects;
+use crate::graph::recorder::Effect;
+use crate::ops::checks::{self, Checked, Sharing};
+use crate::ops::{self, projects, repository};
+use crate::pipeline::coding::attempt::Work;
 
 /// How often engineering goes round before a person is asked.
 const ITERATIONS: u32 = 3;
@@ -50,7 +54,7 @@ async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Outpu
             "install_dependencies",
             json!({ "folder": project.folder }),
             // What is there is recognised by the installation itself, in milliseconds.
-            async |_| checks::install(context.ops, &project, context.notes, context.cancel).await,
+            async |_| checks::install(context.ops, &project, Sharing::Links, context.notes, context.cancel).await,
         )
         .await?;
     // Where they came from is for people: it differs from machine to machine.
@@ -59,11 +63,20 @@ async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Outpu
 
 async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
     let project = project(context).await?;
-    let said = context
-        .remember("run_tests", json!({ "folder": project.folder }), async || {
-            checks::run(&project, context.notes, context.cancel).await
-        })
-        .await?;
+    let args = json!({ "folder": project.folder });
+    let place = format!("run_tests at {}", context.place);
+    let in_its_words = |checked: Checked| checked.as_recorded(&*context.ops.source, &place);
+    let said = if repository::is_coded(&project) {
+        let spec = context.state.project_spec.as_ref();
+        let of = |error: ops::Error| ToolError::of(&error);
+        let work = Work::new(context.visit, &project, spec, context.cancel).map_err(of)?;
+        let check = async || work.check(context.notes).await.map(in_its_words).map_err(Ended);
+        let checked = context.recorder.remember(context.place, Effect { kind: "run_tests", args }, check).await;
+        checked.map_err(stopped)?
+    } else {
+        let check = async || checks::run(&project, context.notes, context.cancel).await.map(in_its_words);
+        context.remember("run_tests", args, check).await?
+    };
     match said {
         Checked::Verified(results) => {
             (context.notes)(&format!("{} passed at {}", results.passed, short(&results.commit)));

@@ -45,7 +45,7 @@ async fn write_code(context: &Context<'_>, args: WriteCode) -> Result<Output, To
     let spec = context.state.project_spec.as_ref().ok_or_else(|| ToolError::refused("there is no spec yet"))?;
     let of = |error: ops::Error| ToolError::of(&error);
     let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(of)?;
-    let work = Work::new(context.visit, &project, spec, context.cancel).map_err(of)?;
+    let work = Work::new(context.visit, &project, Some(spec), context.cancel).map_err(of)?;
     let wired = context.visit.chosen.tariff.is_some();
     if work.coder == Coder::None || !wired {
         let why = if wired { "the run has --coder none" } else { "no model answers in this run" };

@@ -35,7 +35,7 @@ async fn merge_work(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErr
     let spec = context.state.project_spec.as_ref().ok_or_else(|| ToolError::refused("there is no spec yet"))?;
     let of = |error| ToolError::of(&error);
     let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(of)?;
-    let work = Work::new(context.visit, &project, spec, context.cancel).map_err(of)?;
+    let work = Work::new(context.visit, &project, Some(spec), context.cancel).map_err(of)?;
     let ready: Vec<&Task> = context.state.tasks.iter().filter(|task| task.status == TaskStatus::Ready).collect();
     if ready.is_empty() {
         return Err(ToolError::refused("there is nothing to merge"));

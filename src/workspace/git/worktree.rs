@@ -51,6 +51,28 @@ impl Repository {
         self.ask("worktree", self.git("worktree").args(["prune"]), cancel).await.map(|_| ())
     }
 
+    /// Lets the index call tracked files unchanged whatever stands in their place; their names.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Busy`], [`Error::ForeignLock`], [`Error::Git`].
+    pub async fn overlook(
+        &self,
+        which: impl Fn(&str) -> bool,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<String>, Error> {
+        let files = self.answer("ls-files", self.git("ls-files").args(["-z", "--cached"]), cancel).await?;
+        let files = String::from_utf8_lossy(&files);
+        let meant: Vec<String> = files.split_terminator('\0').filter(|file| which(file)).map(str::to_owned).collect();
+        if meant.is_empty() {
+            return Ok(meant);
+        }
+        let writing = self.begin_writing().await?;
+        let update = self.git("update-index").args(["--skip-worktree", "-z", "--stdin"]).stdin(meant.join("\0") + "\0");
+        self.ask("update-index", update, cancel).await?;
+        writing.done();
+        Ok(meant)
+    }
+
     /// Whether the newest commit is this one or comes after it.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use super::build::{Build, installer_env};
 use super::clone::{Size, remove};
 use super::kept::{FORMAT, Kept, MANIFEST, Manifest, list};
 use super::lock::Locks;
+use super::relocate::Sharing;
 use super::{Error, Toolchain};
 
 /// How often a lock that another process holds is tried again.
@@ -40,6 +41,7 @@ pub struct Cache {
     root: PathBuf,
     limits: Limits,
     env: BTreeMap<OsString, OsString>,
+    sharing: Sharing,
 }
 
 /// How long and how often an installation is tried.
@@ -117,13 +119,20 @@ impl Cache {
     /// this process's environment.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), limits: Limits::default(), env: installer_env() }
+        Self { root: root.into(), limits: Limits::default(), env: installer_env(), sharing: Sharing::default() }
     }
 
     /// The same cache with other limits.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same cache, whose copies have this in common with it.
+    #[must_use]
+    pub fn sharing(mut self, sharing: Sharing) -> Self {
+        self.sharing = sharing;
         self
     }
 
@@ -180,11 +189,11 @@ impl Cache {
         let held = self.hold(&job, &key).await?;
         let cached = job.envs.join(&key);
         let mut source = Source::Cache;
-        let mut size = copy_cached(&job, &key, &target).await?;
+        let mut size = copy_cached(&job, &key, &target, self.sharing).await?;
         if size.is_none() {
             source = Source::Installed;
             self.install(&job, top, say).await?;
-            size = copy_cached(&job, &key, &target).await?;
+            size = copy_cached(&job, &key, &target, self.sharing).await?;
         }
         drop(held);
         let size = size
@@ -332,9 +341,9 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Copies the environment from the cache to the target; `None` when there is none that is whole.
-async fn copy_cached(job: &Job<'_>, key: &str, target: &Path) -> Result<Option<Size>, Error> {
+async fn copy_cached(job: &Job<'_>, key: &str, target: &Path, sharing: Sharing) -> Result<Option<Size>, Error> {
     let target = target.to_owned();
-    let copy = move |kept: Kept, interpreter: &Path| kept.copy_to(&target, interpreter);
+    let copy = move |kept: Kept, interpreter: &Path| kept.copy_to(&target, interpreter, sharing);
     Ok(with_cached(job, key, copy).await?.flatten())
 }
 

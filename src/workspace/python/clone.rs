@@ -1,8 +1,8 @@
 //! Copying an environment to the place where it is wanted.
 //!
 //! What nobody edits in place — compiled files, extension modules, native programs — is shared by hard links; the rest
-//! is copied, so that an edit in one environment never reaches another or the cache. Across file systems
-//! everything is copied. The new environment appears whole or not at all.
+//! is copied, so that an edit in one environment never reaches another or the cache. Across file systems, and
+//! where whoever writes in the copy is not trusted, everything is copied. The new environment appears whole or not at all.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
 use super::Error;
-use super::relocate::Move;
+use super::relocate::{Move, Sharing};
 
 /// Scripts larger than this name no place; native programs are.
 const LARGEST_SCRIPT: u64 = 256 * 1024;
@@ -126,7 +126,8 @@ fn place(from: &Path, file: &File, to: &Path, moved: &Move<'_>) -> io::Result<()
         fs::write(to, script)?;
         return fs::set_permissions(to, from.metadata()?.permissions());
     }
-    if is_never_edited(&file.path) || (in_bin && is_native(from)?) {
+    let shared = moved.sharing == Sharing::Links;
+    if shared && (is_never_edited(&file.path) || (in_bin && is_native(from)?)) {
         match fs::hard_link(from, to) {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),

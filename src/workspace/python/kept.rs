@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::build::PROMPT;
 use super::clone::{self, Contents, Size, beside, remove};
-use super::relocate::{Move, prompt_for};
+use super::relocate::{Move, Sharing, prompt_for};
 
 /// The manifest's name, at the top of an environment.
 pub(super) const MANIFEST: &str = "cgo-environment.json";
@@ -69,7 +69,7 @@ impl Kept {
 
     /// Puts a copy in place of what is at the target: made beside it, then renamed. `None` when the environment is
     /// gone meanwhile.
-    pub(super) fn copy_to(self, target: &Path, interpreter: &Path) -> Result<Option<Size>, Error> {
+    pub(super) fn copy_to(self, target: &Path, interpreter: &Path, sharing: Sharing) -> Result<Option<Size>, Error> {
         let parent = target.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(|source| Error::io("make the folder", parent, source))?;
         // Two processes must not copy to the same place at once. The lock is on the folder itself and leaves nothing;
@@ -79,7 +79,7 @@ impl Kept {
         let (new, old) = (beside(target, ".cgo-new"), beside(target, ".cgo-old"));
         remove(&new)?;
         remove(&old)?;
-        if !self.lay(&new, target, &prompt_for(target), interpreter)? {
+        if !self.lay(&new, (target, sharing), &prompt_for(target), interpreter)? {
             return Ok(None);
         }
         let size = self.contents.size;
@@ -94,15 +94,21 @@ impl Kept {
 
     /// Puts a copy at `folder`, for more to be installed into it. False when the environment is gone meanwhile.
     pub(super) fn extend_in(&self, folder: &Path, interpreter: &Path) -> Result<bool, Error> {
-        self.lay(folder, folder, PROMPT, interpreter)
+        self.lay(folder, (folder, Sharing::Links), PROMPT, interpreter)
     }
 
     /// Copies into the new folder `new`, whose files will name `to`.
-    fn lay(&self, new: &Path, to: &Path, prompt: &str, interpreter: &Path) -> Result<bool, Error> {
+    fn lay(
+        &self,
+        new: &Path,
+        (to, sharing): (&Path, Sharing),
+        prompt: &str,
+        interpreter: &Path,
+    ) -> Result<bool, Error> {
         fs::create_dir(new).map_err(|source| Error::io("make the folder", new, source))?;
         let ignore = new.join(IGNORE);
         fs::write(&ignore, "*\n").map_err(|source| Error::io("write", &ignore, source))?;
-        let moved = Move { from: &self.manifest.place, to, prompt, interpreter };
+        let moved = Move { from: &self.manifest.place, to, prompt, interpreter, sharing };
         match clone::copy(&self.place, &self.contents, new, &moved) {
             Ok(()) => {}
             // Somebody removed the cache meanwhile.

@@ -20,3 +20,4 @@ pub use cache::{Cache, Limits, Provided, Pruned, Source};
 pub use error::Error;
 pub use interpreter::{Installer, Interpreter, Search, Toolchain, Version};
 pub use redact::redact;
+pub use relocate::Sharing;

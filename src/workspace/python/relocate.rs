@@ -12,6 +12,16 @@ use super::build::PROMPT;
 /// The longest first line a kernel is sure to understand, with its `#!`.
 const LONGEST_SHEBANG: usize = 127;
 
+/// What a copy has in common with the environment it is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// What nobody edits in place is there once, under several names.
+    #[default]
+    Links,
+    /// Nothing: whoever writes in the copy, and means it, reaches no other.
+    Nothing,
+}
+
 /// From where to where an environment moves.
 pub(super) struct Move<'a> {
     /// The folder it was made in.
@@ -22,6 +32,8 @@ pub(super) struct Move<'a> {
     pub prompt: &'a str,
     /// The interpreter it is for.
     pub interpreter: &'a Path,
+    /// What both have in common.
+    pub sharing: Sharing,
 }
 
 impl Move<'_> {
@@ -165,6 +177,7 @@ mod tests {
             to: Path::new(target),
             prompt: "shop",
             interpreter: Path::new("/usr/bin/python3"),
+            sharing: Sharing::Links,
         }
     }
 

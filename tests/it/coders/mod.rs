@@ -4,8 +4,6 @@
 mod real;
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +11,7 @@ use cgo::coder::adapters::{self, Adapter};
 use cgo::coder::event::CoderEvent;
 use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, Wire, egress};
 use cgo::coder::runner::{self, Attempt, Finished};
-use cgo::coder::sandbox::{Limits, Mode, Sandbox, Stopped};
+use cgo::coder::sandbox::{Hidden, Limits, Sandbox, Stopped};
 use cgo::coder::verdict::{Class, Limit, Upstream as Broken, Verdict};
 use cgo::domain::redact::{Handle, Secrets};
 use serde_json::{Value, json};
@@ -21,8 +19,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::support::canary;
-use super::support::env::{missing, tools_are_here};
 use super::support::model::{Answer, KEY, Model, data};
+use super::support::repo::{begin, git, sandbox, worktree};
 
 /// Does what its plan says, one list of steps for each start, with the settings it was given as the agent gets them.
 const STAND_IN: &str = r#"#!/usr/bin/python3
@@ -91,14 +89,6 @@ struct Bench {
     attempts: std::cell::Cell<u32>,
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=t", "-c", "user.email=t@localhost"]).args(arguments).current_dir(folder);
-    let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 fn good_answer(asked: &str) -> Answer {
     let usage = json!({"input_tokens": 30, "output_tokens": 10});
     Answer::Events(match asked {
@@ -118,26 +108,10 @@ fn good_answer(asked: &str) -> Answer {
 
 impl Bench {
     fn new() -> Option<Self> {
-        if !tools_are_here() {
-            return None;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let helper = env!("CARGO_BIN_EXE_cgo").into();
-        let sandbox = runtime.block_on(Sandbox::with_helper(Mode::Bubblewrap, helper, &CancellationToken::new()));
-        let sandbox = match sandbox {
-            Ok(sandbox) => sandbox,
-            Err(error) => {
-                missing(&format!("a working bubblewrap ({error})"));
-                return None;
-            }
-        };
+        let (runtime, sandbox) = sandbox()?;
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("main");
-        std::fs::create_dir(&main).unwrap();
-        git(&main, &["init", "-q", "-b", "main"]);
-        std::fs::write(main.join("README.md"), "# A project\n").unwrap();
-        git(&main, &["add", "-A"]);
-        git(&main, &["commit", "-q", "-m", "base"]);
+        begin(&main, &[("README.md", "# A project\n")]);
         Some(Self { folder, sandbox, runtime, attempts: std::cell::Cell::new(0) })
     }
 
@@ -148,7 +122,7 @@ impl Bench {
         let (main, folder) = (self.folder.path().join("main"), self.folder.path().join(format!("attempt-{number}")));
         std::fs::create_dir(&folder).unwrap();
         let (workspace, branch) = (folder.join("tree"), format!("cgo/run{number}/task"));
-        git(&main, &["worktree", "add", "-q", "-b", &branch, workspace.to_str().unwrap()]);
+        worktree(&main, &workspace, &branch);
         Attempt {
             workspace,
             branch,
@@ -159,6 +133,8 @@ impl Bench {
             may_change_nothing: false,
             folder,
             read_only: vec![],
+            sealed: vec![],
+            hidden: Hidden::default(),
             path: vec![],
             limits: Limits {
                 wall: Duration::from_mins(1),

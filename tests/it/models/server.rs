@@ -56,6 +56,24 @@ pub fn stream(events: &[Value]) -> Answer {
     raw_stream(&format!("{}data: [DONE]\n\n", told(events)))
 }
 
+/// An answer that makes one call.
+pub fn one_call(id: &str, name: &str, arguments: &Value) -> Answer {
+    let function = json!({ "name": name, "arguments": arguments.to_string() });
+    let call = json!({ "index": 0, "id": id, "type": "function", "function": function });
+    stream(&[
+        json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "tool_calls": [call] } }] }),
+        json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] }),
+    ])
+}
+
+/// An answer in words.
+pub fn words(text: &str) -> Answer {
+    stream(&[
+        json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "content": text } }] }),
+        json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
+    ])
+}
+
 /// Events without their end.
 pub fn told<'a>(events: impl IntoIterator<Item = &'a Value>) -> String {
     events.into_iter().fold(String::new(), |text, event| text + &format!("data: {event}\n\n"))

@@ -2,14 +2,14 @@
 //! does not fit goes back.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
 
-use super::pipeline::{home, run, thought};
-use super::server::{Answer, Server, stream};
-use crate::support::env::{Ran, TestEnv, missing, tools_are_here};
+use super::pipeline::{at_home, run, thought};
+use super::server::{Answer, Server, one_call, words};
+use crate::support::env::{Ran, TestEnv, tools_are_here};
+use crate::support::repo::{coders_can_work, git};
 
 /// Stands in for codex: does what the file named after its task says, with the attempt's number, and reports.
 const CODER: &str = r#"#!/usr/bin/python3
@@ -54,32 +54,18 @@ pub fn planning(tasks: Value) -> impl FnMut(&Value) -> Answer + Send + 'static {
         let task = messages.iter().find_map(|message| serde_json::from_str::<Value>(message["content"].as_str()?).ok());
         let task = task.expect("the task is JSON");
         let results = messages.iter().filter(|message| message["role"] == "tool").count();
-        let call = |number: usize, name: &str, arguments: &Value| {
-            let function = json!({ "name": name, "arguments": arguments.to_string() });
-            let call = json!({ "index": 0, "id": format!("c{number}"), "type": "function", "function": function });
-            stream(&[
-                json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "tool_calls": [call] } }] }),
-                json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] }),
-            ])
-        };
-        let done = || {
-            stream(&[
-                json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "content": "done" } }] }),
-                json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] }),
-            ])
-        };
         match (task["node"].as_str().expect("a node"), results) {
-            ("architect", 2) => call(2, "plan", &json!({ "complexity": "complex", "tasks": tasks })),
+            ("architect", 2) => one_call("c2", "plan", &json!({ "complexity": "complex", "tasks": tasks })),
             ("developer", 0)
                 if task["state"]["tasks"]
                     .as_array()
                     .is_some_and(|tasks| tasks.iter().all(|task| task["attempts"] == 0)) =>
             {
-                call(0, "generate_project", &json!({}))
+                one_call("c0", "generate_project", &json!({}))
             }
-            ("developer", 0) => call(0, "write_code", &json!({})),
-            ("developer", 1) if called(messages, "generate_project") => call(1, "write_code", &json!({})),
-            ("developer", _) => done(),
+            ("developer", 0) => one_call("c0", "write_code", &json!({})),
+            ("developer", 1) if called(messages, "generate_project") => one_call("c1", "write_code", &json!({})),
+            ("developer", _) => words("done"),
             _ => thought(question),
         }
     }
@@ -99,15 +85,16 @@ pub struct Team {
 impl Team {
     /// None where something is missing.
     pub async fn new(tasks: Value, plan: &Value) -> Option<Self> {
-        if !tools_are_here() {
-            return None;
-        }
-        if std::process::Command::new("bwrap").arg("--version").output().is_err() {
-            missing("bubblewrap");
+        Self::at(TestEnv::new(), tasks, plan).await
+    }
+
+    /// The same in that home.
+    async fn at(env: TestEnv, tasks: Value, plan: &Value) -> Option<Self> {
+        if !coders_can_work() {
             return None;
         }
         let server = Server::thinking(Wire::Openai, planning(tasks)).await;
-        let mut env = home(&server, true);
+        let mut env = at_home(env, &server, true);
         let tools = env.home().join("tools/bin");
         std::fs::create_dir_all(&tools).unwrap();
         std::fs::write(tools.join("codex"), CODER).unwrap();
@@ -146,12 +133,38 @@ impl Team {
     fn project_folder(&self) -> std::path::PathBuf {
         self.env.work().join("notes-api")
     }
-}
 
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = std::process::Command::new("git").args(arguments).current_dir(folder).output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    /// The newest run.
+    fn newest(&self) -> String {
+        self.env.json(["run", "list"])["runs"][0]["id"].as_str().expect("a run").to_owned()
+    }
+
+    /// What a run has beside the project.
+    fn beside(&self, run: &str) -> std::path::PathBuf {
+        self.env.data().join("worktrees").join(run)
+    }
+
+    /// A file of tests that a person writes and commits.
+    fn commit_by_hand(&self, name: &str, text: &str) {
+        let folder = self.project_folder();
+        std::fs::write(folder.join("services/backend/tests").join(name), text).expect("the project has tests");
+        git(&folder, &["add", "-A"]);
+        git(&folder, &["commit", "-qm", "By hand"]);
+    }
+
+    /// Lets the program find only what a run without coders needs: no bubblewrap.
+    fn take_bubblewrap_away(&mut self) {
+        let tools = self.env.home().join("only");
+        std::fs::create_dir_all(&tools).unwrap();
+        for name in ["git", "python3", "uv"] {
+            let found = std::process::Command::new("sh").args(["-c", &format!("command -v {name}")]).output().unwrap();
+            let found = String::from_utf8(found.stdout).unwrap();
+            if !found.trim().is_empty() {
+                std::os::unix::fs::symlink(found.trim(), tools.join(name)).unwrap();
+            }
+        }
+        self.env.set("PATH", tools.display().to_string());
+    }
 }
 
 /// A task that a plan lists.
@@ -213,14 +226,99 @@ async fn work_that_never_passes_is_tried_three_times_and_a_person_gets_the_outpu
     // What failed is not in the project; a person writes it, and the run goes on.
     let folder = team.project_folder();
     assert!(!folder.join("services/backend/tests/test_one.py").exists());
-    std::fs::write(folder.join("services/backend/tests/test_one.py"), passing("by hand")).unwrap();
-    git(&folder, &["add", "-A"]);
-    git(&folder, &["-c", "user.name=p", "-c", "user.email=p@localhost", "commit", "-qm", "By hand"]);
-    let runs = team.env.json(["run", "list"]);
-    let id = runs["runs"][0]["id"].as_str().unwrap().to_owned();
-    let ran = run(&team.env, &["run".to_owned(), "approve".to_owned(), id]).await;
+    team.commit_by_hand("test_one.py", &passing("by hand"));
+    let id = team.newest();
+    assert!(team.beside(&id).exists(), "what the coder said is kept while the run waits");
+    let ran = run(&team.env, &["run".to_owned(), "approve".to_owned(), id.clone()]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("36 passed"), "{}", ran.stdout);
+    assert!(!team.beside(&id).exists(), "nobody needs it any more");
+    assert_eq!(git(&folder, &["branch", "--format=%(refname:short)"]), "main");
+}
+
+/// A test that looks for what it should not reach.
+fn curious(team: &Team) -> String {
+    let key = team.env.home().join(".ssh/id_ed25519");
+    std::fs::create_dir_all(key.parent().unwrap()).unwrap();
+    std::fs::write(&key, "of the operator").unwrap();
+    let (host, port) = team.server.address.rsplit_once(':').unwrap();
+    format!(
+        r#"import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+
+def test_it() -> None:
+    found = [name for name in os.environ if name == "MINE_KEY"]
+    if Path("{key}").exists():
+        found.append("the key")
+    for process in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            found += ["a process"] if b"MINE_KEY=" in process.read_bytes() else []
+    with suppress(OSError):
+        socket.create_connection(("{host}", {port}), 5).close()
+        found.append("the network")
+    with suppress(OSError):
+        Path("{project}/evil").write_text("evil")
+    assert not found, found
+"#,
+        key = key.display(),
+        project = team.project_folder().display(),
+    )
+}
+
+#[tokio::test]
+async fn what_a_coder_had_a_part_in_is_tested_behind_walls_for_as_long_as_it_lives() {
+    let tasks = json!([task("one", &[])]);
+    let plan = json!({ "one": [{ "files": { "test_one.py": passing("1") } }] });
+    let Some(mut team) = Team::at(TestEnv::deploying(), tasks, &plan).await else { return };
+    let ran = team.project(&[]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    team.commit_by_hand("test_curious.py", &curious(&team));
+    let deploy = |more: &[&str]| ["deploy", "notes-api"].iter().chain(more).map(|word| (*word).to_owned()).collect();
+    let words: Vec<String> = deploy(&["--sandbox", "off"]);
+    let ran = run(&team.env, &words).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the key") && ran.stderr.contains("the network"), "{}", ran.stderr);
+    assert!(!team.beside(&team.newest()).exists(), "a place to test in is left");
+    let evil = team.project_folder().join("evil");
+    std::fs::remove_file(&evil).expect("without walls it was written");
+    let words: Vec<String> = deploy(&[]);
+    let ran = run(&team.env, &words).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("37 tests passed"), "{}", ran.stdout);
+    assert!(!team.beside(&team.newest()).exists(), "a place to test in is left");
+    let folder = team.project_folder();
+    assert!(!evil.exists());
+    assert_eq!(git(&folder, &["branch", "--format=%(refname:short)"]), "main");
+    team.commit_by_hand("test_two.py", &passing("2"));
+    team.take_bubblewrap_away();
+    let ran = run(&team.env, &words).await;
+    assert_eq!(ran.code, Some(9), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--sandbox off") && ran.stderr.contains("bubblewrap"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_failed_run_left_beside_a_project_goes_with_it() {
+    if !tools_are_here() {
+        return;
+    }
+    let env = TestEnv::new();
+    env.ok(["project", "new", "a notes API with title", "--until", "developer"]);
+    let id = env.json(["run", "list"])["runs"][0]["id"].as_str().expect("a run").to_owned();
+    let left = env.data().join("worktrees").join(&id);
+    let folder = env.work().join("notes-api");
+    git(&folder, &["worktree", "add", "-q", "-b", &format!("cgo/{id}/one/work"), left.join("one").to_str().unwrap()]);
+    std::fs::create_dir(left.join("one.attempt-1")).unwrap();
+    let another = env.data().join("worktrees/run-another");
+    std::fs::create_dir(&another).unwrap();
+    let told = env.json(["project", "remove", "notes-api", "--dry-run"]);
+    assert_eq!(told["work"], json!([left.display().to_string()]), "{told}");
+    assert!(left.exists());
+    env.ok(["project", "remove", "notes-api", "--yes"]);
+    assert!(!left.exists() && another.exists() && folder.exists());
+    assert_eq!(git(&folder, &["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
 }
 
 #[tokio::test]
@@ -235,6 +333,12 @@ async fn an_agent_that_does_nothing_or_edits_generated_code_has_not_done_its_tas
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert_eq!(team.tasks()[0]["attempts"], 3);
     assert!(ran.stderr.contains("generated files are not as the spec makes them"), "{}", ran.stderr);
+    // A run that is cancelled leaves nothing but its branches.
+    let id = team.newest();
+    assert!(team.beside(&id).exists());
+    team.env.ok(["run", "cancel", &id]);
+    assert!(!team.beside(&id).exists());
+    assert!(git(&team.project_folder(), &["branch", "--format=%(refname:short)"]).contains(&format!("cgo/{id}/one")));
 }
 
 #[tokio::test]
@@ -251,14 +355,7 @@ async fn a_coder_that_is_not_there_or_has_no_model_or_no_walls_is_refused_before
     let ran = run(&team.env, &offline).await;
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("--provider"), "{}", ran.stderr);
-    // Only what the run itself needs is found: no bubblewrap.
-    let tools = team.env.home().join("only");
-    std::fs::create_dir_all(&tools).unwrap();
-    for name in ["git", "python3", "uv"] {
-        let found = std::process::Command::new("sh").args(["-c", &format!("command -v {name}")]).output().unwrap();
-        std::os::unix::fs::symlink(String::from_utf8(found.stdout).unwrap().trim(), tools.join(name)).unwrap();
-    }
-    team.env.set("PATH", tools.display().to_string());
+    team.take_bubblewrap_away();
     let native = ["project", "new", "a notes API", "--provider", "mine"].map(str::to_owned);
     let ran = run(&team.env, &native).await;
     assert!(ran.stderr.contains("--sandbox off") && ran.stderr.contains("bubblewrap"), "{}", ran.stderr);

@@ -6,13 +6,13 @@ mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::future::ready;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use cgo::coder::event::CoderEvent;
 use cgo::coder::native::{self, Ask, AskError, AskFuture, CheckFuture, CheckResult, Checks, Error, Finished, Task};
-use cgo::coder::sandbox::{Limits, Mode, Sandbox};
+use cgo::coder::sandbox::{Hidden, Limits, Sandbox};
 use cgo::coder::verdict::Verdict;
 use cgo::domain::names::AgentName;
 use cgo::llm::{Message, Reply, Request};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::support::env::{missing, tools_are_here};
+use super::support::repo::{begin, git, sandbox, worktree};
 
 const AGENTS: &str = "# Rules\n- Amounts are whole numbers of cents.\n";
 const CALC: &str = "\"\"\"Arithmetic.\"\"\"\n\n\ndef add(a: int, b: int) -> int:\n    return a - b\n\n\ndef double(a: int) -> int:\n    return add(a, a)\n";
@@ -45,32 +45,12 @@ struct Bench {
     runtime: tokio::runtime::Runtime,
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let mut git = Command::new("git");
-    git.args(["-c", "user.name=t", "-c", "user.email=t@localhost"]).args(arguments).current_dir(folder);
-    let output = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().expect("git runs");
-    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
 impl Bench {
     fn new() -> Option<Self> {
-        if !tools_are_here() {
-            return None;
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let helper = env!("CARGO_BIN_EXE_cgo").into();
-        let sandbox = runtime.block_on(Sandbox::with_helper(Mode::Bubblewrap, helper, &CancellationToken::new()));
-        let sandbox = match sandbox {
-            Ok(sandbox) => sandbox,
-            Err(error) => {
-                missing(&format!("a working bubblewrap ({error})"));
-                return None;
-            }
-        };
+        let (runtime, sandbox) = sandbox()?;
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("main");
-        for (path, text) in [
+        let files = [
             ("AGENTS.md", AGENTS),
             ("calc.py", CALC),
             ("tests/__init__.py", ""),
@@ -80,16 +60,10 @@ impl Bench {
             ("app/generated/base.py", "class Base: ...\n"),
             ("app/controllers/notes.py", "from app.generated.base import Base\n"),
             (".env.example", "KEY=name\n"),
-        ] {
-            let path = main.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        git(&main, &["init", "-q", "-b", "main"]);
-        git(&main, &["add", "-A"]);
-        git(&main, &["commit", "-q", "-m", "base"]);
+        ];
+        begin(&main, &files);
         let bench = Self { folder, sandbox, runtime };
-        git(&main, &["worktree", "add", "-q", "-b", "cgo/run/task", bench.tree().to_str().unwrap()]);
+        worktree(&main, &bench.tree(), "cgo/run/task");
         Some(bench)
     }
 
@@ -131,6 +105,8 @@ impl Bench {
             effect: Some("run-1/developer/1".to_owned()),
             folder: self.folder.path().join("attempt"),
             read_only: vec![],
+            sealed: vec![],
+            hidden: Hidden::default(),
             path: vec![],
             env: std::collections::BTreeMap::default(),
             limits: Limits { wall: Duration::from_mins(2), grace: Duration::from_secs(1), ..Limits::default() },
@@ -366,6 +342,43 @@ fn a_command_runs_in_the_sandbox_and_tells_what_it_changed() {
     assert!(results[4].starts_with("stopped after 1 s: it takes too long"), "{}", results[4]);
     assert_eq!(results[5], "exit code 0, no output\nFiles changed by it: new.txt");
     assert_eq!(git(&bench.tree(), &["show", "--name-only", "--format="]), "calc.py");
+}
+
+#[test]
+fn a_tracked_file_of_secrets_is_kept_from_every_tool_and_from_commands() {
+    let Some(bench) = Bench::new() else { return };
+    let secrets = [(".env", "TOKEN=of-the-operator\n"), ("a/.env.production", "TOKEN=of-the-operator\n")];
+    for (path, text) in secrets {
+        std::fs::create_dir_all(bench.tree().join(path).parent().unwrap()).unwrap();
+        std::fs::write(bench.tree().join(path), text).unwrap();
+    }
+    git(&bench.tree(), &["add", "-A"]);
+    git(&bench.tree(), &["commit", "-qm", "as some projects have it"]);
+    let base = bench.tip();
+    let script = Script::calls(&[
+        ("read", json!({ "path": ".env" })),
+        ("read", json!({ "path": "a/.env.production" })),
+        ("search", json!({ "pattern": "TOKEN" })),
+        ("search", json!({ "pattern": "TOKEN", "path": ".env" })),
+        ("edit", edit(".env", "TOKEN=", "TOKEN=mine")),
+        ("run", json!({ "command": "cat .env a/.env.production; cp .env b; cat b; rm b; cat .env.example" })),
+        ("run", json!({ "command": "python3 -c 'print(open(\".env\").read())'; grep -r of-the . ; rm -f .env" })),
+        mend(),
+        done(),
+    ]);
+    let hidden = Hidden::of(&bench.tree(), &secrets.map(|(path, _)| path.to_owned()));
+    let finished = bench.run_task(&Task { base: base.clone(), hidden, ..bench.task() }, &script, &Tests::new(&bench));
+    assert!(matches!(finished.verdict, Verdict::Success(_)), "{:?}", finished.evidence);
+    let results = script.results();
+    for refused in [&results[0], &results[1], &results[4]] {
+        assert!(refused.contains("looks like a file of secrets"), "{refused}");
+    }
+    assert!(results[5].contains("KEY=name"), "{}", results[5]);
+    assert!(!results.concat().contains("of-the-operator"), "{results:?}");
+    for (path, text) in secrets {
+        assert_eq!(bench.read(path), text);
+    }
+    assert_eq!(git(&bench.tree(), &["diff", "--name-only", &base, "HEAD"]), "calc.py");
 }
 
 #[test]

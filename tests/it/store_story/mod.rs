@@ -124,7 +124,7 @@ fn run(number: u32) -> Run {
     Run {
         id: run_id(number),
         project: None,
-        request: Request::Deploy { project: ProjectName::parse("notes").unwrap(), cassette: None },
+        request: Request::Deploy { project: ProjectName::parse("notes").unwrap(), sandbox: None, cassette: None },
         status: RunStatus::Queued,
         reason: None,
         forked_from: None,

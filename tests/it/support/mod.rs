@@ -6,3 +6,4 @@ pub mod docker;
 pub mod env;
 pub mod model;
 pub mod postgres;
+pub mod repo;

@@ -138,6 +138,19 @@ async fn only_what_nobody_edits_is_shared_and_times_are_kept() {
 }
 
 #[tokio::test]
+async fn a_copy_for_those_who_are_not_trusted_shares_nothing() {
+    let world = World::new();
+    let made = world.provide(&world.cache().sharing(Sharing::Nothing), "a/.venv").await.unwrap();
+    let cached = world.path("cache/envs").join(&made.key);
+    for name in ["lib/site/m.py", "lib/site/__pycache__/m.pyc", "lib/site/m.so"] {
+        fs::write(world.path("a/.venv").join(name), "evil").unwrap();
+        assert_ne!(fs::read_to_string(cached.join(name)).unwrap(), "evil", "{name}");
+    }
+    // Nor does one that was installed for it.
+    assert_eq!(world.provide(&world.cache().sharing(Sharing::Nothing), "b").await.unwrap().source, Source::Cache);
+}
+
+#[tokio::test]
 async fn another_lock_file_or_interpreter_is_another_environment() {
     let mut world = World::new();
     let cache = world.cache();
