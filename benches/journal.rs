@@ -59,7 +59,11 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
     let run = Run {
         id: RunId::new(now(), 1),
         project: None,
-        request: Request::Deploy { project: ProjectName::parse("notes").expect("a name"), cassette: None },
+        request: Request::Deploy {
+            project: ProjectName::parse("notes").expect("a name"),
+            sandbox: None,
+            cassette: None,
+        },
         status: RunStatus::Queued,
         reason: None,
         forked_from: None,
