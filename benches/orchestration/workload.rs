@@ -220,7 +220,7 @@ impl Party {
 
     /// One run from its request to its end.
     pub async fn run(&self) {
-        let request = Request::NewProject(NewProject {
+        let request = Request::NewProject(Box::new(NewProject {
             text: "Build me a todo bot with an API, deploy it and document it.".to_owned(),
             name: None,
             folder: None,
@@ -233,7 +233,7 @@ impl Party {
             models: ModelChoice::default(),
             coders: CoderChoice::default(),
             cassette: None,
-        });
+        }));
         let run = runner::create(&self.context, request).await.expect("the run is made");
         self.go_on(&run.id).await;
     }

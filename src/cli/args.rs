@@ -214,6 +214,17 @@ pub struct ProjectNew {
     /// Stop when the project is built and tested
     #[arg(long, conflicts_with = "until")]
     pub no_deploy: bool,
+    /// Where it is shared, if anywhere
+    #[command(flatten)]
+    pub share: Share,
+    /// Show what would be made, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Share the project with others
+#[derive(Debug, Args)]
+pub struct Share {
     /// Put the project on GitHub, too; under the token's account and the project's name if not given
     #[arg(
         long,
@@ -227,9 +238,6 @@ pub struct ProjectNew {
     /// Let everybody see it there (with --github)
     #[arg(long, requires = "github")]
     pub public: bool,
-    /// Show what would be made, and end
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Record a run on a cassette, or replay it from one

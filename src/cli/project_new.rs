@@ -50,7 +50,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         let choice = (&request.models, request.coders);
         runner::check(&app.context, &app.models, &app.coders, choice, &session.cancel).await?;
     }
-    let run = runner::create(&app.context, Request::NewProject(request)).await?;
+    let run = runner::create(&app.context, Request::NewProject(Box::new(request))).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
 
@@ -99,7 +99,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
     let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
     let text = if spec.is_some() { String::new() } else { description(session, args).await? };
     let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
-    let visibility = if args.public { Visibility::Public } else { Visibility::Private };
+    let visibility = if args.share.public { Visibility::Public } else { Visibility::Private };
     Ok(NewProject {
         text,
         name: args.name.clone(),
@@ -108,7 +108,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         spec,
         until: args.until.clone(),
         deploy: !args.no_deploy,
-        github: args.github.clone().map(|place| Place { visibility, ..place }),
+        github: args.share.github.clone().map(|place| Place { visibility, ..place }),
         assume: session.ui.yes,
         models: ModelChoice {
             provider: args.provider.clone(),
@@ -254,7 +254,7 @@ async fn dry_run(
     github: Option<Hosted>,
 ) -> Result<Outcome, Failure> {
     let app = App::in_memory(session.settings).await?;
-    let last = runner::last(&Request::NewProject(request.clone()));
+    let last = runner::last(&Request::NewProject(Box::new(request.clone())));
     let last = last.unwrap_or_else(|| AgentName::parse("documenter").expect("a constant name"));
     let brainstorm = AgentName::parse("brainstorm").expect("a constant name");
     let graph = runner::graph().map_err(runner::Error::from)?;
@@ -270,7 +270,7 @@ async fn dry_run(
         .collect();
     let deploys = graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last);
     request.until = Some(brainstorm);
-    let run = runner::create(&app.context, Request::NewProject(request)).await?;
+    let run = runner::create(&app.context, Request::NewProject(Box::new(request))).await?;
     let summary = run::drive(session, &app, &run.id).await?;
     let state = runner::progress(&app.context, &run.id).await?.state;
     let mut spec = state.project_spec.ok_or_else(|| Failure::new(Kind::Internal, "the plan has no spec", None))?;

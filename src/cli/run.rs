@@ -130,7 +130,7 @@ pub(super) async fn recorded(
     match tape::request(&app.context, file, parent)? {
         Request::NewProject(new) => {
             let folder = folder.map(|folder| folder.display().to_string());
-            Ok(NewProject { folder, cassette, ..new })
+            Ok(NewProject { folder, cassette, ..*new })
         }
         Request::Deploy { project, .. } | Request::Rollback { project, .. } => Err(Failure::usage(
             format!("`{}` was recorded from a deployment", file.display()),
@@ -163,7 +163,7 @@ async fn replay(
     let cassette = Some(tape::cassette(mode, &file));
     let request = match tape::request(&app.context, &file, &here)? {
         request @ Request::Deploy { .. } => request.with_cassette(cassette),
-        _ => Request::NewProject(recorded(session, &file, &here, folder, cassette).await?),
+        _ => Request::NewProject(Box::new(recorded(session, &file, &here, folder, cassette).await?)),
     };
     let run = runner::create(&app.context, request).await?;
     go_on(session, app, &run.id).await

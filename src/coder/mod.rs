@@ -9,6 +9,7 @@
 pub mod adapters;
 pub mod event;
 mod evidence;
+pub mod fault;
 pub mod meter;
 pub mod native;
 mod places;

@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::evidence;
-use super::runner::{Attempt, Error};
+use super::fault::Error;
+use super::runner::Attempt;
 use crate::domain::redact::{Secrets, Stream as Cleaner};
 use crate::exec::Stream;
 

@@ -1,7 +1,6 @@
 //! One attempt of an agent at a task: start, listen, stop, ask for a report, gather evidence.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rand::Rng as _;
@@ -10,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::adapters::{Adapter, Session, Setup};
 use super::event::{CoderEvent, Line, Reader};
 use super::evidence;
+use super::fault;
 use super::meter::{Grant, Outcome, Standing};
 use super::places::{Places, Raw};
 use super::sandbox::{self, Job, Network, Ran, Sandbox, Stopped};
@@ -80,29 +80,22 @@ pub enum Error {
         /// The agent.
         agent: &'static str,
     },
-    /// The attempt's folder cannot be used.
-    #[error("cannot prepare the attempt in `{}`", path.display())]
-    Folder {
-        /// The folder or file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The sandbox did not run it.
+    /// The attempt has nothing to stand on.
     #[error(transparent)]
-    Sandbox(#[from] sandbox::Error),
-    /// git could not be asked.
-    #[error(transparent)]
-    Git(#[from] exec::Error),
+    Fault(fault::Error),
+}
+
+impl<T: Into<fault::Error>> From<T> for Error {
+    fn from(error: T) -> Self {
+        Self::Fault(error.into())
+    }
 }
 
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Wire { .. } | Self::Folder { .. } => Kind::User,
-            Self::Sandbox(error) => error.kind(),
-            Self::Git(error) => error.kind(),
+            Self::Wire { .. } => Kind::User,
+            Self::Fault(error) => error.kind(),
         }
     }
 
@@ -111,9 +104,7 @@ impl Diagnose for Error {
             Self::Wire { .. } => {
                 Some(Advice::Do("choose a provider of the agent's protocol, or another agent".to_owned()))
             }
-            Self::Folder { .. } => None,
-            Self::Sandbox(error) => error.advice(),
-            Self::Git(error) => error.advice(),
+            Self::Fault(error) => error.advice(),
         }
     }
 }
@@ -299,7 +290,7 @@ impl Start<'_> {
         let write = |path: &Path, text: &str| {
             let path = self.places.home.join(path);
             let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-            folder.and_then(|()| std::fs::write(&path, text)).map_err(|source| Error::Folder { path, source })
+            folder.and_then(|()| std::fs::write(&path, text)).map_err(|source| fault::Error::Folder { path, source })
         };
         let prompt = if prompt.len() > ARGUMENT {
             write(Path::new("task.md"), prompt)?;

@@ -5,6 +5,7 @@
 //! Start with [`state`] (what a run knows), [`spec`] (what a project is) and [`run`] (how work moves).
 
 pub mod agent;
+pub mod approval;
 pub mod coder;
 pub mod deployment;
 pub mod diagnose;

@@ -14,7 +14,7 @@ use super::sharing::Place;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// From a description or a spec to a running project.
-    NewProject(NewProject),
+    NewProject(Box<NewProject>),
     /// A new release of a project.
     Deploy {
         /// The project.
@@ -115,7 +115,8 @@ impl Request {
     #[must_use]
     pub fn cassette(&self) -> Option<&Cassette> {
         match self {
-            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => cassette.as_ref(),
+            Self::NewProject(new) => new.cassette.as_ref(),
+            Self::Deploy { cassette, .. } => cassette.as_ref(),
             Self::Rollback { .. } => None,
         }
     }
@@ -124,7 +125,8 @@ impl Request {
     #[must_use]
     pub fn with_cassette(mut self, wanted: Option<Cassette>) -> Self {
         match &mut self {
-            Self::NewProject(NewProject { cassette, .. }) | Self::Deploy { cassette, .. } => *cassette = wanted,
+            Self::NewProject(new) => new.cassette = wanted,
+            Self::Deploy { cassette, .. } => *cassette = wanted,
             Self::Rollback { .. } => {}
         }
         self

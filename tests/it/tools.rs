@@ -74,7 +74,7 @@ impl Desk {
             coders: CoderChoice::default(),
             cassette: None,
         };
-        let run = runner::create(&context, Request::NewProject(new)).await.unwrap();
+        let run = runner::create(&context, Request::NewProject(Box::new(new))).await.unwrap();
         Self { home, context, run }
     }
 
@@ -167,7 +167,9 @@ async fn visit(
         "project_intent",
         "po_intent",
         "allocated_resources",
-        "repo_info"
+        "repo_info",
+        "engineering_status",
+        "needs_human_approval"
     ]))
     .unwrap();
     let agent = Agent {
@@ -266,6 +268,22 @@ fn faulty(acts: &Rc<Cell<u32>>) -> Registry {
             })
         }),
     ])
+}
+
+#[tokio::test]
+async fn an_agent_that_is_stuck_asks_a_person_in_their_language() {
+    let desk = Desk::new().await;
+    let registry = Registry::default();
+    for (number, text, asks) in [
+        (1, "books", "no model fits; mend the project in its folder, commit, and approve to test it again"),
+        (2, "журнал книг", "no model fits; исправьте проект в его папке, сделайте коммит и одобрите"),
+    ] {
+        let state = said(text);
+        let replies = vec![call("report_blocked", json!({ "reason": "no model fits" }))];
+        let came = visit(&desk, &registry, "", number, &state, replies).await;
+        let reason = came.state(&state).human_approval_reason.unwrap_or_else(|| panic!("{:?}", came.results));
+        assert!(reason.starts_with(asks), "{reason}");
+    }
 }
 
 #[tokio::test]

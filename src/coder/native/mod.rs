@@ -33,19 +33,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::future::Future;
-use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::fault;
 use super::runner::OnEvent;
 use super::sandbox::{self, Sandbox};
 use super::verdict::{Evidence, Verdict};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::names::AgentName;
-use crate::exec;
 use crate::llm::{Reply, Request};
 
 /// What is to be done, where and with what.
@@ -176,38 +175,30 @@ pub enum Error<E: Debug> {
         /// Why.
         reason: String,
     },
-    /// A folder cannot be used.
-    #[error("cannot use `{}` for the attempt", path.display())]
-    Folder {
-        /// The folder or file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The sandbox does not work.
+    /// The attempt has nothing to stand on.
     #[error(transparent)]
-    Sandbox(#[from] sandbox::Error),
-    /// git could not be asked.
-    #[error(transparent)]
-    Git(#[from] exec::Error),
+    Fault(fault::Error),
+}
+
+impl<E: Debug, T: Into<fault::Error>> From<T> for Error<E> {
+    fn from(error: T) -> Self {
+        Self::Fault(error.into())
+    }
 }
 
 impl<E: Debug> Diagnose for Error<E> {
     fn kind(&self) -> Kind {
         match self {
             Self::Stopped(_) => Kind::Interrupted,
-            Self::Branch { .. } | Self::Folder { .. } => Kind::User,
-            Self::Sandbox(error) => error.kind(),
-            Self::Git(error) => error.kind(),
+            Self::Branch { .. } => Kind::User,
+            Self::Fault(error) => error.kind(),
         }
     }
 
     fn advice(&self) -> Option<Advice> {
         match self {
-            Self::Stopped(_) | Self::Branch { .. } | Self::Folder { .. } => None,
-            Self::Sandbox(error) => error.advice(),
-            Self::Git(error) => error.advice(),
+            Self::Stopped(_) | Self::Branch { .. } => None,
+            Self::Fault(error) => error.advice(),
         }
     }
 }

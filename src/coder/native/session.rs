@@ -9,10 +9,10 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::super::event::CoderEvent;
-use super::super::evidence;
 use super::super::runner::OnEvent;
 use super::super::sandbox::{Sandbox, Stopped};
 use super::super::verdict::{Evidence, Limit, Report, verdict};
+use super::super::{evidence, fault};
 use super::progress::{Mood, Progress};
 use super::root::Root;
 use super::rules::Rules;
@@ -36,8 +36,8 @@ const NEARLY_OVER: u32 = 5;
 impl<E: Debug> From<Trouble> for Error<E> {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Git(error) => Self::Git(error),
-            Trouble::Disk(path, source) => Self::Folder { path, source },
+            Trouble::Git(error) => error.into(),
+            Trouble::Disk(path, source) => fault::Error::Folder { path, source }.into(),
             Trouble::Branch { branch, workspace, reason } => Self::Branch { branch, workspace, reason },
         }
     }
@@ -94,7 +94,7 @@ pub(super) struct Session<'a, E: Debug> {
 fn folders<E: Debug>(folder: &Path) -> Result<[PathBuf; 2], Error<E>> {
     let folders = [folder.join("home"), folder.join(OWN)];
     for path in &folders {
-        std::fs::create_dir_all(path).map_err(|source| Error::Folder { path: path.clone(), source })?;
+        std::fs::create_dir_all(path).map_err(|source| fault::Error::Folder { path: path.clone(), source })?;
     }
     Ok(folders)
 }
@@ -111,11 +111,11 @@ impl<'a, E: Debug> Session<'a, E> {
         // What a killed attempt was about to do counts no more.
         let _ = std::fs::remove_dir_all(task.folder.join(OWN));
         let [home, own] = folders(&task.folder)?;
-        let own = own.canonicalize().map_err(|source| Error::Folder { path: own, source })?;
+        let own = own.canonicalize().map_err(|source| fault::Error::Folder { path: own, source })?;
         let tree = Tree::open(&task.workspace, &task.branch, &task.base, &own).await?;
         tree.restore().await?;
         let root = Root::open(tree.workspace())
-            .map_err(|errno| Error::Folder { path: task.workspace.clone(), source: errno.into() })?;
+            .map_err(|errno| fault::Error::Folder { path: task.workspace.clone(), source: errno.into() })?;
         let rules = Rules::of(&root);
         let files = tree.files().await?;
         let (first, known) = prompt::first(task, &root, &rules, &files);

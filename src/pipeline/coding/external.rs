@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{adapter, attempt, needs};
 use crate::coder::event::CoderEvent;
+use crate::coder::fault;
 use crate::coder::meter::{self, Caps, Meter, Terms, Upstream};
 use crate::coder::runner::{self, Attempt};
 use crate::coder::sandbox::{Hidden, Limits, Sandbox};
@@ -157,7 +158,7 @@ async fn attempt(
         error
     };
     std::fs::create_dir_all(&job.folder)
-        .map_err(|source| unused(failed(&runner::Error::Folder { path: job.folder.clone(), source })))?;
+        .map_err(|source| unused(failed(&fault::Error::Folder { path: job.folder.clone(), source })))?;
     let proxy = Meter::start().await.map_err(|error| unused(failed(&error)))?;
     let grant = proxy.open(terms(visit, &reserved));
     let given = Attempt {

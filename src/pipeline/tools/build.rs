@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::approval::Reason;
 use crate::domain::names::AgentName;
 use crate::domain::project::ProjectStatus;
 use crate::domain::spec::{Domain, Spec};
@@ -220,9 +221,7 @@ async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, T
 
 fn report_blocked(context: &Context<'_>, args: &ReportBlocked) -> Output {
     context.change(Change::EngineeringStatus(EngineeringStatus::Blocked));
-    context.change(Change::NeedsHumanApproval(Some(format!(
-        "{}; mend the project in its folder, commit, and approve to test it again",
-        args.reason
-    ))));
+    let reason = Reason::Stuck(&args.reason).words(context.state.language());
+    context.change(Change::NeedsHumanApproval(Some(reason)));
     json!({ "ok": true }).into()
 }

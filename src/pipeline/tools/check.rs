@@ -8,6 +8,7 @@ use serde_json::json;
 use super::build::short;
 use super::code::{Ended, stopped};
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::approval::Reason;
 use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
 use crate::domain::state::{Change, EngineeringStatus};
@@ -100,12 +101,11 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
             context.change(Change::EngineeringStatus(EngineeringStatus::Working));
             context.change(Change::ReviewFeedback(Some(format!("{what}\n{}", results.output))));
             context.change(Change::Errors(what.clone()));
-            context.change(Change::TestResults(results));
             if round >= ITERATIONS {
-                context.change(Change::NeedsHumanApproval(Some(format!(
-                    "{what} after {round} rounds; mend the project in its folder, commit, and approve to test it again"
-                ))));
+                let reason = Reason::StillWrong { what: &what, results: &results, rounds: round };
+                context.change(Change::NeedsHumanApproval(Some(reason.words(context.state.language()))));
             }
+            context.change(Change::TestResults(results));
             Ok(json!({ "wrong": what, "round": round }).into())
         }
         Checked::CouldNotTest { reason, tail } => {

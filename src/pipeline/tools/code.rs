@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::approval::Reason;
 use crate::domain::coder::Coder;
 use crate::domain::names::AgentName;
 use crate::domain::project::Project;
@@ -88,10 +89,8 @@ async fn write_code(context: &Context<'_>, args: WriteCode) -> Result<Output, To
         context.change(Change::EngineeringStatus(EngineeringStatus::Working));
     } else {
         context.change(Change::EngineeringStatus(EngineeringStatus::Blocked));
-        context.change(Change::NeedsHumanApproval(Some(format!(
-            "{}\nMend it in the project's folder, commit, and approve to test it again",
-            blocked.join("\n")
-        ))));
+        let reason = Reason::GivenUp(&blocked).words(context.state.language());
+        context.change(Change::NeedsHumanApproval(Some(reason)));
     }
     Ok(json!({ "tasks": said }).into())
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::build::short;
 use super::code::{Ended, stopped};
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::approval::Reason;
 use crate::domain::state::{Change, EngineeringStatus};
 use crate::domain::task::{MOST_ATTEMPTS, Task, TaskStatus};
 use crate::graph::recorder::Effect;
@@ -84,10 +85,8 @@ async fn merge_work(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErr
     }
     if !given_up.is_empty() {
         context.change(Change::EngineeringStatus(EngineeringStatus::Blocked));
-        context.change(Change::NeedsHumanApproval(Some(format!(
-            "{}\nMend it in the project's folder, commit, and approve to test it again",
-            given_up.join("\n")
-        ))));
+        let reason = Reason::GivenUp(&given_up).words(context.state.language());
+        context.change(Change::NeedsHumanApproval(Some(reason)));
     }
     let left = context.state.tasks.iter().any(|task| task.status == TaskStatus::Open)
         || said.iter().any(|one| one.get("back").is_some());

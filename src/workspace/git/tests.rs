@@ -9,23 +9,13 @@ use tempfile::TempDir;
 use super::worktree::Merged;
 use super::*;
 
+#[path = "../../../tests/it/support/git.rs"]
+mod helper;
+
+use helper::git;
+
 fn go() -> CancellationToken {
     CancellationToken::new()
-}
-
-/// Git as anybody may use it in the folder, with nothing but an empty home.
-fn git(folder: &Path, args: &[&str]) -> String {
-    let output = Std::new("git")
-        .args(["-c", "user.name=other", "-c", "user.email=o@example.org", "-c", "protocol.file.allow=always"])
-        .args(args)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", "/nonexistent")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 async fn repository() -> (TempDir, Repository) {

@@ -3,11 +3,12 @@
 use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
 
-use super::pushing::{assert_clean, git};
+use super::pushing::assert_clean;
 use super::server::{GitHub, TOKEN};
 use crate::models::pipeline::thought;
 use crate::models::server::{Answer, KEY, Server, stream};
 use crate::support::env::{Ran, TestEnv, tools_are_here};
+use crate::support::git::git;
 
 /// Thinks as the offline provider does; the architect brings the project to GitHub when its own part is done.
 fn thinks_of_github(question: &Value) -> Answer {

@@ -5,9 +5,10 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::pushing::{assert_clean, git};
+use super::pushing::assert_clean;
 use super::server::{GitHub, Reply, TOKEN, Turn};
 use crate::support::env::{TestEnv, get, tools_are_here, until};
+use crate::support::git::git;
 
 fn at_home(mut env: TestEnv, github: &GitHub) -> TestEnv {
     env.set("CGO_GITHUB_API", github.base());

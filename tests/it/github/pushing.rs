@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::names::BranchName;
@@ -14,21 +13,7 @@ use tempfile::TempDir;
 use super::api::go;
 use super::server::{BASIC, GitHub, Reply, TOKEN, Turn};
 use crate::support::env::tools_are_here;
-
-/// Git as anybody may use it in a folder, with an empty home.
-pub fn git(folder: &Path, args: &[&str]) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=other", "-c", "user.email=o@example.org"])
-        .args(args)
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("HOME", "/nonexistent")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
+use crate::support::git::git;
 
 /// A project's folder.
 pub struct Folder {

@@ -7,10 +7,11 @@ use cgo::github::runs::Verdict;
 use serde_json::json;
 
 use super::api::{client, go, named};
-use super::pushing::{Folder, git};
+use super::pushing::Folder;
 use super::routes::ORGANIZATION;
 use super::server::{GitHub, Reply, Turn};
 use crate::support::env::tools_are_here;
+use crate::support::git::git;
 
 #[tokio::test]
 async fn lists_go_on_over_their_pages_and_say_when_they_were_cut() {

@@ -45,7 +45,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
     let mut first = run(1);
     first.project = Some(notes.id.clone());
     first.reason = Some(ODD.to_owned());
-    first.request = Request::NewProject(NewProject {
+    first.request = Request::NewProject(Box::new(NewProject {
         text: ODD.to_owned(),
         name: Some(ProjectName::parse("notes").unwrap()),
         folder: None,
@@ -61,7 +61,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
             sandbox: Some(cgo::domain::coder::Walls::Off),
         },
         cassette: None,
-    });
+    }));
     let mut second = run(2);
     second.status = RunStatus::Running;
     second.forked_from = Some((first.id.clone(), 7));

@@ -4,6 +4,7 @@ pub mod canary;
 pub mod disk;
 pub mod docker;
 pub mod env;
+pub mod git;
 pub mod model;
 pub mod postgres;
 pub mod repo;
