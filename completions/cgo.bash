@@ -992,13 +992,17 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --rollback --status --record --replay --loose --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --rollback --status --sandbox --record --replay --loose --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --rollback)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -297,6 +297,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l sandbox -d 'What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read settings from this file' -r -F

@@ -81,8 +81,8 @@ pub fn foreign_requirement(folder: &Path) -> Result<Option<String>, Error> {
     let (_, service) = deploy::service(&manifest);
     let locks = [&service.python.lock, &service.python.dev_lock];
     let texts = locks.map(|lock| folder.join(service.workdir.as_str()).join(lock.as_str()));
-    let texts = texts.iter().filter_map(|lock| std::fs::read_to_string(lock).ok());
-    Ok(texts.filter_map(|text| foreign_line(&text)).next())
+    let mut texts = texts.iter().filter_map(|lock| std::fs::read_to_string(lock).ok());
+    Ok(texts.find_map(|text| foreign_line(&text)))
 }
 
 fn foreign_line(lock: &str) -> Option<String> {

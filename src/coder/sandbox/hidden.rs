@@ -1,7 +1,8 @@
 //! Files of secrets that were in a workspace before anybody worked there: inside they are empty.
 //!
 //! They are known by their places and by what is in them, so that one whose folder was renamed meanwhile is hidden all
-//! the same. What a program writes for itself under such a name is its own.
+//! the same. What a program writes for itself under such a name is its own. The repository's history can be read inside:
+//! what such files hold there is for the filter that every question to a model passes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //! [`Coders`] says which backend a run uses and whether this machine has it. [`attempt`] lets one work on one task in
 //! a worktree and believes nothing but the commit and the project's checks; [`merge`] brings commits together, [`external`] pays for agents that are
 //! programs of their own, [`native`] lends cgo's loop the developer's model, [`needs`] finds what a program is made of,
-//! and [`walls`] runs the project's checks where the code was written: it is nobody's yet.
+//! and [`walls`] runs the project's checks where the code was written, which nobody trusts for being merged.
 
 pub mod attempt;
 pub mod external;

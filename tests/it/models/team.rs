@@ -156,8 +156,10 @@ impl Team {
     fn take_bubblewrap_away(&mut self) {
         let tools = self.env.home().join("only");
         std::fs::create_dir_all(&tools).unwrap();
-        for name in ["git", "python3", "uv"] {
-            let found = std::process::Command::new("sh").args(["-c", &format!("command -v {name}")]).output().unwrap();
+        // The interpreter itself: what leads to it may be a script that needs more.
+        let interpreter = "python3 -c 'import sys; print(sys.executable)'";
+        for (name, find) in [("git", "command -v git"), ("python3", interpreter), ("uv", "command -v uv")] {
+            let found = std::process::Command::new("sh").args(["-c", find]).output().unwrap();
             let found = String::from_utf8(found.stdout).unwrap();
             if !found.trim().is_empty() {
                 std::os::unix::fs::symlink(found.trim(), tools.join(name)).unwrap();
