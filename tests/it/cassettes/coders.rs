@@ -6,10 +6,12 @@ use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
 
 use super::Made;
+use super::stories::coders_turn;
 use crate::models::pipeline::{home, run};
-use crate::models::server::{Answer, Server, stream};
+use crate::models::server::{Answer, Server, one_call};
 use crate::models::team::{FAILING, Team, passing, planning, task};
-use crate::support::env::{TestEnv, missing, tools_are_here};
+use crate::support::env::TestEnv;
+use crate::support::repo::coders_can_work;
 
 /// What a replay makes where there is neither the coder nor a model.
 fn told_again(cassette: &Path) -> Made {
@@ -41,32 +43,19 @@ async fn a_coder_that_is_a_program_is_not_started_again_and_its_commits_are_the_
 /// What cgo's own coder is told by a model: a test that fails, then one that passes, run once before the end.
 fn thinking(question: &Value) -> Option<Answer> {
     const PATH: &str = "services/backend/tests/test_one.py";
-    let tools = question["tools"].as_array()?;
-    if !tools.iter().any(|tool| tool["function"]["name"] == "finish") {
-        return None;
-    }
-    let results = question["messages"].as_array()?.iter().filter(|message| message["role"] == "tool").count();
+    let results = coders_turn(question)?;
     let (name, arguments) = match results {
         0 => ("write", json!({ "path": PATH, "content": FAILING })),
         2 => ("write", json!({ "path": PATH, "content": passing("1") })),
         3 => ("run", json!({ "command": "cd services/backend && python -m pytest -q tests/test_one.py; pwd" })),
         _ => ("finish", json!({ "summary": "A test of one." })),
     };
-    let function = json!({ "name": name, "arguments": arguments.to_string() });
-    let call = json!({ "index": 0, "id": format!("n{results}"), "type": "function", "function": function });
-    Some(stream(&[
-        json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "tool_calls": [call] } }] }),
-        json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] }),
-    ]))
+    Some(one_call(&format!("n{results}"), name, &arguments))
 }
 
 #[tokio::test]
 async fn cgos_own_coder_does_the_same_again_with_what_its_model_said() {
-    if !tools_are_here() {
-        return;
-    }
-    if std::process::Command::new("bwrap").arg("--version").output().is_err() {
-        missing("bubblewrap");
+    if !coders_can_work() {
         return;
     }
     let mut plans = planning(json!([task("one", &[])]));
