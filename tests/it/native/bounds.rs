@@ -177,5 +177,6 @@ fn hooks_of_the_repository_do_not_run_and_a_clone_does_as_well_as_a_worktree() {
     }
     assert_eq!(git(&clone, &["status", "--porcelain", "--branch"]), "## cgo/run/task");
     assert_eq!(git(&clone, &["log", "--format=%an %s", "main.."]), "cgo Mend the sum in calc.py");
+    git(&clone, &["checkout", "-q", "--detach"]);
     assert!(ran.exists(), "everybody else's git runs them");
 }
