@@ -38,17 +38,26 @@ impl Repository {
         Self::open(folder)
     }
 
-    /// Removes a worktree with its folder. Its branch stays. May be repeated.
+    /// Removes a folder with the worktrees in it, or the worktree it is. Branches stay. May be repeated, and beside
+    /// others: git's own `prune` would take away what is just being made for another worktree.
     ///
     /// # Errors
     /// [`Error::NoGit`], [`Error::Io`], [`Error::Git`].
     pub async fn remove_worktree(&self, folder: &Path, cancel: &CancellationToken) -> Result<(), Error> {
-        match std::fs::remove_dir_all(folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(io_error("remove the folder", folder, source)),
+        let real = folder.canonicalize().ok();
+        remove(folder)?;
+        if !self.git_dir.is_dir() {
+            return self.ask("worktree", self.git("worktree").args(["prune"]), cancel).await.map(|_| ());
         }
-        self.ask("worktree", self.git("worktree").args(["prune"]), cancel).await.map(|_| ())
+        let Ok(entries) = std::fs::read_dir(self.git_dir.join("worktrees")) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let Ok(place) = std::fs::read_to_string(entry.path().join("gitdir")) else { continue };
+            let place = Path::new(place.trim_end());
+            if place.starts_with(folder) || real.as_ref().is_some_and(|real| place.starts_with(real)) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets the index call tracked files unchanged whatever stands in their place; their names.
@@ -188,5 +197,13 @@ impl Repository {
             self.ask("branch", self.git("branch").args(["--quiet", "-D", "--"]).args(names), cancel).await?;
         }
         Ok(())
+    }
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove the folder", folder, error)),
+        _ => Ok(()),
     }
 }
