@@ -10,6 +10,7 @@ pub mod coder;
 pub mod deployment;
 pub mod diagnose;
 pub mod guard;
+pub mod host;
 pub mod ids;
 pub mod incident;
 pub mod inflect;

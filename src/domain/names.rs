@@ -210,6 +210,24 @@ fn check_agent(text: &str) -> Result<(), InvalidName> {
     snake(text, "agent name")
 }
 
+fn check_server(text: &str) -> Result<(), InvalidName> {
+    const SORT: &str = "server name";
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
+        let reason = format!("`{}` is not one of a-z, 0-9, -; try something like `web-1`", bad.escape_debug());
+        return Err(invalid(text, SORT, reason));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(invalid(text, SORT, "it must start with a letter a-z, like `web-1`"));
+    }
+    if text.len() > 40 {
+        return Err(invalid(text, SORT, "it is longer than 40 characters"));
+    }
+    if text.ends_with('-') || text.contains("--") {
+        return Err(invalid(text, SORT, "hyphens stand alone and between words"));
+    }
+    Ok(())
+}
+
 fn check_enum_value(text: &str) -> Result<(), InvalidName> {
     const SORT: &str = "enum value";
     if text.is_empty() || text.len() > 60 {
@@ -345,6 +363,10 @@ name!(
     ProjectName, check_project, "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 );
 name!(
+    /// A server's name.
+    ServerName, check_server, "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+);
+name!(
     /// A model of the spec, in PascalCase: also a Python class.
     ModelName, check_model, "^[A-Z][A-Za-z0-9]*$"
 );
@@ -389,6 +411,16 @@ mod tests {
         }
         for good in ["notes", "notes-api", "a1", "x-2-y"] {
             assert_eq!(ProjectName::parse(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn server_names_are_words() {
+        for bad in ["", "-x", "A", "a b", "a/b", "a\n", "a'b", "a\"", "$(id)", "1a", "a--b", "a-"] {
+            assert!(ServerName::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+        for good in ["a", "web-1", "fra1"] {
+            assert!(ServerName::parse(good).is_ok(), "{good:?} was refused");
         }
     }
 

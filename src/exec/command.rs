@@ -27,10 +27,12 @@ pub struct Command {
     pub(super) directory: Option<PathBuf>,
     pub(super) env: BTreeMap<OsString, OsString>,
     pub(super) stdin: Option<Vec<u8>>,
+    pub(super) then_file: Option<(PathBuf, u64)>,
     pub(super) deadline: Duration,
     pub(super) keep: usize,
     pub(super) grace: Duration,
     pub(super) reach: Reach,
+    pub(super) leaves_daemon: bool,
 }
 
 impl Command {
@@ -43,10 +45,12 @@ impl Command {
             directory: None,
             env: inherited_env(),
             stdin: None,
+            then_file: None,
             deadline: Duration::from_mins(10),
             keep: 256 * 1024,
             grace: super::GRACE,
             reach: Reach::Group,
+            leaves_daemon: false,
         }
     }
 
@@ -68,6 +72,13 @@ impl Command {
     #[must_use]
     pub fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
+        self
+    }
+
+    /// It goes into the background to stay there: what is left of it after it ended well is not killed.
+    #[must_use]
+    pub fn leaves_daemon(mut self) -> Self {
+        self.leaves_daemon = true;
         self
     }
 
@@ -103,6 +114,14 @@ impl Command {
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// A file whose bytes from an offset on follow what was given to [`Self::stdin`]. One that cannot be read ends the
+    /// input early.
+    #[must_use]
+    pub fn then_file(mut self, path: impl AsRef<Path>, from: u64) -> Self {
+        self.then_file = Some((path.as_ref().to_owned(), from));
         self
     }
 

@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use capture::{Captured, Lines};
@@ -104,7 +104,7 @@ fn evidence(stdout: &Captured, stderr: &Captured) -> Vec<String> {
 
 /// Runs a program to its end, whatever its exit code.
 ///
-/// Its whole process group ends with it: what it left in the background is killed. May be cancelled through
+/// Its whole process group ends with it: what it left in the background is killed, unless the command says otherwise. May be cancelled through
 /// `cancel` (SIGTERM to the group, [`GRACE`] or what the command says, SIGKILL) or by dropping the future (SIGKILL at once). The thread that
 /// calls this must outlive the program, because the kernel kills the program when that thread ends.
 ///
@@ -169,7 +169,7 @@ pub async fn run_watched(
     let ended = {
         let io = async {
             tokio::join!(
-                feed(stdin, command.stdin.as_deref()),
+                feed(stdin, command),
                 pump(stdout, &mut kept_out, Stream::Stdout, &watch),
                 pump(stderr, &mut kept_err, Stream::Stderr, &watch),
             )
@@ -206,8 +206,11 @@ pub async fn run_watched(
                 }
             }
         }
-        // The leader is a zombie until it is waited for, so its number still means this group and no other.
-        group.signal(Signal::KILL);
+        // A daemon is still of the group for a moment after the leader ended.
+        if !(command.leaves_daemon && matches!(ended, Ended::ByItself)) {
+            // The leader is a zombie until it is waited for, so its number still means this group and no other.
+            group.signal(Signal::KILL);
+        }
         if !io_done {
             // Whoever left the group may hold the pipe for as long as it likes.
             let _ = tokio::time::timeout(LINGER, io).await;
@@ -309,11 +312,34 @@ impl Drop for Group {
     }
 }
 
-async fn feed(stdin: Option<tokio::process::ChildStdin>, bytes: Option<&[u8]>) {
-    if let (Some(mut stdin), Some(bytes)) = (stdin, bytes) {
+async fn feed(stdin: Option<tokio::process::ChildStdin>, command: &Command) {
+    if let (Some(mut stdin), Some(bytes)) = (stdin, &command.stdin) {
         // A program need not read all it is given; its exit code tells whether it minded.
         let _ = stdin.write_all(bytes).await;
+        if let Some((path, from)) = &command.then_file {
+            let _ = send_file(path, *from, &mut stdin).await;
+        }
         let _ = stdin.shutdown().await;
+    }
+}
+
+/// Writes a file from an offset on.
+///
+/// # Errors
+/// When it cannot be read, or the other end reads no more.
+pub async fn send_file(
+    path: &std::path::Path,
+    from: u64,
+    to: &mut (impl tokio::io::AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let mut file = tokio::fs::File::open(path).await?;
+    file.seek(io::SeekFrom::Start(from)).await?;
+    let mut buffer = vec![0_u8; 256 * 1024];
+    loop {
+        match file.read(&mut buffer).await? {
+            0 => return Ok(()),
+            count => to.write_all(&buffer[..count]).await?,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod descriptions;
 mod egress;
 mod full;
 mod github;
+mod hosts;
 mod inherited;
 mod kill;
 mod layers;

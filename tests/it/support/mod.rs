@@ -1,4 +1,5 @@
-//! Surroundings for tests: a home of their own, a disk that can be full, a database server, and nothing left behind.
+//! Surroundings for tests: a home of their own, a disk that can be full, a database server, hosts with an
+//! SSH server, and nothing left behind.
 
 pub mod canary;
 pub mod disk;
@@ -8,3 +9,4 @@ pub mod git;
 pub mod model;
 pub mod postgres;
 pub mod repo;
+pub mod sshd;

@@ -1,0 +1,246 @@
+//! Hosts that are reached over SSH: an OpenSSH server each, in namespaces of its own for network, processes, mounts and
+//! name, with its own accounts, host key and disk. Several stand side by side; each ends with its owner, and everything
+//! that runs in it ends with it.
+//!
+//! Needs root, or sudo without a password, and says so where there is neither; with `CGO_TEST_REQUIRE_ALL=1` it fails.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use tempfile::TempDir;
+
+use super::env::{missing, until};
+
+/// Runs as the first process of the host: takes commands from its input and answers each with a line. `$1` the folder.
+const KEEPER: &str = r#"
+read -r pid rest </proc/self/stat
+mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs -o mode=755 none /run && mkdir /run/sshd || exit 1
+mount -t tmpfs -o mode=755,size=64m none /var/lib || exit 1
+for file in passwd shadow group; do mount --bind "$1/$file" "/etc/$file" || exit 1; done
+hostname web; ip link set lo up
+echo "$pid"
+while IFS= read -r line; do
+    eval "$line" </dev/null >"$1/said" 2>&1
+    echo "done $?"
+done
+"#;
+
+/// A host.
+pub struct Sshd {
+    folder: TempDir,
+    keeper: Mutex<Keeper>,
+    /// Its address.
+    pub address: String,
+    /// The port of its SSH server.
+    pub port: u16,
+}
+
+struct Keeper {
+    process: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+/// As root, or through sudo.
+fn privileged(program: &str) -> Command {
+    let mut command = Command::new(if rustix::process::geteuid().is_root() { program } else { "sudo" });
+    if !rustix::process::geteuid().is_root() {
+        command.args(["-n", program]);
+    }
+    command
+}
+
+fn done(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|ended| ended.success())
+}
+
+/// A key pair of a client, made once: the file of the private half.
+pub fn client_key() -> &'static Path {
+    static KEY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    &KEY.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("id");
+        make_key(&path, "");
+        (folder, path)
+    })
+    .1
+}
+
+/// Makes a key pair.
+pub fn make_key(path: &Path, passphrase: &str) {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-t", "ed25519", "-C", "", "-N", passphrase, "-f"]).arg(path);
+    assert!(done(&mut command), "ssh-keygen makes a key");
+}
+
+impl Sshd {
+    /// A host with the accounts `root` and `deploy` (bash, no sudo) that take the client's key.
+    pub fn start() -> Option<Self> {
+        if !Path::new("/usr/sbin/sshd").exists() {
+            missing("sshd (Debian: apt-get install openssh-server openssh-client)");
+            return None;
+        }
+        if !done(privileged("ip").args(["link", "show", "lo"])) {
+            missing("ip, or the right to use it (Debian: apt-get install iproute2)");
+            return None;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let open = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+        };
+        open(folder.path(), 0o755);
+        for account in ["root", "deploy"] {
+            std::fs::create_dir(at(account)).expect("a home");
+            std::fs::copy(client_key().with_extension("pub"), at(&format!("{account}.keys"))).expect("a key");
+        }
+        let home = folder.path().display().to_string();
+        let nobody =
+            "sshd:x:6000:6000::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin";
+        let accounts = format!(
+            "root:x:0:0::{home}/root:/bin/bash\ndeploy:x:6001:6001::{home}/deploy:/bin/bash\n\
+             closed:x:6002:6002::{home}/deploy:/usr/sbin/nologin\n{nobody}\n"
+        );
+        std::fs::write(at("passwd"), accounts).expect("a file");
+        std::fs::copy(at("root.keys"), at("closed.keys")).expect("a key");
+        let locked: String = ["root", "deploy", "closed", "sshd", "nobody"]
+            .map(|name| format!("{name}:*:19000:0:99999:7:::\n"))
+            .concat();
+        std::fs::write(at("shadow"), locked).expect("a file");
+        std::fs::write(at("group"), "root:x:0:\nsshd:x:6000:\ndeploy:x:6001:\nclosed:x:6002:\nnogroup:x:65534:\n")
+            .expect("a file");
+        make_key(&at("host_key"), "");
+        std::fs::write(at("keeper"), KEEPER).expect("a file");
+
+        let mut unshare = privileged("unshare");
+        unshare.args(["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "sh"]).arg(at("keeper"));
+        let process = unshare
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("unshare is everywhere");
+        let mut keeper = Keeper::of(process);
+        let Ok(pid) = keeper.line().trim().parse::<u32>() else {
+            missing("the right to make namespaces");
+            return None;
+        };
+        // The name of the interface is what reserves the addresses.
+        let free = (0..16_000_u32).map(|at| (at + std::process::id() * 37) % 16_000).find(|number| {
+            let mut add = privileged("ip");
+            add.args(["link", "add", &format!("cgot{number}"), "type", "veth", "peer", "name", "eth0", "netns"]);
+            done(add.arg(pid.to_string()))
+        });
+        let number = free.expect("an interface can be made");
+        let interface = format!("cgot{number}");
+        let base = number * 4;
+        let address = |last: u32| format!("198.18.{}.{}", (base + last) / 256 % 256, (base + last) % 256);
+        assert!(done(privileged("ip").args(["addr", "add", &format!("{}/30", address(1)), "dev", &interface])));
+        assert!(done(privileged("ip").args(["link", "set", &interface, "up"])));
+        let host = Self { keeper: Mutex::new(keeper), address: address(2), port: 2222, folder };
+        host.root(&format!("ip addr add {}/30 dev eth0 && ip link set eth0 up", host.address));
+        host.root(&format!("chown -R 6001:6001 '{home}/deploy'"));
+        host.serve("");
+        Some(host)
+    }
+
+    /// The host's folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the SSH server, with more lines of configuration; one that runs is ended first.
+    pub fn serve(&self, more: &str) {
+        let home = self.folder().display();
+        let text = format!(
+            "ListenAddress {}\nPort {}\nHostKey {home}/host_key\nAuthorizedKeysFile {home}/%u.keys\nPermitRootLogin yes\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nMaxStartups 100\n\
+             LogLevel VERBOSE\nPrintMotd no\nPidFile {home}/sshd.pid\n{more}\n",
+            self.address, self.port
+        );
+        std::fs::write(self.folder().join("sshd_config"), text).expect("a file");
+        self.root(&format!(
+            "if [ -f {home}/sshd.pid ]; then old=$(cat {home}/sshd.pid); kill \"$old\"; \
+             while kill -0 \"$old\" 2>/dev/null; do sleep 0.05; done; fi; \
+             /usr/sbin/sshd -f {home}/sshd_config -E {home}/sshd.log"
+        ));
+        until("an SSH server that answers", || {
+            let Ok(mut stream) = std::net::TcpStream::connect((self.address.as_str(), self.port)) else { return false };
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).expect("a constant");
+            let mut banner = [0; 4];
+            stream.read_exact(&mut banner).is_ok() && &banner == b"SSH-"
+        });
+    }
+
+    /// Runs a line of shell as root on the host; it must succeed. What it printed.
+    pub fn root(&self, line: &str) -> String {
+        let mut keeper = self.keeper.lock().expect("no test panics in here");
+        let input = keeper.input.as_mut().expect("it is open");
+        writeln!(input, "{line}").expect("the keeper runs");
+        let answer = keeper.line();
+        let said = std::fs::read_to_string(self.folder().join("said")).unwrap_or_default();
+        assert_eq!(answer, "done 0\n", "{line}\n{said}");
+        said
+    }
+
+    /// Writes a file of the host's folder.
+    pub fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.folder().join(name), content).expect("a file of ours");
+    }
+
+    /// Gives the host another key.
+    pub fn change_key(&self) {
+        for name in ["host_key", "host_key.pub"] {
+            std::fs::remove_file(self.folder().join(name)).expect("it was made");
+        }
+        make_key(&self.folder().join("host_key"), "");
+        self.serve("");
+    }
+
+    /// The line of its public key.
+    pub fn host_key(&self) -> String {
+        let text = std::fs::read_to_string(self.folder().join("host_key.pub")).expect("it was made");
+        text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Where an account logs in.
+    pub fn at(&self, user: &str) -> String {
+        format!("{user}@{}:{}", self.address, self.port)
+    }
+
+    /// How many logins its server has taken.
+    pub fn logins(&self) -> usize {
+        let log = std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default();
+        log.matches("Accepted publickey").count()
+    }
+}
+
+impl Keeper {
+    fn of(mut process: Child) -> Self {
+        let input = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("it is piped"));
+        Self { process, input, output }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let _ = self.output.read_line(&mut line);
+        line
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        if let Ok(keeper) = self.keeper.get_mut() {
+            // The end of its input ends the first process, and with it all others of the host.
+            keeper.input = None;
+            let _ = keeper.process.wait();
+        }
+        // Files of other accounts, which a user who may not remove them leaves to root.
+        done(privileged("rm").arg("-rf").arg(self.folder.path()));
+    }
+}
