@@ -265,8 +265,23 @@ _cgo() {
             cgo__subcmd__help__subcmd__run,watch)
                 cmd="cgo__subcmd__help__subcmd__run__subcmd__watch"
                 ;;
+            cgo__subcmd__help__subcmd__servers,add)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__add"
+                ;;
+            cgo__subcmd__help__subcmd__servers,check)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__check"
+                ;;
             cgo__subcmd__help__subcmd__servers,list)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__list"
+                ;;
+            cgo__subcmd__help__subcmd__servers,remove)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__remove"
+                ;;
+            cgo__subcmd__help__subcmd__servers,show)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__show"
+                ;;
+            cgo__subcmd__help__subcmd__servers,trust)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__trust"
                 ;;
             cgo__subcmd__help__subcmd__spec,check)
                 cmd="cgo__subcmd__help__subcmd__spec__subcmd__check"
@@ -397,17 +412,47 @@ _cgo() {
             cgo__subcmd__run__subcmd__help,watch)
                 cmd="cgo__subcmd__run__subcmd__help__subcmd__watch"
                 ;;
+            cgo__subcmd__servers,add)
+                cmd="cgo__subcmd__servers__subcmd__add"
+                ;;
+            cgo__subcmd__servers,check)
+                cmd="cgo__subcmd__servers__subcmd__check"
+                ;;
             cgo__subcmd__servers,help)
                 cmd="cgo__subcmd__servers__subcmd__help"
                 ;;
             cgo__subcmd__servers,list)
                 cmd="cgo__subcmd__servers__subcmd__list"
                 ;;
+            cgo__subcmd__servers,remove)
+                cmd="cgo__subcmd__servers__subcmd__remove"
+                ;;
+            cgo__subcmd__servers,show)
+                cmd="cgo__subcmd__servers__subcmd__show"
+                ;;
+            cgo__subcmd__servers,trust)
+                cmd="cgo__subcmd__servers__subcmd__trust"
+                ;;
+            cgo__subcmd__servers__subcmd__help,add)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__add"
+                ;;
+            cgo__subcmd__servers__subcmd__help,check)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__check"
+                ;;
             cgo__subcmd__servers__subcmd__help,help)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__help"
                 ;;
             cgo__subcmd__servers__subcmd__help,list)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__list"
+                ;;
+            cgo__subcmd__servers__subcmd__help,remove)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__remove"
+                ;;
+            cgo__subcmd__servers__subcmd__help,show)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__show"
+                ;;
+            cgo__subcmd__servers__subcmd__help,trust)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__trust"
                 ;;
             cgo__subcmd__spec,check)
                 cmd="cgo__subcmd__spec__subcmd__check"
@@ -1684,7 +1729,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__servers)
-            opts="list"
+            opts="list add show check trust remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1697,7 +1742,77 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__help__subcmd__servers__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__trust)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2654,7 +2769,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list add show check trust remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2675,9 +2790,89 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cgo__subcmd__servers__subcmd__help)
-            opts="list help"
+        cgo__subcmd__servers__subcmd__add)
+            opts="-q -y -h --key --fingerprint --rootless --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__check)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help)
+            opts="list add show check trust remove help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2717,6 +2912,48 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__trust)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__servers__subcmd__list)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -2724,6 +2961,76 @@ _cgo() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__remove)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__show)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__trust)
+            opts="-q -y -h --fingerprint --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --fingerprint)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -39,7 +39,7 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "project" -d 'Make, list and
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "cost" -d 'Show what models have cost'
-complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'List the servers projects run on'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'Add, list and check the servers projects run on'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "spec" -d 'Check and format the spec of a project'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
@@ -327,16 +327,21 @@ complete -c cgo -n "__fish_cgo_using_subcommand cost" -l no-color -d 'Use no col
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -f -a "list" -d 'List the servers'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "add" -d 'Add a server that is reached over SSH'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
@@ -345,7 +350,56 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l key -d 'Log in with this private key; without it with those of the SSH agent and configuration' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l fingerprint -d 'The fingerprint its host key must have, instead of asking' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l rootless -d 'Take an account that can become root by no means, for projects that need no root'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l fingerprint -d 'The fingerprint it must have, instead of asking' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add a server that is reached over SSH'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -564,7 +618,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcom
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "cost" -d 'Show what models have cost'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'List the servers projects run on'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'Add, list and check the servers projects run on'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
@@ -592,6 +646,11 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "add" -d 'Add a server that is reached over SSH'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "list" -d 'List the agents'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "show" -d 'Print an agent\'s file'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "edit" -d 'Edit an agent\'s file in $VISUAL or $EDITOR'

@@ -84,13 +84,24 @@ pub struct Failure {
     pub exit: Option<u8>,
     /// The step it happened at.
     pub step: Option<String>,
+    /// The server it happened on.
+    pub host: Option<String>,
 }
 
 impl Failure {
     /// A failure in words.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), evidence: Vec::new(), hint, exit: None, step: None }
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            evidence: Vec::new(),
+            hint,
+            exit: None,
+            step: None,
+            host: None,
+        }
     }
 
     /// Wrong usage.
@@ -117,6 +128,7 @@ impl Failure {
             hint: error.advice().map(Advice::words),
             exit: None,
             step: None,
+            host: None,
         }
     }
 
@@ -150,7 +162,7 @@ impl Failure {
                 message.push_str(cause);
             }
             let error: Value = json!({
-                "code": self.code(), "message": message, "hint": self.hint, "step": self.step, "host": null,
+                "code": self.code(), "message": message, "hint": self.hint, "step": self.step, "host": self.host,
                 "evidence": self.evidence,
             });
             let envelope = json!({ "schema": schema("error"), "ok": false, "error": error });
@@ -172,6 +184,7 @@ impl From<ops::Error> for Failure {
     fn from(error: ops::Error) -> Self {
         let mut failure = Self::from_error(&error, std::error::Error::source(&error));
         failure.evidence = error.evidence().to_vec();
+        failure.host = error.host().map(str::to_owned);
         failure
     }
 }

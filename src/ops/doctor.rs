@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Error, explain, projects, servers, services};
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::exec::{self, Command};
+use crate::remote::host;
+use crate::store::Servers as _;
 use crate::workspace::git;
 use crate::workspace::install_advice;
 use crate::workspace::python::{Search, Toolchain};
@@ -75,6 +77,7 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Vec<Check> 
         Err(error) => bad("ports", &error),
     });
     checks.push(projects_check(context).await);
+    checks.push(ssh_check(context, cancel).await);
     checks.extend(super::github::check_token(context, cancel).await);
     checks
 }
@@ -85,6 +88,21 @@ async fn git_check(cancel: &CancellationToken) -> Check {
         Err(exec::Error::NotFound { .. }) => bad("git", &Error::Git(git::Error::NoGit)),
         Err(other) => bad("git", &Error::Exec(other)),
     }
+}
+
+/// The SSH client; without servers that are reached over SSH nobody needs it.
+async fn ssh_check(context: &Context, cancel: &CancellationToken) -> Check {
+    let servers = context.store.accesses().await.map_or(0, |accesses| accesses.len());
+    let check = match exec::run_ok(&Command::new("ssh").arg("-V"), cancel).await {
+        // It says its version on standard error.
+        Ok(output) => Check::optional("ssh", true, output.stderr.text().trim(), None),
+        Err(exec::Error::NotFound { .. }) => {
+            let missing = host::Error::NoClient { program: "ssh" };
+            Check::optional("ssh", false, missing.to_string(), missing.advice())
+        }
+        Err(other) => Check::optional("ssh", false, explain(&other), other.advice()),
+    };
+    Check { needed: servers > 0, ..check }
 }
 
 async fn python_checks(cancel: &CancellationToken) -> Vec<Check> {

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use super::servers;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::{AgentName, InvalidName, ProjectName};
@@ -88,6 +89,9 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// A server that is reached over SSH.
+    #[error(transparent)]
+    Server(#[from] servers::Error),
     /// The processes on a server.
     #[error(transparent)]
     Remote(#[from] remote::error::Error),
@@ -398,7 +402,17 @@ impl Error {
             Self::Spec { problems } => problems,
             Self::BrokenAgent { problem, .. } => &problem.lines,
             Self::Recorded(recorded) => &recorded.evidence,
+            Self::Server(error) => error.evidence(),
             _ => &[],
+        }
+    }
+
+    /// The server it is about, where it is about one.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => error.host(),
+            _ => None,
         }
     }
 }
@@ -415,6 +429,7 @@ impl Diagnose for Error {
             Self::Exec(error) => error.kind(),
             Self::GateUnknown(error) => error.kind(),
             Self::NoAnswer(error) => error.kind(),
+            Self::Server(error) => error.kind(),
             Self::Remote(error) => error.kind(),
             Self::Render(error) => error.kind(),
             Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } => Kind::Usage,
@@ -475,6 +490,7 @@ impl Diagnose for Error {
             Self::FolderNotOurs { .. } => {
                 say("remove the folder yourself, and the project without --folder".to_owned())
             }
+            Self::Server(error) => error.advice(),
             Self::Remote(error) => error.advice(),
             Self::Render(error) => error.advice(),
             Self::Name(_) => say("choose another name".to_owned()),

@@ -154,6 +154,20 @@ pub enum Error {
         /// The name.
         name: ProjectName,
     },
+    /// Another server has that name.
+    #[error("a server named `{name}` exists already")]
+    ServerTaken {
+        /// The name.
+        name: String,
+    },
+    /// Projects have places on the server.
+    #[error("server `{name}` carries {projects} project{}", if *projects == 1 { "" } else { "s" })]
+    ServerInUse {
+        /// The name.
+        name: String,
+        /// How many.
+        projects: u32,
+    },
     /// Another record has that id; whoever made it up makes up another.
     #[error("the {what} `{id}` exists already")]
     IdTaken {
@@ -257,6 +271,8 @@ impl Diagnose for Error {
             | Self::NulCharacter { .. }
             | Self::NotFound { .. }
             | Self::NameTaken { .. }
+            | Self::ServerTaken { .. }
+            | Self::ServerInUse { .. }
             | Self::Conflict { .. }
             | Self::AlreadyAnswered { .. }
             | Self::IllegalMove(_) => Kind::User,
@@ -290,6 +306,8 @@ impl Diagnose for Error {
             Self::Corrupt { .. } => "restore a copy of the store, or update cgo if a newer one wrote it".to_owned(),
             Self::NulCharacter { .. } => "take the NUL character out of the text".to_owned(),
             Self::NameTaken { .. } => "choose another name with `--name`".to_owned(),
+            Self::ServerTaken { name } => format!("choose another name, or remove it: `cgo servers remove {name}`"),
+            Self::ServerInUse { .. } => "move or remove them first".to_owned(),
             Self::PortsExhausted { .. } => "remove a project from the server with `cgo project remove NAME`".to_owned(),
             Self::LeaseHeld { lease } if RunId::parse(&lease.purpose).is_ok() => {
                 return Some(Advice::Run(format!("cgo run watch {}", lease.purpose)));

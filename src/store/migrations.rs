@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -52,6 +52,7 @@ const STEPS: [Step; 11] = [
     step!(2026112111, "incidents", same),
     step!(2026112112, "effect_index", differs),
     step!(2026112115, "trial_calls", same),
+    step!(2026112121, "hosts", same),
 ];
 
 /// The version of the schema this cgo works with.

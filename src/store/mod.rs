@@ -40,7 +40,7 @@ pub use leases::Leases;
 pub use ports::Ports;
 pub use projects::Projects;
 pub use runs::{Appended, RunFilter, Runs};
-pub use servers::Servers;
+pub use servers::{Seen, Servers};
 
 /// An open store. Clones share its connections.
 #[derive(Clone)]

@@ -1,7 +1,8 @@
-//! Servers in the store.
+//! Servers in the store, how they are reached, and what was found on them.
 
-use super::engine::{Row, args, transaction};
+use super::engine::{Row, args, locking, transaction};
 use super::{Error, Store};
+use crate::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use crate::domain::ids::ServerId;
 use crate::domain::server::{Server, ServerStatus};
 use crate::domain::time::Timestamp;
@@ -27,8 +28,81 @@ pub trait Servers {
         status: ServerStatus,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Adds a server that is reached over SSH, with what the first look found.
+    ///
+    /// # Errors
+    /// [`Error::ServerTaken`], [`Error::IdTaken`].
+    fn add_server(
+        &self,
+        server: &Server,
+        access: &Access,
+        facts: &Facts,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// How every server that has one is reached, by server.
+    fn accesses(&self) -> impl Future<Output = Result<Vec<Access>, Error>> + Send;
+    /// Pins another host key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    fn pin_host_key(
+        &self,
+        server: &ServerId,
+        key: &HostKey,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Writes down how looks at servers ended, all or none: failures in a row are counted, and what was found before
+    /// stays where nothing was found.
+    fn note_checks(&self, seen: &[Seen]) -> impl Future<Output = Result<(), Error>> + Send;
+    /// How the last look at each server ended, by server.
+    fn checks(&self) -> impl Future<Output = Result<Vec<(ServerId, Checked)>, Error>> + Send;
+    /// Removes a server that carries no project. One that releases or incidents remember stays, decommissioned and
+    /// without its name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::ServerInUse`].
+    fn remove_server(&self, id: &ServerId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// How many projects have ports on a server.
     fn project_count(&self, server: &ServerId) -> impl Future<Output = Result<u32, Error>> + Send;
+}
+
+/// How a look at a server ended.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The server.
+    pub server: ServerId,
+    /// When it was looked at.
+    pub at: Timestamp,
+    /// Why it failed; none when it did not.
+    pub problem: Option<String>,
+    /// What was found.
+    pub facts: Option<Facts>,
+}
+
+fn decode_access(row: &Row) -> Result<Access, Error> {
+    let row = row.of("server_access");
+    Ok(Access {
+        server: row.parsed(0, |text| ServerId::parse(text).ok())?,
+        destination: row.parsed(1, |text| Destination::parse(text).ok())?,
+        key: row.maybe_text(2)?.map(Into::into),
+        host_key: row.parsed(3, HostKey::parse)?,
+        rootless: row.bool(4)?,
+    })
+}
+
+fn decode_check(row: &Row) -> Result<(ServerId, Checked), Error> {
+    let row = row.of("server_check");
+    let checked = Checked {
+        at: row.time(1)?,
+        failures: row.number(2)?,
+        problem: row.maybe_text(3)?,
+        facts: row.maybe_parsed(4, |text| serde_json::from_str(text).ok())?,
+    };
+    Ok((row.parsed(0, |text| ServerId::parse(text).ok())?, checked))
+}
+
+/// Facts as they are stored.
+fn encode(facts: &Facts) -> String {
+    serde_json::to_string(facts).expect("facts have text keys only")
 }
 
 fn decode(row: &Row) -> Result<Server, Error> {
@@ -103,6 +177,151 @@ impl Servers for Store {
                 .await?;
             if changed == 0 {
                 return Err(Error::NotFound { what: "server", id: id.to_string() });
+            }
+            Ok(())
+        })
+    }
+
+    async fn add_server(&self, server: &Server, access: &Access, facts: &Facts) -> Result<(), Error> {
+        let destination = access.destination.to_string();
+        let key = access.key.as_ref().map(|key| key.to_string_lossy().into_owned());
+        let host_key = access.host_key.to_string();
+        let facts = encode(facts);
+        transaction!(self, |tx| {
+            let taken = tx.row("select id from server where handle = $1", args![&server.handle]).await?;
+            if taken.is_some() {
+                return Err(Error::ServerTaken { name: server.handle.clone() });
+            }
+            let added = tx
+                .execute(
+                    "insert into server (id, handle, address, status, created_at, updated_at) \
+                     values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+                    args![
+                        server.id.as_str(),
+                        &server.handle,
+                        &server.address,
+                        server.status.as_str(),
+                        server.created_at,
+                        server.updated_at,
+                    ],
+                )
+                .await?;
+            if added == 0 {
+                let taken = tx.row("select id from server where id = $1", args![server.id.as_str()]).await?;
+                return Err(match taken {
+                    Some(_) => Error::IdTaken { what: "server", id: server.id.to_string() },
+                    None => Error::ServerTaken { name: server.handle.clone() },
+                });
+            }
+            tx.execute(
+                "insert into server_access (server_id, destination, key_path, host_key, rootless, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $5, $6, $6)",
+                args![
+                    server.id.as_str(),
+                    &destination,
+                    key.as_deref(),
+                    &host_key,
+                    access.rootless,
+                    server.created_at,
+                ],
+            )
+            .await?;
+            tx.execute(
+                "insert into server_check (server_id, checked_at, failures, problem, facts, created_at, updated_at) \
+                 values ($1, $2, 0, null, $3, $2, $2)",
+                args![server.id.as_str(), server.created_at, &facts],
+            )
+            .await?;
+            Ok(())
+        })
+    }
+
+    async fn accesses(&self) -> Result<Vec<Access>, Error> {
+        self.list(
+            "select server_id, destination, key_path, host_key, rootless from server_access order by server_id",
+            args![],
+            decode_access,
+        )
+        .await
+    }
+
+    async fn pin_host_key(&self, server: &ServerId, key: &HostKey, at: Timestamp) -> Result<(), Error> {
+        let line = key.to_string();
+        transaction!(self, |tx| {
+            let changed = tx
+                .execute(
+                    "update server_access set host_key = $2, updated_at = $3 where server_id = $1",
+                    args![server.as_str(), &line, at],
+                )
+                .await?;
+            if changed == 0 {
+                return Err(Error::NotFound { what: "server", id: server.to_string() });
+            }
+            Ok(())
+        })
+    }
+
+    async fn note_checks(&self, seen: &[Seen]) -> Result<(), Error> {
+        let seen: Vec<(&Seen, Option<String>)> =
+            seen.iter().map(|seen| (seen, seen.facts.as_ref().map(encode))).collect();
+        transaction!(self, |tx| {
+            for (seen, facts) in &seen {
+                // A server that was removed meanwhile has no look to remember.
+                tx.execute(
+                    "insert into server_check (server_id, checked_at, failures, problem, facts, created_at, updated_at) \
+                     select id, $2, $3, $4, $5, $2, $2 from server where id = $1 \
+                     on conflict (server_id) do update set checked_at = excluded.checked_at, \
+                     failures = case when excluded.failures = 0 then 0 else server_check.failures + 1 end, \
+                     problem = excluded.problem, facts = coalesce(excluded.facts, server_check.facts), \
+                     updated_at = excluded.updated_at",
+                    args![
+                        seen.server.as_str(),
+                        seen.at,
+                        u32::from(seen.problem.is_some()),
+                        seen.problem.as_deref(),
+                        facts.as_deref(),
+                    ],
+                )
+                .await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn checks(&self) -> Result<Vec<(ServerId, Checked)>, Error> {
+        self.list(
+            "select server_id, checked_at, failures, problem, facts from server_check order by server_id",
+            args![],
+            decode_check,
+        )
+        .await
+    }
+
+    async fn remove_server(&self, id: &ServerId, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            let row = tx.row(locking!("select handle from server where id = $1"), args![id.as_str()]).await?;
+            let Some(row) = row else {
+                return Err(Error::NotFound { what: "server", id: id.to_string() });
+            };
+            let carried = tx
+                .row("select count(distinct project_id) from port_reservation where server_id = $1", args![id.as_str()])
+                .await?;
+            let projects: u32 = carried.map_or(Ok(0), |row| row.of("port_reservation").number(0))?;
+            if projects > 0 {
+                return Err(Error::ServerInUse { name: row.of("server").text(0)?, projects });
+            }
+            tx.execute("delete from server_access where server_id = $1", args![id.as_str()]).await?;
+            tx.execute("delete from server_check where server_id = $1", args![id.as_str()]).await?;
+            let kept = tx
+                .execute(
+                    "update server set status = 'decommissioned', handle = id, updated_at = $2 where id = $1 \
+                     and (exists (select 1 from deployment where server_id = $1) \
+                     or exists (select 1 from incident where server_id = $1))",
+                    args![id.as_str(), at],
+                )
+                .await?;
+            if kept == 0 {
+                tx.execute("delete from server where id = $1", args![id.as_str()]).await?;
             }
             Ok(())
         })

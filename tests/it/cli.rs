@@ -12,6 +12,39 @@ fn shown(env: &TestEnv, ran: &Ran) -> String {
 }
 
 #[test]
+fn servers_over_ssh_have_verbs_of_their_own() {
+    let env = TestEnv::new();
+    assert_snapshot!(shown(&env, &env.run(["servers", "--help"])), @r##"
+    Add, list and check the servers projects run on
+
+    Usage: cgo servers [OPTIONS] <COMMAND>
+
+    Commands:
+      list    List the servers
+      add     Add a server that is reached over SSH
+      show    Show one server: how it is reached, what was found on it
+      check   Look at servers now, at all of them side by side when none is named
+      trust   Pin the host key a server has now, after it was set up anew
+      remove  Remove a server that carries no project; nothing changes on it
+      help    Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help  Print help
+
+    Global options:
+          --json           Print the answer as JSON
+      -q, --quiet          Print the answer only, no progress
+          --no-color       Use no colours
+      -y, --yes            Take the stated assumptions and confirmations instead of asking
+          --config <FILE>  Read settings from this file
+          --store <URL>    Use this store: a file, sqlite:PATH or postgres://…
+          --show-settings  Print every setting with its source, and end
+    --- stderr
+    --- exit 0
+    "##);
+}
+
+#[test]
 fn the_first_commands_of_an_empty_home() {
     let env = TestEnv::new();
     assert_snapshot!(shown(&env, &env.run(["project", "list"])), @r##"
@@ -20,8 +53,8 @@ fn the_first_commands_of_an_empty_home() {
     --- exit 0
     "##);
     assert_snapshot!(shown(&env, &env.run(["servers", "list"])), @r##"
-    SERVER  STATUS  ADDRESS    PROJECTS  PORTS
-    local   ready   127.0.0.1  0         -
+    SERVER  STATUS  ADDRESS    LAST LOOK  PROJECTS  PORTS
+    local   ready   127.0.0.1  -          0         -
     --- stderr
     --- exit 0
     "##);

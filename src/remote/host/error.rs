@@ -265,6 +265,32 @@ impl Error {
         }
     }
 
+    /// The server it is about.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Connect { host, .. }
+            | Self::HostKeyChanged { host, .. }
+            | Self::NoShell { host, .. }
+            | Self::Lost { host, .. }
+            | Self::Deadline { host, .. }
+            | Self::Failed { host, .. }
+            | Self::Full { host, .. }
+            | Self::ReadOnly { host, .. }
+            | Self::NoFile { host, .. }
+            | Self::Busy { host, .. }
+            | Self::Strange { host, .. }
+            | Self::Cancelled { host, .. } => Some(host),
+            Self::NoClient { .. }
+            | Self::Key { .. }
+            | Self::Mismatch { .. }
+            | Self::Argument { .. }
+            | Self::File { .. }
+            | Self::Folder { .. }
+            | Self::Exec(_) => None,
+        }
+    }
+
     /// The connection is at fault: the same may work over a new one.
     #[must_use]
     pub fn is_connection(&self) -> bool {

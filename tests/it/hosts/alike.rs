@@ -15,7 +15,7 @@ fn never() -> CancellationToken {
 
 #[test]
 fn arguments_arrive_byte_for_byte_and_run_nothing() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let witness = folder.join("witness");
         let witness = witness.display();
         let hostile = [
@@ -45,7 +45,7 @@ fn arguments_arrive_byte_for_byte_and_run_nothing() {
 
 #[test]
 fn a_script_has_its_input_its_exit_code_and_both_its_streams() {
-    on_both(async |host, _| {
+    on_both(&async |host, _| {
         let input: Vec<u8> = (0..=255).cycle().take(300_000).collect();
         let script = Script::new("copy", "cat; echo to the side >&2; exit 3")
             .payload(Payload::Bytes(input.clone()))
@@ -66,7 +66,7 @@ fn a_script_has_its_input_its_exit_code_and_both_its_streams() {
 
 #[test]
 fn a_script_that_takes_too_long_or_is_not_wanted_any_more_is_left() {
-    on_both(async |host, _| {
+    on_both(&async |host, _| {
         let slow = Script::new("sleep", "sleep 60").deadline(Duration::from_millis(300));
         let error = host.run(&slow, &never()).await.unwrap_err();
         assert!(matches!(error, Error::Deadline { .. }), "{error}");
@@ -81,7 +81,7 @@ fn a_script_that_takes_too_long_or_is_not_wanted_any_more_is_left() {
 #[test]
 fn a_file_is_put_whole_with_its_mode_and_sent_once() {
     use std::os::unix::fs::PermissionsExt as _;
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let here = folder.join("here");
         let bytes: Vec<u8> = (0..10_000_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         std::fs::write(&here, &bytes).unwrap();
@@ -109,7 +109,7 @@ fn a_file_is_put_whole_with_its_mode_and_sent_once() {
 
 #[test]
 fn an_upload_that_broke_off_goes_on_where_it_was_and_a_spoilt_one_is_done_anew() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let bytes = vec![7_u8; 3_000_000];
         let source = Source::Bytes(bytes.clone());
         let (sha256, _) = source.digest().await.unwrap();
@@ -134,7 +134,7 @@ fn an_upload_that_broke_off_goes_on_where_it_was_and_a_spoilt_one_is_done_anew()
 
 #[test]
 fn two_that_send_the_same_file_at_once_both_succeed() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let source = Source::Bytes(vec![1_u8; 2_000_000]);
         let to = folder.join("file");
         let to = to.to_str().unwrap();
@@ -150,7 +150,7 @@ fn two_that_send_the_same_file_at_once_both_succeed() {
 
 #[test]
 fn names_of_files_are_names_and_nothing_else() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let odd = folder.join("a 'b' \"c\" $(touch d) ; -n\nx");
         let source = Source::Bytes(b"text".to_vec());
         files::put(host, &source, odd.to_str().unwrap(), "0600", &never()).await.unwrap();
@@ -167,7 +167,7 @@ fn step(folder: &std::path::Path, script: Script) -> Step {
 
 #[test]
 fn a_step_runs_once_and_its_outcome_is_its_rc_file() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let text = "echo began; echo \"$1\" >>\"$2\"; cat >>\"$2\"; echo problem >&2; exit 5";
         let script = Script::new("do the work", text)
             .arg("se'cret\nvalue")
@@ -197,7 +197,7 @@ fn a_step_runs_once_and_its_outcome_is_its_rc_file() {
 
 #[test]
 fn a_step_begun_many_times_at_once_runs_once() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let effect = folder.join("effect");
         let script = Script::new("do the work", "echo once >>\"$1\"").arg(effect.display().to_string());
         let step = step(folder, script);
@@ -213,7 +213,7 @@ fn a_step_begun_many_times_at_once_runs_once() {
 
 #[test]
 fn a_step_that_is_killed_is_lost_and_one_whose_work_is_killed_says_so() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let killed = step(folder, Script::new("wait", "echo $$ began; sleep 1000"));
         steps::start(host, &killed, &never()).await.unwrap();
         let look = steps::look(host, &killed.folder, 0, Duration::from_secs(5), &never()).await.unwrap();
@@ -231,20 +231,21 @@ fn a_step_that_is_killed_is_lost_and_one_whose_work_is_killed_says_so() {
 
 #[test]
 fn a_long_log_arrives_whole_and_in_order() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let text = "i=0; while [ $i -lt 60000 ]; do echo \"line $i of the log\"; i=$((i+1)); done";
         let step = step(folder, Script::new("talk", text));
         let mut log = Vec::new();
         let mut pass = |bytes: &[u8]| log.extend_from_slice(bytes);
         steps::run(host, &step, Duration::from_secs(30), &mut pass, &never()).await.unwrap();
-        let wanted: String = (0..60_000).map(|at| format!("line {at} of the log\n")).collect();
-        assert!(String::from_utf8(log).unwrap() == wanted);
+        let log = String::from_utf8(log).unwrap();
+        assert_eq!(log.lines().count(), 60_000);
+        assert!(log.lines().enumerate().all(|(at, line)| line == format!("line {at} of the log")));
     });
 }
 
 #[test]
 fn a_look_waits_for_what_is_new_and_no_longer() {
-    on_both(async |host, folder| {
+    on_both(&async |host, folder| {
         let go = folder.join("go");
         let script = Script::new("wait", "while [ ! -e \"$1\" ]; do sleep 0.05; done; echo new; sleep 1000")
             .arg(go.display().to_string());
@@ -264,7 +265,7 @@ fn a_look_waits_for_what_is_new_and_no_longer() {
 
 #[test]
 fn a_machine_is_looked_at_in_one_script() {
-    on_both(async |host, _| {
+    on_both(&async |host, _| {
         let look = facts::look(host, &never()).await.unwrap();
         let facts = look.facts;
         assert_eq!(facts.arch, std::env::consts::ARCH);

@@ -24,7 +24,7 @@ fn echo() -> Script {
 
 #[test]
 fn many_commands_share_one_login_also_with_the_next_process() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let script = Script::new("answer", "sleep 0.3; echo \"$1\"");
         let cancel = never();
         let scripts: Vec<Script> = (0..14).map(|at| script.clone().arg(at.to_string())).collect();
@@ -41,7 +41,7 @@ fn many_commands_share_one_login_also_with_the_next_process() {
 
 #[test]
 fn processes_that_share_a_connection_wait_for_room_on_it() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         sshd.serve("MaxSessions 2");
         let script = Script::new("answer", "sleep 0.2; echo yes");
         let others: Vec<Ssh> = (0..3).map(|_| again(sshd, "root", &linked.id)).collect();
@@ -57,7 +57,7 @@ fn processes_that_share_a_connection_wait_for_room_on_it() {
 
 #[test]
 fn a_step_outlives_the_connection_and_its_outcome_is_read_over_the_next() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let folder = sshd.folder().join("work");
         let go = folder.join("go");
         let text = "echo began; while [ ! -e \"$1\" ]; do sleep 0.05; done; echo ended; exit 7";
@@ -74,7 +74,7 @@ fn a_step_outlives_the_connection_and_its_outcome_is_read_over_the_next() {
                 std::fs::write(&go, "").unwrap();
             }
         };
-        let outcome = steps::run(linked.host(), &step, Duration::from_secs(60), &mut pass, &cancel).await.unwrap();
+        let outcome = steps::run(linked.host(), &step, Duration::from_mins(1), &mut pass, &cancel).await.unwrap();
         assert_eq!(outcome.code, Some(7));
         assert_eq!(log, b"began\nended\n");
         assert_eq!(sshd.logins(), 2);
@@ -83,7 +83,7 @@ fn a_step_outlives_the_connection_and_its_outcome_is_read_over_the_next() {
 
 #[test]
 fn a_script_under_which_the_connection_is_lost_is_not_known_to_have_run_and_is_not_run_again() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let effect = sshd.folder().join("effect");
         let text = "echo once >>\"$1\"; sleep 1000";
         let script = Script::new("do the work", text).arg(effect.display().to_string());
@@ -117,7 +117,7 @@ fn a_script_under_which_the_connection_is_lost_is_not_known_to_have_run_and_is_n
 
 #[test]
 fn a_master_that_does_not_answer_is_replaced_within_the_call() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         linked.host().run_ok(&echo(), &never()).await.unwrap();
         let wedged = linked.master();
         kill_process(wedged, Signal::STOP).unwrap();
@@ -132,7 +132,7 @@ fn a_master_that_does_not_answer_is_replaced_within_the_call() {
 
 #[test]
 fn an_upload_whose_connection_is_lost_leaves_no_half_file_and_goes_on() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let to = sshd.folder().join("there");
         let bytes: Vec<u8> = (0..30_000_000_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let source = Source::Bytes(bytes.clone());
@@ -155,7 +155,7 @@ fn an_upload_whose_connection_is_lost_leaves_no_half_file_and_goes_on() {
 
 #[test]
 fn what_a_login_shell_prints_is_no_part_of_an_answer() {
-    over_ssh(async |sshd, _| {
+    over_ssh(&async |sshd, _| {
         let noise = "echo welcome; printf 'no newline'; echo to the side >&2; cgo_n=x; alias echo=false\n";
         sshd.write("deploy/.bashrc", noise);
         let linked = super::Linked::to(sshd, "deploy");
@@ -176,7 +176,7 @@ fn what_a_login_shell_prints_is_no_part_of_an_answer() {
 
 #[test]
 fn an_account_that_runs_no_commands_is_told_by_what_it_says() {
-    over_ssh(async |sshd, _| {
+    over_ssh(&async |sshd, _| {
         let linked = super::Linked::to(sshd, "closed");
         let error = linked.host().run(&echo(), &never()).await.unwrap_err();
         assert!(matches!(error, Error::NoShell { .. }), "{error}");
@@ -186,7 +186,7 @@ fn an_account_that_runs_no_commands_is_told_by_what_it_says() {
 
 #[test]
 fn a_changed_host_key_is_refused_with_both_fingerprints() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let pinned = HostKey::parse(&sshd.host_key()).unwrap().fingerprint();
         sshd.change_key();
         let offered = HostKey::parse(&sshd.host_key()).unwrap().fingerprint();
@@ -198,7 +198,7 @@ fn a_changed_host_key_is_refused_with_both_fingerprints() {
 
 #[test]
 fn each_way_in_that_is_closed_is_told_by_name() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let refusal = async |text: String, key: &std::path::Path| {
             let login =
                 Login { destination: Destination::parse(&text).unwrap(), key: Some(key.into()), configuration: None };
@@ -236,7 +236,7 @@ fn each_way_in_that_is_closed_is_told_by_name() {
 
 #[test]
 fn a_link_that_is_cut_ends_in_an_error_and_works_again_when_it_is_back() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         linked.host().run_ok(&echo(), &never()).await.unwrap();
         sshd.root("ip link set eth0 down");
         let error = linked.host().run(&echo(), &never()).await.unwrap_err();
@@ -248,7 +248,7 @@ fn a_link_that_is_cut_ends_in_an_error_and_works_again_when_it_is_back() {
 
 #[test]
 fn a_step_of_a_host_that_went_down_is_lost() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let folder = sshd.folder().join("step");
         let step = Step { folder: folder.display().to_string(), script: Script::new("work", "sleep 1000") };
         steps::start(linked.host(), &step, &never()).await.unwrap();
@@ -264,7 +264,7 @@ fn a_step_of_a_host_that_went_down_is_lost() {
 
 #[test]
 fn full_and_read_only_disks_are_told_by_name() {
-    over_ssh(async |sshd, linked| {
+    over_ssh(&async |sshd, linked| {
         let host = linked.host();
         let to = "/var/lib/cgo/x";
         let put = async |size| files::put(host, &Source::Bytes(vec![1; size]), to, "0600", &never()).await;

@@ -1,7 +1,9 @@
-//! Hosts: what both sorts have in common ([`alike`]), and what only a connection can do to one ([`connection`]).
+//! Hosts: what both sorts have in common ([`alike`]), what only a connection can do to one ([`connection`]), and the
+//! commands that manage them ([`servers`]).
 
 mod alike;
 mod connection;
+mod servers;
 
 use std::path::Path;
 
@@ -48,7 +50,7 @@ fn again(host: &Sshd, user: &str, id: &str) -> Ssh {
 }
 
 /// Runs a test on this machine, and on a host over SSH; both see the folder it works in.
-fn on_both(test: impl AsyncFn(&dyn Host, &Path)) {
+fn on_both(test: &impl AsyncFn(&dyn Host, &Path)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(test(&Local, folder.path()));
@@ -59,7 +61,7 @@ fn on_both(test: impl AsyncFn(&dyn Host, &Path)) {
 }
 
 /// Runs a test on a host over SSH.
-fn over_ssh(test: impl AsyncFn(&Sshd, &Linked)) {
+fn over_ssh(test: &impl AsyncFn(&Sshd, &Linked)) {
     let Some(sshd) = Sshd::start() else { return };
     let linked = Linked::to(&sshd, "root");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
 use cgo::domain::diagnose::{Diagnose as _, Kind};
+use cgo::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::project::ProjectStatus;
 use cgo::domain::server::{PortPurpose, ServerStatus};
 use cgo::domain::spec::Module;
-use cgo::store::{Agents, Deployments, Error, Ports, Projects, Runs, Servers};
+use cgo::store::{Agents, Deployments, Error, Ports, Projects, Runs, Seen, Servers};
 
 use super::{ODD, Place, at, local, on_both, placed_project, project, release_id, run};
 
@@ -16,6 +17,7 @@ on_both!(
     projects_are_kept_as_given_and_found_by_id_and_name,
     removing_a_project_takes_its_ports_and_deployments_and_leaves_its_runs,
     servers_are_made_once_for_a_handle,
+    servers_over_ssh_are_kept_with_their_access_and_looks,
     ports_are_the_first_gap_and_the_same_again,
     an_exhausted_range_says_what_is_in_the_way,
     agents_gain_versions_and_a_stale_author_is_told,
@@ -109,6 +111,74 @@ async fn servers_are_made_once_for_a_handle(place: &Place) {
     }
     let error = store.set_server_status(&local(3).id, ServerStatus::Ready, at(0)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "server", .. }), "{error}");
+}
+
+async fn servers_over_ssh_are_kept_with_their_access_and_looks(place: &Place) {
+    let store = place.open().await;
+    let mut web = local(1);
+    web.handle = "web".into();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKtXJaEtmyIHGLiyzPoBhnKsOzwKXtNSE1pLhqji6MDW";
+    let access = Access {
+        server: web.id.clone(),
+        destination: Destination::parse("deploy@[2001:db8::7]:2222").unwrap(),
+        key: Some("/home/o'neil/my key".into()),
+        host_key: HostKey::parse(key).unwrap(),
+        rootless: true,
+    };
+    let facts: Facts = serde_json::from_value(serde_json::json!({
+        "hostname": ODD, "os": "Debian", "os_id": "debian", "os_version": "12", "kernel": "6.1", "arch": "x86_64",
+        "cpus": 2, "memory_mb": 2000, "memory_available_mb": 1000, "data": "/var/lib", "disk_mb": 9, "disk_available_mb": 8,
+        "listening": [22], "engines": [{ "name": "docker", "version": null }], "rights": "sudo", "systemd": true,
+        "skew_ms": -7, "user": "deploy", "home": "/home/deploy",
+    }))
+    .unwrap();
+    store.add_server(&web, &access, &facts).await.unwrap();
+    let mut other = local(2);
+    other.handle = "web".into();
+    let error = store.add_server(&other, &access, &facts).await.unwrap_err();
+    assert!(matches!(error, Error::ServerTaken { .. }), "{error}");
+    other.handle = "other".into();
+    other.id = web.id.clone();
+    let error = store.add_server(&other, &access, &facts).await.unwrap_err();
+    assert!(matches!(error, Error::IdTaken { .. }), "{error}");
+    assert_eq!(store.accesses().await.unwrap(), std::slice::from_ref(&access));
+
+    let seen = |second, problem: Option<&str>, facts: Option<&Facts>| Seen {
+        server: web.id.clone(),
+        at: at(second),
+        problem: problem.map(str::to_owned),
+        facts: facts.cloned(),
+    };
+    store.note_checks(&[seen(5, Some("down"), None)]).await.unwrap();
+    store
+        .note_checks(&[seen(6, Some("down"), None), Seen { server: local(3).id, ..seen(6, None, None) }])
+        .await
+        .unwrap();
+    let checked = |checks: Vec<(_, Checked)>| checks.into_iter().map(|(_, check)| check).collect::<Vec<_>>();
+    let failed = Checked { at: at(6), failures: 2, problem: Some("down".to_owned()), facts: Some(facts.clone()) };
+    assert_eq!(checked(store.checks().await.unwrap()), [failed]);
+    store.note_checks(&[seen(7, None, Some(&facts))]).await.unwrap();
+    let well = Checked { at: at(7), failures: 0, problem: None, facts: Some(facts) };
+    assert_eq!(checked(store.checks().await.unwrap()), [well]);
+
+    let new =
+        HostKey::parse("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    store.pin_host_key(&web.id, &new, at(8)).await.unwrap();
+    assert_eq!(store.accesses().await.unwrap()[0].host_key, new);
+    assert!(matches!(store.pin_host_key(&local(3).id, &new, at(8)).await, Err(Error::NotFound { .. })));
+
+    store.create_project(&project(1, "notes")).await.unwrap();
+    let none = BTreeSet::new();
+    let id = project(1, "notes").id;
+    store.reserve_port(&web.id, &id, "backend", PortPurpose::Public, &none, at(1)).await.unwrap();
+    let error = store.remove_server(&web.id, at(9)).await.unwrap_err();
+    assert!(matches!(error, Error::ServerInUse { projects: 1, .. }), "{error}");
+    assert_eq!(store.accesses().await.unwrap().len(), 1, "a refusal changes nothing");
+    store.remove_project(&id).await.unwrap();
+    store.remove_server(&web.id, at(9)).await.unwrap();
+    assert!(store.accesses().await.unwrap().is_empty() && store.checks().await.unwrap().is_empty());
+    assert_eq!(store.server_by_handle("web").await.unwrap(), None);
+    assert!(matches!(store.remove_server(&web.id, at(9)).await, Err(Error::NotFound { .. })));
 }
 
 async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {

@@ -109,6 +109,7 @@ impl TestEnv {
     fn with(turn: Option<MutexGuard<'static, ()>>) -> Self {
         let home = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(home.path().join("work")).expect("a working folder");
+        std::fs::create_dir(home.path().join("run")).expect("a folder for sockets");
         Self { home, vars: BTreeMap::new(), disk: None, _turn: turn }
     }
 
@@ -157,6 +158,7 @@ impl TestEnv {
             }
         }
         command.env("HOME", self.home()).env("CGO_CACHE", shared_cache()).env("TZ", "UTC").env("COLUMNS", "100");
+        command.env("XDG_RUNTIME_DIR", self.home().join("run"));
         command.envs(&self.vars);
         command
     }

@@ -192,8 +192,12 @@ impl Sshd {
         std::fs::write(self.folder().join(name), content).expect("a file of ours");
     }
 
-    /// Gives the host another key.
+    /// Gives the host another key, as when it is set up anew: every connection ends.
     pub fn change_key(&self) {
+        self.root(
+            "for at in /proc/[0-9]*; do read -r name <$at/comm || continue; \
+             case $name in sshd*) kill ${at#/proc/} ;; esac; done; true",
+        );
         for name in ["host_key", "host_key.pub"] {
             std::fs::remove_file(self.folder().join(name)).expect("it was made");
         }

@@ -55,7 +55,8 @@ fn private(path: &Path) -> Result<(), Error> {
     }
     let found = fs::symlink_metadata(path).map_err(failed("look at", path))?;
     // No rights for the group and for others.
-    let ours = found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode().trailing_zeros() >= 6;
+    let ours =
+        found.is_dir() && found.uid() == rustix::process::geteuid().as_raw() && found.mode().trailing_zeros() >= 6;
     if ours { Ok(()) } else { Err(Error::Folder { path: path.to_owned() }) }
 }
 

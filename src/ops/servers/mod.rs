@@ -1,14 +1,24 @@
-//! Servers and the places on them. In this version there is one: `local`, this machine.
+//! Servers and the places on them: `local`, this machine, and others that are reached over SSH.
+//!
+//! [`add`] and [`check`] know the others; projects are placed on `local` only, so far.
 
+pub mod add;
+pub mod check;
+mod error;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::{self, Live};
-use super::{Context, Error, projects, random};
+use super::{Context, projects, random};
+use crate::domain::host::{Checked, Fingerprint};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::names::ProjectName;
 use crate::domain::server::{LOCAL, PortPurpose, PortReservation, Server, ServerStatus};
+use crate::ops;
 use crate::remote::ports;
 use crate::store::{Ports as _, Servers as _};
+pub use error::Error;
 
 /// The address services of the `local` server are reached at.
 pub const LOCAL_ADDRESS: &str = "127.0.0.1";
@@ -17,7 +27,7 @@ pub const LOCAL_ADDRESS: &str = "127.0.0.1";
 ///
 /// # Errors
 /// When the store fails.
-pub async fn local(context: &Context) -> Result<Server, Error> {
+pub async fn local(context: &Context) -> Result<Server, ops::Error> {
     if let Some(server) = context.store.server_by_handle(LOCAL).await? {
         return Ok(server);
     }
@@ -34,7 +44,7 @@ pub async fn local(context: &Context) -> Result<Server, Error> {
 }
 
 /// A server with what is on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ServerView {
     /// The server.
     #[serde(flatten)]
@@ -43,20 +53,49 @@ pub struct ServerView {
     pub projects: u32,
     /// Its public ports, reserved by projects.
     pub ports: Vec<u16>,
+    /// How it is reached; none for `local`.
+    pub access: Option<AccessView>,
+    /// How the last look at it ended; none where it was never looked at.
+    pub check: Option<Checked>,
 }
 
-/// Every server, `local` first.
+/// How a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AccessView {
+    /// Who logs in where: `user@host[:port]`.
+    pub destination: String,
+    /// The file of the private key; none for those of the agent and the SSH configuration.
+    pub key: Option<String>,
+    /// The fingerprint of the host key that is pinned.
+    pub fingerprint: Fingerprint,
+    /// It takes projects without root's rights only.
+    pub rootless: bool,
+}
+
+/// Every server that is in use or may be, `local` first.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn list(context: &Context) -> Result<Vec<ServerView>, Error> {
+pub async fn list(context: &Context) -> Result<Vec<ServerView>, ops::Error> {
     local(context).await?;
+    let (accesses, mut checks) = (context.store.accesses().await?, context.store.checks().await?);
     let mut views = Vec::new();
     for server in context.store.servers().await? {
+        if server.status == ServerStatus::Decommissioned {
+            continue;
+        }
         let reserved = context.store.ports(&server.id).await?;
         let projects: std::collections::BTreeSet<_> = reserved.iter().map(|port| port.project.clone()).collect();
         let ports = reserved.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect();
-        views.push(ServerView { server, projects: u32::try_from(projects.len()).unwrap_or(u32::MAX), ports });
+        let access = accesses.iter().find(|access| access.server == server.id).map(|access| AccessView {
+            destination: access.destination.to_string(),
+            key: access.key.as_ref().map(|key| key.display().to_string()),
+            fingerprint: access.host_key.fingerprint(),
+            rootless: access.rootless,
+        });
+        let check = checks.iter().position(|(id, _)| *id == server.id).map(|at| checks.swap_remove(at).1);
+        let projects = u32::try_from(projects.len()).unwrap_or(u32::MAX);
+        views.push(ServerView { server, projects, ports, access, check });
     }
     views.sort_by_key(|view| (view.server.handle != LOCAL, view.server.handle.clone()));
     Ok(views)
@@ -65,14 +104,24 @@ pub async fn list(context: &Context) -> Result<Vec<ServerView>, Error> {
 /// The server with that handle.
 ///
 /// # Errors
-/// [`Error::NoSuchServer`] with the handles there are.
-pub async fn by_handle(context: &Context, handle: &str) -> Result<Server, Error> {
-    let known = list(context).await?;
-    let found = known.iter().find(|view| view.server.handle == handle).map(|view| view.server.clone());
-    found.ok_or_else(|| Error::NoSuchServer {
-        handle: handle.chars().take(60).flat_map(char::escape_debug).collect(),
-        known: known.into_iter().map(|view| view.server.handle).collect(),
-    })
+/// [`ops::Error::NoSuchServer`] with the handles there are.
+pub async fn by_handle(context: &Context, handle: &str) -> Result<Server, ops::Error> {
+    Ok(view(context, handle).await?.server)
+}
+
+/// The server with that handle, and what is on it.
+///
+/// # Errors
+/// [`ops::Error::NoSuchServer`] with the handles there are.
+pub async fn view(context: &Context, handle: &str) -> Result<ServerView, ops::Error> {
+    let mut known = list(context).await?;
+    match known.iter().position(|view| view.server.handle == handle) {
+        Some(at) => Ok(known.swap_remove(at)),
+        None => Err(ops::Error::NoSuchServer {
+            handle: handle.chars().take(60).flat_map(char::escape_debug).collect(),
+            known: known.into_iter().map(|view| view.server.handle).collect(),
+        }),
+    }
 }
 
 /// What a server has, measured now; nothing is guessed.
@@ -92,7 +141,7 @@ pub struct Measured {
 ///
 /// # Errors
 /// When this machine's ports cannot be read.
-pub fn measure(context: &Context, server: &Server) -> Result<Option<Measured>, Error> {
+pub fn measure(context: &Context, server: &Server) -> Result<Option<Measured>, ops::Error> {
     if server.handle != LOCAL {
         return Ok(None);
     }
@@ -128,7 +177,7 @@ pub struct Placed {
 ///
 /// # Errors
 /// When a service cannot be asked: that is not "there is none".
-pub async fn services_on(context: &Context, server: &Server) -> Result<Vec<Placed>, Error> {
+pub async fn services_on(context: &Context, server: &Server) -> Result<Vec<Placed>, ops::Error> {
     let mut placed = Vec::new();
     for port in context.store.ports(&server.id).await?.into_iter().filter(|port| port.purpose == PortPurpose::Public) {
         let project = projects::by_id(context, &port.project).await?;
@@ -142,20 +191,20 @@ pub async fn services_on(context: &Context, server: &Server) -> Result<Vec<Place
 ///
 /// # Errors
 /// When the store fails.
-pub async fn ports_of(context: &Context, project: &ProjectId) -> Result<Vec<PortReservation>, Error> {
+pub async fn ports_of(context: &Context, project: &ProjectId) -> Result<Vec<PortReservation>, ops::Error> {
     Ok(context.store.project_ports(project).await?)
 }
 
 /// Finds the server a project is put on, with the reason.
 ///
 /// # Errors
-/// [`Error::NoServer`] with every refusal, named.
-pub async fn find_suitable(context: &Context) -> Result<Server, Error> {
+/// [`ops::Error::NoServer`] with every refusal, named.
+pub async fn find_suitable(context: &Context) -> Result<Server, ops::Error> {
     let server = local(context).await?;
     if server.status.takes_projects() {
         Ok(server)
     } else {
-        Err(Error::NoServer { refusals: vec![format!("`{LOCAL}` is {}", server.status.as_str())] })
+        Err(ops::Error::NoServer { refusals: vec![format!("`{LOCAL}` is {}", server.status.as_str())] })
     }
 }
 
@@ -169,7 +218,7 @@ pub async fn reserve_port(
     project: &ProjectId,
     service: &str,
     purpose: PortPurpose,
-) -> Result<PortReservation, Error> {
+) -> Result<PortReservation, ops::Error> {
     let listening = ports::listening()?;
     Ok(context.store.reserve_port(&server.id, project, service, purpose, &listening, context.now()).await?)
 }

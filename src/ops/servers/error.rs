@@ -1,0 +1,109 @@
+//! What the use cases of servers can fail with, and what to do about it.
+
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::host::{Destination, Fingerprint};
+use crate::remote::host;
+
+/// Why a server was not added, changed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host, or the way to it.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// `local` is this machine, always.
+    #[error("`local` is this machine: it can be neither added nor removed")]
+    Local,
+    /// Nobody said that the host key is the right one.
+    #[error("the host key of `{destination}` is not known: {fingerprint}")]
+    UnknownKey {
+        /// The server's name.
+        name: String,
+        /// Where it is.
+        destination: Destination,
+        /// What it offers.
+        fingerprint: Fingerprint,
+        /// The command that pins it.
+        command: String,
+    },
+    /// The host proves itself with another key than the one that was named.
+    #[error("`{destination}` offers the host key {offered}, not {wanted}")]
+    OtherKey {
+        /// Where it is.
+        destination: Destination,
+        /// What was named.
+        wanted: Fingerprint,
+        /// What it offers.
+        offered: Fingerprint,
+    },
+    /// The account is neither root nor may use sudo.
+    #[error("`{user}` may not become root on `{name}`: it is not root, and `sudo -n` is refused")]
+    NoSudo {
+        /// The server's name.
+        name: String,
+        /// The account.
+        user: String,
+    },
+    /// Nothing can be written where projects are to live.
+    #[error("nothing can be written to `{path}` on `{name}`: {reason}")]
+    Unwritable {
+        /// The server's name.
+        name: String,
+        /// The folder.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The last lines of the program that failed.
+    #[must_use]
+    pub fn evidence(&self) -> &[String] {
+        match self {
+            Self::Host(error) => error.evidence(),
+            _ => &[],
+        }
+    }
+}
+
+impl Error {
+    /// The server it is about.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Host(error) => error.host(),
+            Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
+            Self::Local | Self::OtherKey { .. } => None,
+        }
+    }
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Host(error) => error.kind(),
+            Self::Local => Kind::Usage,
+            Self::UnknownKey { .. } => Kind::Person,
+            Self::OtherKey { .. } => Kind::User,
+            Self::NoSudo { .. } | Self::Unwritable { .. } => Kind::Preflight,
+        }
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            Self::Host(error) => return error.advice(),
+            Self::Local => Advice::Run("cgo servers list".to_owned()),
+            Self::UnknownKey { command, .. } => {
+                Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))
+            }
+            Self::OtherKey { .. } => {
+                Advice::Do("ask whoever runs the server which key is its own before you go on".to_owned())
+            }
+            Self::NoSudo { user, .. } => Advice::Do(format!(
+                "let it (a line `{user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/cgo there), or add the server with \
+                 --rootless, for projects that need no root"
+            )),
+            Self::Unwritable { .. } => Advice::Do("free some room there or mend the disk, and do it again".to_owned()),
+        })
+    }
+}
