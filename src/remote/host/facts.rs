@@ -8,36 +8,44 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, Host, Script};
 use crate::domain::host::{Engine, Facts, Rights};
 
-/// `$1` a file whose folder is where projects are to live, or empty for the usual place. Answers with lines `KEY VALUE`.
+/// Answers with lines `KEY VALUE`. Files are read by one `awk`: a shell may read them byte by byte.
 const LOOK: &str = r#"
 say() { printf '%s %s\n' "$1" "$2"; }
 say now "$(date +%s%N)"
-say uid "$(id -u)"
-say user "$(id -un)"
+who=$(id)
+uid=${who#uid=}; uid=${uid%%[!0-9]*}
+case ${who%% *} in *\(*) user=${who#*\(}; user=${user%%\)*} ;; *) user=$uid ;; esac
+say user "$user"
 say home "$HOME"
 set -- $(uname -n -r -m)
 say hostname "$1"; say kernel "$2"; say arch "$3"
-if [ -r /etc/os-release ]; then ( . /etc/os-release; say os "$PRETTY_NAME"; say os_id "$ID"; say os_version "$VERSION_ID" ); fi
-say cpus "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
-while read -r key value _; do
-    case $key in MemTotal:) say memory "$value" ;; MemAvailable:) say available "$value" ;; esac
-done </proc/meminfo
-for table in /proc/net/tcp /proc/net/tcp6; do
-    [ -r "$table" ] || continue
-    while read -r _ address _ state _; do
-        [ "$state" = 0A ] && say listen "${address##*:}"
-    done <"$table"
+set --
+for file in /proc/meminfo /proc/stat /proc/net/tcp /proc/net/tcp6 /etc/os-release; do
+    [ -r "$file" ] && set -- "$@" "$file"
 done
+awk '
+FILENAME == "/proc/meminfo" { if ($1 == "MemTotal:") print "memory", $2; if ($1 == "MemAvailable:") print "available", $2; next }
+FILENAME == "/proc/stat" { if ($1 ~ /^cpu[0-9]/) cpus++; next }
+FILENAME == "/etc/os-release" {
+    at = index($0, "="); key = substr($0, 1, at - 1); value = substr($0, at + 1); gsub(/["\047]/, "", value)
+    if (key == "PRETTY_NAME") print "os", value
+    if (key == "ID") print "os_id", value
+    if (key == "VERSION_ID") print "os_version", value
+    next
+}
+$4 == "0A" { sub(/.*:/, "", $2); print "listen", $2 }
+END { print "cpus", cpus }
+' "$@"
 sudo=
-if [ "$(id -u)" = 0 ]; then say rights root; data=/var/lib
+if [ "$uid" = 0 ]; then say rights root; data=/var/lib
 elif sudo -n true 2>/dev/null; then say rights sudo; data=/var/lib; sudo='sudo -n'
 else say rights plain; data=$HOME; fi
 say data "$data"
 df -Pk "$data" | while read -r _ size _ free _; do say disk "$size $free"; done
-if file=$($sudo mktemp "$data/.cgo-XXXXXX" 2>&1); then
-    if why=$(printf '%4096s' x | $sudo tee "$file" 2>&1 >/dev/null); then say writes yes; else say writes "$why"; fi
-    $sudo rm -f "$file"
-else say writes "$file"; fi
+try='set -C; umask 077; head -c 4096 /dev/zero >"$1"; code=$?; rm -f "$1"; exit $code'
+file=$data/.cgo-look-$$
+if [ -n "$sudo" ]; then why=$($sudo sh -c "$try" sh "$file" 2>&1); else why=$( (set -- "$file"; eval "$try") 2>&1 ); fi
+if [ $? = 0 ]; then say writes yes; else say writes "$why"; fi
 for engine in docker podman; do
     command -v "$engine" >/dev/null || continue
     case $engine in docker) ask='{{.Server.Version}}' ;; *) ask='{{.Client.Version}}' ;; esac
@@ -148,7 +156,7 @@ fn parse(text: &str, asked: RangeInclusive<i64>) -> Result<Look, String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "uid 0\nuser root\nhome /root\nhostname web\nkernel 6.1\narch x86_64\nos Debian GNU/Linux 12\n\
+    const TEXT: &str = "user root\nhome /root\nhostname web\nkernel 6.1\narch x86_64\nos Debian GNU/Linux 12\n\
         os_id debian\nos_version 12\ncpus 2\nmemory 2048000\navailable 1024000\nlisten 0016\nlisten 1F90\nlisten 0016\n\
         rights root\ndata /var/lib\ndisk 1024-blocks Available\ndisk 2048000 1024000\nwrites yes\nengine docker 28.1\n\
         engine podman \nnow 1767225600500000000\n";
