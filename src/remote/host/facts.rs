@@ -45,7 +45,7 @@ df -Pk "$data" | while read -r _ size _ free _; do say disk "$size $free"; done
 try='set -C; umask 077; head -c 4096 /dev/zero >"$1"; code=$?; rm -f "$1"; exit $code'
 file=$data/.cgo-look-$$
 if [ -n "$sudo" ]; then why=$($sudo sh -c "$try" sh "$file" 2>&1); else why=$( (set -- "$file"; eval "$try") 2>&1 ); fi
-if [ $? = 0 ]; then say writes yes; else say writes "$why"; fi
+if [ $? = 0 ]; then say writes yes; else say writes "$(printf '%s' "$why" | tr '\n' ' ')"; fi
 for engine in docker podman; do
     command -v "$engine" >/dev/null || continue
     case $engine in docker) ask='{{.Server.Version}}' ;; *) ask='{{.Client.Version}}' ;; esac

@@ -148,6 +148,24 @@ fn what_keeps_a_server_from_being_added_is_told_by_name_and_changes_nothing() {
 }
 
 #[test]
+fn an_account_with_sudo_is_as_good_as_root_and_its_disk_is_tried_as_root() {
+    let Some(sshd) = Sshd::start() else { return };
+    if !sshd.allow_sudo("deploy") {
+        return;
+    }
+    let env = TestEnv::new();
+    sshd.root("mount -o remount,ro /var/lib");
+    let ran = add(&env, "web", &sshd.at("deploy"), client_key(), &["--yes"]);
+    assert_eq!(ran.code, Some(9), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains("mounted read-only"), "{}", ran.stderr);
+    sshd.root("mount -o remount,rw /var/lib");
+    let ran = add(&env, "web", &sshd.at("deploy"), client_key(), &["--yes"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("deploy: sudo"), "{}", ran.stdout);
+    assert_eq!(sshd.root("ls -A /var/lib"), "", "a look leaves nothing");
+}
+
+#[test]
 fn a_changed_host_key_is_refused_until_it_is_trusted() {
     let Some(sshd) = Sshd::start() else { return };
     let env = TestEnv::new();
