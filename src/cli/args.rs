@@ -429,7 +429,7 @@ pub enum Servers {
 pub struct ServersAdd {
     /// Its name for cgo, like `web-1`
     pub name: ServerName,
-    /// Who logs in where: user@host[:port]
+    /// Who logs in where; without a port at the one the SSH configuration says, or 22
     #[arg(value_name = "USER@HOST[:PORT]")]
     pub destination: Destination,
     /// Log in with this private key; without it with those of the SSH agent and configuration

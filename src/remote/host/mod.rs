@@ -88,10 +88,10 @@ impl dyn Host + '_ {
         }
     }
 
-    /// Like [`Self::run`]; an exit code other than 0 is an error.
+    /// Like `run`; an exit code other than 0 is an error.
     ///
     /// # Errors
-    /// Beside those of [`Self::run`]: [`Error::Full`], [`Error::ReadOnly`] or [`Error::Failed`], by what it wrote.
+    /// Beside those of `run`: [`Error::Full`], [`Error::ReadOnly`] or [`Error::Failed`], by what it wrote.
     pub async fn run_ok(&self, script: &Script, cancel: &CancellationToken) -> Result<Answer, Error> {
         let answer = self.run(script, cancel).await?;
         if answer.code == 0 {
