@@ -12,6 +12,17 @@ fn shown(env: &TestEnv, ran: &Ran) -> String {
 }
 
 #[test]
+fn the_version_is_the_same_however_it_is_asked_for() {
+    let env = TestEnv::new();
+    let by_the_grammar = env.run(["--quiet", "--version"]);
+    assert_eq!(by_the_grammar.stdout, format!("cgo {}\n", env!("CARGO_PKG_VERSION")));
+    for alone in ["--version", "-V"] {
+        let ran = env.run([alone]);
+        assert_eq!((ran.code, &ran.stdout, ran.stderr.as_str()), (Some(0), &by_the_grammar.stdout, ""));
+    }
+}
+
+#[test]
 fn servers_over_ssh_have_verbs_of_their_own() {
     let env = TestEnv::new();
     assert_snapshot!(shown(&env, &env.run(["servers", "--help"])), @r##"
