@@ -595,22 +595,22 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__agent__subcmd__graph)
-            opts="-q -y -h --format --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "mermaid dot svg" -- "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "mermaid dot svg" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -825,7 +825,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__agent__subcmd__import)
-            opts="-q -y -h --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -913,21 +913,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__agent__subcmd__show)
-            opts="-q -y -h --version --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --version --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --version)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --version)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -939,12 +939,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__agent__subcmd__test)
-            opts="-q -y -h --input --provider --model --budget --allow-unpriced --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --input --provider --model --budget --allow-unpriced --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --input)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -958,14 +966,6 @@ _cgo() {
                     return 0
                     ;;
                 --budget)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -999,12 +999,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__cost)
-            opts="-q -y -h --by --project --run --days --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --by --project --run --days --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --by)
                     COMPREPLY=($(compgen -W "project run agent model day" -- "${cur}"))
                     return 0
@@ -1021,14 +1029,6 @@ _cgo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1037,12 +1037,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --rollback --status --sandbox --record --replay --loose --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --rollback)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1056,14 +1064,6 @@ _cgo() {
                     return 0
                     ;;
                 --replay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1963,7 +1963,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__generate)
-            opts="-q -y -h --force --dry-run --detailed-exit-code --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --force --dry-run --detailed-exit-code --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2147,25 +2147,25 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__logs)
-            opts="-f -n -q -y -h --follow --lines --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -f -n -h --json --quiet --no-color --yes --config --store --show-settings --follow --lines --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --lines)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -n)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2177,12 +2177,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --github --public --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --github --public --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2235,14 +2243,6 @@ _cgo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2251,7 +2251,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__remove)
-            opts="-q -y -h --folder --dry-run --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --folder --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2361,7 +2361,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__answer)
-            opts="-q -y -h --no-resume --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --no-resume --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2383,7 +2383,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__approve)
-            opts="-q -y -h --no-resume --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --no-resume --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2427,21 +2427,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__fork)
-            opts="-q -y -h --at --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --at --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --at)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2621,25 +2621,25 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__list)
-            opts="-n -q -y -h --limit --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -n -h --json --quiet --no-color --yes --config --store --show-settings --limit --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -n)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2651,21 +2651,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__reject)
-            opts="-q -y -h --reason --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --reason --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --reason)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2677,21 +2677,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__run__subcmd__replay)
-            opts="-q -y -h --dir --loose --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --dir --loose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --dir)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2791,25 +2791,25 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers__subcmd__add)
-            opts="-q -y -h --key --fingerprint --rootless --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --key --fingerprint --rootless --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --key)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --fingerprint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3021,21 +3021,21 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers__subcmd__trust)
-            opts="-q -y -h --fingerprint --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --fingerprint --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --fingerprint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3091,7 +3091,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__spec__subcmd__fmt)
-            opts="-q -y -h --check --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --check --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -38,7 +38,7 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "doctor" -d 'Check what cgo 
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "project" -d 'Make, list and operate projects'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
-complete -c cgo -n "__fish_cgo_needs_command" -f -a "cost" -d 'Show what models have cost'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "cost" -d 'What `cgo cost` takes'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'Add, list and check the servers projects run on'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "spec" -d 'Check and format the spec of a project'
@@ -81,6 +81,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_sub
 complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l file -d 'Read the description from a file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l spec -d 'Take the spec from a file or folder instead of a description' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l name -d 'The project\'s name; chosen from the description if not given' -r
@@ -94,18 +96,16 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l github -d 'Put the project on GitHub, too; under the token\'s account and the project\'s name if not given' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l public -d 'Let everybody see it there (with --github)'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l no-deploy -d 'Stop when the project is built and tested'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l public -d 'Let everybody see it there (with --github)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -123,15 +123,15 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s n -l lines -d 'How many lines from the end' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on as new lines come'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s n -l lines -d 'How many lines from the end' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on as new lines come'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from stop" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -151,24 +151,24 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l folder -d 'Remove the project\'s folder too'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be removed, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l folder -d 'Remove the project\'s folder too'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be removed, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l force -d 'Overwrite generated files that were edited by hand'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l dry-run -d 'Show what would change, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l detailed-exit-code -d 'Exit with 3 when there are changes (with --dry-run)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l force -d 'Overwrite generated files that were edited by hand'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l dry-run -d 'Show what would change, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l detailed-exit-code -d 'Exit with 3 when there are changes (with --dry-run)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "new" -d 'Make a running project from a description'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the projects'
@@ -198,9 +198,9 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and not __fish_seen_subcommand_from list show watch resume answer approve reject cancel replay fork help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l limit -d 'How many' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s n -l limit -d 'How many' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
@@ -233,25 +233,25 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l no-resume -d 'Only note the answer'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -l no-resume -d 'Only note the answer'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from answer" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l no-resume -d 'Only note the approval'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -l no-resume -d 'Only note the approval'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l reason -d 'Why' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l reason -d 'Why' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from reject" -l no-color -d 'Use no colours'
@@ -266,19 +266,19 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l dir -d 'The folder to make the project in; the project\'s name in the current folder if not given' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l dir -d 'The folder to make the project in; the project\'s name in the current folder if not given' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l at -d 'The event, as `cgo run show` numbers them' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l at -d 'The event, as `cgo run show` numbers them' -r
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from fork" -l no-color -d 'Use no colours'
@@ -296,21 +296,23 @@ complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "replay" -d 'Replay a cassette from its beginning to its end'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "fork" -d 'Make a new run that goes on from one of another run\'s events'
 complete -c cgo -n "__fish_cgo_using_subcommand run; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l sandbox -d 'What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand cost" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l by -d 'What the cost is added up by' -r -f -a "project\t'The project'
 run\t'The run'
 agent\t'The agent'
@@ -319,8 +321,6 @@ day\t'The day, in UTC'"
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l project -d 'Only of this project' -r
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l run -d 'Only of this run: its id or its beginning' -r
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l days -d 'Only of the last so many days, today included' -r
-complete -c cgo -n "__fish_cgo_using_subcommand cost" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand cost" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l no-color -d 'Use no colours'
@@ -350,16 +350,16 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l key -d 'Log in with this private key; without it with those of the SSH agent and configuration' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l fingerprint -d 'The fingerprint its host key must have, instead of asking' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l rootless -d 'Take an account that can become root by no means, for projects that need no root'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l key -d 'Log in with this private key; without it with those of the SSH agent and configuration' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l fingerprint -d 'The fingerprint its host key must have, instead of asking' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -l rootless -d 'Take an account that can become root by no means, for projects that need no root'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -377,9 +377,9 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l fingerprint -d 'The fingerprint it must have, instead of asking' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l fingerprint -d 'The fingerprint it must have, instead of asking' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l no-color -d 'Use no colours'
@@ -429,9 +429,9 @@ complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcomman
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l version -d 'An older version' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l version -d 'An older version' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from show" -l no-color -d 'Use no colours'
@@ -488,31 +488,31 @@ complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcomman
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would change, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would change, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l input -d 'What it is told; `-` reads standard input' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l provider -d 'Who is asked instead of the one its file or the settings name' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l model -d 'The model that is asked, by its name at the provider' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l budget -d 'US dollars it may cost at most' -r
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l allow-unpriced -d 'Ask a model whose price nobody knows, too'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -l allow-unpriced -d 'Ask a model whose price nobody knows, too'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l format -d 'How' -r -f -a "mermaid\t'For Markdown'
 dot\t'For Graphviz'
 svg\t'A picture'"
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and __fish_seen_subcommand_from graph" -l no-color -d 'Use no colours'
@@ -553,12 +553,12 @@ complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l check -d 'Only say which files would change; exit with 3 if any'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -l check -d 'Only say which files would change; exit with 3 if any'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from fmt" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand spec; and __fish_seen_subcommand_from show" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r

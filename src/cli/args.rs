@@ -1,4 +1,6 @@
 //! The command line: nouns with verbs. What they do is in the file of the same name.
+//!
+//! What a command takes is built when the command is met (`defer`): all of it costs as much as a short command.
 
 use std::path::PathBuf;
 
@@ -56,6 +58,7 @@ pub struct Global {
 
 /// What to do
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Set cgo up: folders, store and agents
     Init,
@@ -112,6 +115,7 @@ fn exit_codes_help() -> String {
 
 /// Make, list and operate projects
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Project {
     /// Make a running project from a description
     New(Box<ProjectNew>),
@@ -289,6 +293,7 @@ pub enum CostBy {
 
 /// Look at, resume and answer runs of the pipeline
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Run {
     /// List the newest runs
     List {
@@ -394,6 +399,7 @@ pub struct Deploy {
 
 /// Add, list and check the servers projects run on
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Servers {
     /// List the servers
     List,
@@ -445,6 +451,7 @@ pub struct ServersAdd {
 
 /// Look at and change agents
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Agent {
     /// List the agents
     List,
@@ -548,6 +555,7 @@ pub enum GraphFormat {
 
 /// Check and format the spec of a project
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Spec {
     /// Check the spec of a project, or a spec in one file
     Check {

@@ -24,7 +24,6 @@ pub mod spec;
 pub mod ui;
 pub mod watch;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -63,11 +62,6 @@ impl Session<'_> {
 /// Runs the command line to its end.
 #[must_use]
 pub fn main() -> ExitCode {
-    if asks_for_version() {
-        // A reader that is gone needs no answer.
-        let _ = writeln!(std::io::stdout(), "cgo {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
-    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
@@ -78,13 +72,6 @@ pub fn main() -> ExitCode {
         Err(failure) => failure.finish(&ui),
     };
     ExitCode::from(code)
-}
-
-/// Whether `--version` is all that is asked: scripts do so again and again, and it needs no grammar of all commands.
-fn asks_for_version() -> bool {
-    let mut arguments = std::env::args_os();
-    let (_program, only, more) = (arguments.next(), arguments.next(), arguments.next());
-    more.is_none() && only.is_some_and(|only| only == "--version" || only == "-V")
 }
 
 /// What clap has to say: help and version to standard output, wrong usage as an error.
