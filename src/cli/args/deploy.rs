@@ -1,0 +1,30 @@
+//! What `cgo deploy` takes.
+
+use clap::Args;
+
+use super::run::Tape;
+use crate::domain::coder::Walls;
+use crate::domain::ids::ReleaseId;
+use crate::domain::names::ProjectName;
+
+/// Deploy a new release of a project, or go back to an older one
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// The project; the one of the current folder if not given
+    pub project: Option<ProjectName>,
+    /// Go back to the release before, or to this one
+    #[arg(long, value_name = "RELEASE", num_args = 0..=1, conflicts_with_all = ["record", "replay"])]
+    pub rollback: Option<Option<ReleaseId>>,
+    /// Show how the deployment stands, and end
+    #[arg(long, conflicts_with_all = ["rollback", "dry_run"])]
+    pub status: bool,
+    /// What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off
+    #[arg(long, value_name = "KIND")]
+    pub sandbox: Option<Walls>,
+    /// Which cassette, if any
+    #[command(flatten)]
+    pub tape: Tape,
+    /// Show the steps, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
