@@ -145,6 +145,8 @@ impl Failure {
             Kind::Person => "person_needed",
             Kind::Locked => "locked",
             Kind::Gate => "gate_failed",
+            Kind::Reverted => "reverted",
+            Kind::Partial => "partial",
             Kind::Preflight => "preflight",
             Kind::Unknown => "unknown",
             Kind::Interrupted => "interrupted",

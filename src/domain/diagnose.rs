@@ -13,6 +13,10 @@ pub enum Kind {
     Locked,
     /// A health gate failed and the old version still serves.
     Gate,
+    /// The old version serves again, after visitors had been sent to the new one.
+    Reverted,
+    /// Some hosts have it and others do not.
+    Partial,
     /// A precondition of the machine is missing: disk, program, port, architecture.
     Preflight,
     /// It is not known whether an effect happened; resuming finds out.
@@ -25,12 +29,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Usage,
         Self::User,
         Self::Person,
         Self::Locked,
         Self::Gate,
+        Self::Reverted,
+        Self::Partial,
         Self::Preflight,
         Self::Unknown,
         Self::Interrupted,
@@ -46,6 +52,8 @@ impl Kind {
             Self::Person => 4,
             Self::Locked => 5,
             Self::Gate => 6,
+            Self::Reverted => 7,
+            Self::Partial => 8,
             Self::Preflight => 9,
             Self::Unknown => 10,
             Self::Internal => 70,

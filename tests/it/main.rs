@@ -10,6 +10,7 @@ mod container;
 mod deploys;
 mod descriptions;
 mod egress;
+mod engine;
 mod full;
 mod github;
 mod hosts;

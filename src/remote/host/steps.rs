@@ -14,35 +14,42 @@ use super::{Error, Host, Payload, Script, failed};
 use crate::exec::capture::Captured;
 
 /// How long a host waits for something new before it answers that there is nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a log in one answer.
 const CHUNK: u64 = 256 * 1024;
 
-/// `$1` the folder, `$2` what keeps the step, `$3` the size of its input, which follows.
+/// `$1` the folder, `$2` what keeps the step, `$3` the size of its input, which follows. Says on a line of its own
+/// whether it was begun now.
 const START: &str = r#"
-umask 077
-mkdir -p "$1" || exit 1
-input=$1/input.$$
-cat >"$input" || { rm -f "$input"; exit 1; }
-[ "$(wc -c <"$input")" = "$3" ] || { rm -f "$input"; exit 77; }
-exec 9>"$1/lock" || exit 1
-flock 9 || exit 1
-if [ -e "$1/pid" ] || [ -e "$1/rc" ]; then rm -f "$input"; echo present; exit; fi
-mv -f "$input" "$1/input" || exit 1
-setsid sh -c "$2" "$1" <"$1/input" >>"$1/log" 2>&1 &
-exec 9>&-
-exec 8>"$1/lock" || exit 1
-flock 8 || exit 1
-if [ -e "$1/pid" ]; then echo started; exit; fi
-rm -f "$1/input"
-cat "$1/log" >&2
-exit 1
+begin() {
+    umask 077
+    mkdir -p "$1" || return 1
+    input=$1/input.$$
+    cat >"$input" || { rm -f "$input"; return 1; }
+    [ "$(wc -c <"$input")" = "$3" ] || { rm -f "$input"; return 77; }
+    exec 9>"$1/lock" || return 1
+    flock 9 || return 1
+    if [ -e "$1/pid" ] || [ -e "$1/rc" ]; then rm -f "$input"; exec 9>&-; echo present; return; fi
+    mv -f "$input" "$1/input" || return 1
+    setsid sh -c "$2" "$1" <"$1/input" >>"$1/log" 2>&1 &
+    exec 9>&-
+    exec 8>"$1/lock" || return 1
+    flock 8 || return 1
+    exec 8>&-
+    if [ -e "$1/pid" ]; then echo started; return; fi
+    rm -f "$1/input"
+    cat "$1/log" >&2
+    return 1
+}
+begin "$1" "$2" "$3" || exit
+set -- "$1" "$4" "$5" "$6"
 "#;
 /// Exit code of [`START`]: the input ended too early.
 const SHORT: i32 = 77;
 
 /// `$1` the folder, `$2` the offset in the log, `$3` how many bytes of it at most, `$4` how many tenths of a second to
-/// wait for something new. Answers with a line, `STATE CODE SIZE`, and bytes of the log.
+/// wait for something new. Where there is, it waits a little for more: an answer costs a round trip. Answers with a
+/// line, `STATE CODE SIZE`, and bytes of the log.
 const LOOK: &str = r#"
 state() {
     if [ -f "$1/rc" ]; then read -r code <"$1/rc"; said="ended $code"; return; fi
@@ -62,7 +69,8 @@ while :; do
     state "$1"
     size=$(size "$1")
     case $said in running*) ;; *) break ;; esac
-    [ "$size" -le "$2" ] && [ "$tenths" -gt 0 ] || break
+    if [ "$size" -gt "$2" ] && [ "$tenths" -gt 15 ]; then tenths=15; fi
+    [ "$size" -le "$(($2 + $3))" ] && [ "$tenths" -gt 0 ] || break
     sleep 0.1 2>/dev/null || { sleep 1; tenths=$((tenths-9)); }
     tenths=$((tenths-1))
 done
@@ -121,11 +129,16 @@ pub enum Begun {
     Before,
 }
 
-/// Begins a step, unless it was begun before. May be repeated.
+/// Begins a step, unless it was begun before, and looks at it as [`look`] does, in one round trip. May be repeated.
 ///
 /// # Errors
 /// When it is not known to be begun.
-pub async fn start(host: &dyn Host, step: &Step, cancel: &CancellationToken) -> Result<Begun, Error> {
+pub async fn start(
+    host: &dyn Host,
+    step: &Step,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Result<(Begun, Look), Error> {
     let mut input = step.script.document(&nonce())?;
     match &step.script.payload {
         Payload::None => {}
@@ -139,20 +152,41 @@ pub async fn start(host: &dyn Host, step: &Step, cancel: &CancellationToken) -> 
         }
     }
     let what = step.script.what;
-    let script = Script::new(what, START)
+    let script = looking(what, patience)
+        .with(START)
         .arg(&step.folder)
         .arg(RUNNER)
         .arg(input.len().to_string())
+        .arg("0")
+        .arg(CHUNK.to_string())
+        .arg((patience.as_millis() / 100).to_string())
         .payload(Payload::Bytes(input))
         .harmless();
     let answer = host.run(&script, cancel).await?;
-    match (answer.code, answer.text().as_str()) {
-        (0, "started") => Ok(Begun::Now),
-        (0, "present") => Ok(Begun::Before),
-        (SHORT, _) => Err(Error::Lost { host: host.name().to_owned(), what }),
-        (0, other) => Err(Error::Strange { host: host.name().to_owned(), what, reason: other.to_owned() }),
-        (code, _) => Err(failed(host.name(), what, code, &answer.stderr)),
+    match answer.code {
+        0 => {}
+        SHORT => return Err(Error::Lost { host: host.name().to_owned(), what }),
+        code => return Err(failed(host.name(), what, code, &answer.stderr)),
     }
+    let bytes = answer.stdout.bytes();
+    let (begun, rest) = match bytes.iter().position(|byte| *byte == b'\n').map(|end| bytes.split_at(end + 1)) {
+        Some((b"started\n", rest)) => (Begun::Now, rest),
+        Some((b"present\n", rest)) => (Begun::Before, rest),
+        _ => return Err(strange(host, what, &bytes)),
+    };
+    Ok((begun, parse(rest, 0).ok_or_else(|| strange(host, what, rest))?))
+}
+
+/// The script that looks at a step.
+fn looking(what: &'static str, patience: Duration) -> Script {
+    Script::new(what, LOOK)
+        .deadline(patience + Duration::from_secs(30))
+        .keep(usize::try_from(2 * CHUNK).unwrap_or(usize::MAX) + 4096)
+}
+
+fn strange(host: &dyn Host, what: &'static str, said: &[u8]) -> Error {
+    let reason = String::from_utf8_lossy(said).chars().take(200).collect();
+    Error::Strange { host: host.name().to_owned(), what, reason }
 }
 
 /// Looks at a step, and at its log from an offset on; a step that runs and has written nothing since is waited for, but
@@ -168,20 +202,14 @@ pub async fn look(
     cancel: &CancellationToken,
 ) -> Result<Look, Error> {
     const WHAT: &str = "say how a step stands";
-    let script = Script::new(WHAT, LOOK)
+    let script = looking(WHAT, patience)
         .arg(folder)
         .arg(offset.to_string())
         .arg(CHUNK.to_string())
         .arg((patience.as_millis() / 100).to_string())
-        .deadline(patience + Duration::from_secs(15))
-        .keep(usize::try_from(2 * CHUNK).unwrap_or(usize::MAX) + 4096)
         .harmless();
     let bytes = host.run_ok(&script, cancel).await?.stdout.bytes();
-    parse(&bytes, offset).ok_or_else(|| Error::Strange {
-        host: host.name().to_owned(),
-        what: WHAT,
-        reason: String::from_utf8_lossy(&bytes).chars().take(200).collect(),
-    })
+    parse(&bytes, offset).ok_or_else(|| strange(host, WHAT, &bytes))
 }
 
 fn parse(bytes: &[u8], offset: u64) -> Option<Look> {
@@ -204,6 +232,8 @@ fn parse(bytes: &[u8], offset: u64) -> Option<Look> {
 /// How a step that was waited for ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
+    /// Whether it was begun by this call.
+    pub begun: Begun,
     /// Its exit code; none when its process is gone without an outcome.
     pub code: Option<i32>,
     /// The last lines it wrote.
@@ -223,10 +253,13 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Outcome, Error> {
     let mut away = Away::new(patience);
-    while let Err(error) = start(host, step, cancel).await {
-        away.bear(error, cancel).await?;
-    }
-    follow(host, step, patience, pass, cancel).await
+    let first = loop {
+        match start(host, step, PATIENCE, cancel).await {
+            Ok(first) => break first,
+            Err(error) => away.bear(error, cancel).await?,
+        }
+    };
+    attend(host, step, (first.0, Some(first.1)), patience, pass, cancel).await
 }
 
 /// Waits for the end of a step that was begun, like [`run`].
@@ -240,15 +273,29 @@ pub async fn follow(
     pass: &mut (dyn FnMut(&[u8]) + Send),
     cancel: &CancellationToken,
 ) -> Result<Outcome, Error> {
+    attend(host, step, (Begun::Before, None), patience, pass, cancel).await
+}
+
+async fn attend(
+    host: &dyn Host,
+    step: &Step,
+    (begun, mut seen): (Begun, Option<Look>),
+    patience: Duration,
+    pass: &mut (dyn FnMut(&[u8]) + Send),
+    cancel: &CancellationToken,
+) -> Result<Outcome, Error> {
     let mut away = Away::new(patience);
     let (mut offset, mut kept) = (0, Captured::new(64 * 1024));
     loop {
-        let look = match look(host, &step.folder, offset, PATIENCE, cancel).await {
-            Ok(look) => look,
-            Err(error) => {
-                away.bear(error, cancel).await?;
-                continue;
-            }
+        let look = match seen.take() {
+            Some(look) => look,
+            None => match look(host, &step.folder, offset, PATIENCE, cancel).await {
+                Ok(look) => look,
+                Err(error) => {
+                    away.bear(error, cancel).await?;
+                    continue;
+                }
+            },
         };
         away.back();
         kept.push(&look.log);
@@ -264,7 +311,7 @@ pub async fn follow(
                 return Err(Error::Strange { host: host.name().to_owned(), what: step.script.what, reason });
             }
         };
-        return Ok(Outcome { code, evidence: kept.last_lines(super::EVIDENCE_LINES) });
+        return Ok(Outcome { begun, code, evidence: kept.last_lines(super::EVIDENCE_LINES) });
     }
 }
 

@@ -183,7 +183,7 @@ fn a_step_runs_once_and_its_outcome_is_its_rc_file() {
         assert_eq!((outcome.code, outcome.evidence), (Some(5), vec!["began".to_owned(), "problem".to_owned()]));
         assert_eq!(log, b"began\nproblem\n");
         for _ in 0..2 {
-            assert_eq!(steps::start(host, &step, &never()).await.unwrap(), Begun::Before);
+            assert_eq!(steps::start(host, &step, Duration::ZERO, &never()).await.unwrap().0, Begun::Before);
         }
         assert_eq!(std::fs::read(folder.join("effect")).unwrap(), b"se'cret\nvalue\nand input\n");
         let kept = std::path::Path::new(&step.folder);
@@ -202,8 +202,9 @@ fn a_step_begun_many_times_at_once_runs_once() {
         let script = Script::new("do the work", "echo once >>\"$1\"").arg(effect.display().to_string());
         let step = step(folder, script);
         let cancel = never();
-        let begun = futures_util::future::join_all((0..6).map(|_| steps::start(host, &step, &cancel))).await;
-        let now = begun.into_iter().filter(|begun| *begun.as_ref().unwrap() == Begun::Now).count();
+        let begun =
+            futures_util::future::join_all((0..6).map(|_| steps::start(host, &step, Duration::ZERO, &cancel))).await;
+        let now = begun.into_iter().filter(|begun| begun.as_ref().unwrap().0 == Begun::Now).count();
         assert_eq!(now, 1);
         let outcome = steps::follow(host, &step, Duration::from_secs(30), &mut |_| (), &never()).await.unwrap();
         assert_eq!(outcome.code, Some(0));
@@ -215,7 +216,7 @@ fn a_step_begun_many_times_at_once_runs_once() {
 fn a_step_that_is_killed_is_lost_and_one_whose_work_is_killed_says_so() {
     on_both(&async |host, folder| {
         let killed = step(folder, Script::new("wait", "echo $$ began; sleep 1000"));
-        steps::start(host, &killed, &never()).await.unwrap();
+        steps::start(host, &killed, Duration::ZERO, &never()).await.unwrap();
         let look = steps::look(host, &killed.folder, 0, Duration::from_secs(5), &never()).await.unwrap();
         let StepState::Running { pid } = look.state else { panic!("{look:?}") };
         let kill = Script::new("kill", "kill -9 \"-$1\"").arg(pid.to_string());
@@ -250,7 +251,7 @@ fn a_look_waits_for_what_is_new_and_no_longer() {
         let script = Script::new("wait", "while [ ! -e \"$1\" ]; do sleep 0.05; done; echo new; sleep 1000")
             .arg(go.display().to_string());
         let step = step(folder, script);
-        steps::start(host, &step, &never()).await.unwrap();
+        steps::start(host, &step, Duration::ZERO, &never()).await.unwrap();
         let nothing = steps::look(host, &step.folder, 0, Duration::from_millis(200), &never()).await.unwrap();
         assert!(matches!(nothing.state, StepState::Running { .. }) && nothing.log.is_empty());
         let cancel = never();

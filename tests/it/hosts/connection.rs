@@ -251,7 +251,7 @@ fn a_step_of_a_host_that_went_down_is_lost() {
     over_ssh(&async |sshd, linked| {
         let folder = sshd.folder().join("step");
         let step = Step { folder: folder.display().to_string(), script: Script::new("work", "sleep 1000") };
-        steps::start(linked.host(), &step, &never()).await.unwrap();
+        steps::start(linked.host(), &step, Duration::ZERO, &never()).await.unwrap();
         // Another boot: the number of the process may mean any process now.
         let pid = std::fs::read_to_string(folder.join("pid")).unwrap();
         let mut words: Vec<&str> = pid.split_whitespace().collect();
@@ -276,7 +276,7 @@ fn full_and_read_only_disks_are_told_by_name() {
         let refused = put(2000).await.unwrap_err();
         assert!(matches!(refused, Error::ReadOnly { .. }), "{refused}");
         let step = Step { folder: "/var/lib/cgo/step".to_owned(), script: Script::new("work", "true") };
-        let refused = steps::start(host, &step, &never()).await.unwrap_err();
+        let refused = steps::start(host, &step, Duration::ZERO, &never()).await.unwrap_err();
         assert!(matches!(refused, Error::ReadOnly { .. }), "{refused}");
         assert_eq!(sshd.root("stat -c %s /var/lib/cgo/x"), "1000\n");
     });

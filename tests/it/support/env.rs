@@ -295,6 +295,15 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Like [`until`], where asking takes time.
+pub async fn until_async(what: &str, is_so: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come to be");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Asks an address once: status and body.
 pub fn get(url: &str) -> (u16, String) {
     request("GET", url, None)

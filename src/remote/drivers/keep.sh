@@ -1,0 +1,76 @@
+# Keeps the release of one slot running: `keep SLOT-FOLDER`. After a reboot: `keep --boot ROOT` for all of them.
+umask 027
+boot() { read -r id </proc/sys/kernel/random/boot_id; echo "$id"; }
+identity() {
+    read -r stat <"/proc/$1/stat" || return 1
+    number=$1
+    set -- ${stat##*) }
+    echo "$number ${20} $(boot)"
+}
+put() { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; }
+
+if [ "$1" = --boot ]; then
+    for base in "$2"/apps/*/*; do
+        [ -e "$base/serving" ] && [ ! -e "$base/stopped" ] || continue
+        slot=blue
+        [ ! -e "$base/active/green" ] || slot=green
+        [ -e "$base/slots/$slot/launch" ] || continue
+        rm -f "$base/slots/$slot/stop" "$base/slots/$slot/state" "$base/slots/$slot/kept"
+        setsid sh "$2/bin/keep" "$base/slots/$slot" </dev/null >>"$base/slots/$slot/log" 2>&1 &
+    done
+    exit
+fi
+
+s=$1
+exec 5>>"$s/keep.lock"
+flock -n 5 || exit 0
+put "$s/keeper" "$(identity $$)"
+cp "$s/generation" "$s/kept"
+IFS= read -r release <"$s/release_folder"
+while read -r key value; do [ "$key" != oom_kill ] || echo "$value"; done </proc/vmstat >"$s/oom"
+# Its log is bounded: what is beyond eight megabytes is moved aside, once.
+(
+    exec 5>&-
+    while sleep 20; do
+        [ -d "$s" ] || exit
+        [ "$(wc -c <"$s/log")" -le 8388608 ] || { cp "$s/log" "$s/log.1" && : >"$s/log" && echo 0 >"$s/log.from"; }
+    done
+) &
+rotator=$!
+trap : TERM HUP INT
+restarts=0 ended=
+while [ ! -e "$s/stop" ]; do
+    setsid env -i PATH="$release/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
+        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' keep "$s/env" "$s/launch" 5>&- &
+    child=$!
+    put "$s/child" "$(identity $child)"
+    put "$s/state" "running 0 $restarts"
+    while :; do
+        wait $child
+        code=$?
+        # A signal to this shell ends the wait, too.
+        kill -0 $child 2>/dev/null || break
+    done
+    # What it left behind goes with it.
+    kill -KILL "-$child" 2>/dev/null
+    [ ! -e "$s/stop" ] || break
+    read -r up _ </proc/uptime
+    kept=
+    for at in $ended ${up%%.*}; do [ $((${up%%.*} - at)) -ge 600 ] || kept="$kept $at"; done
+    ended=$kept
+    restarts=$((restarts + 1))
+    set -- $ended
+    if [ $# -gt 5 ]; then
+        put "$s/state" "failed $code $restarts"
+        kill $rotator 2>/dev/null
+        exit 1
+    fi
+    put "$s/state" "exited $code $restarts"
+    wait_for=$#
+    while [ $wait_for -gt 0 ] && [ ! -e "$s/stop" ]; do
+        sleep 0.5
+        wait_for=$((wait_for - 1))
+    done
+done
+kill $rotator 2>/dev/null
+put "$s/state" "stopped 0 $restarts"

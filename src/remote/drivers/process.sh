@@ -1,0 +1,162 @@
+# Releases as plain processes, each slot kept by a shell of its own: no container engine, no systemd, no root.
+# A slot's folder holds `launch` and `env` (what runs), `generation` (which launch), `keeper` (the process that keeps
+# it), `child` (the release's own), `state` (its last report) and `log`.
+
+driver_check() { command -v python3 >/dev/null || { echo "python3 is missing"; return 1; }; }
+
+# Writes the keeper, which also runs after a reboot.
+driver_install() {
+    mkdir -p "$root/bin" || return 1
+    printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750 || return 1
+    command -v crontab >/dev/null || { say note "no cron here: after a reboot the project is started by 'cgo project start'"; return 0; }
+    entry="@reboot sh '$root/bin/keep' --boot '$root'"
+    crontab -l 2>/dev/null | grep -qxF "$entry" || { crontab -l 2>/dev/null; echo "$entry"; } | crontab -
+}
+
+driver_start() {
+    s=$base/slots/$1
+    if lives "$s/keeper" && [ "$(line_of "$s/generation")" = "$(line_of "$s/kept")" ]; then
+        case $(line_of "$s/state") in failed*) ;; *) return 0 ;; esac
+    fi
+    driver_stop "$1" || return 1
+    rm -f "$s/stop" "$s/state" "$s/kept"
+    : >>"$s/log"
+    # What it writes from here on is its own.
+    wc -c <"$s/log" >"$s/log.from"
+    setsid sh "$root/bin/keep" "$s" </dev/null >>"$s/log" 2>&1 5>&- 6>&- 7>&- 8>&- 9>&- &
+    tries=100
+    until [ -s "$s/state" ]; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || { echo "nothing keeps slot $1"; return 1; }
+        sleep 0.05
+    done
+}
+
+driver_state() {
+    s=$base/slots/$1
+    read -r word code count 2>/dev/null <"$s/state" || { printf 'stopped\t\t'; return; }
+    case $word in
+    running)
+        if lives "$s/child"; then printf 'running\t%s\t%s' "$alive-$start" "$count"; return; fi
+        if lives "$s/keeper"; then printf 'exited\t\t'; else printf 'dead\t\t'; fi
+        ;;
+    exited | failed)
+        # The kernel killed something for lack of memory since the launch.
+        if [ "$code" = 137 ] && [ "$(oom_kills)" -gt "$(cat "$s/oom" 2>/dev/null || echo 999999)" ]; then printf 'oom\t\t'
+        elif [ "$code" -gt 128 ]; then printf 'exited\t\tsignal %s' $((code - 128))
+        else printf 'exited\t\texit code %s' "$code"; fi
+        ;;
+    *) printf '%s\t\t' "$word" ;;
+    esac
+}
+
+oom_kills() { while read -r key value; do if [ "$key" = oom_kill ]; then echo "$value"; return; fi; done </proc/vmstat; echo 0; }
+
+# Ends what runs in a slot: SIGTERM, its stop time, SIGKILL. Prints a warning when it had to be killed.
+driver_stop() {
+    s=$base/slots/$1
+    [ -d "$s" ] || return 0
+    : >"$s/stop"
+    grace=$(line_of "$s/stop_after")
+    ends=$(($(uptime_of) + ${grace:-10} + 1))
+    told=
+    while lives "$s/keeper" || lives "$s/child"; do
+        if lives "$s/child"; then
+            if [ "$(uptime_of)" -ge $ends ]; then
+                [ "$told" = killed ] || say warning "the release in slot $1 did not end within ${grace:-10} s of SIGTERM and was killed"
+                kill -KILL "-$alive" 2>/dev/null || kill -KILL "$alive" 2>/dev/null
+                told=killed
+            elif [ -z "$told" ]; then
+                kill -TERM "$alive" 2>/dev/null
+                told=asked
+            fi
+        fi
+        [ "$(uptime_of)" -lt $((ends + 10)) ] || { echo "slot $1 does not end"; return 1; }
+        sleep 0.05
+    done
+    rm -f "$s/state" "$s/child" "$s/keeper"
+}
+
+driver_log() {
+    s=$base/slots/$1
+    from=$(cat "$s/log.from" 2>/dev/null || echo 0)
+    tail -c "+$((from + 1))" "$s/log" 2>/dev/null | tail -n "$2"
+}
+driver_log_file() { echo "$base/slots/$1/log"; }
+
+# Address and port of each socket that the processes of a slot listen on.
+driver_listeners() {
+    lives "$base/slots/$1/child" || return 0
+    session=$alive
+    inodes=
+    for stat in /proc/[0-9]*/stat; do
+        read -r line 2>/dev/null <"$stat" || continue
+        pid=${stat#/proc/}
+        pid=${pid%/stat}
+        set -- ${line##*) }
+        [ "$4" = "$session" ] || continue
+        for fd in "/proc/$pid/fd/"*; do
+            case $(readlink "$fd" 2>/dev/null) in socket:*) inode=$(readlink "$fd"); inode=${inode#socket:?}; inodes="$inodes ${inode%?}" ;; esac
+        done
+    done
+    listening_of "$inodes" /proc/net
+}
+
+# Addresses among the sockets $1 (inodes; empty: all) in the tables of folder $2.
+listening_of() {
+    awk -v want=" $1 " '
+    function dec(hex,  i, n) { n = 0; for (i = 1; i <= length(hex); i++) n = n * 16 + index("0123456789ABCDEF", toupper(substr(hex, i, 1))) - 1; return n }
+    $4 == "0A" && (want == "  " || index(want, " " $10 " ")) {
+        split($2, part, ":"); port = dec(part[2])
+        if (length(part[1]) == 8) printf "%d.%d.%d.%d:%d\n", dec(substr(part[1], 7, 2)), dec(substr(part[1], 5, 2)), dec(substr(part[1], 3, 2)), dec(substr(part[1], 1, 2)), port
+        else if (part[1] ~ /^0+$/) printf "[::]:%d\n", port
+        else if (part[1] == "00000000000000000000000001000000") printf "[::1]:%d\n", port
+        else printf "[ipv6]:%d\n", port
+    }' "$2/tcp" "$2/tcp6" 2>/dev/null
+}
+
+# Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE`, the file sets its arguments.
+driver_once() { enter "$base/slots/$1/env" "$2"; }
+
+# Runs what the file $2 sets, with the variables of the file $1 and hardly any others.
+enter() {
+    env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
+        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+}
+
+# The commit's files and an environment of its locked dependencies, kept by the sum of the lock for the next release.
+driver_build() {
+    lock=$release_folder/source/$p_lock
+    [ -f "$lock" ] || { because build "there is no lock file $p_lock"; return 1; }
+    sum=$(cat "$lock" | sha256sum)
+    kept=$root/environments/${sum%% *}
+    if [ ! -e "$kept/complete" ]; then
+        mkdir -p "$root/environments" || return 1
+        exec 8>>"$root/environments/${sum%% *}.lock" && flock 8 || return 1
+        if [ ! -e "$kept/complete" ]; then
+            say note "installing the dependencies"
+            rm -rf "$kept"
+            python3 -c 'import sys; want = tuple(int(p) for p in sys.argv[1].split(".")); sys.exit(sys.version_info[:2] < want)' "$p_python" ||
+                { because build "it needs Python $p_python; here is $(python3 --version 2>&1)"; return 1; }
+            python3 -m venv "$kept" || { because build "a Python environment cannot be made (python3-venv)"; return 1; }
+            if grep -q '^[[:space:]]*[A-Za-z0-9]' "$lock"; then
+                "$kept/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r "$lock" ||
+                    { because build "pip cannot install the locked dependencies"; return 1; }
+            fi
+            sync -f "$kept" 2>/dev/null || sync
+            : >"$kept/complete"
+        fi
+        exec 8>&-
+    fi
+    ln -sfn "$kept" "$release_folder/environment"
+}
+
+# Removes what only release $1 used.
+driver_forget() {
+    kept=$(readlink "$base/releases/$1/environment") || return 0
+    case $kept in "$root/environments/"*) ;; *) return 0 ;; esac
+    for link in "$root"/apps/*/*/releases/*/environment; do
+        [ "$link" = "$base/releases/$1/environment" ] || [ "$(readlink "$link")" != "$kept" ] || return 0
+    done
+    rm -rf "$kept" "$kept.lock"
+}

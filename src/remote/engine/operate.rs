@@ -1,0 +1,93 @@
+//! The short works of an operator on an application as it stands: stopping, starting, holding, its log.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::report::{Held, fields};
+use super::shell::quoted;
+use super::{App, Error};
+use crate::remote::host::{Payload, failed};
+
+const OPERATE: &str = include_str!("sh/operate.sh");
+/// Longest stop time of a release, and then some.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// What an operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Everything that runs ends; what serves is remembered.
+    Stop,
+    /// What should serve runs again.
+    Start,
+    /// All of it goes: releases, logs, data.
+    Remove,
+    /// Nobody may change it until it is released.
+    Hold,
+    /// It may be changed again.
+    Unhold,
+}
+
+impl Work {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Remove => "remove",
+            Self::Hold => "hold",
+            Self::Unhold => "unhold",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Stop => "stop the application",
+            Self::Start => "start the application",
+            Self::Remove => "remove the application",
+            Self::Hold => "hold the application",
+            Self::Unhold => "release the application",
+        }
+    }
+}
+
+impl App<'_> {
+    /// Does it, and waits until it is so. False when there was nothing to do it to.
+    ///
+    /// # Errors
+    /// [`Error::Held`]; what the host fails with.
+    pub async fn operate(
+        &self,
+        work: Work,
+        owner: &str,
+        purpose: &str,
+        cancel: &CancellationToken,
+    ) -> Result<bool, Error> {
+        let told = format!("p_owner={}\np_purpose={}\n", quoted(owner), quoted(purpose));
+        let script = self
+            .script(work.what(), OPERATE, &[], "operator", work.word())
+            .payload(Payload::Bytes(told.into_bytes()))
+            .deadline(LIMIT)
+            .harmless();
+        let answer = self.host.run(&script, cancel).await?;
+        let text = answer.stdout.text();
+        let said = |word: &str| text.lines().filter_map(fields).find(|(said, _)| *said == word);
+        match answer.code {
+            0 => Ok(said("nothing").is_none()),
+            5 => {
+                let held = said("held").map(|(_, fields)| Held::parse(&fields)).unwrap_or_default();
+                Err(Error::Held { host: self.host.name().to_owned(), held })
+            }
+            code => Err(failed(self.host.name(), work.what(), code, &answer.stderr).into()),
+        }
+    }
+
+    /// The last lines of the release that serves, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn log(&self, lines: usize, cancel: &CancellationToken) -> Result<Vec<String>, Error> {
+        let script = self.script("show its log", OPERATE, &[], "operator", "logs").arg(lines.to_string()).harmless();
+        let answer = self.host.run_ok(&script, cancel).await?;
+        Ok(answer.stdout.text().lines().map(str::to_owned).collect())
+    }
+}

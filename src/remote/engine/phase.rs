@@ -1,0 +1,175 @@
+//! A phase of a deployment: a few steps that are done on the host in one go, detached.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Build, Launch, Plan};
+use super::report::Report;
+use super::{App, Error};
+use crate::domain::diagnose::Advice;
+use crate::remote::host::Payload;
+use crate::remote::host::steps::{self, Begun, Step};
+
+const GATE: &str = include_str!("sh/gate.sh");
+const TRAFFIC: &str = include_str!("sh/traffic.sh");
+const BUILD: &str = include_str!("sh/build.sh");
+const PHASE: &str = include_str!("sh/phase.sh");
+
+/// How long a host may be out of reach before one stops waiting for it.
+const AWAY: Duration = Duration::from_mins(2);
+/// How often a phase that was cut off on the host itself is begun anew.
+const TRIES: u32 = 4;
+
+/// A few steps of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The release's files and what they need. Takes no lease.
+    Build,
+    /// Lease, migration, start, health gate.
+    Stage,
+    /// Visitors are sent to the release; the old one finishes its requests, and stays until the release is baked.
+    Switch,
+    /// The old release ends, what nobody goes back to is removed, the lease is given back.
+    Finish,
+    /// Whatever was done is undone: visitors back, the release away.
+    Revert,
+}
+
+impl Phase {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Stage => "stage",
+            Self::Switch => "switch",
+            Self::Finish => "finish",
+            Self::Revert => "revert",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Build => "build the release",
+            Self::Stage => "start the release",
+            Self::Switch => "switch to the release",
+            Self::Finish => "finish the deployment",
+            Self::Revert => "take the deployment back",
+        }
+    }
+}
+
+/// What a phase is given beside the plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// What runs; for `stage` and `switch`.
+    pub launch: Option<&'a Launch>,
+    /// What the release is made from; for `build`.
+    pub build: Option<&'a Build>,
+    /// Why, for `revert`.
+    pub reason: &'a str,
+}
+
+impl App<'_> {
+    /// Has a phase done, and waits for its end. One that was done before is not done again;
+    /// one that was cut off on the host is taken up where it was. Cancelled, it is told to the host and waited for:
+    /// before visitors are sent to the release everything is undone, after it the work goes on.
+    ///
+    /// # Errors
+    /// [`Error`], by how it ended.
+    pub async fn phase(
+        &self,
+        plan: &Plan,
+        phase: Phase,
+        given: Given<'_>,
+        say: &(dyn Fn(&str) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Report, Error> {
+        let op = plan.op.as_str();
+        let told = plan.told(&self.folder(), given.launch, given.build, given.reason);
+        let mut tried = 0;
+        loop {
+            let script = self
+                .script(phase.what(), PHASE, &[GATE, TRAFFIC, BUILD], op, phase.word())
+                .payload(Payload::Bytes(told.clone().into_bytes()));
+            let folder = format!("{}/ops/{op}/steps/{}-{tried}", self.folder(), phase.word());
+            let step = Step { folder, script };
+            let mut report = Report::default();
+            let mut line = Vec::new();
+            let outcome = {
+                let mut pass = |bytes: &[u8]| {
+                    for byte in bytes {
+                        if *byte == b'\n' {
+                            if let Some(text) = report.take(&String::from_utf8_lossy(&line)) {
+                                say(&text);
+                            }
+                            line.clear();
+                        } else {
+                            line.push(*byte);
+                        }
+                    }
+                };
+                // Interrupted, the host is told, and its answer waited for: nothing is left half done.
+                let unhurried = CancellationToken::new();
+                let running = steps::run(self.host, &step, AWAY, &mut pass, &unhurried);
+                tokio::pin!(running);
+                tokio::select! {
+                    outcome = &mut running => outcome,
+                    () = cancel.cancelled(), if phase != Phase::Finish && phase != Phase::Revert => {
+                        say("interrupted: taking back what was begun");
+                        self.cancel(op).await?;
+                        running.await
+                    }
+                }
+            }?;
+            tried += 1;
+            let again = match outcome.code {
+                None => true,
+                // Somebody had it, or it was interrupted, when it was tried before.
+                Some(5 | 21 | 130) => outcome.begun == Begun::Before && !cancel.is_cancelled(),
+                Some(_) => false,
+            };
+            if again && tried < TRIES {
+                continue;
+            }
+            return self.judge(outcome.code, report, outcome.evidence);
+        }
+    }
+
+    fn judge(&self, code: Option<i32>, mut report: Report, lines: Vec<String>) -> Result<Report, Error> {
+        let host = self.host.name().to_owned();
+        let (sort, cause) = report.cause.take().unwrap_or_default();
+        let plain = || lines.into_iter().filter(|line| !line.starts_with('@')).collect::<Vec<_>>();
+        let evidence = if report.evidence.is_empty() { plain() } else { report.evidence };
+        Err(match (code, sort.as_str()) {
+            (Some(0), _) => {
+                report.evidence = Vec::new();
+                return Ok(report);
+            }
+            (Some(5), _) => Error::Held { host, held: report.held.unwrap_or_default() },
+            (Some(20), _) => Error::Superseded { host, by: report.held.unwrap_or_default() },
+            (Some(1), "migration") => Error::Migration { host, cause, evidence },
+            (Some(1), _) => Error::Build { host, cause, evidence },
+            (Some(6), _) => Error::Gate { host, sort, cause, evidence },
+            (Some(7), _) => Error::Reverted { host, cause, evidence },
+            (Some(9), "taken") => {
+                Error::Preflight { host, cause, mend: Some(Advice::Do("free the port and deploy again".to_owned())) }
+            }
+            (Some(9), _) => {
+                let cause = if cause.is_empty() { evidence.join("; ") } else { cause };
+                Error::Preflight { host, cause, mend: None }
+            }
+            (Some(130), _) => Error::Interrupted { host },
+            _ => Error::Unknown { host, step: report.step, evidence },
+        })
+    }
+
+    /// Tells an operation that goes on that it is not wanted any more.
+    ///
+    /// # Errors
+    /// When the host cannot be told.
+    async fn cancel(&self, op: &str) -> Result<(), Error> {
+        let script = self.script("be interrupted", ": >\"$ops/$op/cancel\"", &[], op, "cancel").harmless();
+        self.host.run_ok(&script, &CancellationToken::new()).await?;
+        Ok(())
+    }
+}

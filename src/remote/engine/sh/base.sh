@@ -1,0 +1,133 @@
+# What every script of the engine knows: where things are, how they are written, the journal, the lease.
+# Given: root, app, op.
+umask 027
+base=$root/apps/$app/production
+ops=$base/ops
+tab=$(printf '\t')
+
+# A line for the one who reads the log. Its fields hold neither tabs nor line ends.
+say() {
+    line=@$1
+    shift
+    for field; do line=$line$tab$(printf '%s' "$field" | tr '\t\n\r' '   '); done
+    printf '%s\n' "$line"
+}
+
+settle_disk() { sync "$@" 2>/dev/null || sync; }
+
+# What stands on the input becomes the file $1, wholly or not at all; $2 its mode.
+write() {
+    cat >"$1.new" && chmod "${2:-640}" "$1.new" && settle_disk "$1.new" && mv -f "$1.new" "$1" && settle_disk "${1%/*}" ||
+        { rm -f "$1.new"; return 1; }
+}
+
+line_of() { if [ -r "$1" ]; then IFS= read -r got <"$1"; printf '%s' "$got"; fi; }
+uptime_of() { read -r up _ </proc/uptime; echo "${up%%.*}"; }
+boot_of() { read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"; }
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# Which process $1 is, so that its number cannot come to mean another: NUMBER START BOOT.
+identity() {
+    read -r stat <"/proc/$1/stat" 2>/dev/null || return 1
+    number=$1
+    set -- ${stat##*) }
+    [ "$1" != Z ] || return 1
+    echo "$number ${20} $(boot_of)"
+} 2>/dev/null
+
+# The process that file $1 names still lives; its number is in $alive.
+lives() {
+    [ -r "$1" ] && read -r alive start boot _ <"$1" && [ -n "$boot" ] && [ "$(identity "$alive")" = "$alive $start $boot" ]
+} 2>/dev/null
+
+json() { printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/[\\"]/\\&/g' | tr -d '\000-\037'; }
+
+# The journal of the operation: `mark STEP intent|done|failed [WHAT]`.
+mark() {
+    printf '{"step":"%s","mark":"%s","at":"%s","what":"%s"}\n' "$1" "$2" "$(now)" "$(json "${3:-}")" >>"$ops/$op/journal" &&
+        settle_disk "$ops/$op/journal" || return 1
+    say mark "$1" "$2" "${3:-}"
+}
+
+# What happened on this host, each line bound to the one before by its sum: `audit ACTION FROM TO RESULT`.
+audit() {
+    before=$(tail -n 1 "$base/audit.jsonl" 2>/dev/null | sha256sum)
+    printf '{"ts":"%s","actor":"%s","op":"%s","action":"%s","from":"%s","to":"%s","result":"%s","before":"%s"}\n' \
+        "$(now)" "$(json "${p_owner:-}")" "$op" "$1" "$(json "$2")" "$(json "$3")" "$(json "$4")" "${before%% *}" \
+        >>"$base/audit.jsonl"
+}
+
+# --- The lease: who may change the application. Times are seconds since the host booted, by no other clock.
+ttl=60
+
+read_lease() {
+    l_op= l_owner= l_purpose= l_expires=0 l_boot= l_fence=0 l_since=
+    while IFS="$tab" read -r key value; do
+        case $key in
+        op) l_op=$value ;; owner) l_owner=$value ;; purpose) l_purpose=$value ;; expires) l_expires=$value ;;
+        boot) l_boot=$value ;; fence) l_fence=$value ;; since) l_since=$value ;;
+        esac
+    done 2>/dev/null <"$base/lease"
+    [ -n "$l_op" ]
+}
+
+# Writes the lease: `write_lease OP OWNER PURPOSE FENCE SINCE SECONDS|never`.
+write_lease() {
+    case $6 in never) until=never ;; *) until=$(($(uptime_of) + $6)) ;; esac
+    printf 'op\t%s\nowner\t%s\npurpose\t%s\nfence\t%s\nsince\t%s\nexpires\t%s\nboot\t%s\n' \
+        "$1" "$2" "$3" "$4" "$5" "$until" "$(boot_of)" | write "$base/lease"
+}
+
+# The lease that was read counts: it is held for good, or its time is not over, or its work goes on.
+lease_counts() {
+    [ "$l_expires" = never ] && return
+    [ "$l_boot" = "$(boot_of)" ] && [ "$l_expires" -gt "$(uptime_of)" ] && return
+    working "$l_op"
+}
+
+# A script works for operation $1.
+working() {
+    [ -e "$ops/$1/running" ] || return 1
+    ! flock -n "$ops/$1/running" true
+}
+
+# One at a time, and briefly: lease, flags and slots change under this lock only.
+alone() { exec 7>>"$base/lock" && flock 7; }
+together() { exec 7>&-; }
+
+# The fence of the operation is the newest: nobody took the application over. Under the lock.
+is_ours() {
+    read_lease && [ "$l_op" = "$op" ] && [ "$l_fence" = "$(line_of "$ops/$op/fence")" ]
+}
+
+renewed=0
+# Keeps the lease while work goes on; ends the work when it is gone.
+renew() {
+    up=$(uptime_of)
+    [ $((up - renewed)) -ge 15 ] || return 0
+    alone
+    is_ours || { together; stale; }
+    write_lease "$op" "$l_owner" "$l_purpose" "$l_fence" "$l_since" $ttl
+    together
+    renewed=$up
+}
+
+stale() {
+    read_lease
+    say stale "$l_op" "$l_owner" "$l_purpose"
+    exit 20
+}
+
+held() {
+    case $l_expires in never) left=never ;; *) left=$((l_expires - $(uptime_of))); [ $left -ge 0 ] || left=0 ;; esac
+    say held "$l_op" "$l_owner" "$l_purpose" "$left" "$l_since"
+}
+
+# --- What serves.
+# The slot that visitors are sent to; nothing before the first release served.
+active() {
+    [ -e "$base/serving" ] || return 0
+    if [ -e "$base/active/green" ]; then echo green; else echo blue; fi
+}
+
+other() { case $1 in blue) echo green ;; *) echo blue ;; esac; }

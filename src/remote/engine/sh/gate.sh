@@ -1,0 +1,108 @@
+# Whether a release that was started may serve: asked at its own port, several times, of one and the same process.
+# Given: p_health, p_host, p_expect, p_deadline. `gate SLOT PORT`; the cause in $cause_kind and $cause.
+
+# Sets the cause, the first word of which stands for it.
+because() { cause_kind=$1; cause=$2; return 1; }
+
+# Asks once: $status, $location, $body; 0 when it answered at all.
+ask() {
+    reply=$(curl -sS -m 5 --connect-timeout 5 --noproxy '*' -H "Host: $p_host" -o "$ops/$op/answer" \
+        -w '%{http_code}\t%{redirect_url}\t%{time_total}' "http://127.0.0.1:$1$p_health" 2>"$ops/$op/refusal")
+    code=$?
+    status=${reply%%"$tab"*}
+    location=${reply#*"$tab"}
+    took=${location#*"$tab"}
+    location=${location%%"$tab"*}
+    return $code
+}
+
+# Says in $cause why what runs in slot $1 is no longer what was started.
+ended() {
+    case $state in
+    exited) because crashed "its process ended with ${detail:-an unknown outcome}" ;;
+    oom) because oom "it was killed for lack of memory (OOM)${detail:+; its limit is $detail}" ;;
+    failed) because not_started "it could not be started: $detail" ;;
+    *) because replaced "its process was replaced while it was asked" ;;
+    esac
+}
+
+look_at() {
+    set -- "$(driver_state "$1")"
+    state=${1%%"$tab"*}
+    rest=${1#*"$tab"}
+    instance=${rest%%"$tab"*}
+    detail=${rest#*"$tab"}
+    [ "$detail" != "$rest" ] || detail=
+}
+
+gate() {
+    slot=$1 port=$2
+    begun=$(uptime_of)
+    good=0 all=0 redirects=0 bad_kind= bad=
+    look_at "$slot"
+    first=$instance
+    [ "$state" = running ] || { ended; return 1; }
+    while :; do
+        renew
+        [ ! -e "$ops/$op/cancel" ] || [ -e "$ops/$op/flipped" ] || { because interrupted "it was interrupted"; return 1; }
+        ask "$port"
+        code=$?
+        look_at "$slot"
+        [ "$state" = running ] && [ "$instance" = "$first" ] || { ended; return 1; }
+        case $code:$status in
+        0:$p_expect)
+            good=$((good + 1)) all=$((all + 1)) redirects=0
+            if [ $good -ge 3 ]; then
+                foreign "$slot" "$port" || return 1
+                say gate "$all" "$(($(uptime_of) - begun))" "$took"
+                return 0
+            fi
+            ;;
+        0:3*)
+            good=0 redirects=$((redirects + 1)) bad_kind=redirect
+            bad="it answered with a redirect ($status) to $location; it was asked as $p_host"
+            ;;
+        0:*)
+            good=0 redirects=0 bad_kind=status
+            shown=$(head -c 300 "$ops/$op/answer" | tr -c '[:print:]' ' ')
+            case $shown in
+            *[Hh]ost*) [ "$status" != 400 ] || bad_kind=host ;;
+            esac
+            bad="it answered with status $status${shown:+: $shown}"
+            [ "$bad_kind" != host ] || bad="it refuses the name it is asked as, $p_host: status $status: $shown"
+            ;;
+        7:*) [ -n "$bad_kind" ] && [ "$bad_kind" != refused ] || { bad_kind=refused; bad="it never listened on port $port"; }; good=0 ;;
+        28:*) good=0 bad_kind=timeout bad="it accepted a connection and did not answer within 5 s" ;;
+        *) good=0 bad_kind=broken bad="it broke the connection off: $(head -c 200 "$ops/$op/refusal" | tr -c '[:print:]' ' ')" ;;
+        esac
+        if [ $(($(uptime_of) - begun)) -ge "$p_deadline" ] || [ $redirects -ge 3 ]; then
+            if [ $all -gt 0 ] && [ $good -eq 0 ]; then because flapped "it gave $all good answer(s), but not three in a row; the last bad one: $bad"; return; fi
+            explain
+            return 1
+        fi
+        if [ $good -gt 0 ]; then sleep 0.3; else sleep 0.2; fi
+    done
+}
+
+# A better word for a connection that was refused to the end.
+explain() {
+    because "${bad_kind:-timeout}" "${bad:-it did not answer well within $p_deadline s}"
+    [ "$bad_kind" = refused ] || return 0
+    where=$(driver_listeners "$slot" | sort -u | tr '\n' ' ')
+    case " $where" in
+    *" 127.0.0.1:$port "* | *" 0.0.0.0:$port "* | *" [::]:$port "*) because slow "it began to listen on port $port only after $p_deadline s" ;;
+    *":$port "*) because address "it listens on ${where% } only and cannot be reached at 127.0.0.1:$port" ;;
+    *:*) because port "it listens on ${where% } instead of port $port" ;;
+    esac
+    return 0
+}
+
+# Refuses answers that somebody else gave. Sockets that may not be looked at prove nothing.
+foreign() {
+    where=$(driver_listeners "$1")
+    [ -n "$where" ] || return 0
+    case "$where" in
+    *":$2"*) return 0 ;;
+    esac
+    because foreign "port $2 is answered by another process; the release listens on $(echo $where)"
+}

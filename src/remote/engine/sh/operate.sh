@@ -1,0 +1,50 @@
+# What an operator does with an application as it stands: `$4` what. Short work, under the lock; a deployment excludes it.
+. /dev/stdin <<PLAN
+$(cat)
+PLAN
+mkdir -p "$ops" 2>/dev/null
+refuse_while_held() {
+    alone
+    if read_lease && lease_counts; then held; together; exit 5; fi
+}
+slot=$(active)
+case $4 in
+stop)
+    refuse_while_held
+    [ -n "$slot" ] || { say nothing; exit 0; }
+    : >"$base/stopped"
+    driver_stop blue && driver_stop green || exit 1
+    audit stop "$slot" "" ok
+    ;;
+start)
+    refuse_while_held
+    [ -n "$slot" ] || { say nothing; exit 0; }
+    driver_start "$slot" || exit 1
+    rm -f "$base/stopped"
+    audit start "" "$slot" ok
+    ;;
+logs) [ -z "$slot" ] || driver_log "$slot" "$6" ;;
+remove)
+    refuse_while_held
+    : >"$base/stopped"
+    driver_stop blue && driver_stop green || exit 1
+    for folder in "$base"/releases/*/; do
+        folder=${folder%/}
+        [ ! -e "$folder/manifest" ] || driver_forget "${folder##*/}"
+    done
+    rm -rf "$base" && rmdir "$root/apps/$app" 2>/dev/null
+    ;;
+hold)
+    alone
+    if read_lease && lease_counts && [ "$l_expires" != never ]; then held; exit 5; fi
+    write_lease hold "$p_owner" "$p_purpose" 0 "$(now)" never
+    audit hold "" "$p_purpose" ok
+    ;;
+unhold)
+    alone
+    read_lease && [ "$l_expires" = never ] || { say nothing; exit 0; }
+    rm -f "$base/lease"
+    audit unhold "$l_owner" "" ok
+    ;;
+cancel) : >"$ops/$op/cancel" ;;
+esac

@@ -1,0 +1,299 @@
+# A phase of an operation: steps one after the other, each in the journal before it begins and when it has ended.
+# `$1` root, `$2` application, `$3` operation, `$4` phase. On its input the plan: what begins with `p_`.
+#
+# Before the flip a failure is undone and what served serves on; after it the work goes forward, or back to the release
+# before as long as that still runs. Every step may be begun again: it looks at what is so, and does what is missing.
+
+given=$(cat)
+mkdir -p "$ops/$op" "$base/active" "$base/slots/blue" "$base/slots/green" "$base/releases" "$base/shared" || exit 9
+chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
+# As long as this shell lives, the operation is worked on.
+exec 6>>"$ops/$op/running"
+flock -n 6 || { say note "this operation is worked on already"; exit 21; }
+if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
+release_folder=$base/releases/$p_release
+
+# --- The steps.
+
+do_lease() {
+    alone
+    if read_lease && [ "$l_op" != "$op" ]; then
+        if lease_counts; then held; together; exit 5; fi
+        settle "$l_op" "$l_owner"
+    fi
+    if ! is_ours; then
+        # A number that only grows tells who came last, whatever becomes of clocks.
+        fence=$(($(line_of "$base/fence" | tr -cd 0-9 | sed 's/^$/0/') + 1))
+        if [ -s "$ops/$op/fence" ]; then
+            # It was ours once. Who was away for too long begins anew, unless nobody came between.
+            [ "$(line_of "$ops/$op/fence")" = "$((fence - 1))" ] || { together; stale; }
+        fi
+        echo "$fence" | write "$base/fence" && echo "$fence" | write "$ops/$op/fence" || { together; exit 9; }
+        write_lease "$op" "$p_owner" "$p_purpose" "$fence" "$(now)" $ttl || { together; exit 9; }
+        audit lease "$l_owner" "$p_owner" ok
+    fi
+    [ -z "$given" ] || printf '%s' "$p_plan" | write "$ops/$op/plan" 600 || { together; exit 9; }
+    together
+}
+
+# Brings an operation to its end that somebody left: on when visitors were sent to its release, back when not.
+settle() {
+    [ -r "$ops/$1/plan" ] || return 0
+    say note "settling operation $1, which $2 left"
+    (
+        op=$1
+        . "$ops/$op/plan"
+        release_folder=$base/releases/$p_release
+        if [ -e "$ops/$op/flipped" ]; then
+            rm -f "$base/active/bake"
+            [ "$(active)" != "$p_slot" ] || { driver_stop "$(other "$p_slot")"; conclude; }
+        elif [ "$(active)" != "$p_slot" ]; then
+            driver_stop "$p_slot"
+        fi
+        mark settle done
+    )
+}
+
+do_prepare() {
+    slot=$base/slots/$p_slot
+    if [ "$(active)" = "$p_slot" ] && [ "$(line_of "$base/serving")" != "$p_release" ]; then
+        because serves "slot $p_slot serves visitors"
+        return 1
+    fi
+    # A launch that is already so is left alone: to write it again would restart it.
+    [ "$(line_of "$slot/generation")" != "$p_generation" ] || return 0
+    driver_install || return 1
+    [ "$(active)" = "$p_slot" ] || driver_stop "$p_slot" || return 1
+    taken=$(listening_of "" /proc/net | grep -E ":$p_port\$" | head -n 1)
+    if [ -n "$taken" ]; then because taken "port $p_port is taken: something listens on $taken"; return 1; fi
+    printf '%s' "$p_env" | write "$slot/env" 600 && printf '%s' "$p_launch" | write "$slot/launch" 640 &&
+        echo "$p_release" | write "$slot/release" && echo "$p_port" | write "$slot/port" &&
+        echo "$p_stop_after" | write "$slot/stop_after" && echo "$release_folder" | write "$slot/release_folder" &&
+        echo "$p_generation" | write "$slot/generation" && printf '%s' "$p_migrate" | write "$ops/$op/migrate"
+}
+
+# Once for each release, whoever was killed in its midst.
+do_migrate() {
+    [ -s "$ops/$op/migrate" ] && [ ! -e "$release_folder/migrated" ] || return 0
+    say note "migrating"
+    driver_once "$p_slot" "$ops/$op/migrate" >"$ops/$op/migration" 2>&1
+    code=$?
+    if [ $code != 0 ]; then
+        because migration "its migration ended with exit code $code"
+        evidence_of "$ops/$op/migration"
+        return 1
+    fi
+    date >"$release_folder/migrated" && settle_disk "$release_folder/migrated"
+}
+
+do_start() { driver_start "$p_slot" || { because not_started "it could not be started"; return 1; }; }
+
+do_gate() {
+    gate "$p_slot" "$p_port" && return
+    driver_log "$p_slot" 20 >"$ops/$op/evidence" 2>/dev/null
+    evidence_of "$ops/$op/evidence"
+    return 1
+}
+
+evidence_of() {
+    tail -n 20 "$1" | tr -d '\000-\010\013-\037' | grep -v '^[[:space:]]*$' | while IFS= read -r line; do say evidence "$line"; done
+}
+
+# The commit point: visitors are sent to the release, in one rename, and the old one stays as long as it is baked.
+do_flip() {
+    alone
+    is_ours || { together; stale; }
+    old=$(active)
+    if [ "$old" != "$p_slot" ] || [ "$(line_of "$base/serving")" != "$p_release" ]; then
+        [ -e "$ops/$op/was" ] || printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was"
+        if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then : >"$base/active/bake"; fi
+        send_to "$p_slot" "$p_release" || { together; because disk "the switch cannot be written"; return 1; }
+    fi
+    : >"$ops/$op/flipped" && settle_disk "$ops/$op"
+    together
+    audit flip "$(was_slot)" "$p_slot" ok
+    say flipped "$p_slot"
+}
+
+was_slot() { line_of "$ops/$op/was"; }
+
+# Sends visitors to a slot. What is in the flags decides, also after a reboot.
+send_to() {
+    case $1 in
+    green) : >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
+    blue) rm -f "$base/active/green" ;;
+    esac && echo "$2" | write "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
+}
+
+# The old release finishes its requests. Where nobody can count them, it gets ten seconds.
+do_drain() {
+    old=$(was_slot)
+    if [ -z "$old" ] || [ "$old" = "$p_slot" ]; then return 0; fi
+    ends=$(($(uptime_of) + p_drain))
+    port=$(line_of "$base/slots/$old/port")
+    count=$(caddy_in_flight "$port")
+    if [ "$count" = unknown ]; then
+        say warning "nobody can say how many requests the old release still answers: it gets 10 s"
+        [ "$p_drain" -le 10 ] || ends=$(($(uptime_of) + 10))
+    fi
+    while [ "$count" != 0 ] && [ "$(uptime_of)" -lt $ends ]; do
+        renew
+        sleep 0.2
+        [ "$count" = unknown ] || count=$(caddy_in_flight "$port")
+    done
+    case $count in 0 | unknown) ;; *) say cut "$count" ;; esac
+}
+
+# Watches the release serve while the one before still runs, and goes back to it when it is not well.
+do_bake() {
+    old=$(was_slot)
+    if [ -z "$old" ] || [ "$old" = "$p_slot" ]; then rm -f "$base/active/bake"; return 0; fi
+    look_at "$p_slot"
+    first=$instance
+    ends=$(($(uptime_of) + p_bake))
+    bad=0
+    while [ "$(uptime_of)" -lt $ends ]; do
+        renew
+        [ ! -e "$ops/$op/recall" ] || { because recalled "it was called back: $(line_of "$ops/$op/recall")"; return 1; }
+        look_at "$p_slot"
+        if [ "$state" != running ] || [ "$instance" != "$first" ]; then ended; return 1; fi
+        ask "$p_port"
+        case $?:$status in 0:$p_expect) bad=0 ;; *) bad=$((bad + 1)) ;; esac
+        [ $bad -lt 3 ] || { because unwell "it answered three times in a row with ${status:-nothing} after visitors were sent to it"; return 1; }
+        sleep 0.3
+    done
+    rm -f "$base/active/bake"
+}
+
+do_retire() {
+    rm -f "$base/active/bake"
+    old=$(was_slot)
+    if [ -n "$old" ] && [ "$old" != "$p_slot" ]; then driver_stop "$old" || return 1; fi
+    conclude
+}
+
+# Notes that the release is good.
+conclude() { echo good | write "$release_folder/STATUS"; }
+
+# Removes releases nobody goes back to. Only what a manifest of ours names is touched.
+do_prune() {
+    serving=$(line_of "$base/serving")
+    good=0
+    for folder in $(ls -1dt "$base"/releases/*/ 2>/dev/null); do
+        folder=${folder%/}
+        id=${folder##*/}
+        [ -e "$folder/manifest" ] || continue
+        [ "$id" != "$serving" ] && [ "$id" != "$p_release" ] || continue
+        if [ "$(line_of "$folder/STATUS")" = good ]; then
+            good=$((good + 1))
+            [ $good -gt "$p_keep" ] || continue
+        elif [ -z "$(line_of "$folder/STATUS")" ] && working_on "$id"; then
+            continue
+        fi
+        driver_forget "$id"
+        rm -rf "$folder" && say pruned "$id"
+    done
+    # Operations are told of in the audit; the folders of old ones go.
+    for folder in $(ls -1dt "$ops"/*/ 2>/dev/null | tail -n +21); do working "$(basename "$folder")" || rm -rf "$folder"; done
+    for blob in "$root"/blobs/*; do
+        [ ! -f "$blob" ] || [ -z "$(find "$blob" -mmin +1440)" ] || rm -f "$blob"
+    done
+}
+
+# An operation that goes on builds or starts that release.
+working_on() {
+    for plan in "$ops"/*/plan; do
+        grep -qxF "p_release='$1'" "$plan" 2>/dev/null && working "$(basename "${plan%/plan}")" && return
+    done
+    # Builds need no lease; a young one may be somebody's.
+    [ -n "$(find "$base/releases/$1" -maxdepth 0 -mmin -60)" ]
+}
+
+do_unlease() {
+    alone
+    if is_ours; then rm -f "$base/lease"; settle_disk "$base"; fi
+    together
+}
+
+# Sends visitors back to the release before, which still runs.
+revert() {
+    old=$(was_slot)
+    alone
+    is_ours || { together; stale; }
+    look_at "$old"
+    if [ "$state" != running ]; then driver_start "$old"; fi
+    send_to "$old" "$(sed -n 2p "$ops/$op/was")"
+    rm -f "$base/active/bake" "$ops/$op/flipped"
+    together
+    printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
+    audit revert "$p_slot" "$old" "$cause"
+    driver_stop "$p_slot"
+    say reverted "$old"
+}
+
+# Takes the candidate away again; what served serves on.
+undo() {
+    mark undo intent
+    if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
+    case ${cause_kind:-} in
+    '' | interrupted | taken | serves) ;;
+    *) printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS" ;;
+    esac
+    audit undo "$p_release" "$(line_of "$base/serving")" "${cause:-interrupted}"
+    mark undo done
+    do_unlease
+}
+
+# The exit code of a phase that came to nothing, by the cause.
+code_of() {
+    case $cause_kind in
+    migration | build) echo 1 ;;
+    taken | disk | missing) echo 9 ;;
+    interrupted) echo 130 ;;
+    serves) echo 20 ;;
+    *) echo 6 ;;
+    esac
+}
+
+step() {
+    if [ -e "$ops/$op/cancel" ] && [ ! -e "$ops/$op/flipped" ]; then cause_kind=interrupted cause="it was interrupted"; return 1; fi
+    [ "$1" = lease ] || [ "$1" = build ] || renew
+    mark "$1" intent || { cause_kind=disk cause="the journal cannot be written"; return 1; }
+    cause_kind= cause=
+    if "do_$1"; then mark "$1" done; return; fi
+    mark "$1" failed "$cause"
+    [ -n "$cause_kind" ] || { cause_kind=failed cause="the step $1 failed"; }
+    return 1
+}
+
+failed() { say cause "$cause_kind" "$cause"; }
+trap 'cause_kind=interrupted; : >"$ops/$op/cancel"' TERM INT HUP
+
+case $4 in
+build)
+    # Needs no lease: what it makes has names of its own.
+    step build || { failed; printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"; exit "$(code_of)"; }
+    ;;
+stage)
+    for name in lease prepare migrate start gate; do
+        step $name || { failed; code=$(code_of); undo; exit "$code"; }
+    done
+    ;;
+switch)
+    # The lease may have run out meanwhile; what was staged may have ended.
+    for name in lease start gate; do step $name || { failed; code=$(code_of); [ -e "$ops/$op/flipped" ] || undo; exit "$code"; }; done
+    step flip || { failed; code=$(code_of); undo; exit "$code"; }
+    step drain
+    step bake || { failed; revert; do_unlease; exit 7; }
+    ;;
+finish)
+    for name in lease retire prune unlease; do step $name || { failed; exit 10; }; done
+    ;;
+revert)
+    cause_kind=elsewhere cause=$p_reason
+    step lease || { failed; exit 10; }
+    cause_kind=elsewhere cause=$p_reason
+    if [ -e "$ops/$op/flipped" ]; then revert; do_unlease; else undo; fi
+    ;;
+esac
+exit 0

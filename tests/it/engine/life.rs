@@ -1,0 +1,108 @@
+//! What a release goes through when all is well, and the ways of an operator.
+
+use std::time::Duration;
+
+use cgo::domain::deployment::Slot;
+use cgo::remote::engine::operate::Work;
+use cgo::remote::engine::phase::Phase;
+
+use super::{Stage, never};
+use crate::hosts::on_both;
+
+#[test]
+fn releases_follow_one_another_and_older_ones_are_gone_back_to() {
+    on_both(&async |host, folder| {
+        let stage = Stage::new(host, folder);
+        let nothing = stage.survey().await;
+        assert_eq!((nothing.serving.clone(), nothing.unwritable.clone(), nothing.missing), (None, None, vec![]));
+
+        let first = stage.deploy("ok").await.unwrap();
+        assert_eq!(first.slot, Slot::Blue);
+        let said = stage.answers().await.unwrap();
+        assert_eq!(said, format!("{} it's $HOME \\ \"all\"", first.release), "values arrive byte for byte");
+
+        let second = stage.deploy("ok").await.unwrap();
+        assert_eq!(second.slot, Slot::Green);
+        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        assert_eq!(stage.ask(first.port).await, None, "the old one has ended");
+        let seen = stage.survey().await;
+        assert_eq!(seen.held, None);
+        assert_eq!(seen.left, None);
+        assert_eq!(seen.releases.iter().map(|release| release.status.as_str()).collect::<Vec<_>>(), ["good", "good"]);
+
+        // Back, without a build and without a migration.
+        let mut back = stage.plan_of(first.release.clone()).await;
+        back.bake = Duration::ZERO;
+        for phase in [Phase::Stage, Phase::Switch, Phase::Finish] {
+            stage.phase(&back, phase, "ok").await.unwrap();
+        }
+        assert!(stage.answers().await.unwrap().starts_with(first.release.as_str()));
+        assert_eq!(stage.shell("cat shared/migrations").await, "migrated\nmigrated", "once for each release");
+        stage.end().await;
+    });
+}
+
+#[test]
+fn a_phase_told_twice_happens_once() {
+    on_both(&async |host, folder| {
+        let stage = Stage::new(host, folder);
+        let plan = stage.plan().await;
+        for phase in [Phase::Build, Phase::Stage, Phase::Switch, Phase::Finish] {
+            let one = stage.phase(&plan, phase, "ok").await.unwrap();
+            assert_eq!(stage.phase(&plan, phase, "ok").await.unwrap(), one, "{phase:?}");
+        }
+        let count = format!("grep -c '\"step\":\"start\",\"mark\":\"intent\"' ops/{}/journal", plan.op);
+        assert_eq!(stage.shell(&count).await, "2", "once staged, once looked at before the switch");
+        assert_eq!(stage.shell("grep -c started slots/blue/log").await, "1");
+        stage.end().await;
+    });
+}
+
+#[test]
+fn what_is_stopped_starts_again_and_an_application_that_is_held_is_left_alone() {
+    on_both(&async |host, folder| {
+        let stage = Stage::new(host, folder);
+        let app = stage.app();
+        assert!(!app.operate(Work::Stop, "anna", "", &never()).await.unwrap(), "there is nothing to stop");
+        let plan = stage.deploy("ok").await.unwrap();
+        assert!(app.operate(Work::Stop, "anna", "", &never()).await.unwrap());
+        let seen = stage.survey().await;
+        assert!(seen.stopped && seen.active().unwrap().state != "running");
+        assert_eq!(stage.ask(plan.port).await, None);
+        assert!(app.operate(Work::Start, "anna", "", &never()).await.unwrap());
+        crate::support::env::until_async("it answers", async || stage.answers().await.is_some()).await;
+        assert_eq!(app.log(5, &never()).await.unwrap(), ["started as ok"]);
+
+        app.operate(Work::Hold, "anna", "the fair is on", &never()).await.unwrap();
+        let refused = stage.deploy("ok").await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("`{}` is taken: anna (the fair is on), until it is released", host.name())
+        );
+        let refused = app.operate(Work::Stop, "ben", "", &never()).await.unwrap_err();
+        assert!(refused.to_string().contains("the fair is on"), "{refused}");
+        assert!(app.operate(Work::Unhold, "anna", "", &never()).await.unwrap());
+        stage.deploy("ok").await.unwrap();
+        let audit = stage.shell("cut -d, -f4 audit.jsonl | tr -d '\\n'").await;
+        let wanted = ["lease", "flip", "stop", "start", "hold", "unhold", "lease", "flip"];
+        let wanted: String = wanted.map(|action| format!("\"action\":\"{action}\"")).concat();
+        assert!(audit.starts_with(&wanted), "{audit}");
+        stage.end().await;
+    });
+}
+
+#[test]
+fn only_the_newest_good_releases_are_kept() {
+    on_both(&async |host, folder| {
+        let stage = Stage::new(host, folder);
+        let mut made = Vec::new();
+        for _ in 0..6 {
+            made.push(stage.deploy("ok").await.unwrap().release.to_string());
+        }
+        let seen = stage.survey().await;
+        let kept: Vec<String> = seen.releases.into_iter().map(|release| release.id).collect();
+        made.reverse();
+        assert_eq!(kept, made[..4], "the one that serves and three more");
+        stage.end().await;
+    });
+}
