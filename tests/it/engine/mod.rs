@@ -1,6 +1,7 @@
 //! The deploy engine with real releases on a host: on this machine, and over SSH.
 
 mod faults;
+mod kill;
 mod life;
 
 use std::collections::BTreeMap;

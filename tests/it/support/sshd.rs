@@ -219,6 +219,18 @@ impl Sshd {
         self.serve("");
     }
 
+    /// Cuts its power and lets it boot again: every process is gone, the boot has another id, and `boot` is run as what
+    /// it starts by itself.
+    pub fn power_cycle(&self, boot: &str) {
+        let id = self.folder().join("boot_id");
+        let first = !id.exists();
+        let random = rand::random::<u64>();
+        std::fs::write(&id, format!("{random:08x}-0000-4000-8000-{random:012x}\n")).expect("a file of ours");
+        let mount = format!("mount --bind '{}' /proc/sys/kernel/random/boot_id;", id.display());
+        self.root(&format!("kill -9 -1; {} {boot}", if first { mount.as_str() } else { "" }));
+        self.serve("");
+    }
+
     /// The line of its public key.
     pub fn host_key(&self) -> String {
         let text = std::fs::read_to_string(self.folder().join("host_key.pub")).expect("it was made");

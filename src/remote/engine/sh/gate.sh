@@ -44,9 +44,9 @@ gate() {
     [ "$state" = running ] || { ended; return 1; }
     while :; do
         renew
-        [ ! -e "$ops/$op/cancel" ] || [ -e "$ops/$op/flipped" ] || { because interrupted "it was interrupted"; return 1; }
         ask "$port"
         code=$?
+        [ ! -e "$ops/$op/cancel" ] || [ -e "$ops/$op/flipped" ] || { because interrupted "it was interrupted"; return 1; }
         look_at "$slot"
         [ "$state" = running ] && [ "$instance" = "$first" ] || { ended; return 1; }
         case $code:$status in
