@@ -15,6 +15,7 @@ pub mod progress;
 pub mod project;
 pub mod project_new;
 pub mod prompt;
+pub mod provision;
 pub mod run;
 pub mod run_answers;
 pub mod schema;

@@ -187,6 +187,7 @@ impl From<ops::Error> for Failure {
         let mut failure = Self::from_error(&error, std::error::Error::source(&error));
         failure.evidence = error.evidence().to_vec();
         failure.host = error.host().map(str::to_owned);
+        failure.step = error.step().map(str::to_owned);
         failure
     }
 }

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use super::outcome::Answer;
-use super::{agent_answers, deploy, explain, project, project_new, run_answers, servers, setup, spec};
+use super::{agent_answers, deploy, explain, project, project_new, provision, run_answers, servers, setup, spec};
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
 use crate::domain::spec::Spec;
@@ -45,6 +45,8 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<servers::Checked>(),
         answer::<servers::Trusted>(),
         answer::<servers::Removed>(),
+        answer::<provision::Provisioned>(),
+        answer::<provision::ProvisionPlan>(),
         answer::<agent_answers::Listed>(),
         answer::<agent_answers::File>(),
         answer::<agent_answers::Stored>(),

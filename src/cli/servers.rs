@@ -57,6 +57,15 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 &Trusted { fingerprint: offer.host_key.fingerprint(), was, server: server.server.handle },
             ))
         }
+        Args::Provision(args) => super::provision::run(session, context, *args).await,
+        Args::Inventory { host, .. } => {
+            let inventory = match host {
+                Some(name) => servers::inventory::host(context, &name).await?,
+                None => servers::inventory::list(context).await?,
+            };
+            let text = serde_json::to_string_pretty(&inventory).expect("an inventory has text keys only");
+            Ok(Outcome::raw(text + "\n"))
+        }
         Args::Remove { name } => {
             let server = add::remove(context, &name).await?;
             Ok(Outcome::of(ui, &Removed { server: server.handle, destination: server.address }))

@@ -136,6 +136,11 @@ id!(
     IncidentId, "inc-", "incident id"
 );
 
+id!(
+    /// One attempt to set up a server.
+    SetupId, "set-", "set-up id"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,7 @@ pub mod request;
 pub mod run;
 pub mod secret_files;
 pub mod server;
+pub mod setup;
 pub mod sharing;
 pub mod source;
 pub mod spec;

@@ -91,6 +91,150 @@ impl ServerStatus {
     }
 }
 
+/// What happens to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// One that a provider listed becomes ours.
+    Adopted,
+    /// It is begun to set it up, or gone on with after that was killed.
+    SetupBegun,
+    /// All that belongs to a server is there.
+    SetupEnded {
+        /// It carries projects.
+        carries: bool,
+    },
+    /// Setting it up was ended with some of it left out, on purpose.
+    SetupLeft,
+    /// Setting it up failed.
+    SetupFailed,
+    /// Its first project is put on it.
+    Filled,
+    /// Its last project is gone.
+    Emptied,
+    /// It has not answered for too long.
+    Silent,
+    /// It answers again, set up or not.
+    Answered {
+        /// It was set up.
+        ready: bool,
+        /// It carries projects.
+        carries: bool,
+    },
+    /// It is taken out of use for a while.
+    Withdrawn,
+    /// It is in use again.
+    Returned {
+        /// It carries projects.
+        carries: bool,
+    },
+    /// It is kept free.
+    Kept,
+    /// It is kept free no longer.
+    Freed,
+    /// It is given up.
+    GivenUp,
+}
+
+impl ServerEvent {
+    /// One of each.
+    const ALL: [Self; 14] = [
+        Self::Adopted,
+        Self::SetupBegun,
+        Self::SetupEnded { carries: false },
+        Self::SetupLeft,
+        Self::SetupFailed,
+        Self::Filled,
+        Self::Emptied,
+        Self::Silent,
+        Self::Answered { ready: true, carries: false },
+        Self::Withdrawn,
+        Self::Returned { carries: false },
+        Self::Kept,
+        Self::Freed,
+        Self::GivenUp,
+    ];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Adopted => "be adopted",
+            Self::SetupBegun => "be set up",
+            Self::SetupEnded { .. } => "have been set up",
+            Self::SetupLeft => "have been set up in part",
+            Self::SetupFailed => "fail to be set up",
+            Self::Filled => "take its first project",
+            Self::Emptied => "lose its last project",
+            Self::Silent => "be out of reach",
+            Self::Answered { .. } => "be back in reach",
+            Self::Withdrawn => "be taken out of use",
+            Self::Returned { .. } => "be put into use again",
+            Self::Kept => "be reserved",
+            Self::Freed => "be freed",
+            Self::GivenUp => "be given up",
+        }
+    }
+}
+
+/// A move that a server cannot make.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a server that is {} cannot {action}; it can {allowed}", status.as_str().replace('_', " "))]
+pub struct IllegalMove {
+    /// Where it stands.
+    pub status: ServerStatus,
+    /// What was tried.
+    pub action: &'static str,
+    /// What is allowed, in words.
+    pub allowed: String,
+}
+
+impl ServerStatus {
+    /// Where it stands after an event.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] with the moves that are allowed.
+    pub fn next(self, event: &ServerEvent) -> Result<Self, IllegalMove> {
+        self.after(*event).ok_or_else(|| {
+            let allowed = ServerEvent::ALL.into_iter().filter(|other| self.after(*other).is_some());
+            let allowed: Vec<&str> = allowed.map(ServerEvent::words).collect();
+            let allowed = if allowed.is_empty() { "do nothing any more".to_owned() } else { allowed.join(", ") };
+            IllegalMove { status: self, action: event.words(), allowed }
+        })
+    }
+
+    fn after(self, event: ServerEvent) -> Option<Self> {
+        let in_use = |carries| if carries { Self::InUse } else { Self::Ready };
+        Some(match (self, event) {
+            (Self::Discovered, ServerEvent::Adopted) => Self::PendingSetup,
+            (
+                Self::PendingSetup | Self::Provisioning | Self::Ready | Self::InUse | Self::Error | Self::Unreachable,
+                ServerEvent::SetupBegun,
+            ) => Self::Provisioning,
+            (Self::Provisioning, ServerEvent::SetupEnded { carries }) => in_use(carries),
+            (Self::Provisioning, ServerEvent::SetupLeft) => Self::PendingSetup,
+            (Self::Provisioning, ServerEvent::SetupFailed) => Self::Error,
+            (Self::Ready, ServerEvent::Filled) => Self::InUse,
+            (Self::InUse, ServerEvent::Emptied) => Self::Ready,
+            (Self::PendingSetup | Self::Ready | Self::InUse | Self::Error, ServerEvent::Silent) => Self::Unreachable,
+            (Self::Unreachable, ServerEvent::Answered { ready: true, carries }) => in_use(carries),
+            (Self::Unreachable, ServerEvent::Answered { ready: false, .. }) => Self::PendingSetup,
+            (Self::Ready | Self::InUse | Self::Error | Self::Unreachable, ServerEvent::Withdrawn) => Self::Maintenance,
+            (Self::Maintenance, ServerEvent::Returned { carries }) => in_use(carries),
+            (Self::Ready, ServerEvent::Kept) => Self::Reserved,
+            (Self::Reserved, ServerEvent::Freed) => Self::Ready,
+            (
+                Self::Discovered
+                | Self::PendingSetup
+                | Self::Ready
+                | Self::Error
+                | Self::Unreachable
+                | Self::Maintenance
+                | Self::Reserved,
+                ServerEvent::GivenUp,
+            ) => Self::Decommissioned,
+            _ => return None,
+        })
+    }
+}
+
 /// What a port is reserved for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -143,4 +287,56 @@ pub struct PortReservation {
     pub purpose: PortPurpose,
     /// When it was reserved.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_set_up_used_and_given_up() {
+        let mut status = ServerStatus::Discovered;
+        for (event, wanted) in [
+            (ServerEvent::Adopted, ServerStatus::PendingSetup),
+            (ServerEvent::SetupBegun, ServerStatus::Provisioning),
+            (ServerEvent::SetupFailed, ServerStatus::Error),
+            (ServerEvent::SetupBegun, ServerStatus::Provisioning),
+            (ServerEvent::SetupBegun, ServerStatus::Provisioning),
+            (ServerEvent::SetupEnded { carries: false }, ServerStatus::Ready),
+            (ServerEvent::Filled, ServerStatus::InUse),
+            (ServerEvent::SetupBegun, ServerStatus::Provisioning),
+            (ServerEvent::SetupEnded { carries: true }, ServerStatus::InUse),
+            (ServerEvent::Silent, ServerStatus::Unreachable),
+            (ServerEvent::Answered { ready: true, carries: true }, ServerStatus::InUse),
+            (ServerEvent::Withdrawn, ServerStatus::Maintenance),
+            (ServerEvent::Returned { carries: true }, ServerStatus::InUse),
+            (ServerEvent::Emptied, ServerStatus::Ready),
+            (ServerEvent::Kept, ServerStatus::Reserved),
+            (ServerEvent::Freed, ServerStatus::Ready),
+            (ServerEvent::GivenUp, ServerStatus::Decommissioned),
+        ] {
+            status = status.next(&event).unwrap();
+            assert_eq!(status, wanted, "{event:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_cannot_do_is_refused_with_what_it_can() {
+        let refused = ServerStatus::InUse.next(&ServerEvent::GivenUp).unwrap_err().to_string();
+        assert!(refused.starts_with("a server that is in use cannot be given up; it can be set up"), "{refused}");
+        for event in ServerEvent::ALL {
+            let refused = ServerStatus::Decommissioned.next(&event).unwrap_err();
+            assert_eq!(refused.allowed, "do nothing any more");
+        }
+        assert!(ServerStatus::Reserved.next(&ServerEvent::SetupBegun).is_err());
+        assert!(ServerStatus::Ready.next(&ServerEvent::SetupFailed).is_err(), "a late end of an old attempt");
+    }
+
+    #[test]
+    fn every_status_but_the_last_has_a_way_out() {
+        for status in ServerStatus::ALL {
+            let ways = ServerEvent::ALL.into_iter().filter(|event| status.next(event).is_ok()).count();
+            assert_eq!(ways == 0, status == ServerStatus::Decommissioned, "{status:?}");
+        }
+    }
 }

@@ -415,6 +415,15 @@ impl Error {
             _ => None,
         }
     }
+
+    /// The step it happened at, where it has one.
+    #[must_use]
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::Server(servers::Error::Provision(error)) => error.step(),
+            _ => None,
+        }
+    }
 }
 
 impl Diagnose for Error {

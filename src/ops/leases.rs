@@ -28,6 +28,12 @@ pub fn project_resource(project: &ProjectName) -> String {
     format!("project:{project}")
 }
 
+/// The resource name of a server.
+#[must_use]
+pub fn server_resource(server: &str) -> String {
+    format!("server:{server}")
+}
+
 /// The leases held by this process for one run.
 pub struct Leases<'a> {
     context: &'a Context,
@@ -55,6 +61,24 @@ impl<'a> Leases<'a> {
     /// [`store::Error::LeaseHeld`] when another process changes it.
     pub async fn take_project(&self, project: &ProjectName, purpose: &str) -> Result<(), Error> {
         self.take(project_resource(project), purpose).await
+    }
+
+    /// Takes the lease of a server. The purpose is what a command does, such as `a set-up`.
+    ///
+    /// # Errors
+    /// [`store::Error::LeaseHeld`] when another process changes it.
+    pub async fn take_server(&self, server: &str, purpose: &str) -> Result<(), Error> {
+        self.take(server_resource(server), purpose).await
+    }
+
+    /// Renews every lease for as long as it is awaited; ends only with the error of one that was lost.
+    pub async fn keep(&self) -> Error {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            if let Err(error) = self.renew().await {
+                return error;
+            }
+        }
     }
 
     async fn take(&self, resource: String, purpose: &str) -> Result<(), Error> {

@@ -15,5 +15,6 @@ mod http;
 pub mod ports;
 pub mod probe;
 pub mod process;
+pub mod provision;
 pub mod runtime;
 mod socket_diag;

@@ -9,6 +9,7 @@ use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::RunId;
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Holder, IllegalMove, Lease};
+use crate::domain::server;
 use crate::domain::time::Timestamp;
 
 /// What went wrong.
@@ -227,6 +228,31 @@ pub enum Error {
     /// The run's status does not allow it.
     #[error(transparent)]
     IllegalMove(#[from] IllegalMove),
+    /// A server cannot be moved on like that.
+    #[error("`{name}` cannot be moved on")]
+    ServerMove {
+        /// The server's name.
+        name: String,
+        /// Why, with what is allowed.
+        #[source]
+        source: server::IllegalMove,
+    },
+    /// A server could not be set up, too often.
+    #[error("`{name}` could not be set up {attempts} times in a row; the last time: {problem}")]
+    AttemptsUsed {
+        /// The server's name.
+        name: String,
+        /// How often.
+        attempts: u32,
+        /// Why the last time.
+        problem: String,
+    },
+    /// A later attempt to set the server up has taken the place of this one.
+    #[error("a later attempt to set up `{name}` has taken the place of this one")]
+    Superseded {
+        /// The server's name.
+        name: String,
+    },
     /// Events have to follow the newest one without a gap.
     #[error("an event numbered {found} cannot follow event {newest} of run `{run}`")]
     OutOfOrder {
@@ -261,7 +287,9 @@ impl Diagnose for Error {
             | Self::DiskFull { .. }
             | Self::Unreachable { .. }
             | Self::PortsExhausted { .. } => Kind::Preflight,
-            Self::Busy { .. } | Self::LeaseHeld { .. } | Self::FenceLost { .. } => Kind::Locked,
+            Self::Busy { .. } | Self::LeaseHeld { .. } | Self::FenceLost { .. } | Self::Superseded { .. } => {
+                Kind::Locked
+            }
             Self::OutcomeUnknown { .. } => Kind::Unknown,
             Self::Damaged { .. }
             | Self::Foreign { .. }
@@ -275,7 +303,9 @@ impl Diagnose for Error {
             | Self::ServerInUse { .. }
             | Self::Conflict { .. }
             | Self::AlreadyAnswered { .. }
+            | Self::ServerMove { .. }
             | Self::IllegalMove(_) => Kind::User,
+            Self::AttemptsUsed { .. } => Kind::Person,
             Self::Engine { .. }
             | Self::Migration { .. }
             | Self::IdTaken { .. }
@@ -313,6 +343,10 @@ impl Diagnose for Error {
                 return Some(Advice::Run(format!("cgo run watch {}", lease.purpose)));
             }
             Self::LeaseHeld { .. } | Self::FenceLost { .. } => "wait until the other process is done".to_owned(),
+            Self::AttemptsUsed { name, .. } => {
+                format!("put it right, and run `cgo servers provision {name} --again`")
+            }
+            Self::Superseded { name } => return Some(Advice::Run(format!("cgo servers show {name}"))),
             Self::Conflict { .. } => "look at what is there now and run the command again".to_owned(),
             Self::NotFound { what: "project", .. } => return Some(Advice::Run("cgo project list".to_owned())),
             Self::NotFound { what: "run", .. } => return Some(Advice::Run("cgo run list".to_owned())),
@@ -323,6 +357,7 @@ impl Diagnose for Error {
             | Self::IdTaken { .. }
             | Self::AlreadyAnswered { .. }
             | Self::IllegalMove(_)
+            | Self::ServerMove { .. }
             | Self::OutOfOrder { .. }
             | Self::JournalFull { .. } => return None,
         };

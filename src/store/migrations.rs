@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -53,6 +53,7 @@ const STEPS: [Step; 12] = [
     step!(2026112112, "effect_index", differs),
     step!(2026112115, "trial_calls", same),
     step!(2026112121, "hosts", same),
+    step!(2026112131, "server_setups", same),
 ];
 
 /// The version of the schema this cgo works with.

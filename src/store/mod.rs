@@ -22,6 +22,7 @@ mod postgres;
 mod projects;
 mod runs;
 mod servers;
+mod setups;
 mod sqlite;
 
 use std::fmt;
@@ -41,6 +42,7 @@ pub use ports::Ports;
 pub use projects::Projects;
 pub use runs::{Appended, RunFilter, Runs};
 pub use servers::{Seen, Servers};
+pub use setups::{Setup, SetupEnd, Setups};
 
 /// An open store. Clones share its connections.
 #[derive(Clone)]

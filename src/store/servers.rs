@@ -312,6 +312,7 @@ impl Servers for Store {
             }
             tx.execute("delete from server_access where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_check where server_id = $1", args![id.as_str()]).await?;
+            tx.execute("delete from server_setup where server_id = $1", args![id.as_str()]).await?;
             let kept = tx
                 .execute(
                     "update server set status = 'decommissioned', handle = id, updated_at = $2 where id = $1 \

@@ -20,7 +20,7 @@ pub use cost::{Cost, CostBy};
 pub use deploy::Deploy;
 pub use project::{Project, ProjectNew};
 pub use run::{Run, Tape};
-pub use servers::{Servers, ServersAdd};
+pub use servers::{Servers, ServersAdd, ServersProvision};
 pub use spec::Spec;
 
 /// Turn the description of a project into a running project, and operate it

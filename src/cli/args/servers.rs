@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::domain::host::{Destination, Fingerprint};
 use crate::domain::names::ServerName;
+use crate::domain::setup::{EngineChoice, SetupStep};
 
 /// Add, list and check the servers projects run on
 #[derive(Debug, Subcommand)]
@@ -33,6 +34,18 @@ pub enum Servers {
         #[arg(long, value_name = "SHA256:…")]
         fingerprint: Option<Fingerprint>,
     },
+    /// Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy
+    Provision(Box<ServersProvision>),
+    /// Tell Ansible of the servers, as a dynamic inventory
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Inventory {
+        /// All servers, in groups by state
+        #[arg(long, group = "what")]
+        list: bool,
+        /// The variables of one server
+        #[arg(long, group = "what", value_name = "NAME")]
+        host: Option<ServerName>,
+    },
     /// Remove a server that carries no project; nothing changes on it
     Remove {
         /// The server
@@ -57,4 +70,39 @@ pub struct ServersAdd {
     /// Take an account that can become root by no means, for projects that need no root
     #[arg(long)]
     pub rootless: bool,
+}
+
+/// Set a server up
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct ServersProvision {
+    /// The server
+    pub name: ServerName,
+    /// Show what would be done, and end
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run, end with exit code 3 when something would be done
+    #[arg(long, requires = "dry_run")]
+    pub detailed_exit_code: bool,
+    /// Do this step only; may be given several times
+    #[arg(long = "step", value_name = "STEP", conflicts_with = "playbook")]
+    pub steps: Vec<SetupStep>,
+    /// The container engine: docker, podman or none; without it the one that is there, or else Docker
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        default_value = "present",
+        hide_default_value = true,
+        conflicts_with = "playbook"
+    )]
+    pub engine: EngineChoice,
+    /// Try again after it failed too often: somebody has looked
+    #[arg(long)]
+    pub again: bool,
+    /// Run this playbook with the installed Ansible instead
+    #[arg(long, value_name = "FILE")]
+    pub playbook: Option<PathBuf>,
+    /// Variables for the playbook, as YAML or JSON; they are taken for secrets
+    #[arg(long, value_name = "FILE", requires = "playbook")]
+    pub vars: Option<PathBuf>,
 }

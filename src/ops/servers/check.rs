@@ -34,7 +34,7 @@ pub async fn host(context: &Context, server: &Server) -> Result<Box<dyn Host>, o
     Ok(host_of(server, access.as_ref()))
 }
 
-fn host_of(server: &Server, access: Option<&Access>) -> Box<dyn Host> {
+pub(super) fn host_of(server: &Server, access: Option<&Access>) -> Box<dyn Host> {
     match access {
         None => Box::new(Local),
         Some(access) => Box::new(Ssh::new(

@@ -1,5 +1,6 @@
 //! What the use cases of servers can fail with, and what to do about it.
 
+use super::provision;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::host::{Destination, Fingerprint};
 use crate::remote::host;
@@ -10,6 +11,9 @@ pub enum Error {
     /// The host, or the way to it.
     #[error(transparent)]
     Host(#[from] host::Error),
+    /// Setting one up.
+    #[error(transparent)]
+    Provision(#[from] provision::Error),
     /// `local` is this machine, always.
     #[error("`local` is this machine: it can be neither added nor removed")]
     Local,
@@ -61,6 +65,7 @@ impl Error {
     pub fn evidence(&self) -> &[String] {
         match self {
             Self::Host(error) => error.evidence(),
+            Self::Provision(error) => error.evidence(),
             _ => &[],
         }
     }
@@ -72,6 +77,7 @@ impl Error {
     pub fn host(&self) -> Option<&str> {
         match self {
             Self::Host(error) => error.host(),
+            Self::Provision(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
             Self::Local | Self::OtherKey { .. } => None,
         }
@@ -82,6 +88,7 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Host(error) => error.kind(),
+            Self::Provision(error) => error.kind(),
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
             Self::OtherKey { .. } => Kind::User,
@@ -92,6 +99,7 @@ impl Diagnose for Error {
     fn advice(&self) -> Option<Advice> {
         Some(match self {
             Self::Host(error) => return error.advice(),
+            Self::Provision(error) => return error.advice(),
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {
                 Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))

@@ -1,10 +1,13 @@
 //! Servers and the places on them: `local`, this machine, and others that are reached over SSH.
 //!
-//! [`add`] and [`check`] know the others; projects are placed on `local` only, so far.
+//! [`add`] and [`check`] know the others, [`provision`] sets them up, [`inventory`] tells Ansible of them; projects are
+//! placed on `local` only, so far.
 
 pub mod add;
 pub mod check;
 mod error;
+pub mod inventory;
+pub mod provision;
 
 use schemars::JsonSchema;
 use serde::Serialize;
