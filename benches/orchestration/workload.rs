@@ -192,6 +192,7 @@ impl Party {
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: cgo::ops::real(),
             secrets: Secrets::default(),
+            vault: cgo::vault::Vault::at(store.with_extension("identity")),
             agents: Arc::new(Cache::new(Duration::from_mins(10))),
         };
         if fresh {

@@ -24,6 +24,7 @@ use crate::pipeline::traced::Traced;
 use crate::remote;
 use crate::store::Store;
 use crate::telemetry::{self, Exporter};
+use crate::vault::Vault;
 
 /// Everything a front end needs.
 pub struct App {
@@ -70,6 +71,7 @@ impl App {
             approvers: settings.approvers.value.clone(),
             source: ops::real(),
             secrets: secrets.clone(),
+            vault: Vault::at(settings.identity.value.clone()),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {

@@ -89,7 +89,7 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
         (RunStatus::Queued, _) => ("not at work; it can go on".to_owned(), Some(format!("cgo run resume {id}"))),
         (RunStatus::WaitingInput, _) => ("waits for an answer".to_owned(), Some(format!("cgo run answer {id} \"…\""))),
         (RunStatus::WaitingApproval, _) => ("waits for an approval".to_owned(), Some(format!("cgo run approve {id}"))),
-        (RunStatus::WaitingSecret, _) => ("waits for a secret".to_owned(), Some(format!("cgo run answer {id} set"))),
+        (RunStatus::WaitingSecret, _) => ("waits for a secret".to_owned(), Some(format!("cgo run resume {id}"))),
         (RunStatus::WaitingCapacity, _) => ("waits for room".to_owned(), Some(format!("cgo run resume {id}"))),
         (RunStatus::Succeeded, _) => ("done".to_owned(), None),
         (RunStatus::Failed, _) => ("failed".to_owned(), Some(format!("cgo run show {id}"))),

@@ -19,6 +19,7 @@ pub mod provision;
 pub mod run;
 pub mod run_answers;
 pub mod schema;
+pub mod secrets;
 pub mod servers;
 pub mod setup;
 pub mod spec;
@@ -139,6 +140,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Deploy(deploy) => deploy::run(session, deploy).await,
         Command::Cost(cost) => cost::run(session, cost).await,
         Command::Servers(command) => servers::run(session, command).await,
+        Command::Secrets(command) => secrets::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),
         Command::Explain { id } => explain::run(session, &id).await,

@@ -27,6 +27,7 @@ pub trait Answer: Serialize + JsonSchema {
 pub struct Outcome {
     text: String,
     exit: u8,
+    revealed: bool,
 }
 
 impl Outcome {
@@ -40,25 +41,35 @@ impl Outcome {
         } else {
             answer.text(ui)
         };
-        Self { text, exit }
+        Self { text, exit, revealed: false }
+    }
+
+    /// The same, as it is: somebody asked for the secret in it.
+    #[must_use]
+    pub fn revealed(self) -> Self {
+        Self { revealed: true, ..self }
     }
 
     /// A text that is the same with and without `--json`: scripts and pictures.
     #[must_use]
     pub fn raw(text: String) -> Self {
-        Self { text, exit: 0 }
+        Self { text, exit: 0, revealed: false }
     }
 
     /// Nothing more to say: what was streamed is the answer.
     #[must_use]
     pub fn streamed(exit: u8) -> Self {
-        Self { text: String::new(), exit }
+        Self { text: String::new(), exit, revealed: false }
     }
 
     /// Writes it, and tells the exit code.
     #[must_use]
     pub fn finish(&self, ui: &Ui) -> u8 {
-        ui.answer(&self.text);
+        if self.revealed {
+            super::secrets::write_revealed(&self.text);
+        } else {
+            ui.answer(&self.text);
+        }
         self.exit
     }
 }

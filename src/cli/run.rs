@@ -44,6 +44,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 Some(text) => runs::find(context, &text).await?,
                 None => runs::resumable(context).await?,
             };
+            if run.status == RunStatus::WaitingSecret {
+                // Somebody set it meanwhile, or is told what is still missing.
+                let ask = runs::open_ask(context, &run, Wait::Secret).await?;
+                let set = Reply { approved: true, texts: Vec::new(), by: None };
+                return reply(session, &app, &run, &ask, set, false).await;
+            }
             go_on(session, &app, &run.id).await
         }
         Args::Answer { run, answers, no_resume } => {
@@ -337,7 +343,7 @@ pub(super) fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failu
     let (what, command) = match wait {
         Wait::Input => ("an answer", format!("run `cgo run answer {id} \"…\"`")),
         Wait::Approval => ("an approval", format!("run `cgo run approve {id}` or `cgo run reject {id}`")),
-        Wait::Secret => ("a secret", format!("set it as said, then run `cgo run answer {id} set`")),
+        Wait::Secret => ("a secret", format!("set it as said, then run `cgo run resume {id}`")),
         Wait::Capacity => ("room on a server", format!("run `cgo run resume {id}` later")),
     };
     let mut failure = Failure::new(Kind::Person, format!("run `{id}` waits for {what}"), Some(command));

@@ -4,7 +4,9 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use super::outcome::Answer;
-use super::{agent_answers, deploy, explain, project, project_new, provision, run_answers, servers, setup, spec};
+use super::{
+    agent_answers, deploy, explain, project, project_new, provision, run_answers, secrets, servers, setup, spec,
+};
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
 use crate::domain::spec::Spec;
@@ -39,6 +41,11 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<deploy::Deployed>(),
         answer::<deploy::DeployPlan>(),
         answer::<deploy::Status>(),
+        answer::<secrets::Done>(),
+        answer::<secrets::Listed>(),
+        answer::<secrets::Got>(),
+        answer::<secrets::Removed>(),
+        answer::<secrets::Rotated>(),
         answer::<servers::Servers>(),
         answer::<servers::Added>(),
         answer::<servers::Shown>(),

@@ -8,6 +8,8 @@ pub const STORE: &str = "CGO_STORE";
 pub const DATA: &str = "CGO_DATA";
 /// The folder for dependencies; may be deleted at any time.
 pub const CACHE: &str = "CGO_CACHE";
+/// The file with the identity that secrets are encrypted for.
+pub const IDENTITY: &str = "CGO_IDENTITY";
 /// How long a process that stays keeps an agent's file in memory, in seconds.
 pub const AGENT_CACHE_SECONDS: &str = "CGO_AGENT_CACHE_SECONDS";
 /// The Python to use instead of the newest one found.
@@ -38,6 +40,7 @@ pub const ALL: &[(&str, &str)] = &[
     (STORE, "store: a file's path, sqlite:PATH or postgres://…"),
     (DATA, "folder for releases, logs and the store"),
     (CACHE, "folder for dependencies; may be deleted at any time"),
+    (IDENTITY, "file with the identity that secrets are encrypted for"),
     (AGENT_CACHE_SECONDS, "seconds a process that stays keeps an agent's file in memory"),
     (PYTHON, "Python to use instead of the newest one found"),
     (PROVIDER, "provider of agents whose file names none: offline, openai, anthropic, ollama, …"),

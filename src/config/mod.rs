@@ -54,6 +54,8 @@ pub struct Settings {
     pub data: Sourced<PathBuf>,
     /// Where dependencies are kept; may be deleted at any time.
     pub cache: Sourced<PathBuf>,
+    /// The file with the identity that secrets are encrypted for. Away from the store: who copies one has not the other.
+    pub identity: Sourced<PathBuf>,
     /// How long an agent's file is kept in memory by a process that stays, in seconds.
     pub agent_cache_seconds: Sourced<u64>,
     /// The provider of agents whose file names none.
@@ -91,6 +93,9 @@ pub struct UserFile {
     /// See [`Settings::cache`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
+    /// See [`Settings::identity`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<PathBuf>,
     /// See [`Settings::agent_cache_seconds`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_cache_seconds: Option<u64>,
@@ -213,6 +218,14 @@ impl Settings {
         };
         let data = folder(env::DATA, file.data, "XDG_DATA_HOME", ".local/share")?;
         let cache = folder(env::CACHE, file.cache, "XDG_CACHE_HOME", ".cache")?;
+        let identity = match (env(env::IDENTITY), file.identity) {
+            (Some(path), _) => Sourced { value: PathBuf::from(path), source: Source::Variable(env::IDENTITY) },
+            (None, Some(path)) => Sourced { value: path, source: from_file.clone() },
+            (None, None) => {
+                let folder = home(env, "XDG_CONFIG_HOME", ".config")?;
+                Sourced { value: folder.join("identity.txt"), source: Source::Default }
+            }
+        };
         let store = match (&flags.store, env(env::STORE), file.store) {
             (Some(url), _, _) => Sourced { value: url.clone(), source: Source::Flag("--store") },
             (None, Some(url), _) => Sourced { value: url, source: Source::Variable(env::STORE) },
@@ -255,6 +268,7 @@ impl Settings {
             store,
             data,
             cache,
+            identity,
             agent_cache_seconds,
             provider,
             model,
@@ -277,6 +291,7 @@ impl Settings {
             ("store", without_password(&self.store.value), &self.store.source),
             ("data", self.data.value.display().to_string(), &self.data.source),
             ("cache", self.cache.value.display().to_string(), &self.cache.source),
+            ("identity", self.identity.value.display().to_string(), &self.identity.source),
             ("agent_cache_seconds", self.agent_cache_seconds.value.to_string(), &self.agent_cache_seconds.source),
             ("provider", self.provider.value.clone(), &self.provider.source),
             ("model", self.model.value.clone(), &self.model.source),

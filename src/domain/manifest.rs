@@ -148,7 +148,7 @@ checked_text!(
     EnvName,
     "the name of an environment variable, like `DATABASE_URL`",
     |text| {
-        text.starts_with(|letter: char| letter.is_ascii_uppercase())
+        text.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_')
             && text.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
     }
 );

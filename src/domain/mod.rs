@@ -24,6 +24,7 @@ pub mod provider;
 pub mod redact;
 pub mod request;
 pub mod run;
+pub mod secret;
 pub mod secret_files;
 pub mod server;
 pub mod setup;

@@ -105,7 +105,7 @@ pub async fn inspect(context: &Context, folder: &Path, cancel: &CancellationToke
                     checks: service.checks.iter().map(|check| check.name.to_string()).collect(),
                 })
                 .collect();
-            match secrets::variables(context, &manifest.name, &folder) {
+            match secrets::variables(context, &manifest.name, &folder).await {
                 Ok(variables) => {
                     let missing = |of: &&Variable| of.is_missing();
                     let (persons, ours): (Vec<_>, Vec<_>) =
@@ -245,8 +245,8 @@ pub async fn readiness(
         Ok(_) => Readiness::good("manifest", deploy::MANIFEST_FILE),
         Err(error) => Readiness::of("manifest", &error),
     });
-    all.push(match secrets::of_service(context, project, folder) {
-        Ok(given) => Readiness::good("secrets", format!("{} of {0} set", given.len())),
+    all.push(match secrets::check(context, project, folder).await {
+        Ok(given) => Readiness::good("secrets", format!("{given} of {given} set")),
         Err(error) => Readiness::of("secrets", &error),
     });
     if seen.has_spec {

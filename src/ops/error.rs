@@ -10,7 +10,7 @@ use crate::domain::names::{AgentName, InvalidName, ProjectName};
 use crate::domain::run::{Question, RunStatus, Wait};
 use crate::workspace::git::push::Refusal;
 use crate::workspace::{checks, git, python};
-use crate::{exec, github, remote, scaffold, store};
+use crate::{exec, github, remote, scaffold, store, vault};
 
 /// Why a use case came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -280,22 +280,41 @@ pub enum Error {
         project: ProjectName,
         /// Their names.
         names: Vec<String>,
-        /// The file they are set in.
-        file: PathBuf,
     },
-    /// Others can read the file with secrets.
-    #[error("others may read `{}`, which holds secrets", path.display())]
-    OpenSecrets {
-        /// The file.
-        path: PathBuf,
+    /// The project has no such secret.
+    #[error("project `{project}` has no secret `{name}`")]
+    NoSuchSecret {
+        /// The project.
+        project: ProjectName,
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
     },
+    /// The text cannot be the value of a secret.
+    #[error("the value of `{name}` cannot be taken")]
+    UnfitSecret {
+        /// The variable.
+        name: String,
+        /// Why.
+        #[source]
+        source: crate::domain::secret::Unfit,
+    },
+    /// Secrets cannot be encrypted or decrypted.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// The environment of a service cannot be made.
+    #[error(transparent)]
+    Environment(#[from] super::environment::Error),
     /// An answer that belongs elsewhere.
     #[error("a secret's value does not belong in an answer")]
     SecretInAnswer {
         /// The run.
         run: RunId,
-        /// The file it is set in.
-        file: PathBuf,
+        /// The project.
+        project: ProjectName,
+        /// The names of what is asked for.
+        names: Vec<String>,
     },
     /// The question is not open any more, or never was.
     #[error("there is no question `{0}`")]
@@ -331,6 +350,12 @@ fn words(wait: Wait) -> &'static str {
         Wait::Secret => "a secret",
         Wait::Capacity => "room on a server",
     }
+}
+
+/// The commands that set secrets.
+fn setting(project: &ProjectName, names: &[String]) -> String {
+    let commands: Vec<String> = names.iter().map(|name| format!("`cgo secrets set {project} {name}`")).collect();
+    format!("run {}", commands.join(" and "))
 }
 
 fn place(at: Option<(u64, u64)>) -> String {
@@ -441,13 +466,15 @@ impl Diagnose for Error {
             Self::Server(error) => error.kind(),
             Self::Remote(error) => error.kind(),
             Self::Render(error) => error.kind(),
-            Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } => Kind::Usage,
+            Self::Vault(error) => error.kind(),
+            Self::Environment(error) => error.kind(),
+            Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } | Self::UnfitSecret { .. } => Kind::Usage,
             Self::Gate { .. } => Kind::Gate,
             Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
             Self::Recorded(recorded) => recorded.kind(),
             Self::MissingSecrets { .. } => Kind::Person,
-            Self::OpenSecrets { .. }
+            Self::NoSuchSecret { .. }
             | Self::NoSuchServer { .. }
             | Self::NoSuchAsk(_)
             | Self::NotAllowed { .. }
@@ -502,6 +529,8 @@ impl Diagnose for Error {
             Self::Server(error) => error.advice(),
             Self::Remote(error) => error.advice(),
             Self::Render(error) => error.advice(),
+            Self::Vault(error) => error.advice(),
+            Self::Environment(error) => error.advice(),
             Self::Name(_) => say("choose another name".to_owned()),
             Self::Usage { hint, .. } => say(hint.clone()),
             Self::Spec { .. } => say("mend the places above and run the command again".to_owned()),
@@ -535,13 +564,14 @@ impl Diagnose for Error {
                 let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
                 run(format!("cgo run answer {id} {}", texts.join(" ")))
             }
-            Self::MissingSecrets { names, file, .. } => {
-                let lines: Vec<String> = names.iter().map(|name| format!("`{name}=…`")).collect();
-                say(format!("write {} into `{}`", lines.join(" and "), file.display()))
+            Self::MissingSecrets { project, names } => say(setting(project, names)),
+            Self::SecretInAnswer { run: id, project, names } => {
+                say(format!("{}, and then `cgo run resume {id}`", setting(project, names)))
             }
-            Self::OpenSecrets { path } => run(format!("chmod 600 {}", path.display())),
-            Self::SecretInAnswer { run: id, file } => {
-                say(format!("write it into `{}`, and then run `cgo run answer {id} set`", file.display()))
+            Self::NoSuchSecret { project, known, .. } if known.is_empty() => run(format!("cgo secrets list {project}")),
+            Self::NoSuchSecret { known, .. } => say(format!("those that are set are {}", known.join(", "))),
+            Self::UnfitSecret { .. } => {
+                say("pipe the value in, name a file with --file, or type it when asked".to_owned())
             }
             Self::NotAllowed { .. } => {
                 say("ask one of them; the names stand under `approvers` in the settings file".to_owned())

@@ -19,12 +19,9 @@ const CONTRACT: &str = "env.contract.yaml";
 
 /// Adds the secrets of a project to those this process knows: the values persons have given it, and in its `.env` files
 /// what its contract calls a secret, and what has the name or the looks of one. What an example shows is none.
-pub fn learn(context: &Context, project: Option<&CurrentProject>) {
+pub async fn learn(context: &Context, project: Option<&CurrentProject>) {
     let Some(project) = project else { return };
-    // A file that cannot be read is told where its values are wanted.
-    for (name, value) in secrets::stored(context, &project.name).unwrap_or_default() {
-        let _ = context.secrets.add(&Handle::new(project.name.as_str(), &name), value.reveal());
-    }
+    secrets::learn(context, &project.id, &project.name).await;
     let root = Path::new(&project.folder);
     let services = std::fs::read_dir(root.join(SERVICES)).into_iter().flatten().flatten().map(|entry| entry.path());
     for folder in std::iter::once(root.to_owned()).chain(services) {

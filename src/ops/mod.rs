@@ -9,6 +9,7 @@ pub mod checks;
 pub mod costs;
 pub mod deploy;
 pub mod doctor;
+pub mod environment;
 pub mod error;
 pub mod github;
 pub mod incidents;
@@ -33,6 +34,7 @@ use crate::domain::run::Holder;
 use crate::domain::source::{Real, Source};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
+use crate::vault::Vault;
 pub use error::{Error, explain};
 
 /// What every use case works with; made once by the composition root.
@@ -58,6 +60,8 @@ pub struct Context {
     pub source: std::sync::Arc<dyn Source>,
     /// The secrets this process knows.
     pub secrets: Secrets,
+    /// Where projects' secrets are encrypted and decrypted.
+    pub vault: Vault,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }

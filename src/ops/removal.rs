@@ -7,11 +7,11 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{locked, runtime};
-use super::{Context, Error, repository, runs, secrets, worktrees};
+use super::{Context, Error, repository, runs, worktrees};
 use crate::domain::project::Project;
 use crate::domain::server::PortPurpose;
 use crate::remote::runtime::Runtime;
-use crate::store::{Ports as _, Projects as _};
+use crate::store::{Ports as _, ProjectSecrets as _, Projects as _};
 
 /// What removing a project destroys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -20,8 +20,9 @@ pub struct Removal {
     pub application: Option<String>,
     /// The project's own folder, when that is asked for.
     pub folder: Option<String>,
-    /// The file with the project's secrets.
-    pub secrets: Option<String>,
+    /// The names of the project's secrets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     /// Folders of work that its runs left beside it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub work: Vec<String>,
@@ -36,7 +37,9 @@ impl Removal {
         let mut parts = Vec::new();
         parts.extend(self.application.as_ref().map(|path| format!("the application and its data in {path}")));
         parts.extend(self.folder.as_ref().map(|path| format!("the folder {path}")));
-        parts.extend(self.secrets.as_ref().map(|path| format!("the secrets in {path}")));
+        if !self.secrets.is_empty() {
+            parts.push(format!("the secrets {}", self.secrets.join(", ")));
+        }
         parts.extend(self.work.iter().map(|path| format!("the work left in {path}")));
         if !self.ports.is_empty() {
             let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
@@ -58,14 +61,13 @@ pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<
         return Err(Error::FolderNotOurs { folder: own.to_owned() });
     }
     let ports = context.store.project_ports(&project.id).await?;
+    let secrets = context.store.secrets(&project.id).await?;
     let runs = runs::of_project(context, &project.id).await?;
     let work = runs.iter().map(|run| worktrees::folder(context, &run.id)).filter(|folder| folder.exists());
     Ok(Removal {
         application: application.exists().then(|| application.display().to_string()),
         folder: (folder && own.exists()).then(|| project.folder.clone()),
-        secrets: Some(secrets::file(context, &project.name))
-            .filter(|path| path.exists())
-            .map(|path| path.display().to_string()),
+        secrets: secrets.iter().map(|kept| kept.name.to_string()).collect(),
         work: work.map(|folder| folder.display().to_string()).collect(),
         ports: ports.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect(),
     })
@@ -103,14 +105,6 @@ pub async fn remove(
                 path: PathBuf::from(folder),
                 source,
             })?;
-        }
-        if let Some(file) = &removal.secrets {
-            match std::fs::remove_file(file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::Path { action: "remove", path: PathBuf::from(file), source: error });
-                }
-                Ok(()) | Err(_) => {}
-            }
         }
         context.store.remove_project(&project.id).await?;
         Ok(())

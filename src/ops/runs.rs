@@ -332,20 +332,20 @@ async fn check_secrets(context: &Context, run: &Run, ask: &Ask, texts: &[String]
         Some(id) => projects::by_id(context, id).await?,
         None => return Err(Error::NotWaiting { run: run.id.clone(), status: run.status, wanted: Wait::Secret }),
     };
-    let file = secrets::file(context, &project.name);
+    let asked = || ask.questions.iter().map(|question| question.id.clone());
     if texts.iter().any(|text| !SET.contains(&text.trim().to_lowercase().as_str())) {
-        return Err(Error::SecretInAnswer { run: run.id.clone(), file });
+        return Err(Error::SecretInAnswer { run: run.id.clone(), project: project.name, names: asked().collect() });
     }
     let mut missing = Vec::new();
     for question in &ask.questions {
         if let Ok(name) = EnvName::try_from(question.id.clone())
-            && secrets::value(context, &project.name, &name)?.is_none()
+            && secrets::value(context, &project, &name).await?.is_none()
         {
             missing.push(question.id.clone());
         }
     }
     if !missing.is_empty() {
-        return Err(Error::MissingSecrets { project: project.name, names: missing, file });
+        return Err(Error::MissingSecrets { project: project.name, names: missing });
     }
     let names: Vec<String> = ask.questions.iter().map(|question| format!("`{}`", question.id)).collect();
     Ok(format!("{}: set", names.join(", ")))

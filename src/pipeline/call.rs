@@ -56,7 +56,7 @@ impl Visit<'_> {
         ProjectState::check_owner(&self.agent.id, &self.agent.writes, &patch).map_err(refused)?;
         *state = state.apply(&self.agent.id, &patch).map_err(refused)?;
         self.recorder.source().learn(state);
-        ops::known_secrets::learn(self.ops, state.current_project.as_ref());
+        ops::known_secrets::learn(self.ops, state.current_project.as_ref()).await;
         outcome.patch.extend(patch);
         outcome.ask = output.ask;
         outcome.handoff = output.handoff;

@@ -125,7 +125,7 @@ impl Diagnose for Error {
             Self::Coders(error) => error.advice(),
             Self::Cassette(error) => error.advice(),
             Self::Leak(_) => {
-                Some(Advice::Do("say it without the value, and put that into the project's `.env`".to_owned()))
+                Some(Advice::Do("say it without the value, and set that with `cgo secrets set`".to_owned()))
             }
             Self::There { .. } => {
                 Some(Advice::Do("replay it into another store, for instance with --store replay.db".to_owned()))
@@ -135,7 +135,7 @@ impl Diagnose for Error {
                 Some(Advice::Run(format!("cgo run approve {run}")))
             }
             Self::Waits { run, status: RunStatus::WaitingSecret, .. } => {
-                Some(Advice::Run(format!("cgo run answer {run} set")))
+                Some(Advice::Run(format!("cgo run resume {run}")))
             }
             Self::Waits { run, .. } => Some(Advice::Run(format!("cgo run answer {run} \"…\""))),
         }
@@ -512,7 +512,7 @@ impl Nodes for Crew<'_> {
                 let started = progress.active.get(&visit)?;
                 started.from.clone().zip(started.why.clone())
             });
-            known_secrets::learn(self.context, state.current_project.as_ref());
+            known_secrets::learn(self.context, state.current_project.as_ref()).await;
             Visit {
                 ops: self.context,
                 run: self.run,

@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -54,6 +54,7 @@ const STEPS: [Step; 13] = [
     step!(2026112115, "trial_calls", same),
     step!(2026112121, "hosts", same),
     step!(2026112131, "server_setups", same),
+    step!(2026112141, "project_secrets", same),
 ];
 
 /// The version of the schema this cgo works with.

@@ -21,6 +21,7 @@ mod ports;
 mod postgres;
 mod projects;
 mod runs;
+mod secrets;
 mod servers;
 mod setups;
 mod sqlite;
@@ -41,6 +42,7 @@ pub use leases::Leases;
 pub use ports::Ports;
 pub use projects::Projects;
 pub use runs::{Appended, RunFilter, Runs};
+pub use secrets::ProjectSecrets;
 pub use servers::{Seen, Servers};
 pub use setups::{Setup, SetupEnd, Setups};
 

@@ -56,6 +56,7 @@ impl Desk {
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: ops::real(),
             secrets: Secrets::default(),
+            vault: cgo::vault::Vault::at(home.path().join("identity.txt")),
             agents: Arc::new(agents::Cache::new(Duration::ZERO)),
         };
         let parent = home.path().join("work");

@@ -7,6 +7,7 @@ mod cost;
 mod deploy;
 mod project;
 mod run;
+mod secrets;
 mod servers;
 mod spec;
 
@@ -20,6 +21,7 @@ pub use cost::{Cost, CostBy};
 pub use deploy::Deploy;
 pub use project::{Project, ProjectNew};
 pub use run::{Run, Tape};
+pub use secrets::Secrets;
 pub use servers::{Servers, ServersAdd, ServersProvision};
 pub use spec::Spec;
 
@@ -86,6 +88,9 @@ pub enum Command {
     /// Add, list and check the servers projects run on
     #[command(subcommand)]
     Servers(Servers),
+    /// Set, list and remove the secrets of projects
+    #[command(subcommand)]
+    Secrets(Secrets),
     /// Look at and change agents
     #[command(subcommand)]
     Agent(Agent),

@@ -7,12 +7,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, projects, repository, secrets, services};
+use super::super::environment::{self, Allocation};
+use super::super::{Context, Error, projects, repository, services};
 use super::plan::Plan;
 use super::{KEEP_GOOD, manifest, release_folder, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::ids::{ReleaseId, RunId};
-use crate::domain::manifest::{Command as Argv, Manifest, Service};
+use crate::domain::manifest::{Command as Argv, Manifest};
 use crate::domain::project::{Project, ProjectStatus};
 use crate::exec::{self, Command};
 use crate::remote::gate::{self, GateOptions, GateReport, wait_healthy};
@@ -113,29 +114,22 @@ impl<'a> Steps<'a> {
     }
 
     /// What the service and its migration see besides PATH, HOME and the language.
-    fn environment(&self, service: &Service) -> Result<BTreeMap<String, String>, Error> {
+    async fn environment(&self) -> Result<BTreeMap<String, String>, Error> {
         let shared = self.runtime().shared();
         std::fs::create_dir_all(&shared).map_err(|error| path_error("create", &shared, error))?;
-        let mut env = BTreeMap::from([
-            ("HOST".to_owned(), "127.0.0.1".to_owned()),
-            ("RELEASE".to_owned(), self.plan.release.to_string()),
-            ("SHARED".to_owned(), shared.display().to_string()),
-            (service.port_env.as_str().to_owned(), self.plan.port.to_string()),
-            // What a service says last, before it dies, must reach its log.
-            ("PYTHONUNBUFFERED".to_owned(), "1".to_owned()),
-        ]);
-        let fixed = env.clone();
-        for (name, value) in secrets::of_service(self.context, self.project, &self.source())? {
-            env.entry(name).or_insert_with(|| value.reveal().to_owned());
-        }
-        for (name, value) in &service.env {
-            let value = crate::domain::manifest::expand(value, |name| fixed.get(name).cloned())
-                .map_err(|error| self.manifest_error(&error.to_string()))?;
-            env.insert(name.as_str().to_owned(), value);
-        }
-        let variables = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        self.context.secrets.add_variables(self.project.name.as_str(), variables);
-        Ok(env)
+        let allocation = Allocation {
+            release: self.plan.release.clone(),
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            port: self.plan.port,
+            public_url: services::url(self.plan.public_port),
+            domain: None,
+            server: crate::domain::server::LOCAL.to_owned(),
+            server_address: std::net::Ipv4Addr::LOCALHOST.to_string(),
+            shared,
+            services: BTreeMap::new(),
+        };
+        let env = environment::resolve(self.context, self.project, &self.source(), &allocation).await?;
+        Ok(env.into_iter().map(|(name, value)| (name, value.reveal().to_owned())).collect())
     }
 
     fn manifest_error(&self, reason: &str) -> Error {
@@ -162,7 +156,7 @@ impl<'a> Steps<'a> {
         let manifest = self.manifest()?;
         let (_, service) = service(&manifest);
         let Some(command) = &service.migrate else { return Ok(false) };
-        let env = self.environment(service)?;
+        let env = self.environment().await?;
         let argv = self.argv(command, &env)?;
         let mut command = Command::new(&argv[0])
             .args(&argv[1..])
@@ -189,7 +183,7 @@ impl<'a> Steps<'a> {
     pub async fn start(&self) -> Result<(), Error> {
         let manifest = self.manifest()?;
         let (_, service) = service(&manifest);
-        let env = self.environment(service)?;
+        let env = self.environment().await?;
         let launch = Launch {
             release: self.plan.release.clone(),
             directory: self.source().join(service.workdir.as_str()),

@@ -1,7 +1,7 @@
 //! Taking over what exists: looking at a folder, making it the run's project, asking for secrets, readiness.
 //!
 //! A model names secrets and says what they are for. It never sees a value, and no value passes through here: a person
-//! writes it into the operator's file and says that it is set.
+//! sets it with a command of their own (`cgo secrets set`) and lets the run go on.
 
 use std::path::Path;
 
@@ -156,10 +156,10 @@ async fn save_project_secret(context: &Context<'_>, args: SaveSecret) -> Result<
     let project = named(context, None).await?;
     let name = args.name.as_str();
     let state = context.look("secret_state", json!({ "name": name, "format": args.format }), async || {
-        let variables = secrets::variables(context.ops, &project.name, Path::new(&project.folder))?;
+        let variables = secrets::variables(context.ops, &project.name, Path::new(&project.folder)).await?;
         let asked: Vec<String> =
             variables.iter().filter(|of| of.source == "user_secret").map(|of| of.name.clone()).collect();
-        let value = secrets::value(context.ops, &project.name, &args.name)?;
+        let value = secrets::value(context.ops, &project, &args.name).await?;
         let problem = value.as_ref().map(|value| args.format.problem(value));
         Ok(json!({ "declared": asked.iter().any(|of| of == name), "asked": asked, "problem": problem, "set": value.is_some() }))
     });
@@ -174,54 +174,44 @@ async fn save_project_secret(context: &Context<'_>, args: SaveSecret) -> Result<
         return Ok(json!({ "name": name, "set": true }).into());
     }
     let problem = state["problem"].as_str().map(str::to_owned);
-    let question = ask_for(context, &project, name, &args.purpose, problem.as_deref()).await?;
+    let question = ask_for(context, &project, name, &args.purpose, problem.as_deref());
     Ok(Output { ask: Some((Wait::Secret, vec![question])), ..Output::default() })
 }
 
-/// The question for a secret: where it is set, and the command that goes on. The file is made ready.
-async fn ask_for(
-    context: &Context<'_>,
-    project: &Project,
-    name: &str,
-    purpose: &str,
-    problem: Option<&str>,
-) -> Result<Question, ToolError> {
-    // A file that is there stays as it is.
-    let made = context.repeat("make_secrets_file", json!({ "project": project.name }), async |_| {
-        secrets::make_file(context.ops, &project.name).map(|path| path.display().to_string())
-    });
-    let file = made.await?;
-    let command = format!("cgo run answer {} set", context.run.id);
+/// The question for a secret: the command that sets it, and the one that goes on.
+fn ask_for(context: &Context<'_>, project: &Project, name: &str, purpose: &str, problem: Option<&str>) -> Question {
+    let set = format!("cgo secrets set {} {name}", project.name);
+    let command = format!("cgo run resume {}", context.run.id);
     let purpose = purpose.trim();
     let text = match (context.state.language(), problem) {
         (Language::En, None) => {
-            format!("`{name}` is needed: {purpose}. Write `{name}=…` into `{file}`, then run `{command}`")
+            format!("`{name}` is needed: {purpose}. Set it with `{set}`, then run `{command}`")
         }
         (Language::En, Some(problem)) => {
-            format!("`{name}` is set, but {problem} ({purpose}). Mend it in `{file}`, then run `{command}`")
+            format!("`{name}` is set, but {problem} ({purpose}). Set it anew with `{set}`, then run `{command}`")
         }
         (Language::Ru, None) => {
-            format!("Нужна переменная `{name}`: {purpose}. Запишите `{name}=…` в `{file}` и выполните `{command}`")
+            format!("Нужна переменная `{name}`: {purpose}. Задайте её: `{set}`, затем выполните `{command}`")
         }
         (Language::Ru, Some(problem)) => {
             format!(
-                "Переменная `{name}` задана, но не подходит: {problem} ({purpose}). Исправьте её в `{file}` и выполните `{command}`"
+                "Переменная `{name}` задана, но не подходит: {problem} ({purpose}). Задайте её заново: `{set}`, затем выполните `{command}`"
             )
         }
     };
-    Ok(Question { id: name.to_owned(), text, choices: Vec::new(), assumption: None })
+    Question { id: name.to_owned(), text, choices: Vec::new(), assumption: None }
 }
 
 /// Waits for the secrets a deployment needs, if some are missing.
 pub(super) async fn wait_for_secrets(context: &Context<'_>, project: &Project) -> Result<Option<Output>, ToolError> {
-    let missing: Vec<Variable> = secrets::missing(context.ops, project).map_err(|error| ToolError::of(&error))?;
+    let missing: Vec<Variable> = secrets::missing(context.ops, project).await.map_err(|error| ToolError::of(&error))?;
     if missing.is_empty() {
         return Ok(None);
     }
     let mut questions = Vec::new();
     for variable in &missing {
         let purpose = variable.description.as_deref().unwrap_or("the service does not start without it");
-        questions.push(ask_for(context, project, &variable.name, purpose.trim_end_matches('.'), None).await?);
+        questions.push(ask_for(context, project, &variable.name, purpose.trim_end_matches('.'), None));
     }
     Ok(Some(Output { ask: Some((Wait::Secret, questions)), ..Output::default() }))
 }

@@ -190,7 +190,7 @@ async fn get_project_status(context: &Context<'_>, args: Which) -> Result<Output
             .map(|incident| json!({ "incident": incident.id, "kind": incident.kind, "title": incident.title }))
             .collect();
         // A contract that cannot be read is said to be so: it is not "nothing missing".
-        let missing = match secrets::missing(context.ops, &project) {
+        let missing = match secrets::missing(context.ops, &project).await {
             Ok(missing) => json!(missing.into_iter().map(|variable| variable.name).collect::<Vec<_>>()),
             Err(error) => json!({ "not_known": ops::explain(&error) }),
         };

@@ -65,7 +65,7 @@ async fn list_resource_inventory(context: &Context<'_>, args: Which) -> Result<O
                 .map(|port| json!({ "service": port.service, "port": port.port, "purpose": port.purpose }))
                 .collect();
             let folder = std::path::Path::new(&project.folder);
-            let variables = match secrets::variables(context.ops, &project.name, folder) {
+            let variables = match secrets::variables(context.ops, &project.name, folder).await {
                 Ok(variables) => json!(variables),
                 Err(error) => json!({ "not_known": ops::explain(&error) }),
             };
@@ -73,7 +73,7 @@ async fn list_resource_inventory(context: &Context<'_>, args: Which) -> Result<O
         }
         Ok(json!({
             "projects": rows,
-            "not_kept_yet": ["domains", "bots and other accounts", "an encrypted store of secrets"],
+            "not_kept_yet": ["domains", "bots and other accounts"],
         }))
     });
     Ok(listed.await?.into())

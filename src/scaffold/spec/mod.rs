@@ -26,6 +26,6 @@ pub use check::derive_features;
 pub use contract::{EnvContract, EnvEntry, EnvSource, Environment};
 pub use format::{Formatted, format};
 pub use problem::{Invalid, Place, Problem};
-pub use read::{Checked, canonical, check, contract_file, read_dir, read_path, single_file};
+pub use read::{Checked, Fragment, canonical, check, contracts, read_dir, read_path, single_file};
 pub use source::SpecFiles;
 pub use write::{files, one_file};

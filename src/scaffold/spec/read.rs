@@ -89,21 +89,41 @@ pub fn read_path(path: &Path) -> Result<Checked, Invalid> {
     single_file(&name, &text)
 }
 
-/// Reads and checks one contract by itself: `file` is its name in messages, `owner` the folder it stands in, and
-/// `services` are the names a consumer may have.
+/// A contract's file: one service's part of it, or that of `infra`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// Its name in messages.
+    pub file: String,
+    /// What stands in it.
+    pub text: String,
+    /// The folder it stands in.
+    pub owner: String,
+}
+
+/// Reads, checks and merges contracts without the rest of a spec; `services` are the names a consumer may have. Beside
+/// the contract: where each variable is declared, as `file:line`.
 ///
 /// # Errors
-/// [`Invalid`] with every problem there is.
-pub fn contract_file(file: &str, text: &str, owner: &str, services: &[&str]) -> Result<EnvContract, Invalid> {
+/// [`Invalid`] with every problem there is, variables that are declared differently in two files with both places.
+pub fn contracts(
+    fragments: &[Fragment],
+    services: &[&str],
+) -> Result<(EnvContract, BTreeMap<String, String>), Invalid> {
     let mut reading = Reading::default();
-    let tree = tree::parse(text);
-    reading.faults(file, "", &tree);
     let mut merge = Merge::default();
-    if let Some(root) = &tree.root {
-        contract::fragment(&mut reading.report, &At::root(file, "", root), owner, services, &mut merge);
+    for Fragment { file, text, owner } in fragments {
+        let tree = tree::parse(text);
+        reading.faults(file, "", &tree);
+        if let Some(root) = &tree.root {
+            contract::fragment(&mut reading.report, &At::root(file, "", root), owner, services, &mut merge);
+        }
     }
     let problems = reading.report.problems;
-    if problems.is_empty() { Ok(merge.contract) } else { Err(Invalid::new(problems)) }
+    if !problems.is_empty() {
+        return Err(Invalid::new(problems));
+    }
+    let places = merge.places.into_iter().map(|(name, (file, pos))| (name, format!("{file}:{}", pos.line)));
+    Ok((merge.contract, places.collect()))
 }
 
 fn whole_file(file: &str, reason: String) -> Problem {

@@ -9,6 +9,7 @@ mod journal;
 mod leases;
 mod opening;
 mod records;
+mod secrets;
 mod statements;
 mod waiting;
 

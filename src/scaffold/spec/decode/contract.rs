@@ -39,7 +39,7 @@ const SOURCES: [(&str, Source); 5] = [
 #[derive(Default)]
 pub(in crate::scaffold::spec) struct Merge {
     pub contract: EnvContract,
-    places: BTreeMap<String, (String, Pos)>,
+    pub places: BTreeMap<String, (String, Pos)>,
 }
 
 /// One fragment. `owner` is the folder's name, `services` are the names a consumer may have.
