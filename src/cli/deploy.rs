@@ -44,7 +44,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         return status(session, &app, &project.name).await;
     }
     let request = if let Some(release) = &args.rollback {
-        deploy::check_rollback(context, &project, release.as_ref()).await?;
+        deploy::check_rollback_of(context, &project, release.as_ref()).await?;
         Request::Rollback { project: project.name.clone(), release: release.clone() }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;

@@ -48,12 +48,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::Logs { project, follow, lines } => logs(session, &app, &project, follow, lines).await,
         Args::Stop { project } => {
             let project = projects::by_name(context, &project).await?;
-            services::stop(context, &project).await?;
+            services::stop(context, &project, &session.cancel).await?;
             moved(session, &app, &project.name).await
         }
         Args::Start { project } => {
             let project = projects::by_name(context, &project).await?;
-            services::start(context, &project).await?;
+            services::start(context, &project, &session.cancel).await?;
             moved(session, &app, &project.name).await
         }
         Args::Remove { project, folder, dry_run } => remove(session, &app, &project, folder, dry_run).await,
@@ -94,7 +94,7 @@ async fn logs(
         services::follow_logs(&app.context, &project, lines, &session.cancel, &mut print).await?;
         return Ok(Outcome::raw(String::new()));
     }
-    let lines = services::logs(&app.context, &project, lines).await?;
+    let lines = services::logs(&app.context, &project, lines, &session.cancel).await?;
     Ok(Outcome::of(session.ui, &Logs { project: project.name, lines }))
 }
 

@@ -74,6 +74,12 @@ impl Context {
         now()
     }
 
+    /// Who works here, for those on other machines who have to wait.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        format!("{} on {}", self.user, self.holder.host)
+    }
+
     /// The folder of a project's application on the `local` server.
     #[must_use]
     pub fn app_folder(&self, project: &crate::domain::names::ProjectName) -> PathBuf {

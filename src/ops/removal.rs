@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::services::{locked, runtime};
+use super::servers::place;
+use super::services::{self, locked};
 use super::{Context, Error, repository, runs, worktrees};
 use crate::domain::project::Project;
-use crate::domain::server::PortPurpose;
-use crate::remote::runtime::Runtime;
+use crate::domain::server::{LOCAL, PortPurpose};
 use crate::store::{Ports as _, ProjectSecrets as _, Projects as _};
 
 /// What removing a project destroys.
@@ -55,7 +55,11 @@ impl Removal {
 /// # Errors
 /// [`Error::FolderNotOurs`] when the folder is to go and was not made by cgo for this project.
 pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<Removal, Error> {
-    let application = context.app_folder(&project.name);
+    let here = context.app_folder(&project.name);
+    let application = match place::server_of(context, project).await? {
+        Some(server) if server.handle != LOCAL => Some(format!("{} on `{}`", project.name, server.handle)),
+        _ => here.exists().then(|| here.display().to_string()),
+    };
     let own = Path::new(&project.folder);
     if folder && own.exists() && !repository::is_begun(project)? {
         return Err(Error::FolderNotOurs { folder: own.to_owned() });
@@ -65,7 +69,7 @@ pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<
     let runs = runs::of_project(context, &project.id).await?;
     let work = runs.iter().map(|run| worktrees::folder(context, &run.id)).filter(|folder| folder.exists());
     Ok(Removal {
-        application: application.exists().then(|| application.display().to_string()),
+        application,
         folder: (folder && own.exists()).then(|| project.folder.clone()),
         secrets: secrets.iter().map(|kept| kept.name.to_string()).collect(),
         work: work.map(|folder| folder.display().to_string()).collect(),
@@ -89,10 +93,8 @@ pub async fn remove(
         for run in runs::unfinished(context, &project.id).await? {
             runs::cancel(context, &run, cancelled.clone()).await?;
         }
-        if let Some(runtime) = runtime(context, project).await?
-            && removal.application.is_some()
-        {
-            runtime.remove().await?;
+        if removal.application.is_some() {
+            services::remove(context, project, &CancellationToken::new()).await?;
         }
         if !removal.work.is_empty() {
             for run in runs::of_project(context, &project.id).await? {

@@ -6,11 +6,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::deploy::remote;
 use super::projects::set_status;
+use super::servers::place::{self, Place};
 use super::{Context, Error, leases, servers};
 use crate::domain::deployment::Slot;
+use crate::domain::diagnose::told;
 use crate::domain::project::{Project, ProjectStatus};
-use crate::domain::server::PortPurpose;
+use crate::domain::server::{LOCAL, PortPurpose};
+use crate::remote::engine::operate::Work;
+use crate::remote::engine::survey::Survey;
 use crate::remote::ports;
 use crate::remote::process::ProcessRuntime;
 use crate::remote::runtime::{AppStatus, Runtime, SlotState, Supervision, Which};
@@ -60,29 +65,81 @@ pub fn url(port: u16) -> String {
     format!("http://{}:{port}", servers::LOCAL_ADDRESS)
 }
 
-/// How a project stands, asked of its processes.
+/// A project's service, where it runs.
+enum At {
+    /// On this machine.
+    Here(ProcessRuntime),
+    /// On a server that is reached over SSH.
+    There(Box<Place>),
+}
+
+/// Where a project's service runs, or is to; none before it has a place.
+async fn at(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<At>, Error> {
+    let Some(server) = place::server_of(context, project).await? else { return Ok(None) };
+    if server.handle != LOCAL {
+        return Ok(Some(At::There(Box::new(place::of_server(context, server, cancel).await?))));
+    }
+    Ok(runtime(context, project).await?.map(At::Here))
+}
+
+/// How a project stands, asked of its processes. A server that cannot be asked is no error: then it is not known.
 ///
 /// # Errors
-/// When that cannot be found out.
+/// When the store fails, or this machine cannot be asked.
 pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
-    let public = public_port(context, project).await?;
-    let status = match public {
-        Some(port) => runtime_at(context, project, port).inspect().await?,
-        None => None,
-    };
-    let url = public.map(url);
-    Ok(match status {
-        None => Live {
-            serves: false,
-            words: match project.status {
-                ProjectStatus::Building => "not finished".to_owned(),
-                _ => "not deployed".to_owned(),
+    let cancel = CancellationToken::new();
+    let Some(public) = public_port(context, project).await? else { return Ok(nothing(project)) };
+    let Some(server) = place::server_of(context, project).await? else { return Ok(nothing(project)) };
+    if server.handle == LOCAL {
+        let status = runtime_at(context, project, public).inspect().await?;
+        return Ok(status.map_or_else(
+            || nothing(project),
+            |status| Live {
+                serves: status.serves(),
+                words: words(&status),
+                url: Some(url(public)),
+                problem: problem(&status),
             },
-            url: None,
-            problem: None,
+        ));
+    }
+    let url = remote::url(&server, public);
+    let seen = match place::of_server(context, server, &cancel).await {
+        Ok(place) => place.app(&project.name).survey("none", &cancel).await.map_err(|error| told(&error)),
+        Err(error) => Err(told(&error)),
+    };
+    Ok(match seen {
+        Ok(seen) => there(project, &seen, url),
+        Err(problem) => Live {
+            serves: false,
+            words: "not known: its server cannot be asked".to_owned(),
+            url: Some(url),
+            problem: Some(problem),
         },
-        Some(status) => Live { serves: status.serves(), words: words(&status), url, problem: problem(&status) },
     })
+}
+
+fn nothing(project: &Project) -> Live {
+    let words = match project.status {
+        ProjectStatus::Building => "not finished".to_owned(),
+        _ => "not deployed".to_owned(),
+    };
+    Live { serves: false, words, url: None, problem: None }
+}
+
+/// How a service on another machine stands.
+fn there(project: &Project, seen: &Survey, url: String) -> Live {
+    let Some(active) = seen.active() else { return nothing(project) };
+    let runs = active.state == "running";
+    let words = match active.state.as_str() {
+        "running" if seen.maintenance => "in maintenance".to_owned(),
+        "running" => "running".to_owned(),
+        _ if seen.stopped => "stopped".to_owned(),
+        "exited" => "restarting".to_owned(),
+        "failed" => "failed: its process ended too often".to_owned(),
+        _ => "died".to_owned(),
+    };
+    let problem = (!runs && !seen.stopped && !active.detail.is_empty()).then(|| active.detail.clone());
+    Live { serves: runs && !seen.maintenance, words, url: Some(url), problem }
 }
 
 fn words(status: &AppStatus) -> String {
@@ -121,8 +178,8 @@ pub async fn likely_port(context: &Context) -> Result<Option<u16>, Error> {
     Ok(PortPurpose::Public.range().find(|port| !listening.contains(port) && !reserved.contains(port)))
 }
 
-async fn deployed(context: &Context, project: &Project) -> Result<ProcessRuntime, Error> {
-    runtime(context, project).await?.ok_or_else(|| Error::Usage {
+async fn deployed(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<At, Error> {
+    at(context, project, cancel).await?.ok_or_else(|| Error::Usage {
         what: format!("project `{}` is not deployed", project.name),
         hint: format!("run `cgo deploy {}`", project.name),
     })
@@ -146,10 +203,13 @@ pub(super) async fn locked<T>(
 ///
 /// # Errors
 /// When it is not deployed, or something still runs.
-pub async fn stop(context: &Context, project: &Project) -> Result<(), Error> {
-    let runtime = deployed(context, project).await?;
+pub async fn stop(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    let at = deployed(context, project, cancel).await?;
     locked(context, project, "a stop", async || {
-        runtime.stop_all().await?;
+        match &at {
+            At::Here(runtime) => runtime.stop_all().await?,
+            At::There(place) => operate(context, project, place, Work::Stop, cancel).await?,
+        }
         set_status(context, &project.id, ProjectStatus::Stopped).await
     })
     .await
@@ -159,21 +219,61 @@ pub async fn stop(context: &Context, project: &Project) -> Result<(), Error> {
 ///
 /// # Errors
 /// When it was never deployed, or its port is taken.
-pub async fn start(context: &Context, project: &Project) -> Result<(), Error> {
-    let runtime = deployed(context, project).await?;
+pub async fn start(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    let at = deployed(context, project, cancel).await?;
     locked(context, project, "a start", async || {
-        runtime.start_all().await?;
+        match &at {
+            At::Here(runtime) => runtime.start_all().await?,
+            At::There(place) => operate(context, project, place, Work::Start, cancel).await?,
+        }
         set_status(context, &project.id, ProjectStatus::Deployed).await
     })
     .await
+}
+
+async fn operate(
+    context: &Context,
+    project: &Project,
+    place: &Place,
+    work: Work,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let done = place.app(&project.name).operate(work, &context.owner(), "", cancel).await;
+    if done.map_err(servers::Error::from)? || work == Work::Remove {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        what: format!("no release of `{}` ever served on `{}`", project.name, place.server.handle),
+        hint: format!("run `cgo deploy {}`", project.name),
+    })
+}
+
+/// Takes a project off its server, with all it has there.
+///
+/// # Errors
+/// When something still runs; then nothing is removed.
+pub(super) async fn remove(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    match at(context, project, cancel).await? {
+        None => Ok(()),
+        Some(At::Here(runtime)) => Ok(runtime.remove().await?),
+        Some(At::There(place)) => operate(context, project, &place, Work::Remove, cancel).await,
+    }
 }
 
 /// The last lines of a project's service.
 ///
 /// # Errors
 /// When it is not deployed.
-pub async fn logs(context: &Context, project: &Project, lines: usize) -> Result<Vec<String>, Error> {
-    Ok(deployed(context, project).await?.tail(Which::Active, lines).await?)
+pub async fn logs(
+    context: &Context,
+    project: &Project,
+    lines: usize,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Error> {
+    match deployed(context, project, cancel).await? {
+        At::Here(runtime) => Ok(runtime.tail(Which::Active, lines).await?),
+        At::There(place) => Ok(place.app(&project.name).log(lines, cancel).await.map_err(servers::Error::from)?),
+    }
 }
 
 /// Passes on the lines of a project's service as they come, until cancelled.
@@ -187,7 +287,13 @@ pub async fn follow_logs(
     cancel: &CancellationToken,
     on_line: &mut (dyn FnMut(&str) + Send),
 ) -> Result<(), Error> {
-    Ok(deployed(context, project).await?.follow(Which::Active, lines, cancel, on_line).await?)
+    match deployed(context, project, cancel).await? {
+        At::Here(runtime) => Ok(runtime.follow(Which::Active, lines, cancel, on_line).await?),
+        At::There(place) => {
+            let app = place.app(&project.name);
+            Ok(app.follow(lines, cancel, on_line).await.map_err(servers::Error::from)?)
+        }
+    }
 }
 
 /// The slot a new release goes to: the one that does not serve.

@@ -1,9 +1,10 @@
 //! Deploying a release: what is to be done, as data, and each step of it.
 //!
 //! [`plan`] decides; [`steps`] acts, each step idempotent and able to say whether it has happened; the pipeline puts
-//! each in the journal. The commit point is the flip: before it the old release serves whatever happens.
+//! each in the journal. [`remote`] is both for a server that is reached over SSH. The commit point is the flip: before it the old release serves whatever happens.
 
 pub mod plan;
+pub mod remote;
 pub mod steps;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::ids::ReleaseId;
 use crate::domain::manifest::{MANIFEST_VERSION, Manifest, Service};
 use crate::domain::project::Project;
+use crate::domain::server::LOCAL;
 use crate::store::Deployments as _;
 
 pub use plan::{Plan, Preview, preview};
@@ -114,7 +116,8 @@ pub async fn check_folder(project: &Project, cancel: &CancellationToken) -> Resu
     }
 }
 
-/// The release a rollback goes to: the named one, or the newest good one before the active.
+/// The release a rollback goes to: the named one, or the newest good one before the active. `is_there` says whether a
+/// release's files are still there.
 ///
 /// # Errors
 /// [`Error::NoRelease`], [`Error::BadRelease`].
@@ -122,13 +125,12 @@ pub async fn check_rollback(
     context: &Context,
     project: &Project,
     wanted: Option<&ReleaseId>,
+    is_there: &(dyn Fn(&ReleaseId) -> bool + Sync),
 ) -> Result<Deployment, Error> {
     let releases = releases(context, project).await?;
     let active = releases.iter().find(|release| release.status == DeploymentStatus::Active);
-    let is_there =
-        |release: &&Deployment| release_folder(context, project, &release.release).join(steps::COMPLETE).exists();
     let good: Vec<&Deployment> =
-        releases.iter().filter(|release| release.status == DeploymentStatus::Retired).filter(is_there).collect();
+        releases.iter().filter(|it| it.status == DeploymentStatus::Retired && is_there(&it.release)).collect();
     match wanted {
         None => {
             // Retired releases newest first; those made after the active one were gone back from.
@@ -154,6 +156,26 @@ pub async fn check_rollback(
             })
         }
     }
+}
+
+/// Whether there is a release to go back to, as far as that is known here: what is left of it on another machine is
+/// looked at when the rollback is planned.
+///
+/// # Errors
+/// Those of [`check_rollback`].
+pub async fn check_rollback_of(
+    context: &Context,
+    project: &Project,
+    wanted: Option<&ReleaseId>,
+) -> Result<Deployment, Error> {
+    let elsewhere = super::servers::place::server_of(context, project).await?.is_some_and(|it| it.handle != LOCAL);
+    check_rollback(context, project, wanted, &|id| elsewhere || is_here(context, project, id)).await
+}
+
+/// Whether a release's files are on this machine.
+#[must_use]
+pub fn is_here(context: &Context, project: &Project, release: &ReleaseId) -> bool {
+    release_folder(context, project, release).join(steps::COMPLETE).exists()
 }
 
 /// The folder of a release.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Context, Error, repository, servers, services};
-use super::{check_rollback, manifest, release_folder, service};
+use super::{check_rollback, is_here, manifest, release_folder, service};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::names::ProjectName;
@@ -52,7 +52,8 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
     let manifest_folder = Path::new(&project.folder);
     let (known, commit) = match request {
         Request::Rollback { release, .. } => {
-            let release = check_rollback(context, project, release.as_ref()).await?;
+            let release =
+                check_rollback(context, project, release.as_ref(), &|id| is_here(context, project, id)).await?;
             let commit = release.commit.clone();
             (Some(release), commit)
         }
@@ -119,7 +120,8 @@ pub async fn preview(
     let slot = services::idle_slot(status.as_ref()).as_str();
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
-            let release = check_rollback(context, project, release.as_ref()).await?;
+            let release =
+                check_rollback(context, project, release.as_ref(), &|id| is_here(context, project, id)).await?;
             (release.commit.clone(), vec![format!("take release {} as it was built", release.release)])
         }
         Request::NewProject(_) | Request::Deploy { .. } => {

@@ -3,7 +3,7 @@
 use super::provision;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::host::{Destination, Fingerprint};
-use crate::remote::host;
+use crate::remote::{engine, host};
 
 /// Why a server was not added, changed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// Setting one up.
     #[error(transparent)]
     Provision(#[from] provision::Error),
+    /// Deploying to one.
+    #[error(transparent)]
+    Deploy(#[from] engine::Error),
     /// `local` is this machine, always.
     #[error("`local` is this machine: it can be neither added nor removed")]
     Local,
@@ -66,6 +69,7 @@ impl Error {
         match self {
             Self::Host(error) => error.evidence(),
             Self::Provision(error) => error.evidence(),
+            Self::Deploy(error) => error.evidence(),
             _ => &[],
         }
     }
@@ -78,6 +82,7 @@ impl Error {
         match self {
             Self::Host(error) => error.host(),
             Self::Provision(error) => error.host(),
+            Self::Deploy(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
             Self::Local | Self::OtherKey { .. } => None,
         }
@@ -89,6 +94,7 @@ impl Diagnose for Error {
         match self {
             Self::Host(error) => error.kind(),
             Self::Provision(error) => error.kind(),
+            Self::Deploy(error) => error.kind(),
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
             Self::OtherKey { .. } => Kind::User,
@@ -100,6 +106,7 @@ impl Diagnose for Error {
         Some(match self {
             Self::Host(error) => return error.advice(),
             Self::Provision(error) => return error.advice(),
+            Self::Deploy(error) => return error.advice(),
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {
                 Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))

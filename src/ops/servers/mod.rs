@@ -7,6 +7,7 @@ pub mod add;
 pub mod check;
 mod error;
 pub mod inventory;
+pub mod place;
 pub mod provision;
 
 use schemars::JsonSchema;

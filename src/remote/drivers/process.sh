@@ -82,7 +82,8 @@ driver_log() {
     from=$(cat "$s/log.from" 2>/dev/null || echo 0)
     tail -c "+$((from + 1))" "$s/log" 2>/dev/null | tail -n "$2"
 }
-driver_log_file() { echo "$base/slots/$1/log"; }
+# How many lines it has written so far.
+driver_log_from() { driver_log "$1" 1000000 | wc -l; }
 
 # Address and port of each socket that the processes of a slot listen on.
 driver_listeners() {

@@ -10,6 +10,8 @@ use super::{App, Error};
 use crate::remote::host::{Payload, failed};
 
 const OPERATE: &str = include_str!("sh/operate.sh");
+/// How long a host is waited for that has no new line to tell.
+const FOLLOW: Duration = Duration::from_secs(50);
 /// Longest stop time of a release, and then some.
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -89,5 +91,41 @@ impl App<'_> {
         let script = self.script("show its log", OPERATE, &[], "operator", "logs").arg(lines.to_string()).harmless();
         let answer = self.host.run_ok(&script, cancel).await?;
         Ok(answer.stdout.text().lines().map(str::to_owned).collect())
+    }
+
+    /// Passes on the last lines of the release that serves and then each new one, also of the next release, until
+    /// `cancel`. A connection that is lost is made again.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn follow(
+        &self,
+        lines: usize,
+        cancel: &CancellationToken,
+        on_line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Error> {
+        for line in self.log(lines, cancel).await? {
+            on_line(&line);
+        }
+        let mut at = String::new();
+        while !cancel.is_cancelled() {
+            let script = self
+                .script("follow its log", OPERATE, &[], "operator", "follow")
+                .arg(at.clone())
+                .deadline(FOLLOW)
+                .harmless();
+            let answer = match self.host.run_ok(&script, cancel).await {
+                Ok(answer) => answer,
+                Err(_) if cancel.is_cancelled() => break,
+                Err(error) => return Err(error.into()),
+            };
+            let text = answer.stdout.text();
+            let (place, new) = text.split_once('\n').unwrap_or((&text, ""));
+            place.clone_into(&mut at);
+            for line in new.lines() {
+                on_line(line);
+            }
+        }
+        Ok(())
     }
 }

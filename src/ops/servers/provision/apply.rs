@@ -298,7 +298,7 @@ async fn run(
     let mut lines = Lines::default();
     let mut pass = |bytes: &[u8]| lines.push(bytes, &mut |line| watch(Progress::Said { line: clean_line(line) }));
     let ran = steps::run(prepared.host.as_ref(), &detached, PATIENCE, &mut pass, cancel).await;
-    let Outcome { code, evidence } = ran.map_err(unreached)?;
+    let Outcome { code, evidence, .. } = ran.map_err(unreached)?;
     match provision::outcome(code) {
         Some(state) => Ok(Standing { step, state, why: evidence.last().cloned().unwrap_or_default() }),
         None => Err(refused(Error::Step { name: prepared.name().to_owned(), step, code, evidence })),
@@ -317,7 +317,7 @@ async fn guarded(
     let host = prepared.host.as_ref();
     let folder = prepared.survey.folder(attempt.id.as_str(), &format!("{step}-guard"));
     let guard = prepared.setup.guard(step, folder, GUARDED);
-    steps::start(host, &guard, cancel).await.map_err(unreached)?;
+    steps::start(host, &guard, Duration::ZERO, cancel).await.map_err(unreached)?;
     armed(prepared, step, &guard, cancel).await?;
     let applied = run(prepared, attempt, step, watch, cancel).await;
     let account =

@@ -112,7 +112,7 @@ async fn present(cancel: &CancellationToken) -> Result<(), ops::Error> {
 fn variables(context: &Context, server: &Server, path: &Path) -> Result<Value, ops::Error> {
     let found = fs::metadata(path).map_err(|error| unusable(path, error))?;
     if found.is_file() && found.mode() & 0o077 != 0 {
-        return Err(ops::Error::OpenSecrets { path: path.to_owned() });
+        return Err(crate::vault::Error::Open { path: path.to_owned() }.into());
     }
     let text = fs::read_to_string(path).map_err(|error| unusable(path, error.kind()))?;
     // What the reader says may quote a value.

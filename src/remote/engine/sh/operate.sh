@@ -24,6 +24,27 @@ start)
     audit start "" "$slot" ok
     ;;
 logs) [ -z "$slot" ] || driver_log "$slot" "$6" ;;
+follow)
+    # `$6` is where the last answer ended; empty at first. Waits for whole lines that are new, and says where they end.
+    from=$6
+    tries=100
+    while :; do
+        slot=$(active)
+        here="$slot $(line_of "$base/slots/$slot/generation" 2>/dev/null)"
+        seen=$(driver_log_from "$slot" 2>/dev/null)
+        case $from in
+        "$here "*) done=${from##* } ;;
+        '') done=$seen ;;
+        *) done=0 ;;
+        esac
+        [ "${seen:-0}" -le "${done:-0}" ] && [ $tries -gt 0 ] || break
+        [ -n "$from" ] || from="$here $seen"
+        tries=$((tries - 1))
+        sleep 0.25
+    done
+    echo "$here ${seen:-0}"
+    [ "${seen:-0}" -le "${done:-0}" ] || driver_log "$slot" $((seen - done))
+    ;;
 remove)
     refuse_while_held
     : >"$base/stopped"

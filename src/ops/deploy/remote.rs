@@ -1,0 +1,339 @@
+//! The steps of a deployment to a server that is reached over SSH. The work is done there, by [`crate::remote::engine`];
+//! here it is decided what, and noted what came of it. Each step may be repeated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::super::servers::place::Place;
+use super::super::{Context, Error, environment, projects, repository, servers};
+use super::{KEEP_GOOD, check_rollback, manifest, service};
+use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::diagnose::{Advice, Diagnose as _, Kind, told};
+use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::project::{Project, ProjectStatus};
+use crate::domain::run::{Request, Run};
+use crate::domain::server::{PortPurpose, Server};
+use crate::domain::time::Timestamp;
+use crate::exec::{self, Command};
+use crate::remote::engine::phase::{Given, Phase};
+use crate::remote::engine::plan::{Build, Health, Launch, Plan as OnHost};
+use crate::remote::engine::{self, Report};
+use crate::remote::host::files::{self, Source};
+use crate::store::{Deployments as _, Ports as _};
+
+/// How long all questions of the health gate may take.
+const GATE: Duration = Duration::from_mins(1);
+/// How long the old release may finish its requests.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Kilobytes a release with its dependencies takes beside its own files.
+const ROOM_KB: u64 = 300 * 1024;
+/// Files a release with its dependencies has.
+const FILES: u64 = 20_000;
+
+/// A deployment to a server as it is going to be. Kept in the journal, so that a resumed run does the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is done on the host.
+    pub host: OnHost,
+    /// When the release was begun.
+    pub created_at: Timestamp,
+    /// The server.
+    pub server: ServerId,
+    /// The port people open, where the project has no domain.
+    pub public_port: u16,
+    /// It was built and migrated before: a rollback.
+    pub is_built: bool,
+    /// Visitors have something to be sent away from.
+    pub replaces: bool,
+}
+
+/// What the steps work with.
+pub struct Steps<'a> {
+    context: &'a Context,
+    project: &'a Project,
+    place: &'a Place,
+    plan: &'a Plan,
+    cancel: &'a CancellationToken,
+}
+
+/// Looks at the server, refuses what cannot come to anything, reserves ports, and says what is going to be done.
+///
+/// # Errors
+/// [`engine::Error::Preflight`], [`engine::Error::Held`]; when the server cannot be reached.
+pub async fn plan(
+    context: &Context,
+    project: &Project,
+    place: &Place,
+    run: &Run,
+    commit: &str,
+    bake: Duration,
+    cancel: &CancellationToken,
+) -> Result<Plan, Error> {
+    let seen = place.app(&project.name).survey("none", cancel).await.map_err(servers::Error::from)?;
+    let is_there = |id: &ReleaseId| seen.releases.iter().any(|seen| seen.id == id.as_str() && seen.built);
+    let known = match &run.request {
+        Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
+        Request::NewProject(_) | Request::Deploy { .. } => None,
+    };
+    let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
+    let folder = exported(context, project, &commit, cancel).await?;
+    let manifest = manifest(&folder)?;
+    let (name, service) = service(&manifest);
+    check(place, project, &seen, known.is_none())?;
+    let reserve = async |purpose| {
+        let listening: std::collections::BTreeSet<u16> = seen.listening.iter().copied().collect();
+        let now = context.now();
+        context.store.reserve_port(&place.server.id, &project.id, name, purpose, &listening, now).await
+    };
+    let public = reserve(PortPurpose::Public).await?;
+    let ports = [reserve(PortPurpose::Blue).await?.port, reserve(PortPurpose::Green).await?.port];
+    let slot = seen.idle_slot();
+    let before = context.store.deployments(&project.id).await?.len();
+    let now = context.source.moment(format_args!("release {}", before + 1));
+    let chance = context.source.chance(format_args!("release {}", before + 1));
+    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone());
+    let host = OnHost {
+        op: run.id.clone(),
+        owner: context.owner(),
+        release,
+        commit,
+        slot,
+        port: ports[usize::from(slot == crate::domain::deployment::Slot::Green)],
+        health: Health {
+            path: service.health.as_str().to_owned(),
+            host: format!("{}:{}", place.server.address, public.port),
+            deadline: GATE,
+        },
+        drain: DRAIN,
+        bake,
+        stop_after: Duration::from_secs(u64::from(service.stop_after)),
+        keep: KEEP_GOOD,
+    };
+    Ok(Plan {
+        host,
+        created_at: known.as_ref().map_or(now, |release| release.created_at),
+        server: place.server.id.clone(),
+        public_port: public.port,
+        is_built: known.is_some(),
+        replaces: seen.serving.is_some(),
+    })
+}
+
+/// Refuses what cannot come to anything, before anything is changed.
+fn check(place: &Place, project: &Project, seen: &engine::survey::Survey, is_new: bool) -> Result<(), Error> {
+    let host = place.server.handle.clone();
+    let refuse = |cause: String, mend| {
+        Err(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into())
+    };
+    if let Some(held) = &seen.held {
+        return Err(servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
+    }
+    if let Some(said) = &seen.unwritable {
+        return refuse(format!("`{}` cannot be written to: {said}", place.root), None);
+    }
+    if !seen.missing.is_empty() {
+        let mend = Advice::Run(format!("cgo servers provision {}", place.server.handle));
+        return refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
+    }
+    if is_new && seen.disk_kb < ROOM_KB {
+        let (has, needs, old) = (seen.disk_kb / 1024, ROOM_KB / 1024, seen.releases_kb / 1024);
+        let cause = format!(
+            "its disk has {has} MB left and the release needs {needs} MB; releases of `{}` take {old} MB",
+            project.name
+        );
+        return refuse(cause, Some(Advice::Do("make room on its disk and deploy again".to_owned())));
+    }
+    if is_new && seen.inodes.is_some_and(|left| left < FILES) {
+        return refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
+    }
+    Ok(())
+}
+
+/// The files of a commit, in a folder of the cache.
+async fn exported(
+    context: &Context,
+    project: &Project,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<PathBuf, Error> {
+    let folder = context.cache.join("commits").join(project.name.as_str()).join(commit);
+    if !folder.exists() {
+        repository::export(project, commit, &folder, cancel).await?;
+    }
+    Ok(folder)
+}
+
+impl<'a> Steps<'a> {
+    /// The steps of a plan.
+    #[must_use]
+    pub fn new(
+        context: &'a Context,
+        project: &'a Project,
+        place: &'a Place,
+        plan: &'a Plan,
+        cancel: &'a CancellationToken,
+    ) -> Self {
+        Self { context, project, place, plan, cancel }
+    }
+
+    async fn source(&self) -> Result<PathBuf, Error> {
+        exported(self.context, self.project, &self.plan.host.commit, self.cancel).await
+    }
+
+    /// Notes the deployment, so that it is seen even when nothing comes of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note(&self) -> Result<(), Error> {
+        let deployment = Deployment {
+            release: self.plan.host.release.clone(),
+            project: self.project.id.clone(),
+            server: self.plan.server.clone(),
+            run: self.plan.host.op.clone(),
+            commit: self.plan.host.commit.clone(),
+            slot: self.plan.host.slot,
+            status: DeploymentStatus::Pending,
+            reason: None,
+            created_at: self.plan.created_at,
+            updated_at: self.context.now(),
+        };
+        Ok(self.context.store.create_deployment(&deployment).await?)
+    }
+
+    /// Where the release's archive is on the host.
+    fn archive(&self) -> String {
+        format!("{}/blobs/{}-{}.tar", self.place.root, self.project.name, self.plan.host.commit)
+    }
+
+    /// Sends the commit's files. What arrived before is not sent again.
+    ///
+    /// # Errors
+    /// When the disk of either side is full, or the connection is lost for good.
+    pub async fn upload(&self) -> Result<u64, Error> {
+        let source = self.source().await?;
+        let archive = source.with_extension("tar");
+        // The same files are the same bytes, so that what was sent before counts.
+        let tar = Command::new("tar")
+            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf"])
+            .arg(&archive)
+            .arg("-C")
+            .arg(&source)
+            .arg(".");
+        exec::run_ok(&tar, self.cancel).await?;
+        let host = self.place.host.as_ref();
+        let put = files::put(host, &Source::File(archive.clone()), &self.archive(), "0640", self.cancel).await;
+        let removed = std::fs::remove_file(&archive);
+        let put = put.map_err(servers::Error::from)?;
+        removed.map_err(|source| Error::Path { action: "remove", path: archive, source })?;
+        Ok(put.sent)
+    }
+
+    /// What runs, with every value in its place.
+    async fn launch(&self) -> Result<(Launch, Build), Error> {
+        let source = self.source().await?;
+        let manifest = manifest(&source)?;
+        let (_, service) = service(&manifest);
+        let app = self.place.app(&self.project.name);
+        let allocation = environment::Allocation {
+            release: self.plan.host.release.clone(),
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            port: self.plan.host.port,
+            public_url: url(&self.place.server, self.plan.public_port),
+            domain: None,
+            server: self.place.server.handle.clone(),
+            server_address: self.place.server.address.clone(),
+            shared: PathBuf::from(format!("{}/shared", app.folder())),
+            services: BTreeMap::new(),
+        };
+        let env = environment::resolve(self.context, self.project, &source, &allocation).await?;
+        let env: BTreeMap<String, String> =
+            env.into_iter().map(|(name, value)| (name, value.reveal().to_owned())).collect();
+        let expand = |command: &crate::domain::manifest::Command| {
+            command
+                .expanded(|name| env.get(name).cloned())
+                .map_err(|error| Error::Manifest { path: source.join(super::MANIFEST_FILE), reason: error.to_string() })
+        };
+        let launch = Launch {
+            workdir: service.workdir.as_str().to_owned(),
+            argv: expand(&service.command)?,
+            migrate: match &service.migrate {
+                Some(command) if !self.plan.is_built => Some(expand(command)?),
+                _ => None,
+            },
+            env,
+        };
+        let build = Build {
+            archive: self.archive(),
+            lock: format!("{}/{}", service.workdir, service.python.lock),
+            python: service.python.requires.clone(),
+        };
+        Ok((launch, build))
+    }
+
+    /// Has a phase done on the host, and notes what came of it.
+    ///
+    /// # Errors
+    /// [`servers::Error::Deploy`].
+    pub async fn phase(&self, phase: Phase, say: &(dyn Fn(&str) + Sync)) -> Result<Report, Error> {
+        let (launch, build) = self.launch().await?;
+        let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
+        let app = self.place.app(&self.project.name);
+        match app.phase(&self.plan.host, phase, given, say, self.cancel).await {
+            Ok(report) => Ok(report),
+            Err(error) => {
+                if matches!(error.kind(), Kind::Gate | Kind::Reverted | Kind::User) && !self.plan.is_built {
+                    let (id, now) = (&self.plan.host.release, self.context.now());
+                    let failed = DeploymentStatus::Failed;
+                    self.context.store.set_deployment_status(id, failed, Some(&told(&error)), now).await?;
+                }
+                Err(servers::Error::from(error).into())
+            }
+        }
+    }
+
+    /// Notes that the release serves.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn activate(&self) -> Result<(), Error> {
+        self.context.store.activate_deployment(&self.plan.host.release, self.context.now()).await?;
+        projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
+        // The next deployment has another commit.
+        let folder = self.context.cache.join("commits").join(self.project.name.as_str());
+        match std::fs::remove_dir_all(&folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Path { action: "remove", path: folder, source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The address people open, where the project has no domain.
+#[must_use]
+pub fn url(server: &Server, port: u16) -> String {
+    if server.address.contains(':') {
+        format!("http://[{}]:{port}", server.address)
+    } else {
+        format!("http://{}:{port}", server.address)
+    }
+}
+
+/// The manifest of a commit.
+///
+/// # Errors
+/// When the commit or its `cgo.yaml` cannot be read.
+pub async fn ready_path(
+    context: &Context,
+    project: &Project,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<String, Error> {
+    let folder = exported(context, project, commit, cancel).await?;
+    let manifest = manifest(Path::new(&folder))?;
+    Ok(service(&manifest).1.ready.as_str().to_owned())
+}
