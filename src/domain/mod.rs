@@ -9,6 +9,7 @@ pub mod approval;
 pub mod coder;
 pub mod deployment;
 pub mod diagnose;
+pub mod domain_name;
 pub mod guard;
 pub mod host;
 pub mod ids;

@@ -3,6 +3,7 @@
 //! One binary, so that it is linked once. [`support`] makes the surroundings; every other module is a subject.
 
 mod bad_input;
+mod caddy;
 mod cassettes;
 mod cli;
 mod coders;

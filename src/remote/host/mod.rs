@@ -102,7 +102,7 @@ impl dyn Host + '_ {
 }
 
 /// The error for a script that ended badly.
-pub(super) fn failed(host: &str, what: &'static str, code: i32, stderr: &Captured) -> Error {
+pub(in crate::remote) fn failed(host: &str, what: &'static str, code: i32, stderr: &Captured) -> Error {
     let (host, evidence) = (host.to_owned(), stderr.last_lines(EVIDENCE_LINES));
     // `LC_ALL=C` is part of the bootstrap: these are the words.
     let says = |words: &str| evidence.iter().any(|line| line.contains(words));

@@ -15,22 +15,22 @@ use cgo::remote::host::ssh::{self, Login, Ssh};
 use crate::support::sshd::{Sshd, client_key};
 
 /// A connection of this test alone, which ends with it.
-pub(crate) struct Linked {
+pub struct Linked {
     ssh: Ssh,
     id: String,
 }
 
 impl Linked {
-    pub(crate) fn to(host: &Sshd, user: &str) -> Self {
+    pub fn to(host: &Sshd, user: &str) -> Self {
         let id = format!("test-{:08x}", rand::random::<u32>());
         Self { ssh: again(host, user, &id), id }
     }
 
-    pub(crate) fn host(&self) -> &dyn Host {
+    pub fn host(&self) -> &dyn Host {
         &self.ssh
     }
 
-    pub(crate) fn master(&self) -> rustix::process::Pid {
+    pub fn master(&self) -> rustix::process::Pid {
         let pid = self.ssh.master().expect("there is a connection");
         rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
     }
@@ -43,14 +43,14 @@ impl Drop for Linked {
 }
 
 /// What another process knows of the same server.
-pub(crate) fn again(host: &Sshd, user: &str, id: &str) -> Ssh {
+pub fn again(host: &Sshd, user: &str, id: &str) -> Ssh {
     let destination = Destination::parse(&host.at(user)).unwrap();
     let login = Login { destination, key: Some(client_key().to_owned()), configuration: None };
     Ssh::new("web", id, login, HostKey::parse(&host.host_key()).unwrap())
 }
 
 /// Runs a test on this machine, and on a host over SSH; both see the folder it works in.
-pub(crate) fn on_both(test: &impl AsyncFn(&dyn Host, &Path)) {
+pub fn on_both(test: &impl AsyncFn(&dyn Host, &Path)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(test(&Local, folder.path()));

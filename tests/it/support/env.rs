@@ -237,7 +237,7 @@ impl Drop for TestEnv {
 }
 
 /// Ends every process whose command line names a folder.
-fn kill_processes_of(folder: &Path) {
+pub fn kill_processes_of(folder: &Path) {
     let folder = folder.display().to_string();
     for pid in cgo::exec::identity::pids() {
         let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { continue };

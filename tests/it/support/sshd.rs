@@ -98,20 +98,23 @@ impl Sshd {
             std::fs::copy(client_key().with_extension("pub"), at(&format!("{account}.keys"))).expect("a key");
         }
         let home = folder.path().display().to_string();
-        let nobody =
-            "sshd:x:6000:6000::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin";
+        let nobody = "sshd:x:6000:6000::/run/sshd:/usr/sbin/nologin\ncaddy:x:6003:6003::/nonexistent:/usr/sbin/nologin\n\
+             nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin";
         let accounts = format!(
             "root:x:0:0::{home}/root:/bin/bash\ndeploy:x:6001:6001::{home}/deploy:/bin/bash\n\
              closed:x:6002:6002::{home}/deploy:/usr/sbin/nologin\n{nobody}\n"
         );
         std::fs::write(at("passwd"), accounts).expect("a file");
         std::fs::copy(at("root.keys"), at("closed.keys")).expect("a key");
-        let locked: String = ["root", "deploy", "closed", "sshd", "nobody"]
+        let locked: String = ["root", "deploy", "closed", "sshd", "caddy", "nobody"]
             .map(|name| format!("{name}:*:19000:0:99999:7:::\n"))
             .concat();
         std::fs::write(at("shadow"), locked).expect("a file");
-        std::fs::write(at("group"), "root:x:0:\nsshd:x:6000:\ndeploy:x:6001:\nclosed:x:6002:\nnogroup:x:65534:\n")
-            .expect("a file");
+        std::fs::write(
+            at("group"),
+            "root:x:0:\nsshd:x:6000:\ndeploy:x:6001:\nclosed:x:6002:\ncaddy:x:6003:\nnogroup:x:65534:\n",
+        )
+        .expect("a file");
         make_key(&at("host_key"), "");
         std::fs::write(at("keeper"), KEEPER).expect("a file");
 

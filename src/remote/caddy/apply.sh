@@ -1,0 +1,35 @@
+# Puts one site's fragment in place, or takes it away. `$2` the application, `$3` the size of the fragment, which
+# follows; none to take it away. Says `changed` with what it changed. Comes to the same twice.
+trap '' HUP PIPE
+umask 027
+command -v caddy >/dev/null || exit 64
+[ -f "$caddy/Caddyfile" ] && [ -d "$caddy/sites.d" ] || exit 65
+alone
+file=$caddy/sites.d/$2.caddy
+rm -f "$file.new"
+if [ -n "$3" ]; then
+    cat >"$file.new" || { rm -f "$file.new"; exit 1; }
+    [ "$(wc -c <"$file.new")" -eq "$3" ] || { rm -f "$file.new"; exit 77; }
+    for folder in "$1" "$1/apps" "$1/apps/$2" "$1/apps/$2/production" "$1/apps/$2/production/active"; do
+        passable "$folder" || { rm -f "$file.new"; exit 1; }
+    done
+    if [ ! -e "$caddy/pending" ] && cmp -s "$file" "$file.new"; then rm -f "$file.new"; exit 0; fi
+elif [ ! -e "$caddy/pending" ] && [ ! -e "$file" ]; then
+    exit 0
+fi
+leave() { rm -rf "$caddy/next"; rm -f "$file.new"; exit "$1"; }
+candidate
+if [ -n "$3" ]; then
+    chmod 0640 "$file.new" && { [ -z "$account" ] || chgrp "$account" "$file.new"; } || leave 1
+    synced "$file.new"
+    cp "$file.new" "$caddy/next/sites.d/$2.caddy" || leave 1
+else
+    rm -f "$caddy/next/sites.d/$2.caddy"
+fi
+judged
+answers || leave 71
+loaded
+if [ -n "$3" ]; then mv -f "$file.new" "$file" || leave 1; else rm -f "$file"; fi
+synced "$caddy/sites.d"
+settled
+echo "changed $2"
