@@ -23,6 +23,7 @@ mod models;
 mod native;
 mod process_driver;
 mod prompts;
+mod provision;
 mod published;
 mod rendered;
 mod runs;

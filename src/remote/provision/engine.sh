@@ -12,8 +12,8 @@ engine_check() {
     name=$(engine_name)
     has "$name" || { echo "$name is not installed"; return 1; }
     if [ "$name" = podman ]; then
-        version=$(timeout 10 podman version --format '{{.Client.Version}}' 2>/dev/null) ||
-            { echo "podman does not answer"; return 1; }
+        version=$(timeout 10 podman version --format '{{.Client.Version}}' 2>&1) ||
+            { echo "podman does not answer: $version" | tr '\n' ' '; return 1; }
         echo "podman $version"
         return
     fi

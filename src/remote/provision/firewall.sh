@@ -15,7 +15,7 @@ table inet cgo {
         ct state established,related accept
         ct state invalid drop
         iifname \"lo\" accept
-        meta l4proto { icmp, ipv6-icmp } accept
+        meta l4proto { 1, 58 } accept comment \"icmp and icmpv6: a bare system knows no names of protocols\"
         udp dport 546 ip6 saddr fe80::/10 accept
         iifname \"docker*\" accept
         iifname \"br-*\" accept

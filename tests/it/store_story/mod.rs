@@ -10,6 +10,7 @@ mod leases;
 mod opening;
 mod records;
 mod secrets;
+mod setups;
 mod statements;
 mod waiting;
 

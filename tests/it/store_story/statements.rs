@@ -53,8 +53,18 @@ async fn every_statement_prepares(place: &Place) {
     place.open().await.close().await;
     let postgres = place.server.is_some();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let files =
-        ["agents", "deployments", "leases", "ports", "projects", "servers", "runs/mod", "runs/journal", "runs/moves"];
+    let files = [
+        "agents",
+        "deployments",
+        "leases",
+        "ports",
+        "projects",
+        "servers",
+        "setups",
+        "runs/mod",
+        "runs/journal",
+        "runs/moves",
+    ];
     let mut prepared = 0;
     for file in files {
         let source = std::fs::read_to_string(folder.join(file).with_extension("rs")).unwrap();

@@ -10,11 +10,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// The release of Debian the base image holds, and the packages that a Python project needs.
-const SUITE: &str = "bookworm";
-const PACKAGES: &str = "--include=ca-certificates,python3,python3-venv";
-/// Whom this machine trusts; a build inside must trust the same.
-const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
+use super::base::{self, SUITE, done};
+
 /// What the machine's builds may need to reach packages. Docker takes the values from its environment.
 const PASSED_ON: [&str; 4] = ["PIP_INDEX_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
 
@@ -59,13 +56,7 @@ impl Docker {
         }
         let base = format!("cgo-test-base:{SUITE}");
         if !answers(&["image", "inspect", &base]) {
-            let made = privileged("debootstrap").arg("--version").stdin(Stdio::null()).output();
-            if !made.is_ok_and(|output| output.status.success()) {
-                return Err(
-                    "debootstrap is not installed, or may not be run (Debian: apt-get install debootstrap)".into()
-                );
-            }
-            make_base(&base);
+            make_base(&base::archive()?, &base);
         }
         Ok(Self { base })
     }
@@ -114,43 +105,6 @@ impl Drop for Owned {
 }
 
 /// Makes the base image: Debian's smallest system, Python, and the authorities this machine trusts.
-fn make_base(tag: &str) {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test");
-    let root = folder.path().join("root");
-    done(privileged("debootstrap").args(["--variant=minbase", PACKAGES, SUITE]).arg(&root));
-    let authorities = Path::new("/").join(AUTHORITIES);
-    if authorities.exists() {
-        done(privileged("cp").arg(authorities).arg(root.join(AUTHORITIES)));
-    }
-    let mut packed = privileged("tar")
-        .arg("-C")
-        .arg(&root)
-        .args(["-c", "."])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("tar is everywhere");
-    let stream = packed.stdout.take().expect("it was asked for");
-    let imported = Command::new("docker").args(["import", "-", tag]).stdin(stream).output().expect("the client starts");
-    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
-    assert!(packed.wait().expect("tar ends").success(), "tar could not read the base system");
-    // What root made in there, only root may remove.
-    done(privileged("rm").arg("-rf").arg(&root));
-}
-
-/// A program that root has to run: as we are, or through sudo where it asks for no password.
-fn privileged(program: &str) -> Command {
-    if rustix::process::geteuid().is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("sudo");
-    command.args(["-n", program]);
-    command
-}
-
-fn done(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let stdout = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}\n{stdout}\n{stderr}");
-    stdout
+fn make_base(archive: &Path, tag: &str) {
+    done(Command::new("docker").arg("import").arg(archive).arg(tag));
 }

@@ -8,10 +8,11 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
+use super::base::privileged;
 use super::env::{missing, until};
 
 /// Runs as the first process of the host: takes commands from its input and answers each with a line. `$1` the folder.
@@ -38,22 +39,14 @@ pub struct Sshd {
     pub port: u16,
 }
 
-struct Keeper {
+/// The first process of a host.
+pub(super) struct Keeper {
     process: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
-/// As root, or through sudo.
-fn privileged(program: &str) -> Command {
-    let mut command = Command::new(if rustix::process::geteuid().is_root() { program } else { "sudo" });
-    if !rustix::process::geteuid().is_root() {
-        command.args(["-n", program]);
-    }
-    command
-}
-
-fn done(command: &mut Command) -> bool {
+pub(super) fn done(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|ended| ended.success())
 }
 
@@ -118,33 +111,9 @@ impl Sshd {
         make_key(&at("host_key"), "");
         std::fs::write(at("keeper"), KEEPER).expect("a file");
 
-        let mut unshare = privileged("unshare");
-        unshare.args(["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "sh"]).arg(at("keeper"));
-        let process = unshare
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("unshare is everywhere");
-        let mut keeper = Keeper::of(process);
-        let Ok(pid) = keeper.line().trim().parse::<u32>() else {
-            missing("the right to make namespaces");
-            return None;
-        };
-        // The name of the interface is what reserves the addresses.
-        let free = (0..16_000_u32).map(|at| (at + std::process::id() * 37) % 16_000).find(|number| {
-            let mut add = privileged("ip");
-            add.args(["link", "add", &format!("cgot{number}"), "type", "veth", "peer", "name", "eth0", "netns"]);
-            done(add.arg(pid.to_string()))
-        });
-        let number = free.expect("an interface can be made");
-        let interface = format!("cgot{number}");
-        let base = number * 4;
-        let address = |last: u32| format!("198.18.{}.{}", (base + last) / 256 % 256, (base + last) % 256);
-        assert!(done(privileged("ip").args(["addr", "add", &format!("{}/30", address(1)), "dev", &interface])));
-        assert!(done(privileged("ip").args(["link", "set", &interface, "up"])));
-        let host = Self { keeper: Mutex::new(keeper), address: address(2), port: 2222, folder };
+        let (keeper, pid) = Keeper::start(&at("keeper"), &[folder.path()])?;
+        let address = linked(pid);
+        let host = Self { keeper: Mutex::new(keeper), address, port: 2222, folder };
         host.root(&format!("ip addr add {}/30 dev eth0 && ip link set eth0 up", host.address));
         host.root(&format!("chown -R 6001:6001 '{home}/deploy'"));
         host.serve("");
@@ -181,10 +150,7 @@ impl Sshd {
 
     /// Runs a line of shell as root on the host; it must succeed. What it printed.
     pub fn root(&self, line: &str) -> String {
-        let mut keeper = self.keeper.lock().expect("no test panics in here");
-        let input = keeper.input.as_mut().expect("it is open");
-        writeln!(input, "{line}").expect("the keeper runs");
-        let answer = keeper.line();
+        let answer = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).ask(line);
         let said = std::fs::read_to_string(self.folder().join("said")).unwrap_or_default();
         assert_eq!(answer, "done 0\n", "{line}\n{said}");
         said
@@ -252,11 +218,58 @@ impl Sshd {
     }
 }
 
+/// Gives the network of a process one end of a cable, and this machine the other. The address of the far end, which is
+/// called `eth0` there and is not up yet.
+pub(super) fn linked(pid: u32) -> String {
+    // The name of the interface is what reserves the addresses.
+    let free = (0..16_000_u32).map(|at| (at + std::process::id() * 37) % 16_000).find(|number| {
+        let mut add = privileged("ip");
+        add.args(["link", "add", &format!("cgot{number}"), "type", "veth", "peer", "name", "eth0", "netns"]);
+        done(add.arg(pid.to_string()))
+    });
+    let number = free.expect("an interface can be made");
+    let interface = format!("cgot{number}");
+    let base = number * 4;
+    let address = |last: u32| format!("198.18.{}.{}", (base + last) / 256 % 256, (base + last) % 256);
+    assert!(done(privileged("ip").args(["addr", "add", &format!("{}/30", address(1)), "dev", &interface])));
+    assert!(done(privileged("ip").args(["link", "set", &interface, "up"])));
+    address(2)
+}
+
 impl Keeper {
-    fn of(mut process: Child) -> Self {
+    /// Starts the first process of a host in namespaces of its own; its number on this machine.
+    pub(super) fn start(script: &Path, arguments: &[&Path]) -> Option<(Self, u32)> {
+        let mut unshare = privileged("unshare");
+        unshare.args(["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "sh"]).arg(script);
+        let mut process = unshare
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("unshare is everywhere");
         let input = process.stdin.take();
         let output = BufReader::new(process.stdout.take().expect("it is piped"));
-        Self { process, input, output }
+        let mut keeper = Self { process, input, output };
+        let Ok(pid) = keeper.line().trim().parse::<u32>() else {
+            missing("the right to make namespaces");
+            return None;
+        };
+        Some((keeper, pid))
+    }
+
+    /// Has it run a line of shell; what it answers.
+    pub(super) fn ask(&mut self, line: &str) -> String {
+        let input = self.input.as_mut().expect("it is open");
+        writeln!(input, "{line}").expect("the keeper runs");
+        self.line()
+    }
+
+    /// Ends it, and with it all that runs on the host.
+    pub(super) fn end(&mut self) {
+        // The end of its input ends the first process, and with it all others of the host.
+        self.input = None;
+        let _ = self.process.wait();
     }
 
     fn line(&mut self) -> String {
@@ -268,11 +281,7 @@ impl Keeper {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        if let Ok(keeper) = self.keeper.get_mut() {
-            // The end of its input ends the first process, and with it all others of the host.
-            keeper.input = None;
-            let _ = keeper.process.wait();
-        }
+        self.keeper.get_mut().unwrap_or_else(PoisonError::into_inner).end();
         // Files of other accounts, which a user who may not remove them leaves to root.
         done(privileged("rm").arg("-rf").arg(self.folder.path()));
     }
