@@ -19,14 +19,19 @@ use crate::domain::run::{Request, Run};
 use crate::domain::server::{PortPurpose, Server};
 use crate::domain::time::Timestamp;
 use crate::exec::{self, Command};
-use crate::remote::engine::phase::{Given, Phase};
+use crate::remote::caddy::{self, At, Base, Caddy, Site};
+use crate::remote::engine::phase::Given;
+pub use crate::remote::engine::phase::Phase;
 use crate::remote::engine::plan::{Build, Health, Launch, Plan as OnHost};
 use crate::remote::engine::{self, Report};
 use crate::remote::host::files::{self, Source};
+use crate::remote::runtime::PerSlot;
 use crate::store::{Deployments as _, Ports as _};
 
 /// How long all questions of the health gate may take.
 const GATE: Duration = Duration::from_mins(1);
+/// How long the old release runs on beside the one that serves, to go back to.
+const BAKE: Duration = Duration::from_mins(1);
 /// How long the old release may finish its requests.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Kilobytes a release with its dependencies takes beside its own files.
@@ -45,6 +50,8 @@ pub struct Plan {
     pub server: ServerId,
     /// The port people open, where the project has no domain.
     pub public_port: u16,
+    /// The ports of its slots.
+    pub ports: PerSlot<u16>,
     /// It was built and migrated before: a rollback.
     pub is_built: bool,
     /// Visitors have something to be sent away from.
@@ -70,7 +77,6 @@ pub async fn plan(
     place: &Place,
     run: &Run,
     commit: &str,
-    bake: Duration,
     cancel: &CancellationToken,
 ) -> Result<Plan, Error> {
     let seen = place.app(&project.name).survey("none", cancel).await.map_err(servers::Error::from)?;
@@ -90,7 +96,8 @@ pub async fn plan(
         context.store.reserve_port(&place.server.id, &project.id, name, purpose, &listening, now).await
     };
     let public = reserve(PortPurpose::Public).await?;
-    let ports = [reserve(PortPurpose::Blue).await?.port, reserve(PortPurpose::Green).await?.port];
+    let ports =
+        PerSlot { blue: reserve(PortPurpose::Blue).await?.port, green: reserve(PortPurpose::Green).await?.port };
     let slot = seen.idle_slot();
     let before = context.store.deployments(&project.id).await?.len();
     let now = context.source.moment(format_args!("release {}", before + 1));
@@ -102,14 +109,14 @@ pub async fn plan(
         release,
         commit,
         slot,
-        port: ports[usize::from(slot == crate::domain::deployment::Slot::Green)],
+        port: *ports.get(slot),
         health: Health {
             path: service.health.as_str().to_owned(),
             host: format!("{}:{}", place.server.address, public.port),
             deadline: GATE,
         },
         drain: DRAIN,
-        bake,
+        bake: BAKE,
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
         keep: KEEP_GOOD,
     };
@@ -118,6 +125,7 @@ pub async fn plan(
         created_at: known.as_ref().map_or(now, |release| release.created_at),
         server: place.server.id.clone(),
         public_port: public.port,
+        ports,
         is_built: known.is_some(),
         replaces: seen.serving.is_some(),
     })
@@ -278,7 +286,7 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// [`servers::Error::Deploy`].
-    pub async fn phase(&self, phase: Phase, say: &(dyn Fn(&str) + Sync)) -> Result<Report, Error> {
+    pub async fn phase(&self, phase: Phase, say: &dyn Fn(&str)) -> Result<Report, Error> {
         let (launch, build) = self.launch().await?;
         let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
         let app = self.place.app(&self.project.name);
@@ -293,6 +301,37 @@ impl<'a> Steps<'a> {
                 Err(servers::Error::from(error).into())
             }
         }
+    }
+
+    /// Has visitors' requests come to the slots. Only what is not so yet is changed: a deployment like the one before
+    /// changes nothing here.
+    ///
+    /// # Errors
+    /// [`servers::Error::Caddy`].
+    pub async fn publish(&self) -> Result<bool, Error> {
+        let source = self.source().await?;
+        let manifest = manifest(&source)?;
+        let (_, service) = service(&manifest);
+        let place = self.place;
+        let site = Site {
+            app: self.project.name.clone(),
+            at: At::Port(self.plan.public_port),
+            ports: self.plan.ports.clone(),
+            health: service.health.as_str().to_owned(),
+            max_body_mb: None,
+            snippet: None,
+        };
+        let work = async {
+            let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights)?;
+            match caddy.apply(&site, self.cancel).await {
+                Err(caddy::Error::NotSetUp { .. } | caddy::Error::NotRunning { .. }) => {
+                    caddy.ensure(&Base::default(), self.cancel).await?;
+                    caddy.apply(&site, self.cancel).await
+                }
+                other => other,
+            }
+        };
+        Ok(work.await.map_err(servers::Error::from)?.changed)
     }
 
     /// Notes that the release serves.

@@ -3,7 +3,7 @@
 use super::provision;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::host::{Destination, Fingerprint};
-use crate::remote::{engine, host};
+use crate::remote::{caddy, engine, host};
 
 /// Why a server was not added, changed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// Setting one up.
     #[error(transparent)]
     Provision(#[from] provision::Error),
+    /// Its Caddy.
+    #[error(transparent)]
+    Caddy(#[from] caddy::Error),
     /// Deploying to one.
     #[error(transparent)]
     Deploy(#[from] engine::Error),
@@ -70,6 +73,7 @@ impl Error {
             Self::Host(error) => error.evidence(),
             Self::Provision(error) => error.evidence(),
             Self::Deploy(error) => error.evidence(),
+            Self::Caddy(error) => error.evidence(),
             _ => &[],
         }
     }
@@ -84,7 +88,7 @@ impl Error {
             Self::Provision(error) => error.host(),
             Self::Deploy(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
-            Self::Local | Self::OtherKey { .. } => None,
+            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) => None,
         }
     }
 }
@@ -95,6 +99,7 @@ impl Diagnose for Error {
             Self::Host(error) => error.kind(),
             Self::Provision(error) => error.kind(),
             Self::Deploy(error) => error.kind(),
+            Self::Caddy(error) => error.kind(),
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
             Self::OtherKey { .. } => Kind::User,
@@ -107,6 +112,7 @@ impl Diagnose for Error {
             Self::Host(error) => return error.advice(),
             Self::Provision(error) => return error.advice(),
             Self::Deploy(error) => return error.advice(),
+            Self::Caddy(error) => return error.advice(),
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {
                 Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))

@@ -8,9 +8,13 @@ use serde_json::json;
 
 use super::build::short;
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
+use crate::domain::server::{LOCAL, Server};
 use crate::domain::state::Change;
+use crate::ops::deploy::remote::{self, Phase};
 use crate::ops::deploy::steps::{self, Steps};
+use crate::ops::servers::place;
 use crate::ops::{self, deploy, projects, services};
 
 /// Takes no arguments.
@@ -49,6 +53,11 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
         && let Some(waits) = super::activation::wait_for_secrets(context, &project).await?
     {
         return Ok(waits);
+    }
+    if let Some(server) = place::server_of(context.ops, &project).await.map_err(failed)?
+        && server.handle != LOCAL
+    {
+        return deploy_there(context, &project, server, &commit).await;
     }
     let plan = context
         .remember("plan_deployment", json!({ "commit": commit }), async || {
@@ -102,6 +111,52 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     Ok(json!({ "release": plan.release, "url": services::url(plan.public_port), "pruned": pruned }).into())
 }
 
+/// Deploys to a server that is reached over SSH. What its host did is known there; each step may be repeated.
+async fn deploy_there(
+    context: &Context<'_>,
+    project: &Project,
+    server: Server,
+    commit: &str,
+) -> Result<Output, ToolError> {
+    let failed = |error: ops::Error| ToolError::of(&error);
+    let place = place::of_server(context.ops, server, context.cancel).await.map_err(failed)?;
+    let plan = context
+        .remember("plan_deployment", json!({ "commit": commit }), async || {
+            remote::plan(context.ops, project, &place, context.run, commit, context.cancel).await
+        })
+        .await?;
+    let steps = remote::Steps::new(context.ops, project, &place, &plan, context.cancel);
+    let release = json!({ "release": plan.host.release });
+    let say = |text: &str| (context.notes)(text);
+    let phase = async |name: &'static str, phase: Phase| {
+        context.repeat(name, release.clone(), async |_| steps.phase(phase, &say).await).await
+    };
+    if !plan.is_built {
+        context.repeat("note_deployment", release.clone(), async |_| steps.note().await).await?;
+        say(&format!("sending {} to {}", short(&plan.host.commit), place.server.handle));
+        context.repeat("send_release", release.clone(), async |_| steps.upload().await).await?;
+        phase("build_release", Phase::Build).await?;
+    }
+    let staged = phase("start_release", Phase::Stage).await?;
+    // After its gate: nothing that was not asked is ever reached by visitors.
+    context.repeat("publish", release.clone(), async |_| steps.publish().await).await?;
+    let switched = phase("flip", Phase::Switch).await?;
+    let finished = phase("retire_old", Phase::Finish).await?;
+    context.repeat("note_active", release.clone(), async |_| steps.activate().await).await?;
+    for warning in [&staged, &switched, &finished].into_iter().flat_map(|report| &report.warnings) {
+        context.change(Change::Errors(warning.clone()));
+    }
+    if switched.cut > 0 {
+        context.change(Change::Errors(format!(
+            "{} requests of the old release were cut off at the drain limit",
+            switched.cut
+        )));
+    }
+    say(&format!("release {} serves on {}", plan.host.release, place.server.handle));
+    let url = remote::url(&place.server, plan.public_port);
+    Ok(json!({ "release": plan.host.release, "url": url, "pruned": finished.pruned.len() }).into())
+}
+
 async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
     let failed = |error: ops::Error| ToolError::of(&error);
     let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(failed)?;
@@ -112,8 +167,19 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     let Some(port) = services::public_port(context.ops, &project).await.map_err(failed)? else {
         return Err(ToolError::refused("the project has no public port"));
     };
-    let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
-    let (ready, url) = steps::ready_url(Path::new(&folder), port).map_err(failed)?;
+    let server = place::server_of(context.ops, &project).await.map_err(failed)?;
+    let (ready, url) = match server.filter(|server| server.handle != LOCAL) {
+        Some(server) => {
+            let url = remote::url(&server, port);
+            let path =
+                remote::ready_path(context.ops, &project, &active.commit, context.cancel).await.map_err(failed)?;
+            (format!("{url}{path}"), url)
+        }
+        None => {
+            let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
+            steps::ready_url(Path::new(&folder), port).map_err(failed)?
+        }
+    };
     let seen = context
         .remember("live_probe", json!({ "url": ready }), async || {
             steps::probe_live(&ready, &url, &active.release).await

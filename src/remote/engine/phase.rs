@@ -8,11 +8,11 @@ use super::plan::{Build, Launch, Plan};
 use super::report::Report;
 use super::{App, Error};
 use crate::domain::diagnose::Advice;
+use crate::remote::caddy;
 use crate::remote::host::Payload;
 use crate::remote::host::steps::{self, Begun, Step};
 
 const GATE: &str = include_str!("sh/gate.sh");
-const TRAFFIC: &str = include_str!("sh/traffic.sh");
 const BUILD: &str = include_str!("sh/build.sh");
 const PHASE: &str = include_str!("sh/phase.sh");
 
@@ -81,7 +81,7 @@ impl App<'_> {
         plan: &Plan,
         phase: Phase,
         given: Given<'_>,
-        say: &(dyn Fn(&str) + Sync),
+        say: &dyn Fn(&str),
         cancel: &CancellationToken,
     ) -> Result<Report, Error> {
         let op = plan.op.as_str();
@@ -89,18 +89,21 @@ impl App<'_> {
         let mut tried = 0;
         loop {
             let script = self
-                .script(phase.what(), PHASE, &[GATE, TRAFFIC, BUILD], op, phase.word())
+                .script(phase.what(), PHASE, &[GATE, caddy::FUNCTIONS, BUILD], op, phase.word())
                 .payload(Payload::Bytes(told.clone().into_bytes()));
             let folder = format!("{}/ops/{op}/steps/{}-{tried}", self.folder(), phase.word());
             let step = Step { folder, script };
             let mut report = Report::default();
             let mut line = Vec::new();
             let outcome = {
+                // What is said comes from where the host is listened to.
+                let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
                 let mut pass = |bytes: &[u8]| {
                     for byte in bytes {
                         if *byte == b'\n' {
                             if let Some(text) = report.take(&String::from_utf8_lossy(&line)) {
-                                say(&text);
+                                // Nobody listens any more: then nobody misses it.
+                                let _ = tell.send(text);
                             }
                             line.clear();
                         } else {
@@ -112,12 +115,22 @@ impl App<'_> {
                 let unhurried = CancellationToken::new();
                 let running = steps::run(self.host, &step, AWAY, &mut pass, &unhurried);
                 tokio::pin!(running);
-                tokio::select! {
-                    outcome = &mut running => outcome,
-                    () = cancel.cancelled(), if phase != Phase::Finish && phase != Phase::Revert => {
-                        say("interrupted: taking back what was begun");
-                        self.cancel(op).await?;
-                        running.await
+                let mut may_end = phase != Phase::Finish && phase != Phase::Revert;
+                loop {
+                    tokio::select! {
+                        biased;
+                        Some(text) = told.recv() => say(&text),
+                        outcome = &mut running => {
+                            while let Ok(text) = told.try_recv() {
+                                say(&text);
+                            }
+                            break outcome;
+                        }
+                        () = cancel.cancelled(), if may_end => {
+                            may_end = false;
+                            say("interrupted: taking back what was begun");
+                            self.cancel(op).await?;
+                        }
                     }
                 }
             }?;

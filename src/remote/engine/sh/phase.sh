@@ -131,7 +131,7 @@ do_drain() {
     if [ -z "$old" ] || [ "$old" = "$p_slot" ]; then return 0; fi
     ends=$(($(uptime_of) + p_drain))
     port=$(line_of "$base/slots/$old/port")
-    count=$(caddy_in_flight "$port")
+    count=$(caddy_in_flight "$root" "$port")
     if [ "$count" = unknown ]; then
         say warning "nobody can say how many requests the old release still answers: it gets 10 s"
         [ "$p_drain" -le 10 ] || ends=$(($(uptime_of) + 10))
@@ -139,7 +139,7 @@ do_drain() {
     while [ "$count" != 0 ] && [ "$(uptime_of)" -lt $ends ]; do
         renew
         sleep 0.2
-        [ "$count" = unknown ] || count=$(caddy_in_flight "$port")
+        [ "$count" = unknown ] || count=$(caddy_in_flight "$root" "$port")
     done
     case $count in 0 | unknown) ;; *) say cut "$count" ;; esac
 }
