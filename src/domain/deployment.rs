@@ -64,6 +64,33 @@ impl Slot {
     }
 }
 
+/// What keeps the processes of a release on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// A shell of its own for each slot: no container engine, no systemd, no root.
+    Process,
+    /// A hardened service of systemd for each slot.
+    Systemd,
+    /// A container for each slot, of Docker or Podman.
+    Container,
+}
+
+impl Driver {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Process, Self::Systemd, Self::Container];
+
+    /// The driver as JSON spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Systemd => "systemd",
+            Self::Container => "container",
+        }
+    }
+}
+
 /// Where a deployment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -10,6 +10,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::deployment::Driver;
+
 use super::names::{Identifier, ProjectName};
 
 /// The version of the file this program reads.
@@ -56,9 +58,30 @@ pub struct Service {
     /// The file that says where further variables come from, below `workdir`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env_contract: Option<RelativePath>,
+    /// What keeps its processes on a server; what the server has, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// How its image is built, for the driver `container`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
+    /// How much memory it may take on a server, in megabytes; 512 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
     /// What has to pass before a release is made, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+}
+
+/// How an image is built, from the project's root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// The file it is built by; `Dockerfile` below `workdir` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<RelativePath>,
+    /// The image it begins with, handed on as the build argument `BASE_IMAGE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// A Python environment made from a lock file. Both files hold every package with its hashes.

@@ -104,7 +104,7 @@ pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
     }
     let url = remote::url(&server, public);
     let seen = match place::of_server(context, server, &cancel).await {
-        Ok(place) => place.app(&project.name).survey("none", &cancel).await.map_err(|error| told(&error)),
+        Ok(place) => place.app(&project.name, None).survey("none", &cancel).await.map_err(|error| told(&error)),
         Err(error) => Err(told(&error)),
     };
     Ok(match seen {
@@ -238,7 +238,7 @@ async fn operate(
     work: Work,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let done = place.app(&project.name).operate(work, &context.owner(), "", cancel).await;
+    let done = place.app(&project.name, None).operate(work, &context.owner(), "", cancel).await;
     if done.map_err(servers::Error::from)? || work == Work::Remove {
         return Ok(());
     }
@@ -272,7 +272,9 @@ pub async fn logs(
 ) -> Result<Vec<String>, Error> {
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.tail(Which::Active, lines).await?),
-        At::There(place) => Ok(place.app(&project.name).log(lines, cancel).await.map_err(servers::Error::from)?),
+        At::There(place) => {
+            Ok(place.app(&project.name, None).log(lines, cancel).await.map_err(servers::Error::from)?)
+        }
     }
 }
 
@@ -290,7 +292,7 @@ pub async fn follow_logs(
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.follow(Which::Active, lines, cancel, on_line).await?),
         At::There(place) => {
-            let app = place.app(&project.name);
+            let app = place.app(&project.name, None);
             Ok(app.follow(lines, cancel, on_line).await.map_err(servers::Error::from)?)
         }
     }

@@ -3,11 +3,11 @@
 //! [`runtime::Runtime`] is what every driver does; [`process`] is the one that needs neither containers nor root.
 //! [`gate`] decides whether a started release may serve, [`probe`] asks a URL as a visitor would, [`ports`] knows
 //! which ports of this machine are taken. [`host::Host`] is a machine that takes scripts and files: this one, or one
-//! reached over SSH. [`engine`] deploys on such a host, with a release run by one of the [`drivers`] and visitors sent
+//! reached over SSH. [`engine`] deploys on such a host, with a release run by one of the `drivers` and visitors sent
 //! to it by [`caddy`]. What to deploy, when, and in which order is decided above, in `ops`.
 
 pub mod caddy;
-pub mod drivers;
+mod drivers;
 pub mod engine;
 pub mod error;
 mod files;

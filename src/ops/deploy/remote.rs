@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::servers::place::Place;
 use super::super::{Context, Error, environment, projects, repository, servers};
 use super::{KEEP_GOOD, check_rollback, manifest, service};
-use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Advice, Diagnose as _, Kind, told};
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::project::{Project, ProjectStatus};
@@ -34,6 +34,8 @@ const GATE: Duration = Duration::from_mins(1);
 const BAKE: Duration = Duration::from_mins(1);
 /// How long the old release may finish its requests.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Megabytes of memory a release may take that says nothing of it.
+const MEMORY_MB: u32 = 512;
 /// Kilobytes a release with its dependencies takes beside its own files.
 const ROOM_KB: u64 = 300 * 1024;
 /// Files a release with its dependencies has.
@@ -50,6 +52,8 @@ pub struct Plan {
     pub server: ServerId,
     /// The port people open, where the project has no domain.
     pub public_port: u16,
+    /// What runs it.
+    pub driver: Driver,
     /// The ports of its slots.
     pub ports: PerSlot<u16>,
     /// It was built and migrated before: a rollback.
@@ -79,7 +83,9 @@ pub async fn plan(
     commit: &str,
     cancel: &CancellationToken,
 ) -> Result<Plan, Error> {
-    let seen = place.app(&project.name).survey("none", cancel).await.map_err(servers::Error::from)?;
+    // What the commit says of it is read below; an application that runs keeps the driver it has.
+    let wanted = manifest(Path::new(&project.folder)).ok().and_then(|manifest| service(&manifest).1.driver);
+    let seen = place.app(&project.name, wanted).survey("none", cancel).await.map_err(servers::Error::from)?;
     let is_there = |id: &ReleaseId| seen.releases.iter().any(|seen| seen.id == id.as_str() && seen.built);
     let known = match &run.request {
         Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
@@ -119,6 +125,7 @@ pub async fn plan(
         bake: BAKE,
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
         keep: KEEP_GOOD,
+        memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
     };
     Ok(Plan {
         host,
@@ -126,6 +133,7 @@ pub async fn plan(
         server: place.server.id.clone(),
         public_port: public.port,
         ports,
+        driver: seen.driver.unwrap_or(Driver::Process),
         is_built: known.is_some(),
         replaces: seen.serving.is_some(),
     })
@@ -245,16 +253,23 @@ impl<'a> Steps<'a> {
         let source = self.source().await?;
         let manifest = manifest(&source)?;
         let (_, service) = service(&manifest);
-        let app = self.place.app(&self.project.name);
+        let app = self.place.app(&self.project.name, Some(self.plan.driver));
         let allocation = environment::Allocation {
             release: self.plan.host.release.clone(),
-            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            bind: match self.plan.driver {
+                // In a network of its own, of which this machine publishes one port at 127.0.0.1.
+                Driver::Container => std::net::Ipv4Addr::UNSPECIFIED.into(),
+                Driver::Process | Driver::Systemd => std::net::Ipv4Addr::LOCALHOST.into(),
+            },
             port: self.plan.host.port,
             public_url: url(&self.place.server, self.plan.public_port),
             domain: None,
             server: self.place.server.handle.clone(),
             server_address: self.place.server.address.clone(),
-            shared: PathBuf::from(format!("{}/shared", app.folder())),
+            shared: match self.plan.driver {
+                Driver::Container => PathBuf::from("/data"),
+                Driver::Process | Driver::Systemd => PathBuf::from(format!("{}/shared", app.folder())),
+            },
             services: BTreeMap::new(),
         };
         let env = environment::resolve(self.context, self.project, &source, &allocation).await?;
@@ -278,6 +293,12 @@ impl<'a> Steps<'a> {
             archive: self.archive(),
             lock: format!("{}/{}", service.workdir, service.python.lock),
             python: service.python.requires.clone(),
+            dockerfile: service
+                .image
+                .as_ref()
+                .and_then(|image| image.dockerfile.as_ref())
+                .map_or_else(|| format!("{}/Dockerfile", service.workdir), ToString::to_string),
+            base_image: service.image.as_ref().and_then(|image| image.base.clone()),
         };
         Ok((launch, build))
     }
@@ -289,7 +310,7 @@ impl<'a> Steps<'a> {
     pub async fn phase(&self, phase: Phase, say: &dyn Fn(&str)) -> Result<Report, Error> {
         let (launch, build) = self.launch().await?;
         let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
-        let app = self.place.app(&self.project.name);
+        let app = self.place.app(&self.project.name, Some(self.plan.driver));
         match app.phase(&self.plan.host, phase, given, say, self.cancel).await {
             Ok(report) => Ok(report),
             Err(error) => {

@@ -3,12 +3,12 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, check};
+use crate::domain::deployment::Driver;
 use crate::domain::host::{Facts, Rights};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::server::{PortPurpose, Server};
 use crate::ops;
-use crate::remote::drivers::Driver;
 use crate::remote::engine::App;
 use crate::remote::host::{Host, facts};
 use crate::store::{Ports as _, Servers as _};
@@ -23,15 +23,13 @@ pub struct Place {
     pub root: String,
     /// What the account may do there.
     pub rights: Rights,
-    /// What runs releases there.
-    pub driver: Driver,
 }
 
 impl Place {
-    /// The application of a project there.
+    /// The application of a project there, run by a driver; none for the one it was deployed with.
     #[must_use]
-    pub fn app<'a>(&'a self, project: &'a ProjectName) -> App<'a> {
-        App { host: self.host.as_ref(), root: &self.root, name: project, driver: self.driver }
+    pub fn app<'a>(&'a self, project: &'a ProjectName, driver: Option<Driver>) -> App<'a> {
+        App { host: self.host.as_ref(), root: &self.root, name: project, driver }
     }
 }
 
@@ -54,7 +52,7 @@ pub async fn of_server(context: &Context, server: Server, cancel: &CancellationT
         Some(facts) => facts,
         None => facts::look(host.as_ref(), cancel).await.map_err(super::Error::from)?.facts,
     };
-    Ok(Place { server, host, root: root(&facts), rights: facts.rights, driver: Driver::Process })
+    Ok(Place { server, host, root: root(&facts), rights: facts.rights })
 }
 
 /// The server a project has its public port on; none before it has one.

@@ -1,40 +1,22 @@
 //! What runs a release on a host: shell functions of the same names for each sort of program that keeps processes.
 //!
-//! Each has `driver_check`, `driver_install`, `driver_build`, `driver_once`, `driver_start`, `driver_state`,
-//! `driver_stop`, `driver_log`, `driver_listeners` and `driver_forget`; the engine's scripts call nothing else. To start
-//! what runs and to stop what does not are no errors.
+//! Each has `driver_check`, `driver_install`, `driver_build`, `driver_once`, `driver_start`, `driver_keep`,
+//! `driver_state`, `driver_stop`, `driver_log`, `driver_log_from`, `driver_listeners`, `driver_forget` and
+//! `driver_remove`; the engine's scripts call nothing else of it. To start what runs and to stop what does not are no
+//! errors. Which one it is, `$driver` says.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+/// The functions of the driver that `$driver` names.
+pub(super) const FUNCTIONS: &str = concat!(
+    "case $driver in\nprocess | systemd)\n",
+    include_str!("python.sh"),
+    ";;\nesac\ncase $driver in\nprocess)\n",
+    include_str!("process.sh"),
+    ";;\nsystemd)\n",
+    include_str!("systemd.sh"),
+    ";;\ncontainer)\n",
+    include_str!("container.sh"),
+    ";;\n*) echo \"there is no driver $driver\" >&2; exit 9 ;;\nesac",
+);
 
-/// What keeps the processes of a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Driver {
-    /// A shell of its own for each slot.
-    Process,
-}
-
-impl Driver {
-    /// Its shell functions.
-    pub(super) fn functions(self) -> &'static str {
-        match self {
-            Self::Process => include_str!("process.sh"),
-        }
-    }
-
-    /// What it leaves on the host to keep processes; empty where something of the host does.
-    pub(super) fn keeper(self) -> &'static str {
-        match self {
-            Self::Process => include_str!("keep.sh"),
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Process => "process",
-        }
-    }
-}
+/// What the driver `process` leaves on a host to keep processes.
+pub(super) const KEEPER: &str = include_str!("keep.sh");

@@ -50,6 +50,9 @@ driver_state() {
     esac
 }
 
+# What serves is started after a reboot by what `driver_install` left.
+driver_keep() { :; }
+
 oom_kills() { while read -r key value; do if [ "$key" = oom_kill ]; then echo "$value"; return; fi; done </proc/vmstat; echo 0; }
 
 # Ends what runs in a slot: SIGTERM, its stop time, SIGKILL. Prints a warning when it had to be killed.
@@ -103,61 +106,5 @@ driver_listeners() {
     listening_of "$inodes" /proc/net
 }
 
-# Addresses among the sockets $1 (inodes; empty: all) in the tables of folder $2.
-listening_of() {
-    awk -v want=" $1 " '
-    function dec(hex,  i, n) { n = 0; for (i = 1; i <= length(hex); i++) n = n * 16 + index("0123456789ABCDEF", toupper(substr(hex, i, 1))) - 1; return n }
-    $4 == "0A" && (want == "  " || index(want, " " $10 " ")) {
-        split($2, part, ":"); port = dec(part[2])
-        if (length(part[1]) == 8) printf "%d.%d.%d.%d:%d\n", dec(substr(part[1], 7, 2)), dec(substr(part[1], 5, 2)), dec(substr(part[1], 3, 2)), dec(substr(part[1], 1, 2)), port
-        else if (part[1] ~ /^0+$/) printf "[::]:%d\n", port
-        else if (part[1] == "00000000000000000000000001000000") printf "[::1]:%d\n", port
-        else printf "[ipv6]:%d\n", port
-    }' "$2/tcp" "$2/tcp6" 2>/dev/null
-}
-
-# Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE`, the file sets its arguments.
-driver_once() { enter "$base/slots/$1/env" "$2"; }
-
-# Runs what the file $2 sets, with the variables of the file $1 and hardly any others.
-enter() {
-    env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
-        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
-}
-
-# The commit's files and an environment of its locked dependencies, kept by the sum of the lock for the next release.
-driver_build() {
-    lock=$release_folder/source/$p_lock
-    [ -f "$lock" ] || { because build "there is no lock file $p_lock"; return 1; }
-    sum=$(cat "$lock" | sha256sum)
-    kept=$root/environments/${sum%% *}
-    if [ ! -e "$kept/complete" ]; then
-        mkdir -p "$root/environments" || return 1
-        exec 8>>"$root/environments/${sum%% *}.lock" && flock 8 || return 1
-        if [ ! -e "$kept/complete" ]; then
-            say note "installing the dependencies"
-            rm -rf "$kept"
-            python3 -c 'import sys; want = tuple(int(p) for p in sys.argv[1].split(".")); sys.exit(sys.version_info[:2] < want)' "$p_python" ||
-                { because build "it needs Python $p_python; here is $(python3 --version 2>&1)"; return 1; }
-            python3 -m venv "$kept" || { because build "a Python environment cannot be made (python3-venv)"; return 1; }
-            if grep -q '^[[:space:]]*[A-Za-z0-9]' "$lock"; then
-                "$kept/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r "$lock" ||
-                    { because build "pip cannot install the locked dependencies"; return 1; }
-            fi
-            sync -f "$kept" 2>/dev/null || sync
-            : >"$kept/complete"
-        fi
-        exec 8>&-
-    fi
-    ln -sfn "$kept" "$release_folder/environment"
-}
-
-# Removes what only release $1 used.
-driver_forget() {
-    kept=$(readlink "$base/releases/$1/environment") || return 0
-    case $kept in "$root/environments/"*) ;; *) return 0 ;; esac
-    for link in "$root"/apps/*/*/releases/*/environment; do
-        [ "$link" = "$base/releases/$1/environment" ] || [ "$(readlink "$link")" != "$kept" ] || return 0
-    done
-    rm -rf "$kept" "$kept.lock"
-}
+# It has nothing beside its folder.
+driver_remove() { :; }

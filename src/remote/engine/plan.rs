@@ -37,6 +37,8 @@ pub struct Plan {
     pub stop_after: Duration,
     /// How many good releases are kept besides the one that serves.
     pub keep: usize,
+    /// How much memory a release may take, where its driver can see to that, in megabytes.
+    pub memory_mb: u32,
 }
 
 /// How a release is asked whether it is well.
@@ -84,6 +86,10 @@ pub struct Build {
     pub lock: String,
     /// The lowest Python that does: `3.10`.
     pub python: String,
+    /// The file its image is built by, below the release's files.
+    pub dockerfile: String,
+    /// The image that one begins with; none for the one the file names.
+    pub base_image: Option<String>,
 }
 
 fn set(out: &mut String, name: &str, value: &str) {
@@ -108,6 +114,7 @@ impl Plan {
         set(&mut out, "bake", &self.bake.as_secs().to_string());
         set(&mut out, "stop_after", &self.stop_after.as_secs().to_string());
         set(&mut out, "keep", &self.keep.to_string());
+        set(&mut out, "memory_mb", &self.memory_mb.to_string());
         out
     }
 
@@ -130,6 +137,8 @@ impl Plan {
             }
             let generation: String = sum.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
             set(&mut out, "generation", &generation);
+            let names: Vec<&str> = launch.env.keys().map(String::as_str).collect();
+            set(&mut out, "names", &names.join(" "));
             set(&mut out, "env", &env);
             set(&mut out, "launch", &run);
             set(&mut out, "migrate", &migrate);
@@ -138,6 +147,8 @@ impl Plan {
             set(&mut out, "blob", &build.archive);
             set(&mut out, "lock", &build.lock);
             set(&mut out, "python", &build.python);
+            set(&mut out, "dockerfile", &build.dockerfile);
+            set(&mut out, "base_image", build.base_image.as_deref().unwrap_or_default());
             let manifest = serde_json::json!({ "release": self.release, "commit": self.commit, "op": self.op });
             set(&mut out, "manifest", &manifest.to_string());
         }

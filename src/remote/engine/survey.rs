@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::report::{Held, fields};
 use super::{App, Error};
-use crate::domain::deployment::Slot;
+use crate::domain::deployment::{Driver, Slot};
 use crate::remote::host;
 
 const SURVEY: &str = include_str!("sh/survey.sh");
@@ -23,6 +23,8 @@ pub struct Survey {
     pub unwritable: Option<String>,
     /// The architecture as the kernel spells it.
     pub arch: String,
+    /// What runs its releases, or is to.
+    pub driver: Option<Driver>,
     /// What the driver or the engine needs and the host does not have.
     pub missing: Vec<String>,
     /// TCP ports that are listened on.
@@ -130,6 +132,7 @@ fn parse(text: &str) -> Option<Survey> {
             "inodes" => seen.inodes = field(0).parse().ok().or(seen.inodes),
             "root" => seen.unwritable = Some(field(0)).filter(|said| *said != "yes").map(str::to_owned),
             "arch" => field(0).clone_into(&mut seen.arch),
+            "driver" => seen.driver = Driver::ALL.into_iter().find(|driver| driver.as_str() == field(0)),
             "missing" => seen.missing.push(field(0).to_owned()),
             "listens" => seen.listening.extend(field(0).parse::<u16>()),
             "serving" => seen.serving = slot(field(0)).map(|slot| (slot, field(1).to_owned())),

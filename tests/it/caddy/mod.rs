@@ -14,6 +14,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use std::time::Duration;
+
 use cgo::domain::host::Rights;
 use cgo::domain::names::ProjectName;
 use cgo::remote::caddy::{self, At, Base, Caddy, Site};
@@ -128,7 +130,7 @@ impl<'a> Ground<'a> {
         let text = "if [ -x /usr/bin/python3 ]; then exec /usr/bin/python3 \"$@\"; fi; exec python3 \"$@\"";
         let script = Script::new("serve", text).args([file, name.to_owned(), port.to_string(), folder]);
         let step = Step { folder: self.folder.join(format!("step-{name}-{port}")).display().to_string(), script };
-        steps::start(self.host, &step, &never()).await.unwrap();
+        steps::start(self.host, &step, Duration::ZERO, &never()).await.unwrap();
         let script = Script::new(
             "wait for it",
             "i=0; until (exec 3<>\"/dev/tcp/127.0.0.1/$1\") 2>/dev/null || \

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use cgo::domain::deployment::Slot;
+use cgo::domain::deployment::{Driver, Slot};
 use cgo::domain::ids::{ReleaseId, RunId};
 use cgo::domain::names::ProjectName;
 use cgo::domain::time::Timestamp;
-use cgo::remote::drivers::Driver;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::phase::{Given, Phase};
 use cgo::remote::engine::plan::{Build, Health, Launch, Plan};
@@ -67,6 +66,7 @@ struct Stage<'a> {
     ports: [u16; 2],
     made: std::cell::Cell<u32>,
     bake: Duration,
+    driver: Driver,
 }
 
 fn free_port() -> u16 {
@@ -88,11 +88,12 @@ impl<'a> Stage<'a> {
             ports: [free_port(), free_port()],
             made: std::cell::Cell::new(0),
             bake: Duration::ZERO,
+            driver: Driver::Process,
         }
     }
 
     fn app(&self) -> App<'_> {
-        App { host: self.host, root: &self.root, name: &self.name, driver: Driver::Process }
+        App { host: self.host, root: &self.root, name: &self.name, driver: Some(self.driver) }
     }
 
     fn port(&self, slot: Slot) -> u16 {
@@ -130,6 +131,7 @@ impl<'a> Stage<'a> {
             bake: self.bake,
             stop_after: Duration::from_secs(2),
             keep: 3,
+            memory_mb: 256,
         }
     }
 
@@ -163,7 +165,13 @@ impl<'a> Stage<'a> {
         assert!(tar.status().unwrap().success());
         let to = format!("{}/blobs/release.tar", self.root);
         files::put(self.host, &Source::File(archive), &to, "0640", &never()).await.unwrap();
-        Build { archive: to, lock: "services/web/requirements.lock".to_owned(), python: "3.8".to_owned() }
+        Build {
+            archive: to,
+            lock: "services/web/requirements.lock".to_owned(),
+            python: "3.8".to_owned(),
+            dockerfile: "services/web/Dockerfile".to_owned(),
+            base_image: None,
+        }
     }
 
     async fn phase(&self, plan: &Plan, phase: Phase, mode: &str) -> Result<Report, Error> {

@@ -129,7 +129,7 @@ fn the_guard_needs_nobody(machine: &Machine) {
         let setup = Setup { engine: EngineChoice::Present, keys: Vec::new() };
         let folder = provision::survey(host, &cancel).await.unwrap().folder("set-test", "ssh-guard");
         let guard = setup.guard(SetupStep::Ssh, folder, 3);
-        steps::start(host, &guard, &cancel).await.unwrap();
+        steps::start(host, &guard, Duration::ZERO, &cancel).await.unwrap();
         until("a guard", || machine.try_root("test -e /run/cgo-guard-ssh/armed").0 == "done 0");
         machine.root(
             "echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-cgo.conf; kill -HUP $(cat /run/sshd.pid)",

@@ -5,6 +5,16 @@ base=$root/apps/$app/production
 ops=$base/ops
 tab=$(printf '\t')
 
+line_of() { if [ -r "$1" ]; then IFS= read -r got <"$1"; printf '%s' "$got"; fi; }
+
+# Which driver: the one it was deployed with, else the one that is wanted, else what the machine has.
+driver=$(line_of "$base/driver")
+[ -n "$driver" ] || driver=$wanted
+if [ -z "$driver" ]; then
+    driver=process
+    if [ -d /run/systemd/system ] && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then driver=systemd; fi
+fi
+
 # A line for the one who reads the log. Its fields hold neither tabs nor line ends.
 say() {
     line=@$1
@@ -21,7 +31,6 @@ write() {
         { rm -f "$1.new"; return 1; }
 }
 
-line_of() { if [ -r "$1" ]; then IFS= read -r got <"$1"; printf '%s' "$got"; fi; }
 uptime_of() { read -r up _ </proc/uptime; echo "${up%%.*}"; }
 boot_of() { read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"; }
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
@@ -131,3 +140,16 @@ active() {
 }
 
 other() { case $1 in blue) echo green ;; *) echo blue ;; esac; }
+
+# Addresses among the sockets $1 (inodes; empty: all) in the tables of folder $2.
+listening_of() {
+    awk -v want=" $1 " '
+    function dec(hex,  i, n) { n = 0; for (i = 1; i <= length(hex); i++) n = n * 16 + index("0123456789ABCDEF", toupper(substr(hex, i, 1))) - 1; return n }
+    $4 == "0A" && (want == "  " || index(want, " " $10 " ")) {
+        split($2, part, ":"); port = dec(part[2])
+        if (length(part[1]) == 8) printf "%d.%d.%d.%d:%d\n", dec(substr(part[1], 7, 2)), dec(substr(part[1], 5, 2)), dec(substr(part[1], 3, 2)), dec(substr(part[1], 1, 2)), port
+        else if (part[1] ~ /^0+$/) printf "[::]:%d\n", port
+        else if (part[1] == "00000000000000000000000001000000") printf "[::1]:%d\n", port
+        else printf "[ipv6]:%d\n", port
+    }' "$2/tcp" "$2/tcp6" 2>/dev/null
+}

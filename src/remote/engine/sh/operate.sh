@@ -23,10 +23,10 @@ start)
     rm -f "$base/stopped"
     audit start "" "$slot" ok
     ;;
-logs) [ -z "$slot" ] || driver_log "$slot" "$6" ;;
+logs) [ -z "$slot" ] || driver_log "$slot" "$7" ;;
 follow)
-    # `$6` is where the last answer ended; empty at first. Waits for whole lines that are new, and says where they end.
-    from=$6
+    # `$7` is where the last answer ended; empty at first. Waits for whole lines that are new, and says where they end.
+    from=$7
     tries=100
     while :; do
         slot=$(active)
@@ -53,6 +53,7 @@ remove)
         folder=${folder%/}
         [ ! -e "$folder/manifest" ] || driver_forget "${folder##*/}"
     done
+    driver_remove || exit 1
     rm -rf "$base" && rmdir "$root/apps/$app" 2>/dev/null
     ;;
 hold)

@@ -60,6 +60,11 @@ do_prepare() {
         because serves "slot $p_slot serves visitors"
         return 1
     fi
+    if [ -n "$wanted" ] && [ "$wanted" != "$driver" ]; then
+        because driver "it runs by the driver $driver there; take it off with 'cgo project remove' to change to $wanted"
+        return 1
+    fi
+    [ -s "$base/driver" ] || echo "$driver" | write "$base/driver" || return 1
     # A launch that is already so is left alone: to write it again would restart it.
     [ "$(line_of "$slot/generation")" != "$p_generation" ] || return 0
     driver_install || return 1
@@ -111,6 +116,7 @@ do_flip() {
     fi
     : >"$ops/$op/flipped" && settle_disk "$ops/$op"
     together
+    driver_keep "$p_slot"
     audit flip "$(was_slot)" "$p_slot" ok
     say flipped "$p_slot"
 }
@@ -236,7 +242,7 @@ undo() {
     mark undo intent
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
-    '' | interrupted | taken | serves) ;;
+    '' | interrupted | taken | serves | driver) ;;
     *) printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS" ;;
     esac
     audit undo "$p_release" "$(line_of "$base/serving")" "${cause:-interrupted}"
@@ -248,7 +254,7 @@ undo() {
 code_of() {
     case $cause_kind in
     migration | build) echo 1 ;;
-    taken | disk | missing) echo 9 ;;
+    taken | disk | driver) echo 9 ;;
     interrupted) echo 130 ;;
     serves) echo 20 ;;
     *) echo 6 ;;

@@ -9,6 +9,7 @@ elif mkdir -p "$root" 2>/dev/null; then say root yes
 elif sudo -n mkdir -p "$root" 2>/dev/null && sudo -n chown "$(id -u):$(id -g)" "$root"; then say root yes
 else say root "$(mkdir -p "$root" 2>&1 | head -n 1)"; fi
 say arch "$(uname -m)"
+say driver "$driver"
 for tool in curl flock tar sha256sum setsid awk; do command -v "$tool" >/dev/null || say missing "$tool"; done
 said=$(driver_check 2>&1) || say missing "$said"
 listening_of "" /proc/net | sed 's/.*://' | sort -un | while read -r port; do say listens "$port"; done

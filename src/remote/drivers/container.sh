@@ -1,0 +1,123 @@
+# Releases as containers, of Docker or Podman: one for each slot, on loopback only, in a network of its own, with limits.
+# Only what has our names, and images that a release of ours names, is ever touched; nothing is pruned.
+
+# Which engine answers.
+engine=
+for one in docker podman; do
+    if command -v $one >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
+done
+container_of() { echo "cgo-$app-production-$1"; }
+shared_of() { echo "cgo-$app-production"; }
+
+driver_check() { [ -n "$engine" ] || { echo "no container engine answers (docker, podman)"; return 1; }; }
+
+driver_install() {
+    name=$(shared_of)
+    $engine network inspect "$name" >/dev/null 2>&1 || $engine network create --label "cgo.app=$app" "$name" >/dev/null || return 1
+    $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null
+}
+
+# Runs a container of the release's image with what file $2 sets as its arguments, and the options after it. Variables
+# are handed on by name: their values are in the environment of the one who asks, and in no argument.
+run_image() {
+    variables=$1 file=$2
+    shift 2
+    image=$(line_of "$release_folder/image")
+    [ -n "$image" ] || { echo "the release has no image"; return 1; }
+    (
+        . "$variables"
+        for one in $p_names; do set -- "$@" --env "$one"; done
+        # The file sets the arguments anew; what is said before them is words of ours, without spaces.
+        options=$*
+        . "$file"
+        exec $engine run $options --init --network "$(shared_of)" --volume "$(shared_of):/data" \
+            --memory "${p_memory_mb}m" --memory-swap "${p_memory_mb}m" --pids-limit 512 --cap-drop ALL \
+            --security-opt no-new-privileges --label "cgo.app=$app" --label cgo.env=production \
+            --label "cgo.release=$p_release" --label "cgo.op=$op" "$image" "$@"
+    ) </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+}
+
+driver_start() {
+    s=$base/slots/$1
+    name=$(container_of "$1")
+    made=$($engine inspect -f '{{.State.Running}} {{index .Config.Labels "cgo.generation"}}' "$name" 2>/dev/null)
+    [ "$made" != "true $(line_of "$s/generation")" ] || return 0
+    driver_stop "$1" || return 1
+    run_image "$s/env" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$(line_of "$s/port"):$(line_of "$s/port")" \
+        --stop-timeout "$(line_of "$s/stop_after")" --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
+        --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1 ||
+        { cat "$s/started"; return 1; }
+}
+
+# From the switch on it comes back after a crash and a reboot; a candidate does not.
+driver_keep() { $engine update --restart unless-stopped "$(container_of "$1")" >/dev/null 2>&1 || :; }
+
+driver_state() {
+    seen=$($engine inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}} {{.RestartCount}} {{.HostConfig.Memory}}' \
+        "$(container_of "$1")" 2>/dev/null) || { printf 'stopped\t\t'; return; }
+    set -- $seen
+    case $3:$1 in
+    true:*) printf 'oom\t\t%s MB' $(($6 / 1048576)) ;;
+    *:running) printf 'running\t%s-%s\t%s' "$4" "$5" "$5" ;;
+    *:created) printf 'failed\t\tit was made and never started' ;;
+    *) if [ "$2" -gt 128 ]; then printf 'exited\t\tsignal %s' $(($2 - 128)); else printf 'exited\t\texit code %s' "$2"; fi ;;
+    esac
+}
+
+driver_stop() {
+    name=$(container_of "$1")
+    $engine inspect "$name" >/dev/null 2>&1 || return 0
+    grace=$(line_of "$base/slots/$1/stop_after")
+    $engine update --restart no "$name" >/dev/null 2>&1
+    $engine stop --time "${grace:-10}" "$name" >/dev/null || return 1
+    if [ "$($engine inspect -f '{{.State.ExitCode}}' "$name")" = 137 ]; then
+        say warning "the release in slot $1 did not end within ${grace:-10} s of SIGTERM and was killed"
+    fi
+    # What it said stays to be read.
+    $engine logs --tail 200 "$name" >"$base/slots/$1/log" 2>&1
+    $engine rm --force "$name" >/dev/null
+}
+
+driver_log() {
+    $engine logs --tail "$2" "$(container_of "$1")" 2>&1 || tail -n "$2" "$base/slots/$1/log"
+} 2>/dev/null
+driver_log_from() { $engine logs "$(container_of "$1")" 2>&1 | wc -l; }
+
+# As the container itself sees it.
+driver_listeners() {
+    pid=$($engine inspect -f '{{.State.Pid}}' "$(container_of "$1")" 2>/dev/null)
+    [ "${pid:-0}" != 0 ] && [ -r "/proc/$pid/net/tcp" ] || return 0
+    listening_of "" "/proc/$pid/net"
+}
+
+driver_once() { run_image "$base/slots/$1/env" "$2" --rm; }
+
+# The image is built here, from the commit's files; what it is is kept by its digest.
+driver_build() {
+    [ ! -s "$release_folder/image" ] || return 0
+    say note "building the image"
+    set --
+    [ -z "$p_base_image" ] || set -- --build-arg "BASE_IMAGE=$p_base_image"
+    [ ! -s "$root/build-args" ] || while IFS= read -r one; do set -- "$@" --build-arg "$one"; done <"$root/build-args"
+    DOCKER_BUILDKIT=0 $engine build --file "$release_folder/source/$p_dockerfile" --iidfile "$release_folder/image.new" \
+        --label "cgo.app=$app" --label cgo.env=production --label "cgo.release=$p_release" \
+        --build-arg "RELEASE=$p_release" "$@" "$release_folder/source" ||
+        { because build "the image cannot be built"; return 1; }
+    mv -f "$release_folder/image.new" "$release_folder/image"
+}
+
+# Removes the image of release $1, unless another release has the same.
+driver_forget() {
+    image=$(line_of "$base/releases/$1/image")
+    [ -n "$image" ] || return 0
+    for file in "$root"/apps/*/*/releases/*/image; do
+        [ "$file" = "$base/releases/$1/image" ] || [ "$(line_of "$file")" != "$image" ] || return 0
+    done
+    $engine rmi "$image" >/dev/null 2>&1 || :
+}
+
+# Everything the application has beside its folder.
+driver_remove() {
+    $engine network rm "$(shared_of)" >/dev/null 2>&1
+    $engine volume rm "$(shared_of)" >/dev/null 2>&1 || :
+}

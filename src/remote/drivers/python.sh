@@ -1,0 +1,47 @@
+# What drivers of plain Python processes share: a release's environment, and commands in it.
+
+# Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE`, the file sets its arguments.
+driver_once() { enter "$base/slots/$1/env" "$2"; }
+
+# Runs what the file $2 sets, with the variables of the file $1 and hardly any others.
+enter() {
+    env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
+        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+}
+
+# The commit's files and an environment of its locked dependencies, kept by the sum of the lock for the next release.
+driver_build() {
+    lock=$release_folder/source/$p_lock
+    [ -f "$lock" ] || { because build "there is no lock file $p_lock"; return 1; }
+    sum=$(cat "$lock" | sha256sum)
+    kept=$root/environments/${sum%% *}
+    if [ ! -e "$kept/complete" ]; then
+        mkdir -p "$root/environments" || return 1
+        exec 8>>"$root/environments/${sum%% *}.lock" && flock 8 || return 1
+        if [ ! -e "$kept/complete" ]; then
+            say note "installing the dependencies"
+            rm -rf "$kept"
+            python3 -c 'import sys; want = tuple(int(p) for p in sys.argv[1].split(".")); sys.exit(sys.version_info[:2] < want)' "$p_python" ||
+                { because build "it needs Python $p_python; here is $(python3 --version 2>&1)"; return 1; }
+            python3 -m venv "$kept" || { because build "a Python environment cannot be made (python3-venv)"; return 1; }
+            if grep -q '^[[:space:]]*[A-Za-z0-9]' "$lock"; then
+                "$kept/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r "$lock" ||
+                    { because build "pip cannot install the locked dependencies"; return 1; }
+            fi
+            sync -f "$kept" 2>/dev/null || sync
+            : >"$kept/complete"
+        fi
+        exec 8>&-
+    fi
+    ln -sfn "$kept" "$release_folder/environment"
+}
+
+# Removes what only release $1 used.
+driver_forget() {
+    kept=$(readlink "$base/releases/$1/environment") || return 0
+    case $kept in "$root/environments/"*) ;; *) return 0 ;; esac
+    for link in "$root"/apps/*/*/releases/*/environment; do
+        [ "$link" = "$base/releases/$1/environment" ] || [ "$(readlink "$link")" != "$kept" ] || return 0
+    done
+    rm -rf "$kept" "$kept.lock"
+}
