@@ -292,8 +292,14 @@ _cgo() {
             cgo__subcmd__help__subcmd__servers,check)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__check"
                 ;;
+            cgo__subcmd__help__subcmd__servers,inventory)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__inventory"
+                ;;
             cgo__subcmd__help__subcmd__servers,list)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__list"
+                ;;
+            cgo__subcmd__help__subcmd__servers,provision)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__provision"
                 ;;
             cgo__subcmd__help__subcmd__servers,remove)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__remove"
@@ -478,8 +484,14 @@ _cgo() {
             cgo__subcmd__servers,help)
                 cmd="cgo__subcmd__servers__subcmd__help"
                 ;;
+            cgo__subcmd__servers,inventory)
+                cmd="cgo__subcmd__servers__subcmd__inventory"
+                ;;
             cgo__subcmd__servers,list)
                 cmd="cgo__subcmd__servers__subcmd__list"
+                ;;
+            cgo__subcmd__servers,provision)
+                cmd="cgo__subcmd__servers__subcmd__provision"
                 ;;
             cgo__subcmd__servers,remove)
                 cmd="cgo__subcmd__servers__subcmd__remove"
@@ -499,8 +511,14 @@ _cgo() {
             cgo__subcmd__servers__subcmd__help,help)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__help"
                 ;;
+            cgo__subcmd__servers__subcmd__help,inventory)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__inventory"
+                ;;
             cgo__subcmd__servers__subcmd__help,list)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__list"
+                ;;
+            cgo__subcmd__servers__subcmd__help,provision)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__provision"
                 ;;
             cgo__subcmd__servers__subcmd__help,remove)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__remove"
@@ -1870,7 +1888,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__servers)
-            opts="list add show check trust remove"
+            opts="list add show check trust provision inventory remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1911,7 +1929,35 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__inventory)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__help__subcmd__servers__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__provision)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3144,7 +3190,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list add show check trust remove help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list add show check trust provision inventory remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3218,7 +3264,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers__subcmd__help)
-            opts="list add show check trust remove help"
+            opts="list add show check trust provision inventory remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3273,7 +3319,35 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__inventory)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__servers__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__provision)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3329,6 +3403,32 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__servers__subcmd__inventory)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --list --host --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__servers__subcmd__list)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -3341,6 +3441,44 @@ _cgo() {
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__provision)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --dry-run --detailed-exit-code --step --engine --again --playbook --vars --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --step)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --playbook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vars)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

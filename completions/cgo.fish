@@ -328,21 +328,23 @@ complete -c cgo -n "__fish_cgo_using_subcommand cost" -l no-color -d 'Use no col
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "list" -d 'List the servers'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "add" -d 'Add a server that is reached over SSH'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "add" -d 'Add a server that is reached over SSH'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "provision" -d 'Set a server up'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
@@ -387,6 +389,31 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from trust" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l step -d 'Do this step only; may be given several times' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l engine -d 'The container engine: docker, podman or none; without it the one that is there, or else Docker' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l playbook -d 'Run this playbook with the installed Ansible instead' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l vars -d 'Variables for the playbook, as YAML or JSON; they are taken for secrets' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l dry-run -d 'Show what would be done, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l detailed-exit-code -d 'With --dry-run, end with exit code 3 when something would be done'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l again -d 'Try again after it failed too often: somebody has looked'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l host -d 'The variables of one server' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l list -d 'All servers, in groups by state'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
@@ -400,6 +427,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "provision" -d 'Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand secrets; and not __fish_seen_subcommand_from set list get rm rotate help" -l config -d 'Read settings from this file' -r -F
@@ -714,6 +743,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "provision" -d 'Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "set" -d 'Set a secret: its value is asked for without showing it, or comes from standard input or a file'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "list" -d 'List secrets by name, those that are missing too; never values'

@@ -48,12 +48,12 @@ if [ -n "$sudo" ]; then why=$($sudo sh -c "$try" sh "$file" 2>&1); else why=$( (
 if [ $? = 0 ]; then say writes yes; else say writes "$(printf '%s' "$why" | tr '\n' ' ')"; fi
 for engine in docker podman; do
     command -v "$engine" >/dev/null || continue
-    # Podman has no server to ask, and its `version` makes folders.
+    # `podman version` would open its storage, and leave traces there.
     case $engine in
-    docker) said=$(timeout 5 $sudo docker version --format '{{.Server.Version}}' 2>/dev/null) ;;
-    *) said=$(timeout 5 podman --version 2>/dev/null); said=${said##* } ;;
+        docker) said=$(timeout 5 $sudo docker version --format '{{.Server.Version}}' 2>/dev/null) ;;
+        *) said=$(timeout 5 podman --version 2>/dev/null) ;;
     esac
-    say engine "$engine $said"
+    say engine "$engine ${said##* }"
 done
 if [ -d /run/systemd/system ]; then say systemd yes; fi
 "#;

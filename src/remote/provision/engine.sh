@@ -12,9 +12,9 @@ engine_check() {
     name=$(engine_name)
     has "$name" || { echo "$name is not installed"; return 1; }
     if [ "$name" = podman ]; then
-        version=$(timeout 10 podman version --format '{{.Client.Version}}' 2>&1) ||
-            { echo "podman does not answer: $version" | tr '\n' ' '; return 1; }
-        echo "podman $version"
+        # `podman version` would open its storage, and leave traces there.
+        version=$(timeout 10 podman --version 2>&1) || { echo "podman does not answer: $version"; return 1; }
+        echo "podman ${version##* }"
         return
     fi
     if version=$(timeout 10 docker version --format '{{.Server.Version}}' 2>/dev/null); then

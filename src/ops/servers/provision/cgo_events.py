@@ -34,6 +34,8 @@ class CallbackModule(CallbackBase):
             message = "what it says is kept back by no_log"
         else:
             words = [told.get(key) for key in ("msg", "stderr", "module_stderr")]
+            if how in ("failed", "ignored"):
+                words += [" / ".join(str(told.get("stdout") or "").splitlines()[-5:])]
             items = told.get("results")
             if isinstance(items, list):
                 failed = [item for item in items if isinstance(item, dict) and item.get("failed")]
