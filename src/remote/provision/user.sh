@@ -27,12 +27,13 @@ user_check() {
 
 user_apply() {
     [ -n "$keys" ] || { echo "no public key is known for it" >&2; return 1; }
+    shell=/bin/sh
+    [ ! -x /bin/bash ] || shell=/bin/bash
     if getent passwd "$account" >/dev/null; then
-        usermod --shell /bin/sh "$account" || return 1
-        [ ! -x /bin/bash ] || usermod --shell /bin/bash "$account" || return 1
+        case $(getent passwd "$account") in
+            *nologin | */false) usermod --shell "$shell" "$account" || return 1 ;;
+        esac
     else
-        shell=/bin/sh
-        [ ! -x /bin/bash ] || shell=/bin/bash
         # `*` is a password nobody has; a locked account is refused by some SSH servers even with a key.
         useradd --create-home --user-group --shell "$shell" --password '*' "$account" || return 1
     fi
@@ -49,7 +50,7 @@ user_apply() {
     # sudo reads no file with a dot in its name, so a wrong one is never in force.
     new=/etc/sudoers.d/.$account.new
     mkdir -p /etc/sudoers.d || return 1
-    printf '%s\n' "$user_rule" >"$new" && chmod 440 "$new" && visudo -cqf "$new" || { rm -f "$new"; return 1; }
+    printf '%s\n' "$user_rule" >"$new" && chmod 440 "$new" && visudo -cf "$new" || { rm -f "$new"; return 1; }
     mv -f "$new" "/etc/sudoers.d/$account" || return 1
-    visudo -cq || { rm -f "/etc/sudoers.d/$account"; return 1; }
+    visudo -c || { rm -f "/etc/sudoers.d/$account"; return 1; }
 }

@@ -108,7 +108,7 @@ fn a_bare_machine_is_set_up_for_real_and_the_second_time_nothing_changes() {
     the_guard_needs_nobody(&machine);
     // What somebody changed since is put right again, and nothing else is touched.
     machine.root(
-        "rm /etc/sudoers.d/cgo; echo 'cgo ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/zz; nft delete table inet cgo",
+        "rm /etc/sudoers.d/cgo; echo 'cgo ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/zz; chmod 440 /etc/sudoers.d/zz; nft delete table inet cgo",
     );
     let mended = valid("servers.provision", &env.ok(["servers", "provision", "web", "--yes", "--json"]));
     let steps: Vec<&str> =
@@ -129,6 +129,7 @@ fn the_guard_needs_nobody(machine: &Machine) {
         let setup = Setup { engine: EngineChoice::Present, keys: Vec::new() };
         let folder = provision::survey(host, &cancel).await.unwrap().folder("set-test", "ssh-guard");
         let guard = setup.guard(SetupStep::Ssh, folder, 3);
+        machine.root("rm -rf /run/cgo-guard-ssh");
         steps::start(host, &guard, Duration::ZERO, &cancel).await.unwrap();
         until("a guard", || machine.try_root("test -e /run/cgo-guard-ssh/armed").0 == "done 0");
         machine.root(
