@@ -62,6 +62,7 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
         request: Request::Deploy {
             project: ProjectName::parse("notes").expect("a name"),
             sandbox: None,
+            server: None,
             cassette: None,
         },
         status: RunStatus::Queued,

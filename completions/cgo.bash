@@ -1112,7 +1112,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1131,6 +1131,10 @@ _cgo() {
                     return 0
                     ;;
                 --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2364,7 +2368,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__new)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --record --replay --loose --no-deploy --github --public --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --file --spec --name --dir --provider --model --budget --allow-unpriced --coder --sandbox --until --server --record --replay --loose --no-deploy --github --public --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2415,6 +2419,10 @@ _cgo() {
                     return 0
                     ;;
                 --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

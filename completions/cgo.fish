@@ -94,6 +94,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l coder -d 'Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l sandbox -d 'What keeps that coder from the rest of the machine: bubblewrap, off' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l until -d 'Stop after this node of the pipeline, for instance `tester`' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l server -d 'Deploy it to this server, or to the one with the most room: `auto`; to this machine if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l github -d 'Put the project on GitHub, too; under the token\'s account and the project\'s name if not given' -r
@@ -301,6 +302,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read setti
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l sandbox -d 'What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l server -d 'Deploy to this server, or to the one with the most room: `auto`; where the project is if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l json -d 'Print the answer as JSON'

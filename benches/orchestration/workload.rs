@@ -229,6 +229,7 @@ impl Party {
             spec: None,
             until: None,
             deploy: true,
+            server: None,
             github: None,
             assume: true,
             models: ModelChoice::default(),

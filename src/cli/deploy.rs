@@ -18,7 +18,7 @@ use crate::domain::diagnose::Kind;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Request, RunStatus};
-use crate::ops::{Context, deploy, projects, runs, services};
+use crate::ops::{Context, deploy, placement, projects, runs, services};
 use crate::pipeline::report::{Stage, Summary};
 use crate::pipeline::{runner, tape};
 
@@ -50,7 +50,9 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         deploy::check_folder(&project, &session.cancel).await?;
         let cassette = super::run::tape(&args.tape);
         let sandbox = args.sandbox.or(told.and_then(|(_, sandbox)| sandbox));
-        Request::Deploy { project: project.name.clone(), sandbox, cassette }
+        let server = args.server.clone();
+        placement::check(context, &project, server.as_ref()).await?;
+        Request::Deploy { project: project.name.clone(), sandbox, server, cassette }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;

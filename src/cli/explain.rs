@@ -11,7 +11,8 @@ use crate::domain::deployment::DeploymentStatus;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::{EffectMark, RunStatus};
-use crate::ops::{deploy, projects, runs, services};
+use crate::ops::servers::{self, ServerView};
+use crate::ops::{deploy, placement, projects, runs, services};
 use crate::pipeline::runner;
 
 /// `cgo explain ID`.
@@ -28,6 +29,11 @@ pub async fn run(session: &Session<'_>, id: &str) -> Result<Outcome, Failure> {
         && projects::list(&app.context).await?.iter().any(|project| project.name == name)
     {
         return Ok(Outcome::of(session.ui, &of_project(&app, &name).await?));
+    }
+    if !id.starts_with(RunId::PREFIX)
+        && let Some(view) = servers::list(&app.context).await?.into_iter().find(|view| view.server.handle == id)
+    {
+        return Ok(Outcome::of(session.ui, &of_server(session, &app, view).await?));
     }
     Ok(Outcome::of(session.ui, &of_run(&app, id).await?))
 }
@@ -96,6 +102,19 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
         (RunStatus::Cancelled, _) => ("cancelled".to_owned(), None),
     };
     Ok(Explanation { subject: format!("run {id}"), stands, facts, next })
+}
+
+/// Whether a server takes projects, and why not.
+async fn of_server(session: &Session<'_>, app: &App, view: ServerView) -> Result<Explanation, Failure> {
+    let reason = placement::why_not(&app.context, &view.server, &session.cancel).await?;
+    let handle = &view.server.handle;
+    let mut facts = vec![format!("status {}", view.server.status.as_str().replace('_', " "))];
+    facts.push(format!("projects {}", view.projects));
+    let (stands, next) = match reason {
+        None => ("takes projects".to_owned(), None),
+        Some(reason) => (format!("takes no project: {reason}"), Some(format!("cgo servers show {handle}"))),
+    };
+    Ok(Explanation { subject: format!("server {handle}"), stands, facts, next })
 }
 
 async fn of_release(app: &App, release: &ReleaseId) -> Result<Explanation, Failure> {

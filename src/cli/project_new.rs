@@ -17,12 +17,13 @@ use crate::app::App;
 use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::{AgentName, ProjectName, RepositoryName};
+use crate::domain::placement::Wish;
 use crate::domain::provider::ModelChoice;
 use crate::domain::run::{NewProject, Request, TapeMode};
 use crate::domain::sharing::{Place, Visibility};
 use crate::domain::spec::Language;
 use crate::domain::state::NotBuilt;
-use crate::ops::{github, services, specs};
+use crate::ops::{github, servers, services, specs};
 use crate::pipeline::report::Summary;
 use crate::pipeline::runner;
 
@@ -38,6 +39,9 @@ const HINT: &str = "say what the project keeps, for instance: cgo project new \"
 pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
     let request = request(session, &args).await?;
     let app = session.app().await?;
+    if let Some(Wish::On(name)) = &request.server {
+        servers::by_handle(&app.context, name.as_str()).await?;
+    }
     let github = match &request.github {
         Some(place) => Some(shared_at(session, &app, place, request.name.as_ref()).await?),
         None => None,
@@ -108,6 +112,7 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         spec,
         until: args.until.clone(),
         deploy: !args.no_deploy,
+        server: args.server.clone(),
         github: args.share.github.clone().map(|place| Place { visibility, ..place }),
         assume: session.ui.yes,
         models: ModelChoice {

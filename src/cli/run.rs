@@ -15,8 +15,8 @@ use crate::domain::diagnose::Kind;
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::run::{Ask, Cassette, NewProject, Question, Request, RequestKind, Run, RunStatus, TapeMode, Wait};
-use crate::ops::Context;
 use crate::ops::runs::{self, Reply};
+use crate::ops::{Context, placement, projects};
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
 use crate::pipeline::tape::{self, Told};
@@ -49,6 +49,16 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 let ask = runs::open_ask(context, &run, Wait::Secret).await?;
                 let set = Reply { approved: true, texts: Vec::new(), by: None };
                 return reply(session, &app, &run, &ask, set, false).await;
+            }
+            if run.status == RunStatus::WaitingCapacity {
+                let ask = runs::open_ask(context, &run, Wait::Capacity).await?;
+                // Told at once when there is still none, without another visit.
+                if let Some(project) = &run.project {
+                    let project = projects::by_id(context, project).await?;
+                    placement::find(context, &project, run.request.wish(), &session.cancel).await?;
+                }
+                let come = Reply { approved: true, texts: Vec::new(), by: None };
+                return reply(session, &app, &run, &ask, come, false).await;
             }
             go_on(session, &app, &run.id).await
         }

@@ -52,6 +52,12 @@ pub struct Service {
     pub ready: HttpPath,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_after: u32,
+    /// Memory it may take, in megabytes; what the server's place for it and its limits are made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u32>,
+    /// Disk its releases and data may take, in megabytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_mb: Option<u32>,
     /// Variables of the environment, beside those cgo sets: `HOST`, `RELEASE`, `SHARED` and the one named by `port_env`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<EnvName, String>,

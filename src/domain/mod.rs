@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod money;
 pub mod names;
 pub mod patch;
+pub mod placement;
 pub mod project;
 pub mod provider;
 pub mod redact;

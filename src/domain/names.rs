@@ -219,6 +219,9 @@ fn check_server(text: &str) -> Result<(), InvalidName> {
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(invalid(text, SORT, "it must start with a letter a-z, like `web-1`"));
     }
+    if text == "auto" {
+        return Err(invalid(text, SORT, "`auto` stands for any server"));
+    }
     if text.len() > 40 {
         return Err(invalid(text, SORT, "it is longer than 40 characters"));
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::coder::{CoderChoice, Walls};
 use super::ids::ReleaseId;
 use super::names::{AgentName, ProjectName};
+use super::placement::Wish;
 use super::provider::ModelChoice;
 use super::sharing::Place;
 
@@ -22,6 +23,9 @@ pub enum Request {
         /// What keeps code that a coder wrote from the rest of the machine while it is tested.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sandbox: Option<Walls>,
+        /// Where it is to be; none for where the project is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<Wish>,
         /// The cassette it is recorded on, or replayed from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cassette: Option<Cassette>,
@@ -111,6 +115,16 @@ impl Request {
         }
     }
 
+    /// Where the project is to be, if the command says so.
+    #[must_use]
+    pub fn wish(&self) -> Option<&Wish> {
+        match self {
+            Self::NewProject(new) => new.server.as_ref(),
+            Self::Deploy { server, .. } => server.as_ref(),
+            Self::Rollback { .. } => None,
+        }
+    }
+
     /// The cassette it is recorded on, or replayed from.
     #[must_use]
     pub fn cassette(&self) -> Option<&Cassette> {
@@ -160,6 +174,9 @@ pub struct NewProject {
     pub until: Option<AgentName>,
     /// Whether the run ends with a deployment.
     pub deploy: bool,
+    /// Where it is to be deployed; none for this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Wish>,
     /// The repository at GitHub it is to be in; none when it stays on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github: Option<Place>,

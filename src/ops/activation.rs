@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::{self, Variable};
-use super::{Context, Error, deploy, explain, projects, random, servers, specs};
+use super::{Context, Error, deploy, explain, placement, projects, random, specs};
 use crate::domain::diagnose::{Advice, Diagnose as _};
 use crate::domain::ids::ProjectId;
 use crate::domain::names::ProjectName;
@@ -260,7 +260,7 @@ pub async fn readiness(
             Err(error) => Readiness::of("generated", &error),
         });
     }
-    all.push(match servers::find_suitable(context).await {
+    all.push(match placement::find(context, project, None, cancel).await {
         Ok(server) => Readiness::good("server", server.handle),
         Err(error) => Readiness::of("server", &error),
     });

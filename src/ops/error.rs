@@ -200,6 +200,24 @@ pub enum Error {
         /// Each server's reason.
         refusals: Vec<String>,
     },
+    /// No server has room for the project now.
+    #[error("no server has room for `{project}` now: {}", refusals.join("; "))]
+    NoCapacity {
+        /// The project.
+        project: ProjectName,
+        /// Each server's reason.
+        refusals: Vec<String>,
+    },
+    /// The project serves on another server.
+    #[error("project `{project}` lives on `{server}` and is not moved to `{wanted}`")]
+    LivesElsewhere {
+        /// The project.
+        project: ProjectName,
+        /// Where it is.
+        server: String,
+        /// Where it is wanted.
+        wanted: String,
+    },
     /// No run has that id.
     #[error("there is no run `{0}`")]
     NoSuchRun(String),
@@ -335,6 +353,14 @@ pub enum Error {
         /// The handles there are.
         known: Vec<String>,
     },
+    /// A server did not answer when something had to be known of it.
+    #[error("`{server}` could not be looked at: {problem}")]
+    NotLookedAt {
+        /// The server.
+        server: String,
+        /// Why.
+        problem: String,
+    },
     /// What a service outside said when the run was recorded.
     #[error(transparent)]
     Recorded(#[from] super::recorded::Recorded),
@@ -437,6 +463,7 @@ impl Error {
     pub fn host(&self) -> Option<&str> {
         match self {
             Self::Server(error) => error.host(),
+            Self::NotLookedAt { server, .. } => Some(server),
             _ => None,
         }
     }
@@ -470,11 +497,12 @@ impl Diagnose for Error {
             Self::Environment(error) => error.kind(),
             Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } | Self::UnfitSecret { .. } => Kind::Usage,
             Self::Gate { .. } => Kind::Gate,
-            Self::NoRoom { .. } | Self::NoServer { .. } => Kind::Preflight,
+            Self::NoRoom { .. } | Self::NoServer { .. } | Self::NotLookedAt { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
             Self::Recorded(recorded) => recorded.kind(),
-            Self::MissingSecrets { .. } => Kind::Person,
+            Self::MissingSecrets { .. } | Self::NoCapacity { .. } => Kind::Person,
             Self::NoSuchSecret { .. }
+            | Self::LivesElsewhere { .. }
             | Self::NoSuchServer { .. }
             | Self::NoSuchAsk(_)
             | Self::NotAllowed { .. }
@@ -555,6 +583,10 @@ impl Diagnose for Error {
                 say("mend the cause in the project, commit, and deploy again".to_owned())
             }
             Self::NoServer { .. } => run("cgo servers list".to_owned()),
+            Self::NoCapacity { .. } => say("remove a project there, or add a server with `cgo servers add`".to_owned()),
+            Self::LivesElsewhere { project, .. } => {
+                say(format!("leave --server out, or remove it there first with `cgo project remove {project}`"))
+            }
             Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume | Self::NoSuchAsk(_) => {
                 run("cgo run list".to_owned())
             }
@@ -577,6 +609,7 @@ impl Diagnose for Error {
                 say("ask one of them; the names stand under `approvers` in the settings file".to_owned())
             }
             Self::NoSuchServer { known, .. } => say(format!("the servers are {}", known.join(", "))),
+            Self::NotLookedAt { server, .. } => run(format!("cgo servers check {server}")),
             Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),
             Self::NoSuchVersion { name, .. } => run(format!("cgo agent history {name}")),
             Self::BrokenAgent { name, .. } => run(format!("cgo agent edit {name}")),

@@ -55,6 +55,7 @@ const STEPS: [Step; 14] = [
     step!(2026112121, "hosts", same),
     step!(2026112131, "server_setups", same),
     step!(2026112141, "project_secrets", same),
+    step!(2026112142, "placements", same),
 ];
 
 /// The version of the schema this cgo works with.

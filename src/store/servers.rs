@@ -14,6 +14,8 @@ pub trait Servers {
     /// # Errors
     /// [`Error::IdTaken`] when a server of another handle has the id.
     fn ensure_server(&self, server: &Server) -> impl Future<Output = Result<Server, Error>> + Send;
+    /// The server with that id.
+    fn server(&self, id: &ServerId) -> impl Future<Output = Result<Option<Server>, Error>> + Send;
     /// The server with that handle.
     fn server_by_handle(&self, handle: &str) -> impl Future<Output = Result<Option<Server>, Error>> + Send;
     /// Every server, by handle.
@@ -61,7 +63,7 @@ pub trait Servers {
     /// # Errors
     /// [`Error::NotFound`], [`Error::ServerInUse`].
     fn remove_server(&self, id: &ServerId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
-    /// How many projects have ports on a server.
+    /// How many projects have a place or ports on a server.
     fn project_count(&self, server: &ServerId) -> impl Future<Output = Result<u32, Error>> + Send;
 }
 
@@ -147,6 +149,15 @@ impl Servers for Store {
                 None => Err(Error::IdTaken { what: "server", id: server.id.to_string() }),
             }
         })
+    }
+
+    async fn server(&self, id: &ServerId) -> Result<Option<Server>, Error> {
+        self.find(
+            "select id, handle, address, status, created_at, updated_at from server where id = $1",
+            args![id.as_str()],
+            decode,
+        )
+        .await
     }
 
     async fn server_by_handle(&self, handle: &str) -> Result<Option<Server>, Error> {
@@ -304,7 +315,11 @@ impl Servers for Store {
                 return Err(Error::NotFound { what: "server", id: id.to_string() });
             };
             let carried = tx
-                .row("select count(distinct project_id) from port_reservation where server_id = $1", args![id.as_str()])
+                .row(
+                    "select count(*) from (select project_id from port_reservation where server_id = $1 \
+                     union select project_id from placement where server_id = $1) as carried",
+                    args![id.as_str()],
+                )
                 .await?;
             let projects: u32 = carried.map_or(Ok(0), |row| row.of("port_reservation").number(0))?;
             if projects > 0 {
@@ -331,7 +346,8 @@ impl Servers for Store {
     async fn project_count(&self, server: &ServerId) -> Result<u32, Error> {
         let count = self
             .find(
-                "select count(distinct project_id) from port_reservation where server_id = $1",
+                "select count(*) from (select project_id from port_reservation where server_id = $1 \
+                 union select project_id from placement where server_id = $1) as carried",
                 args![server.as_str()],
                 |row| row.of("port_reservation").number(0),
             )

@@ -21,6 +21,7 @@ mod layers;
 mod meter;
 mod models;
 mod native;
+mod placement;
 mod process_driver;
 mod prompts;
 mod provision;

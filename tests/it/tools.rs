@@ -44,6 +44,11 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Self {
+        Self::wishing(None).await
+    }
+
+    /// With a run that was asked for a server.
+    async fn wishing(server: Option<&str>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let context = Context {
             store: Store::open("sqlite::memory:").await.unwrap(),
@@ -69,6 +74,7 @@ impl Desk {
             spec: None,
             until: None,
             deploy: false,
+            server: server.map(|name| name.parse().unwrap()),
             github: None,
             assume: true,
             models: ModelChoice::default(),
@@ -534,6 +540,22 @@ async fn servers_ports_and_resources_are_told_and_reserved_once() {
     assert_eq!((&placed[0]["project"], &placed[0]["live"]["serves"]), (&json!("books"), &json!(false)), "{placed}");
     assert_eq!(came.results[9]["servers"][0]["projects"], 1);
     assert_eq!(came.state(&state).allocated_resources.len(), 1);
+}
+
+#[tokio::test]
+async fn without_room_on_any_server_the_run_waits_and_names_each_reason() {
+    let desk = Desk::wishing(Some("web-1")).await;
+    crate::placement::small_server(&desk.context.store, "web-1").await;
+    let before = said("books");
+    let state = work(&desk, &before, vec![call("propose_spec", json!({ "spec": spec() }))]).await.state(&before);
+    for tool in [call("find_suitable_server", json!({})), call("allocate_port", json!({ "service": "backend" }))] {
+        let came = work(&desk, &state, vec![tool]).await;
+        let (wait, questions) = came.outcome.unwrap().ask.expect("it waits");
+        assert_eq!(wait, cgo::domain::run::Wait::Capacity);
+        let text = &questions[0].text;
+        assert!(text.contains("`web-1`: 256 MB of memory are needed, 100 MB are free"), "{text}");
+        assert!(text.contains(&format!("cgo run resume {}", desk.run.id)), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::run::Tape;
 use crate::domain::coder::Walls;
 use crate::domain::ids::ReleaseId;
 use crate::domain::names::ProjectName;
+use crate::domain::placement::Wish;
 
 /// Deploy a new release of a project, or go back to an older one
 #[derive(Debug, Args)]
@@ -21,6 +22,9 @@ pub struct Deploy {
     /// What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off
     #[arg(long, value_name = "KIND")]
     pub sandbox: Option<Walls>,
+    /// Deploy to this server, or to the one with the most room: `auto`; where the project is if not given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["rollback", "status"])]
+    pub server: Option<Wish>,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

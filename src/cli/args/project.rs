@@ -8,6 +8,7 @@ use super::run::Tape;
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::money::Usd;
 use crate::domain::names::{AgentName, ProjectName};
+use crate::domain::placement::Wish;
 use crate::domain::sharing::Place;
 
 /// Make, list and operate projects
@@ -110,6 +111,9 @@ pub struct ProjectNew {
     /// Stop after this node of the pipeline, for instance `tester`
     #[arg(long, value_name = "NODE")]
     pub until: Option<AgentName>,
+    /// Deploy it to this server, or to the one with the most room: `auto`; to this machine if not given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["no_deploy", "until"])]
+    pub server: Option<Wish>,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

@@ -1,7 +1,7 @@
 //! Servers and the places on them: `local`, this machine, and others that are reached over SSH.
 //!
-//! [`add`] and [`check`] know the others, [`provision`] sets them up, [`inventory`] tells Ansible of them; projects are
-//! placed on `local` only, so far.
+//! [`add`] and [`check`] know the others, [`provision`] sets them up, [`inventory`] tells Ansible of them;
+//! [`super::placement`] chooses among them.
 
 pub mod add;
 pub mod check;
@@ -10,18 +10,21 @@ pub mod inventory;
 pub mod place;
 pub mod provision;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::services::{self, Live};
 use super::{Context, projects, random};
-use crate::domain::host::{Checked, Fingerprint};
+use crate::domain::host::{Checked, Facts, Fingerprint};
 use crate::domain::ids::{ProjectId, ServerId};
-use crate::domain::names::ProjectName;
+use crate::domain::names::{ProjectName, ServerName};
 use crate::domain::server::{LOCAL, PortPurpose, PortReservation, Server, ServerStatus};
 use crate::ops;
 use crate::remote::ports;
-use crate::store::{Ports as _, Servers as _};
+use crate::store::{Placements as _, Ports as _, Servers as _};
 pub use error::Error;
 
 /// The address services of the `local` server are reached at.
@@ -83,13 +86,16 @@ pub struct AccessView {
 pub async fn list(context: &Context) -> Result<Vec<ServerView>, ops::Error> {
     local(context).await?;
     let (accesses, mut checks) = (context.store.accesses().await?, context.store.checks().await?);
+    let placements = context.store.placements().await?;
     let mut views = Vec::new();
     for server in context.store.servers().await? {
         if server.status == ServerStatus::Decommissioned {
             continue;
         }
         let reserved = context.store.ports(&server.id).await?;
-        let projects: std::collections::BTreeSet<_> = reserved.iter().map(|port| port.project.clone()).collect();
+        let mut projects: BTreeSet<_> = reserved.iter().map(|port| port.project.clone()).collect();
+        let here = placements.iter().filter(|placed| placed.server == server.id);
+        projects.extend(here.map(|placed| placed.project.clone()));
         let ports = reserved.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect();
         let access = accesses.iter().find(|access| access.server == server.id).map(|access| AccessView {
             destination: access.destination.to_string(),
@@ -135,20 +141,34 @@ pub struct Measured {
     pub memory_mb: Option<u64>,
     /// Memory that programs can still get, in megabytes; what the system only keeps as cache counts.
     pub memory_available_mb: Option<u64>,
-    /// Room left where releases live, in megabytes.
+    /// The size of the disk releases live on, in megabytes.
+    pub disk_mb: Option<u64>,
+    /// Room left there, in megabytes.
     pub disk_available_mb: Option<u64>,
     /// How many TCP ports are listened on.
     pub listening_ports: usize,
 }
 
-/// Measures a server; none for one on another machine, which this version cannot ask.
+/// Measures a server: this machine now, another by what a look of the last minutes found, or one now.
 ///
 /// # Errors
-/// When this machine's ports cannot be read.
-pub fn measure(context: &Context, server: &Server) -> Result<Option<Measured>, ops::Error> {
-    if server.handle != LOCAL {
-        return Ok(None);
+/// When the store fails, or the server does not answer.
+pub async fn measure(context: &Context, server: &Server, cancel: &CancellationToken) -> Result<Measured, ops::Error> {
+    if server.handle == LOCAL {
+        return Ok(Measured { listening_ports: ports::listening()?.len(), ..measure_here(context) });
     }
+    let facts = facts(context, server, cancel).await?;
+    Ok(Measured {
+        memory_mb: Some(facts.memory_mb),
+        memory_available_mb: Some(facts.memory_available_mb),
+        disk_mb: Some(facts.disk_mb),
+        disk_available_mb: Some(facts.disk_available_mb),
+        listening_ports: facts.listening.len(),
+    })
+}
+
+/// Memory and disk of this machine; nothing of its ports.
+pub(super) fn measure_here(context: &Context) -> Measured {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let megabytes = |key: &str| {
         let line = memory.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
@@ -156,12 +176,39 @@ pub fn measure(context: &Context, server: &Server) -> Result<Option<Measured>, o
     };
     let folder = context.data.ancestors().find(|path| path.exists());
     let disk = folder.and_then(|folder| rustix::fs::statvfs(folder).ok());
-    Ok(Some(Measured {
+    let disk_mb = |blocks: u64, size: u64| blocks.saturating_mul(size) / 1_000_000;
+    Measured {
         memory_mb: megabytes("MemTotal"),
         memory_available_mb: megabytes("MemAvailable"),
-        disk_available_mb: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) / 1_000_000),
-        listening_ports: ports::listening()?.len(),
-    }))
+        disk_mb: disk.as_ref().map(|disk| disk_mb(disk.f_blocks, disk.f_frsize)),
+        disk_available_mb: disk.as_ref().map(|disk| disk_mb(disk.f_bavail, disk.f_frsize)),
+        listening_ports: 0,
+    }
+}
+
+/// What is on another machine now: looked at again, whatever an earlier look found.
+async fn facts(context: &Context, server: &Server, cancel: &CancellationToken) -> Result<Facts, ops::Error> {
+    let name = ServerName::parse(&server.handle)?;
+    let looked = check::check(context, &[name], cancel).await?.into_iter().next();
+    let (facts, problem) = looked.map_or((None, None), |looked| (looked.facts, looked.problem));
+    facts.ok_or_else(|| ops::Error::NotLookedAt {
+        server: server.handle.clone(),
+        problem: problem.unwrap_or_else(|| "nothing was found".to_owned()),
+    })
+}
+
+/// The server a project lives on: where it was placed, else this machine.
+///
+/// # Errors
+/// When the store fails.
+pub async fn of_project(context: &Context, project: &ProjectId) -> Result<Server, ops::Error> {
+    match context.store.placement(project).await? {
+        Some(placed) => {
+            let missing = || crate::store::Error::NotFound { what: "server", id: placed.server.to_string() };
+            Ok(context.store.server(&placed.server).await?.ok_or_else(missing)?)
+        }
+        None => local(context).await,
+    }
 }
 
 /// A service on a server.
@@ -199,23 +246,40 @@ pub async fn ports_of(context: &Context, project: &ProjectId) -> Result<Vec<Port
     Ok(context.store.project_ports(project).await?)
 }
 
-/// Finds the server a project is put on, with the reason.
+/// The TCP ports that are listened on at a server now.
 ///
 /// # Errors
-/// [`ops::Error::NoServer`] with every refusal, named.
-pub async fn find_suitable(context: &Context) -> Result<Server, ops::Error> {
-    let server = local(context).await?;
-    if server.status.takes_projects() {
-        Ok(server)
-    } else {
-        Err(ops::Error::NoServer { refusals: vec![format!("`{LOCAL}` is {}", server.status.as_str())] })
+/// When it cannot be asked: that is not "none".
+pub async fn listening(
+    context: &Context,
+    server: &Server,
+    cancel: &CancellationToken,
+) -> Result<BTreeSet<u16>, ops::Error> {
+    if server.handle == LOCAL {
+        return Ok(ports::listening()?);
     }
+    Ok(facts(context, server, cancel).await?.listening.into_iter().collect())
 }
 
-/// Reserves a port, or returns the one the project has there already. The choice looks at sockets that listen now.
+/// The port that would be given out next on a server; none when all are taken.
 ///
 /// # Errors
-/// [`crate::store::Error::PortsExhausted`] when the range has none left.
+/// When the server cannot be asked.
+pub async fn likely_port(
+    context: &Context,
+    server: &Server,
+    cancel: &CancellationToken,
+) -> Result<Option<u16>, ops::Error> {
+    let listening = listening(context, server, cancel).await?;
+    let reserved: BTreeSet<u16> = context.store.ports(&server.id).await?.into_iter().map(|port| port.port).collect();
+    Ok(PortPurpose::Public.range().find(|port| !listening.contains(port) && !reserved.contains(port)))
+}
+
+/// Reserves a port, or returns the one the project has there already, for which the server is not asked. The choice looks
+/// at the sockets that listen there now.
+///
+/// # Errors
+/// [`crate::store::Error::PortsExhausted`] when the range has none left; when the server cannot be asked.
 pub async fn reserve_port(
     context: &Context,
     server: &Server,
@@ -223,6 +287,15 @@ pub async fn reserve_port(
     service: &str,
     purpose: PortPurpose,
 ) -> Result<PortReservation, ops::Error> {
-    let listening = ports::listening()?;
+    let present = context
+        .store
+        .project_ports(project)
+        .await?
+        .into_iter()
+        .find(|port| port.server == server.id && port.service == service && port.purpose == purpose);
+    if let Some(present) = present {
+        return Ok(present);
+    }
+    let listening = listening(context, server, &CancellationToken::new()).await?;
     Ok(context.store.reserve_port(&server.id, project, service, purpose, &listening, context.now()).await?)
 }

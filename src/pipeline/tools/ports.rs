@@ -1,14 +1,15 @@
 //! Ports: the next free one, and reserving it.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::servers::{or_no_room, wait_for_room};
 use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
 use crate::domain::names::Identifier;
-use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::server::PortPurpose;
 use crate::domain::state::{Allocation, Change};
-use crate::ops::{servers, services};
+use crate::ops::{placement, projects, servers};
 
 /// Reserves a port.
 #[derive(Deserialize, JsonSchema)]
@@ -38,44 +39,73 @@ pub fn tools() -> Vec<Tool> {
 }
 
 async fn get_next_available_port(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let project = context.state.current_project.as_ref().map(|project| project.id.clone());
     let told = context.look("get_next_available_port", json!({}), async || {
-        let port = services::likely_port(context.ops).await?;
-        Ok(json!({ "server": LOCAL, "port": port, "reserved": false }))
+        let server = match &project {
+            Some(project) => servers::of_project(context.ops, project).await?,
+            None => servers::local(context.ops).await?,
+        };
+        let port = servers::likely_port(context.ops, &server, context.cancel).await?;
+        Ok(json!({ "server": server.handle, "port": port, "reserved": false }))
     });
     Ok(told.await?.into())
 }
 
 async fn allocate_port(context: &Context<'_>, args: AllocatePort) -> Result<Output, ToolError> {
-    let allocation = reserve(context, args.service.as_str(), &[PortPurpose::Public]).await?;
+    let allocation = match reserve(context, args.service.as_str(), &[PortPurpose::Public]).await? {
+        Reserved::Place(allocation) => allocation,
+        Reserved::Full { no_room } => return Ok(wait_for_room(context, &no_room)),
+    };
     let content = json!({ "server": allocation.server_handle, "port": allocation.port });
     context.change(Change::AllocatedResources { key: args.service.to_string(), allocation });
     Ok(content.into())
 }
 
-/// Reserves ports of a service on the server that takes it; the first is the one people open.
+/// What reserving came to, as it is remembered.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Reserved {
+    /// A place.
+    Place(Allocation),
+    /// No server has room now; each refusal is named.
+    Full {
+        /// They.
+        no_room: Vec<String>,
+    },
+}
+
+/// Places the project on the server that takes it, and reserves ports of a service there; the first is the one people
+/// open.
 pub(super) async fn reserve(
     context: &Context<'_>,
     service: &str,
     purposes: &[PortPurpose],
-) -> Result<Allocation, ToolError> {
+) -> Result<Reserved, ToolError> {
     let project = context.project()?.id.clone();
     // Choice and reservation are one transaction of the store, and the same project gets the same port again.
     let allocation = context
         .remember("allocate_port", json!({ "service": service, "ports": purposes.len() }), async || {
-            let server = servers::find_suitable(context.ops).await?;
+            let placed = projects::by_id(context.ops, &project).await?;
+            let placed = placement::place(context.ops, &placed, context.run.request.wish(), context.cancel).await;
+            let server = match or_no_room(placed)? {
+                Ok(server) => server,
+                Err(no_room) => return Ok(Reserved::Full { no_room }),
+            };
             let mut public = None;
             for purpose in purposes {
                 let port = servers::reserve_port(context.ops, &server, &project, service, *purpose).await?;
                 public.get_or_insert(port.port);
             }
-            Ok(Allocation {
+            Ok(Reserved::Place(Allocation {
                 server_handle: server.handle,
                 server_ip: server.address,
                 port: public.unwrap_or_default(),
                 service_name: service.to_owned(),
-            })
+            }))
         })
         .await?;
-    (context.notes)(&format!("port {} on {}", allocation.port, allocation.server_handle));
+    if let Reserved::Place(allocation) = &allocation {
+        (context.notes)(&format!("port {} on {}", allocation.port, allocation.server_handle));
+    }
     Ok(allocation)
 }

@@ -96,7 +96,10 @@ async fn create_service_deployment(context: &Context<'_>, args: Place) -> Result
         return Err(ToolError::refused(reason));
     }
     let purposes = [PortPurpose::Public, PortPurpose::Blue, PortPurpose::Green];
-    let allocation = super::ports::reserve(context, service, &purposes).await?;
+    let allocation = match super::ports::reserve(context, service, &purposes).await? {
+        super::ports::Reserved::Place(allocation) => allocation,
+        super::ports::Reserved::Full { no_room } => return Ok(super::servers::wait_for_room(context, &no_room)),
+    };
     let content = json!({
         "service": service, "server": allocation.server_handle, "address": allocation.server_ip,
         "port": allocation.port, "deployed": false,

@@ -1,11 +1,17 @@
-//! Servers: listed, looked at, chosen. In this version there is `local`, the machine cgo runs on.
+//! Servers: listed, looked at, chosen: this machine and those that are reached over SSH.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
-use crate::ops::servers;
+use crate::domain::run::{Question, Wait};
+use crate::domain::server::Server;
+use crate::domain::spec::Language;
+use crate::ops::{self, placement, projects, servers};
+
+/// Why no server has room, in what is remembered.
+const NO_ROOM: &str = "no_room";
 
 /// Names a server.
 #[derive(Deserialize, JsonSchema)]
@@ -13,6 +19,26 @@ use crate::ops::servers;
 struct Which {
     /// Its handle, such as `local`.
     server: String,
+}
+
+/// That there is no room now is an answer, for which the run waits: every refusal. All else that is in the way is an error.
+pub(super) fn or_no_room(found: Result<Server, ops::Error>) -> Result<Result<Server, Vec<String>>, ops::Error> {
+    match found {
+        Ok(server) => Ok(Ok(server)),
+        Err(ops::Error::NoCapacity { refusals, .. }) => Ok(Err(refusals)),
+        Err(other) => Err(other),
+    }
+}
+
+/// Makes the run wait for room.
+pub(super) fn wait_for_room(context: &Context<'_>, refusals: &[String]) -> Output {
+    let (command, reasons) = (format!("cgo run resume {}", context.run.id), refusals.join("; "));
+    let text = match context.state.language() {
+        Language::En => format!("No server has room now: {reasons}. When there is some, go on with `{command}`"),
+        Language::Ru => format!("Сейчас ни на одном сервере нет места: {reasons}. Когда оно появится: `{command}`"),
+    };
+    let question = Question { id: "room".to_owned(), text, choices: Vec::new(), assumption: None };
+    Output { ask: Some((Wait::Capacity, vec![question])), ..Output::default() }
 }
 
 /// The tools of this file.
@@ -58,21 +84,30 @@ async fn list_managed_servers(context: &Context<'_>, _: Nothing) -> Result<Outpu
 }
 
 async fn find_suitable_server(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
+    let project = context.project()?.id.clone();
     let found = context
         .remember("find_suitable_server", json!({}), async || {
-            let server = servers::find_suitable(context.ops).await?;
-            Ok(json!({ "server": server.handle, "address": server.address }))
+            let project = projects::by_id(context.ops, &project).await?;
+            let found = placement::find(context.ops, &project, context.run.request.wish(), context.cancel).await;
+            Ok(match or_no_room(found)? {
+                Ok(server) => json!({ "server": server.handle, "address": server.address }),
+                Err(refusals) => json!({ NO_ROOM: refusals }),
+            })
         })
         .await?;
-    Ok(found.into())
+    match found.get(NO_ROOM).and_then(|refusals| Vec::<String>::deserialize(refusals).ok()) {
+        Some(refusals) => Ok(wait_for_room(context, &refusals)),
+        None => Ok(found.into()),
+    }
 }
 
 async fn get_server_info(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {
     let told = context.look("get_server_info", json!({ "server": args.server }), async || {
         let server = servers::by_handle(context.ops, &args.server).await?;
-        let measured = match servers::measure(context.ops, &server)? {
-            Some(measured) => json!(measured),
-            None => json!("not measured: this version asks only the machine it runs on"),
+        let measured = match servers::measure(context.ops, &server, context.cancel).await {
+            Ok(measured) => json!(measured),
+            // Not known is not nothing.
+            Err(error) => json!({ "not_known": ops::explain(&error) }),
         };
         Ok(json!({
             "server": server.handle, "address": server.address, "status": server.status,

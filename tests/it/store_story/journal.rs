@@ -53,6 +53,7 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
         spec: Some("{\"a\":\"\\u0000\"}".to_owned()),
         until: None,
         deploy: true,
+        server: None,
         github: Some("octo-org/notes".parse().unwrap()),
         assume: false,
         models: cgo::domain::provider::ModelChoice { provider: Some("ollama".to_owned()), ..Default::default() },

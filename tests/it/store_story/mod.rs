@@ -8,6 +8,7 @@ mod incidents;
 mod journal;
 mod leases;
 mod opening;
+mod placements;
 mod records;
 mod secrets;
 mod setups;
@@ -126,7 +127,12 @@ fn run(number: u32) -> Run {
     Run {
         id: run_id(number),
         project: None,
-        request: Request::Deploy { project: ProjectName::parse("notes").unwrap(), sandbox: None, cassette: None },
+        request: Request::Deploy {
+            project: ProjectName::parse("notes").unwrap(),
+            sandbox: None,
+            server: None,
+            cassette: None,
+        },
         status: RunStatus::Queued,
         reason: None,
         forked_from: None,

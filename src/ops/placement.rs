@@ -1,0 +1,229 @@
+//! Finding a place for a project: which servers may be chosen, what room they have, and reserving it.
+//!
+//! The decision is [`crate::domain::placement::choose`]. What a server has is asked of it now, or taken from a look that is
+//! a few minutes old at most. A project that has a place keeps it, without a second budget, and is not moved.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::servers::{self, check};
+use super::{Context, Error, deploy};
+use crate::domain::ids::{ProjectId, ServerId};
+use crate::domain::names::ServerName;
+use crate::domain::placement::{
+    Candidate, DISK_MB, FRESH_MS, MEMORY_MB, Measured, Need, Reason, Refusal, Reservation, Room, Wish, choose, refusal,
+};
+use crate::domain::project::Project;
+use crate::domain::server::{LOCAL, Server};
+use crate::store::{Placements as _, Servers as _};
+
+/// What a project needs, by its `cgo.yaml`; what is usual while there is none.
+///
+/// # Errors
+/// When `cgo.yaml` is there and wrong.
+pub fn need(folder: &Path) -> Result<Need, Error> {
+    let manifest = match deploy::manifest(folder) {
+        Ok(manifest) => manifest,
+        Err(Error::Path { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(Need::default()),
+        Err(error) => return Err(error),
+    };
+    let sum = |of: fn(&crate::domain::manifest::Service) -> Option<u32>, usual: u64| {
+        manifest.services.values().map(|service| of(service).map_or(usual, u64::from)).sum()
+    };
+    Ok(Need {
+        memory_mb: sum(|service| service.memory_mb, MEMORY_MB),
+        disk_mb: sum(|service| service.disk_mb, DISK_MB),
+        ..Need::default()
+    })
+}
+
+/// Where a project is to be looked for.
+enum Where {
+    /// It has this place, and it suffices.
+    Kept(Server),
+    /// One of these takes it, or none.
+    Among(Vec<Server>),
+}
+
+/// The servers a wish leaves to choose from.
+async fn among(context: &Context, project: &Project, wish: Option<&Wish>, need: &Need) -> Result<Where, Error> {
+    if let Some(present) = context.store.placement(&project.id).await? {
+        let server = by_id(context, &present.server).await?;
+        let stays = match wish {
+            None | Some(Wish::Any) => true,
+            Some(Wish::On(name)) => name.as_str() == server.handle,
+        };
+        if stays && need.memory_mb <= present.memory_mb && need.disk_mb <= present.disk_mb {
+            return Ok(Where::Kept(server));
+        }
+        if stays {
+            return Ok(Where::Among(vec![server]));
+        }
+        if present.is_serving {
+            let wanted = wish.map(ToString::to_string).unwrap_or_default();
+            return Err(Error::LivesElsewhere { project: project.name.clone(), server: server.handle, wanted });
+        }
+    }
+    Ok(Where::Among(match wish {
+        None => vec![servers::local(context).await?],
+        Some(Wish::On(name)) => vec![servers::by_handle(context, name.as_str()).await?],
+        Some(Wish::Any) => servers::list(context).await?.into_iter().map(|view| view.server).collect(),
+    }))
+}
+
+async fn by_id(context: &Context, id: &ServerId) -> Result<Server, Error> {
+    let missing = || crate::store::Error::NotFound { what: "server", id: id.to_string() };
+    Ok(context.store.server(id).await?.ok_or_else(missing)?)
+}
+
+/// What is known of the room of servers: what a look of the last minutes found, else what is found now.
+async fn rooms(context: &Context, servers: Vec<Server>, cancel: &CancellationToken) -> Result<Vec<Candidate>, Error> {
+    let now = context.now();
+    let checks = context.store.checks().await?;
+    let fresh = |server: &Server| {
+        let (_, checked) = checks.iter().find(|(id, _)| *id == server.id)?;
+        let is_fresh = checked.problem.is_none() && (0..=FRESH_MS).contains(&now.since(checked.at));
+        checked.facts.as_ref().filter(|_| is_fresh).map(|facts| Room::Measured(Measured::from(facts)))
+    };
+    let mut rooms: Vec<(Server, Option<Room>)> = servers
+        .into_iter()
+        .map(|server| {
+            let room = if server.handle == LOCAL { here(context) } else { fresh(&server) };
+            (server, room)
+        })
+        .collect();
+    let asked: Vec<ServerName> = rooms
+        .iter()
+        // One that takes no projects is refused whatever it has.
+        .filter(|(server, room)| room.is_none() && server.handle != LOCAL && server.status.takes_projects())
+        .filter_map(|(server, _)| ServerName::parse(&server.handle).ok())
+        .collect();
+    if !asked.is_empty() {
+        for looked in check::check(context, &asked, cancel).await? {
+            let room = match (looked.problem, looked.facts) {
+                (None, Some(facts)) => Room::Measured(Measured::from(&facts)),
+                (problem, _) => Room::Failing { problem: problem.unwrap_or_else(|| "nothing was found".to_owned()) },
+            };
+            if let Some(known) = rooms.iter_mut().find(|(server, _)| server.handle == looked.server) {
+                known.1 = Some(room);
+            }
+        }
+    }
+    Ok(rooms.into_iter().map(|(server, room)| Candidate { server, room: room.unwrap_or(Room::Unknown) }).collect())
+}
+
+/// The room of this machine, measured now.
+fn here(context: &Context) -> Option<Room> {
+    let measured = servers::measure_here(context);
+    Some(Room::Measured(Measured {
+        arch: std::env::consts::ARCH.to_owned(),
+        memory_mb: measured.memory_mb?,
+        memory_available_mb: measured.memory_available_mb?,
+        disk_mb: measured.disk_mb?,
+        disk_available_mb: measured.disk_available_mb?,
+        // The engine says so itself when it is asked for a container.
+        engine: true,
+        root: rustix::process::geteuid().is_root(),
+    }))
+}
+
+/// The refusals as an error: one to wait for, or one that no waiting mends.
+fn refused(project: &Project, refusals: &[Refusal]) -> Error {
+    let words = refusals.iter().map(ToString::to_string).collect();
+    if refusals.iter().any(|refusal| refusal.reason.may_pass()) {
+        Error::NoCapacity { project: project.name.clone(), refusals: words }
+    } else {
+        Error::NoServer { refusals: words }
+    }
+}
+
+/// A project without a wish goes to this machine, as long as that takes projects at all.
+fn is_usual(servers: &[Server], wish: Option<&Wish>) -> bool {
+    wish.is_none() && matches!(servers, [only] if only.handle == LOCAL)
+}
+
+fn usual(project: &Project, server: Server) -> Result<Server, Error> {
+    let status = server.status;
+    if status.takes_projects() {
+        return Ok(server);
+    }
+    Err(refused(project, &[Refusal { server: server.handle, reason: Reason::NotReady { status } }]))
+}
+
+/// Finds the server a project would be placed on. Nothing is reserved.
+///
+/// # Errors
+/// As [`place`].
+pub async fn find(
+    context: &Context,
+    project: &Project,
+    wish: Option<&Wish>,
+    cancel: &CancellationToken,
+) -> Result<Server, Error> {
+    let need = need(Path::new(&project.folder))?;
+    match among(context, project, wish, &need).await? {
+        Where::Kept(server) => Ok(server),
+        Where::Among(mut servers) if is_usual(&servers, wish) => usual(project, servers.remove(0)),
+        Where::Among(servers) => {
+            let candidates = rooms(context, servers, cancel).await?;
+            let reserved = context.store.placements().await?;
+            let chosen = choose(&candidates, &reserved, &need, &project.id);
+            chosen.map(|candidate| candidate.server.clone()).map_err(|refusals| refused(project, &refusals))
+        }
+    }
+}
+
+/// Places a project: the choice, and the room it gets, are written in one transaction. A project that has a place keeps
+/// it; when it needs more than it has there, that is looked for on its server.
+///
+/// # Errors
+/// [`Error::NoCapacity`] when there is no room now, [`Error::NoServer`] when no waiting mends it, both with every refusal;
+/// [`Error::LivesElsewhere`] when it serves on another server than is wished; [`Error::NoSuchServer`].
+pub async fn place(
+    context: &Context,
+    project: &Project,
+    wish: Option<&Wish>,
+    cancel: &CancellationToken,
+) -> Result<Server, Error> {
+    let need = need(Path::new(&project.folder))?;
+    let servers = match among(context, project, wish, &need).await? {
+        Where::Kept(server) => return Ok(server),
+        Where::Among(servers) => servers,
+    };
+    let (candidates, fixed) = if is_usual(&servers, wish) {
+        let server = usual(project, servers.into_iter().next().expect("there is one"))?;
+        let id = server.id.clone();
+        (vec![Candidate { server, room: Room::Unknown }], Some(id))
+    } else {
+        (rooms(context, servers, cancel).await?, None)
+    };
+    let ids: Vec<ServerId> = candidates.iter().map(|candidate| candidate.server.id.clone()).collect();
+    let choice = |reserved: &[Reservation]| match &fixed {
+        Some(id) => Ok(id.clone()),
+        None => choose(&candidates, reserved, &need, &project.id).map(|candidate| candidate.server.id.clone()),
+    };
+    let placed = context.store.place(&project.id, &ids, need.memory_mb, need.disk_mb, &choice, context.now()).await?;
+    let placed = placed.map_err(|refusals| refused(project, &refusals))?;
+    by_id(context, &placed.server).await
+}
+
+/// Whether a wish can be thought of at all: there is such a server, and the project does not serve on another one.
+///
+/// # Errors
+/// [`Error::NoSuchServer`], [`Error::LivesElsewhere`].
+pub async fn check(context: &Context, project: &Project, wish: Option<&Wish>) -> Result<(), Error> {
+    among(context, project, wish, &need(Path::new(&project.folder))?).await.map(drop)
+}
+
+/// Why a server takes no further project of usual size now, asked of it now; none when it does.
+///
+/// # Errors
+/// When the store fails.
+pub async fn why_not(context: &Context, server: &Server, cancel: &CancellationToken) -> Result<Option<Reason>, Error> {
+    let candidates = rooms(context, vec![server.clone()], cancel).await?;
+    let reserved = context.store.placements().await?;
+    // Of a project that is not there: everything counts.
+    let nobody = ProjectId::new(crate::domain::time::Timestamp(0), 0);
+    Ok(candidates.first().and_then(|candidate| refusal(candidate, &reserved, &Need::default(), &nobody)))
+}

@@ -1,0 +1,113 @@
+//! Where projects live. Choice and reservation are one transaction.
+
+use super::engine::{Row, args, locking, transaction};
+use super::{Error, Store};
+use crate::domain::ids::{ProjectId, ServerId};
+use crate::domain::placement::{Refusal, Reservation};
+use crate::domain::time::Timestamp;
+
+/// Chooses among servers by what is reserved on them.
+pub type Choice<'a> = &'a (dyn Fn(&[Reservation]) -> Result<ServerId, Vec<Refusal>> + Sync);
+
+/// What can be done with the places of a store.
+pub trait Placements {
+    /// Reserves room for a project on the server that `choice` names of what is reserved everywhere: nothing is reserved
+    /// on these servers between the choice and its being written. A project has one place: another one it had is given
+    /// up, with its ports there. Refusals change nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without that project, or when the chosen server is gone.
+    fn place(
+        &self,
+        project: &ProjectId,
+        servers: &[ServerId],
+        memory_mb: u64,
+        disk_mb: u64,
+        choice: Choice<'_>,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Result<Reservation, Vec<Refusal>>, Error>> + Send;
+    /// Where a project lives.
+    fn placement(&self, project: &ProjectId) -> impl Future<Output = Result<Option<Reservation>, Error>> + Send;
+    /// Every place, by project.
+    fn placements(&self) -> impl Future<Output = Result<Vec<Reservation>, Error>> + Send;
+}
+
+fn decode(row: &Row) -> Result<Reservation, Error> {
+    let row = row.of("placement");
+    Ok(Reservation {
+        project: row.parsed(0, |text| ProjectId::parse(text).ok())?,
+        server: row.parsed(1, |text| ServerId::parse(text).ok())?,
+        memory_mb: row.number(2)?,
+        disk_mb: row.number(3)?,
+        is_serving: row.number::<u32>(4)? > 0,
+        created_at: row.time(5)?,
+    })
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select project_id, server_id, memory_mb, disk_mb, (select count(*) from deployment \
+             where deployment.project_id = placement.project_id and deployment.server_id = placement.server_id \
+             and deployment.status = 'active'), created_at from placement ",
+            $rest
+        )
+    };
+}
+
+impl Placements for Store {
+    async fn place(
+        &self,
+        project: &ProjectId,
+        servers: &[ServerId],
+        memory_mb: u64,
+        disk_mb: u64,
+        choice: Choice<'_>,
+        at: Timestamp,
+    ) -> Result<Result<Reservation, Vec<Refusal>>, Error> {
+        let mut servers: Vec<&ServerId> = servers.iter().collect();
+        // In one order everywhere, so that nobody waits for somebody who waits.
+        servers.sort_unstable_by_key(|server| server.as_str());
+        transaction!(self, |tx| {
+            for server in &servers {
+                tx.row(locking!("select id from server where id = $1"), args![server.as_str()]).await?;
+            }
+            if tx.row("select 1 from project where id = $1", args![project.as_str()]).await?.is_none() {
+                return Err(Error::NotFound { what: "project", id: project.to_string() });
+            }
+            let rows = tx.rows(select!("order by project_id"), args![]).await?;
+            let reserved = rows.iter().map(decode).collect::<Result<Vec<_>, Error>>()?;
+            let chosen = match choice(&reserved) {
+                Ok(chosen) => chosen,
+                Err(refusals) => return Ok(Err(refusals)),
+            };
+            if tx.row("select 1 from server where id = $1", args![chosen.as_str()]).await?.is_none() {
+                return Err(Error::NotFound { what: "server", id: chosen.to_string() });
+            }
+            tx.execute(
+                "delete from port_reservation where project_id = $1 and server_id <> $2",
+                args![project.as_str(), chosen.as_str()],
+            )
+            .await?;
+            tx.execute(
+                "insert into placement (project_id, server_id, memory_mb, disk_mb, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $5, $5) on conflict (project_id) do update set \
+                 created_at = case when placement.server_id = excluded.server_id then placement.created_at \
+                 else excluded.created_at end, server_id = excluded.server_id, memory_mb = excluded.memory_mb, \
+                 disk_mb = excluded.disk_mb, updated_at = excluded.updated_at",
+                args![project.as_str(), chosen.as_str(), memory_mb, disk_mb, at],
+            )
+            .await?;
+            let row = tx.row(select!("where project_id = $1"), args![project.as_str()]).await?;
+            decode(&row.expect("it was just put there")).map(Ok)
+        })
+    }
+
+    async fn placement(&self, project: &ProjectId) -> Result<Option<Reservation>, Error> {
+        self.find(select!("where project_id = $1"), args![project.as_str()], decode).await
+    }
+
+    async fn placements(&self) -> Result<Vec<Reservation>, Error> {
+        self.list(select!("order by project_id"), args![], decode).await
+    }
+}

@@ -1,0 +1,288 @@
+//! Places for projects: measured rooms, refusals with reasons, waiting for room, ports that are free where they are used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cgo::domain::host::{Access, Facts, HostKey, Rights};
+use cgo::domain::ids::{ProjectId, ReleaseId, RunId, ServerId};
+use cgo::domain::names::ProjectName;
+use cgo::domain::placement::{FRESH_MS, Reason, Wish};
+use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::redact::Secrets;
+use cgo::domain::server::{PortPurpose, Server, ServerStatus};
+use cgo::domain::spec::Module;
+use cgo::exec::identity;
+use cgo::ops::{self, Context, Error, agents, placement, servers};
+use cgo::store::{Placements, Projects, Seen, Servers, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::env::{TestEnv, shared_cache};
+
+/// A key nobody has; what it is for is not asked.
+const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmkGvnYqeWZrBvqZQ2cCwEZQ8bYQ4NwHcQH1oV2o1rX";
+
+struct Desk {
+    home: tempfile::TempDir,
+    context: Context,
+}
+
+fn facts(memory_available_mb: u64) -> Facts {
+    Facts {
+        hostname: "web".to_owned(),
+        os: "Debian".to_owned(),
+        os_id: "debian".to_owned(),
+        os_version: "12".to_owned(),
+        kernel: "6.1".to_owned(),
+        arch: "x86_64".to_owned(),
+        cpus: 2,
+        memory_mb: 4000,
+        memory_available_mb,
+        data: "/var/lib/cgo".to_owned(),
+        disk_mb: 40_000,
+        disk_available_mb: 30_000,
+        listening: vec![22, 8000, 8001],
+        engines: Vec::new(),
+        rights: Rights::Root,
+        systemd: true,
+        skew_ms: 0,
+        user: "root".to_owned(),
+        home: "/root".to_owned(),
+    }
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let context = Context {
+            store: Store::open("sqlite::memory:").await.unwrap(),
+            data: home.path().join("data"),
+            cache: shared_cache(),
+            holder: identity::me(),
+            supervisor: Vec::new(),
+            user: "tester".to_owned(),
+            approvers: Vec::new(),
+            github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
+            source: ops::real(),
+            secrets: Secrets::default(),
+            vault: cgo::vault::Vault::at(home.path().join("identity.txt")),
+            agents: Arc::new(agents::Cache::new(Duration::ZERO)),
+        };
+        Self { home, context }
+    }
+
+    async fn server(&self, handle: &str, status: ServerStatus, facts: &Facts) -> ServerId {
+        server(&self.context.store, handle, status, facts).await
+    }
+
+    async fn project(&self, name: &str) -> Project {
+        let project = project(&self.home.path().join(name).display().to_string(), name);
+        self.context.store.create_project(&project).await.unwrap();
+        project
+    }
+
+    async fn place(&self, project: &Project, wish: &str) -> Result<String, Error> {
+        let wish: Option<Wish> = (!wish.is_empty()).then(|| wish.parse().unwrap());
+        let placed = placement::place(&self.context, project, wish.as_ref(), &CancellationToken::new()).await;
+        placed.map(|server| server.handle)
+    }
+
+    async fn seen(&self, server: &ServerId, ago_ms: i64, facts: &Facts) {
+        let at = self.context.now().plus_ms(-ago_ms);
+        let seen = Seen { server: server.clone(), at, problem: None, facts: Some(facts.clone()) };
+        self.context.store.note_checks(&[seen]).await.unwrap();
+    }
+}
+
+fn project(folder: &str, name: &str) -> Project {
+    let now = ops::now();
+    Project {
+        id: ProjectId::new(now, ops::random()),
+        name: ProjectName::parse(name).unwrap(),
+        title: String::new(),
+        description: String::new(),
+        folder: folder.to_owned(),
+        modules: vec![Module::Backend],
+        status: ProjectStatus::Built,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// A server in the store whose port nobody listens at.
+async fn server(store: &Store, handle: &str, status: ServerStatus, facts: &Facts) -> ServerId {
+    let now = ops::now();
+    let id = ServerId::new(now, ops::random());
+    let server = Server {
+        id: id.clone(),
+        handle: handle.to_owned(),
+        address: "127.0.0.1".to_owned(),
+        status,
+        created_at: now,
+        updated_at: now,
+    };
+    let access = Access {
+        server: id.clone(),
+        destination: "root@127.0.0.1:1".parse().unwrap(),
+        key: None,
+        host_key: HostKey::parse(HOST_KEY).unwrap(),
+        rootless: false,
+    };
+    store.add_server(&server, &access, facts).await.unwrap();
+    id
+}
+
+/// A server with 100 MB of memory left.
+pub async fn small_server(store: &Store, handle: &str) {
+    server(store, handle, ServerStatus::Ready, &facts(100)).await;
+}
+
+#[tokio::test]
+async fn without_a_wish_a_project_is_on_this_machine_and_with_one_where_there_is_room() {
+    let desk = Desk::new().await;
+    desk.server("web-1", ServerStatus::Ready, &facts(1000)).await;
+    desk.server("web-2", ServerStatus::InUse, &facts(3000)).await;
+    let (a, b, c) = (desk.project("aa").await, desk.project("bb").await, desk.project("cc").await);
+    assert_eq!(desk.place(&a, "").await.unwrap(), "local");
+    assert_eq!(desk.place(&b, "auto").await.unwrap(), "web-2");
+    assert_eq!(desk.place(&c, "web-1").await.unwrap(), "web-1");
+    for (project, on) in [(&a, "local"), (&b, "web-2"), (&c, "web-1")] {
+        assert_eq!(servers::of_project(&desk.context, &project.id).await.unwrap().handle, on);
+        assert_eq!(desk.place(project, "").await.unwrap(), on, "a redeploy moved it");
+        assert_eq!(desk.place(project, "auto").await.unwrap(), on, "a redeploy moved it");
+    }
+    let unknown = desk.place(&a, "web-9").await.unwrap_err();
+    assert!(matches!(&unknown, Error::NoSuchServer { .. }), "{unknown}");
+}
+
+#[tokio::test]
+async fn no_room_now_is_waited_for_and_what_will_never_fit_is_told_at_once() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(300)).await;
+    let (a, b) = (desk.project("aa").await, desk.project("bb").await);
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+    let full = desk.place(&b, "web-1").await.unwrap_err();
+    assert!(matches!(&full, Error::NoCapacity { .. }), "{full}");
+    assert!(full.to_string().contains("`web-1`: 256 MB of memory are needed, 44 MB are free"), "{full}");
+    assert_eq!(desk.context.store.placements().await.unwrap().len(), 1, "a refusal reserved something");
+    desk.context.store.remove_project(&a.id).await.unwrap();
+    assert_eq!(desk.place(&b, "web-1").await.unwrap(), "web-1");
+
+    let big = desk.project("big").await;
+    let manifest = "version: 1\nname: big\nserver: local\nservices:\n  api:\n    workdir: a\n    memory_mb: 9000\n    python: { requires: '3.10', lock: a, dev_lock: b }\n    command: [a]\n    port_env: PORT\n    health: /h\n    ready: /r\n    stop_after: 1\n";
+    std::fs::create_dir_all(&big.folder).unwrap();
+    std::fs::write(std::path::Path::new(&big.folder).join("cgo.yaml"), manifest).unwrap();
+    let never = desk.place(&big, "web-1").await.unwrap_err();
+    assert!(matches!(&never, Error::NoServer { .. }), "{never}");
+    assert!(never.to_string().contains("9000 MB of memory are more than it has"), "{never}");
+    desk.context.store.set_server_status(&web, ServerStatus::Error, ops::now()).await.unwrap();
+    let error = desk.place(&desk.project("cc").await, "web-1").await.unwrap_err();
+    assert!(matches!(&error, Error::NoServer { .. }) && error.to_string().contains("it is error"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_found_long_ago_is_asked_again_and_no_answer_is_no_room() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    desk.seen(&web, FRESH_MS + 60_000, &facts(3000)).await;
+    let a = desk.project("aa").await;
+    let silent = desk.place(&a, "web-1").await.unwrap_err();
+    assert!(matches!(&silent, Error::NoCapacity { .. }), "{silent}");
+    assert!(silent.to_string().contains("`web-1`: the last look at it failed"), "{silent}");
+    let status = desk.context.store.server(&web).await.unwrap().unwrap().status;
+    assert_eq!(status, ServerStatus::Ready, "one failed look made it a dead server");
+    let server = desk.context.store.server(&web).await.unwrap().unwrap();
+    let why = placement::why_not(&desk.context, &server, &CancellationToken::new()).await.unwrap();
+    assert!(matches!(why, Some(Reason::Failing { .. })), "{why:?}");
+    desk.seen(&web, 1000, &facts(3000)).await;
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+}
+
+#[tokio::test]
+async fn a_project_that_serves_is_not_moved_and_needs_no_second_budget() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(300)).await;
+    desk.server("web-2", ServerStatus::Ready, &facts(3000)).await;
+    let a = desk.project("aa").await;
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+    assert_eq!(desk.place(&a, "web-2").await.unwrap(), "web-2", "nothing serves yet: it may go elsewhere");
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+    serve(&desk, &a, &web).await;
+    // Its own release takes the memory now.
+    desk.seen(&web, 0, &facts(20)).await;
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+    let moved = desk.place(&a, "web-2").await.unwrap_err();
+    assert!(matches!(&moved, Error::LivesElsewhere { .. }), "{moved}");
+    assert!(moved.to_string().contains("`aa` lives on `web-1` and is not moved to `web-2`"), "{moved}");
+}
+
+async fn serve(desk: &Desk, project: &Project, server: &ServerId) {
+    use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
+    use cgo::domain::run::{Request, Run, RunStatus};
+    use cgo::store::{Deployments as _, Runs as _};
+
+    let now = ops::now();
+    let run = RunId::new(now, 1);
+    let request = Request::Rollback { project: project.name.clone(), release: None };
+    let (store, release) = (&desk.context.store, ReleaseId::new(now, 1));
+    let of = Run {
+        id: run.clone(),
+        project: None,
+        request,
+        status: RunStatus::Queued,
+        reason: None,
+        forked_from: None,
+        seq: 0,
+        created_at: now,
+        updated_at: now,
+    };
+    store.create_run(&of).await.unwrap();
+    let deployment = Deployment {
+        release: release.clone(),
+        project: project.id.clone(),
+        server: server.clone(),
+        run,
+        commit: "0".repeat(40),
+        slot: Slot::Blue,
+        status: DeploymentStatus::Pending,
+        reason: None,
+        created_at: now,
+        updated_at: now,
+    };
+    store.create_deployment(&deployment).await.unwrap();
+    store.activate_deployment(&release, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_is_free_on_the_server_it_is_used_on() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    let a = desk.project("aa").await;
+    let server = desk.context.store.server(&web).await.unwrap().unwrap();
+    // The ports of this machine say nothing about another one, which does not answer.
+    let silent = servers::reserve_port(&desk.context, &server, &a.id, "api", PortPurpose::Public).await.unwrap_err();
+    assert!(matches!(&silent, Error::NotLookedAt { .. }), "{silent}");
+    assert_eq!(servers::ports_of(&desk.context, &a.id).await.unwrap(), []);
+}
+
+#[test]
+fn the_command_line_takes_a_wish_and_explains_a_server() {
+    let env = TestEnv::new();
+    let url = format!("sqlite:{}", env.data().join("cgo.db").display());
+    let folder = env.work().join("shop");
+    std::fs::create_dir(&folder).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let store = Store::open(&url).await.unwrap();
+        server(&store, "web-1", ServerStatus::PendingSetup, &facts(3000)).await;
+        server(&store, "web-2", ServerStatus::Ready, &facts(300)).await;
+        store.close().await;
+    });
+    let setup = env.ok(["explain", "web-1"]).stdout;
+    assert!(setup.contains("server web-1: takes no project: it is pending setup"), "{setup}");
+    assert!(env.ok(["explain", "web-2"]).stdout.contains("server web-2: takes projects"));
+    let unknown = env.run(["project", "new", "a notes API with title", "--server", "web-9"]);
+    assert_eq!(unknown.code, Some(1), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("there is no server `web-9`"), "{}", unknown.stderr);
+    assert_eq!(env.json(["run", "list"])["runs"].as_array().map(Vec::len), Some(0), "a run was made for nothing");
+    let wrong = env.run(["project", "new", "a notes API with title", "--server", "Web 1"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
+}
