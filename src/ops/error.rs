@@ -397,7 +397,8 @@ impl Error {
             Self::GitHub(error) => error.may_pass(),
             Self::Recorded(recorded) => recorded.outside,
             Self::Git(git::Error::Remote { why: Refusal::Unreachable, .. })
-            | Self::Store(store::Error::PortsExhausted { .. }) => true,
+            | Self::Store(store::Error::PortsExhausted { .. })
+            | Self::NotLookedAt { .. } => true,
             _ => self.is_full_disk(),
         }
     }
