@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),

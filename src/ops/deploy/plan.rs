@@ -13,7 +13,7 @@ use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::run::Request;
-use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::server::PortPurpose;
 use crate::domain::time::Timestamp;
 use crate::remote::runtime::Runtime;
 use crate::store::Deployments as _;
@@ -48,13 +48,7 @@ pub struct Plan {
 /// # Errors
 /// When a port cannot be reserved or the server cannot be asked.
 pub async fn plan(context: &Context, project: &Project, request: &Request, commit: &str) -> Result<Plan, Error> {
-    let server = servers::of_project(context, &project.id).await?;
-    if server.handle != LOCAL {
-        return Err(Error::Usage {
-            what: format!("releases cannot be deployed to `{}` yet", server.handle),
-            hint: "deploy to `local`".to_owned(),
-        });
-    }
+    let server = servers::local(context).await?;
     let manifest_folder = Path::new(&project.folder);
     let (known, commit) = match request {
         Request::Rollback { release, .. } => {
