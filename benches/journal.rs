@@ -63,6 +63,7 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
             project: ProjectName::parse("notes").expect("a name"),
             sandbox: None,
             server: None,
+            bake: None,
             cassette: None,
         },
         status: RunStatus::Queued,

@@ -45,14 +45,14 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     }
     let request = if let Some(release) = &args.rollback {
         deploy::check_rollback_of(context, &project, release.as_ref()).await?;
-        Request::Rollback { project: project.name.clone(), release: release.clone() }
+        Request::Rollback { project: project.name.clone(), release: release.clone(), bake: args.bake }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;
         let cassette = super::run::tape(&args.tape);
         let sandbox = args.sandbox.or(told.and_then(|(_, sandbox)| sandbox));
         let server = args.server.clone();
         placement::check(context, &project, server.as_ref()).await?;
-        Request::Deploy { project: project.name.clone(), sandbox, server, cassette }
+        Request::Deploy { project: project.name.clone(), sandbox, server, bake: args.bake, cassette }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;

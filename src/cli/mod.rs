@@ -10,6 +10,7 @@ pub mod cost;
 pub mod deploy;
 pub mod exit;
 pub mod explain;
+mod lock;
 pub mod outcome;
 pub mod progress;
 pub mod project;
@@ -140,6 +141,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Deploy(deploy) => deploy::run(session, deploy).await,
         Command::Cost(cost) => cost::run(session, cost).await,
         Command::Servers(command) => servers::run(session, command).await,
+        Command::Lock(command) => lock::run(session, command).await,
         Command::Secrets(command) => secrets::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),

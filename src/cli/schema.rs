@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::outcome::Answer;
 use super::{
-    agent_answers, deploy, explain, project, project_new, provision, run_answers, secrets, servers, setup, spec,
+    agent_answers, deploy, explain, lock, project, project_new, provision, run_answers, secrets, servers, setup, spec,
 };
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
@@ -46,6 +46,7 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<secrets::Got>(),
         answer::<secrets::Removed>(),
         answer::<secrets::Rotated>(),
+        answer::<lock::LockState>(),
         answer::<servers::Servers>(),
         answer::<servers::Added>(),
         answer::<servers::Shown>(),

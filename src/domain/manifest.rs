@@ -70,9 +70,6 @@ pub struct Service {
     /// How its image is built, for the driver `container`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Image>,
-    /// How much memory it may take on a server, in megabytes; 512 if not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_mb: Option<u32>,
     /// What has to pass before a release is made, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,

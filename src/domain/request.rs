@@ -26,6 +26,9 @@ pub enum Request {
         /// Where it is to be; none for where the project is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server: Option<Wish>,
+        /// Seconds the old release runs on after the switch; none for a minute.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bake: Option<u16>,
         /// The cassette it is recorded on, or replayed from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cassette: Option<Cassette>,
@@ -36,6 +39,9 @@ pub enum Request {
         project: ProjectName,
         /// The release; none for the one before the active one.
         release: Option<ReleaseId>,
+        /// Seconds the old release runs on after the switch; none for a minute.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bake: Option<u16>,
     },
 }
 
@@ -144,6 +150,15 @@ impl Request {
             Self::Rollback { .. } => {}
         }
         self
+    }
+
+    /// Seconds the old release runs on after the switch, where the command says so.
+    #[must_use]
+    pub fn bake(&self) -> Option<u16> {
+        match self {
+            Self::NewProject(_) => None,
+            Self::Deploy { bake, .. } | Self::Rollback { bake, .. } => *bake,
+        }
     }
 
     /// The project, where the command named one.

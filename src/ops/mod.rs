@@ -15,6 +15,7 @@ pub mod github;
 pub mod incidents;
 pub mod known_secrets;
 pub mod leases;
+pub mod locks;
 pub mod placement;
 pub mod projects;
 pub mod recorded;

@@ -118,6 +118,21 @@ pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
     })
 }
 
+/// The slot that serves, asked of the server; none before a release serves.
+///
+/// # Errors
+/// When that cannot be found out.
+pub async fn standing(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<Slot>, Error> {
+    Ok(match at(context, project, cancel).await? {
+        None => None,
+        Some(At::Here(runtime)) => runtime.inspect().await?.and_then(|status| status.active),
+        Some(At::There(place)) => {
+            let seen = place.app(&project.name, None).survey("none", cancel).await.map_err(servers::Error::from)?;
+            seen.serving.map(|(slot, _)| slot)
+        }
+    })
+}
+
 fn nothing(project: &Project) -> Live {
     let words = match project.status {
         ProjectStatus::Building => "not finished".to_owned(),

@@ -18,7 +18,7 @@ fn git(folder: &Path, arguments: &[&str]) {
 }
 
 /// Asks without pause until told to stop; counts what was not answered well.
-struct Visitors {
+pub struct Visitors {
     stop: Arc<AtomicBool>,
     asked: Arc<AtomicU32>,
     lost: Arc<AtomicU32>,
@@ -26,7 +26,7 @@ struct Visitors {
 }
 
 impl Visitors {
-    fn of(url: &str) -> Self {
+    pub fn of(url: &str) -> Self {
         let (stop, asked, lost) =
             (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let threads = (0..4)
@@ -46,7 +46,7 @@ impl Visitors {
         Self { stop, asked, lost, threads }
     }
 
-    fn leave(self) -> (u32, u32) {
+    pub fn leave(self) -> (u32, u32) {
         self.stop.store(true, Ordering::SeqCst);
         for thread in self.threads {
             thread.join().unwrap();

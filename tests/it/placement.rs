@@ -222,7 +222,7 @@ async fn serve(desk: &Desk, project: &Project, server: &ServerId) {
 
     let now = ops::now();
     let run = RunId::new(now, 1);
-    let request = Request::Rollback { project: project.name.clone(), release: None };
+    let request = Request::Rollback { project: project.name.clone(), release: None, bake: None };
     let (store, release) = (&desk.context.store, ReleaseId::new(now, 1));
     let of = Run {
         id: run.clone(),

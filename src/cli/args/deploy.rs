@@ -25,6 +25,9 @@ pub struct Deploy {
     /// Deploy to this server, or to the one with the most room: `auto`; where the project is if not given
     #[arg(long, value_name = "NAME", conflicts_with_all = ["rollback", "status"])]
     pub server: Option<Wish>,
+    /// Keep the old release running for so many seconds after the switch, to go back to at once; 60 if not given
+    #[arg(long, value_name = "SECONDS", conflicts_with = "status")]
+    pub bake: Option<u16>,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

@@ -5,6 +5,7 @@
 mod agent;
 mod cost;
 mod deploy;
+mod lock;
 mod project;
 mod run;
 mod secrets;
@@ -19,6 +20,7 @@ use super::exit;
 pub use agent::{Agent, GraphFormat};
 pub use cost::{Cost, CostBy};
 pub use deploy::Deploy;
+pub use lock::Lock;
 pub use project::{Project, ProjectNew};
 pub use run::{Run, Tape};
 pub use secrets::Secrets;
@@ -91,6 +93,9 @@ pub enum Command {
     /// Set, list and remove the secrets of projects
     #[command(subcommand)]
     Secrets(Secrets),
+    /// See, hold and release who may change a project on its server
+    #[command(subcommand)]
+    Lock(Lock),
     /// Look at and change agents
     #[command(subcommand)]
     Agent(Agent),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Context, Error, repository, servers, services};
-use super::{check_rollback, is_here, manifest, release_folder, service};
+use super::{check_rollback, check_rollback_of, is_here, manifest, release_folder, service};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::names::ProjectName;
@@ -112,16 +112,11 @@ pub async fn preview(
     request: &Request,
     cancel: &CancellationToken,
 ) -> Result<Preview, Error> {
-    let runtime = services::runtime(context, project).await?;
-    let status = match &runtime {
-        Some(runtime) => runtime.inspect().await?,
-        None => None,
-    };
-    let slot = services::idle_slot(status.as_ref()).as_str();
+    let standing = services::standing(context, project, cancel).await?;
+    let slot = standing.map_or(Slot::Blue, Slot::other).as_str();
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
-            let release =
-                check_rollback(context, project, release.as_ref(), &|id| is_here(context, project, id)).await?;
+            let release = check_rollback_of(context, project, release.as_ref()).await?;
             (release.commit.clone(), vec![format!("take release {} as it was built", release.release)])
         }
         Request::NewProject(_) | Request::Deploy { .. } => {
@@ -141,7 +136,7 @@ pub async fn preview(
     steps.push(format!("start it in slot {slot}, beside what serves"));
     steps.push("ask it until it has answered well three times in a row".to_owned());
     steps.push(format!("send visitors to slot {slot}"));
-    if let Some(serving) = status.and_then(|status| status.active) {
+    if let Some(serving) = standing {
         steps.push(format!("let slot {} finish its requests, and stop it", serving.as_str()));
     }
     steps.push("probe the live service".to_owned());

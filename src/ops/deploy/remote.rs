@@ -122,7 +122,7 @@ pub async fn plan(
             deadline: GATE,
         },
         drain: DRAIN,
-        bake: BAKE,
+        bake: run.request.bake().map_or(BAKE, |seconds| Duration::from_secs(seconds.into())),
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
         keep: KEEP_GOOD,
         memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),

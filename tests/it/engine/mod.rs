@@ -3,6 +3,7 @@
 mod faults;
 mod kill;
 mod life;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -131,6 +131,7 @@ fn run(number: u32) -> Run {
             project: ProjectName::parse("notes").unwrap(),
             sandbox: None,
             server: None,
+            bake: None,
             cassette: None,
         },
         status: RunStatus::Queued,

@@ -1,0 +1,29 @@
+//! What `cgo lock` takes.
+
+use clap::Subcommand;
+
+use crate::domain::names::ProjectName;
+
+/// See, hold and release who may change a project on its server
+#[derive(Debug, Subcommand)]
+#[command(defer = true)]
+pub enum Lock {
+    /// Show who has a project, and since when
+    Status {
+        /// The project
+        project: ProjectName,
+    },
+    /// Let nobody deploy a project until it is released
+    Hold {
+        /// The project
+        project: ProjectName,
+        /// Why, for those who are refused
+        #[arg(long, short, value_name = "TEXT")]
+        message: String,
+    },
+    /// End a hold
+    Release {
+        /// The project
+        project: ProjectName,
+    },
+}
