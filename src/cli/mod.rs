@@ -10,6 +10,7 @@ pub mod cost;
 pub mod deploy;
 pub mod exit;
 pub mod explain;
+pub mod incidents;
 mod lock;
 pub mod outcome;
 pub mod progress;
@@ -142,6 +143,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Cost(cost) => cost::run(session, cost).await,
         Command::Servers(command) => servers::run(session, command).await,
         Command::Lock(command) => lock::run(session, command).await,
+        Command::Incidents(command) => Box::pin(incidents::run(session, command)).await,
         Command::Secrets(command) => secrets::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::outcome::Answer;
 use super::{
-    agent_answers, deploy, explain, lock, project, project_new, provision, run_answers, secrets, servers, setup, spec,
+    agent_answers, deploy, explain, incidents, lock, project, project_new, provision, run_answers, secrets, servers,
+    setup, spec,
 };
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
@@ -41,6 +42,11 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<deploy::Deployed>(),
         answer::<deploy::DeployPlan>(),
         answer::<deploy::Status>(),
+        answer::<incidents::Listed>(),
+        answer::<incidents::Shown>(),
+        answer::<incidents::Checked>(),
+        answer::<incidents::Resolved>(),
+        answer::<incidents::Recovered>(),
         answer::<secrets::Done>(),
         answer::<secrets::Listed>(),
         answer::<secrets::Got>(),

@@ -110,6 +110,50 @@ impl IncidentStatus {
     }
 }
 
+/// Something that was seen or tried while an incident was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IncidentEvent {
+    /// When.
+    pub at: Timestamp,
+    /// What sort of thing.
+    pub kind: IncidentEventKind,
+    /// In words.
+    pub words: String,
+}
+
+/// A sort of thing that happens to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentEventKind {
+    /// A look found it broken.
+    Seen,
+    /// Its service is about to be restarted.
+    Restart,
+    /// Its project is about to go back to the release before.
+    Revert,
+    /// What came of what was tried.
+    Outcome,
+    /// It is over.
+    Closed,
+}
+
+impl IncidentEventKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Seen, Self::Restart, Self::Revert, Self::Outcome, Self::Closed];
+
+    /// The kind as the store and JSON spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Restart => "restart",
+            Self::Revert => "revert",
+            Self::Outcome => "outcome",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// What makes two reports the same incident: the kind and what it is about, never the wording of details. The title
 /// counts only where the kind says nothing, without its numbers.
 #[must_use]

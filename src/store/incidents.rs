@@ -1,9 +1,9 @@
 //! Incidents in the store. A cause has one open incident at most.
 
-use super::engine::{Row, Tx, args, transaction};
+use super::engine::{Row, Tx, args, locking, transaction};
 use super::{Error, Store};
 use crate::domain::ids::{IncidentId, ProjectId, RunId, ServerId};
-use crate::domain::incident::{Incident, IncidentKind, IncidentStatus};
+use crate::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::time::Timestamp;
 
 /// What can be done with the incidents of a store.
@@ -20,6 +20,21 @@ pub trait Incidents {
     fn open_incident_of(&self, cause: &str) -> impl Future<Output = Result<Option<Incident>, Error>> + Send;
     /// Every open incident, oldest first.
     fn open_incidents(&self) -> impl Future<Output = Result<Vec<Incident>, Error>> + Send;
+    /// The newest incidents, resolved ones too, newest first.
+    fn incidents(&self, limit: u32) -> impl Future<Output = Result<Vec<Incident>, Error>> + Send;
+    /// Writes down what was seen or tried. With a bound, only while fewer of that kind were written for the incident's
+    /// cause since a moment, in this incident and earlier ones; false when the bound is reached.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without that incident.
+    fn note_incident(
+        &self,
+        id: &IncidentId,
+        event: &IncidentEvent,
+        bound: Option<(u32, Timestamp)>,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// What was seen and tried, in order.
+    fn incident_events(&self, id: &IncidentId) -> impl Future<Output = Result<Vec<IncidentEvent>, Error>> + Send;
     /// Ends an open incident. The first to do so wins.
     ///
     /// # Errors
@@ -125,6 +140,58 @@ impl Incidents for Store {
 
     async fn open_incidents(&self) -> Result<Vec<Incident>, Error> {
         self.list(select!("where status = 'open' order by created_at, id"), args![], decode).await
+    }
+
+    async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, Error> {
+        self.list(select!("order by created_at desc, id desc limit $1"), args![limit], decode).await
+    }
+
+    async fn note_incident(
+        &self,
+        id: &IncidentId,
+        event: &IncidentEvent,
+        bound: Option<(u32, Timestamp)>,
+    ) -> Result<bool, Error> {
+        transaction!(self, |tx| {
+            // One at a time for an incident: a number is given once, and a bound is counted once.
+            let row = tx.row(locking!("select cause from incident where id = $1"), args![id.as_str()]).await?;
+            let Some(row) = row else {
+                return Err(Error::NotFound { what: "incident", id: id.to_string() });
+            };
+            if let Some((most, since)) = bound {
+                let cause = row.of("incident").text(0)?;
+                let row = tx
+                    .row(
+                        "select count(*) from incident_event, incident where incident.id = incident_event.incident_id \
+                         and incident.cause = $1 and incident_event.kind = $2 and incident_event.at >= $3",
+                        args![&cause, event.kind.as_str(), since],
+                    )
+                    .await?;
+                if row.map_or(Ok(0), |row| row.of("incident_event").number::<u32>(0))? >= most {
+                    return Ok(false);
+                }
+            }
+            tx.execute(
+                "insert into incident_event (incident_id, seq, at, kind, words) select $1, coalesce(max(seq), 0) + 1, \
+                 $2, $3, $4 from incident_event where incident_id = $1",
+                args![id.as_str(), event.at, event.kind.as_str(), &event.words],
+            )
+            .await?;
+            Ok(true)
+        })
+    }
+
+    async fn incident_events(&self, id: &IncidentId) -> Result<Vec<IncidentEvent>, Error> {
+        let sql = "select at, kind, words from incident_event where incident_id = $1 order by seq";
+        self.list(sql, args![id.as_str()], |row| {
+            let row = row.of("incident_event");
+            Ok(IncidentEvent {
+                at: row.time(0)?,
+                kind: row.parsed(1, |text| IncidentEventKind::ALL.into_iter().find(|kind| kind.as_str() == text))?,
+                words: row.text(2)?,
+            })
+        })
+        .await
     }
 
     async fn resolve_incident(&self, id: &IncidentId, resolution: &str, at: Timestamp) -> Result<(), Error> {

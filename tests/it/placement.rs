@@ -21,12 +21,12 @@ use crate::support::env::{TestEnv, shared_cache};
 /// A key nobody has; what it is for is not asked.
 const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmkGvnYqeWZrBvqZQ2cCwEZQ8bYQ4NwHcQH1oV2o1rX";
 
-struct Desk {
+pub struct Desk {
     home: tempfile::TempDir,
-    context: Context,
+    pub context: Context,
 }
 
-fn facts(memory_available_mb: u64) -> Facts {
+pub fn facts(memory_available_mb: u64) -> Facts {
     Facts {
         hostname: "web".to_owned(),
         os: "Debian".to_owned(),
@@ -51,7 +51,7 @@ fn facts(memory_available_mb: u64) -> Facts {
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let context = Context {
             store: Store::open("sqlite::memory:").await.unwrap(),
@@ -70,11 +70,11 @@ impl Desk {
         Self { home, context }
     }
 
-    async fn server(&self, handle: &str, status: ServerStatus, facts: &Facts) -> ServerId {
+    pub async fn server(&self, handle: &str, status: ServerStatus, facts: &Facts) -> ServerId {
         server(&self.context.store, handle, status, facts).await
     }
 
-    async fn project(&self, name: &str) -> Project {
+    pub async fn project(&self, name: &str) -> Project {
         let project = project(&self.home.path().join(name).display().to_string(), name);
         self.context.store.create_project(&project).await.unwrap();
         project
@@ -206,7 +206,7 @@ async fn a_project_that_serves_is_not_moved_and_needs_no_second_budget() {
     assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
     assert_eq!(desk.place(&a, "web-2").await.unwrap(), "web-2", "nothing serves yet: it may go elsewhere");
     assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
-    serve(&desk, &a, &web).await;
+    release(&desk.context, &a, &web, 1).await;
     // Its own release takes the memory now.
     desk.seen(&web, 0, &facts(20)).await;
     assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
@@ -215,15 +215,16 @@ async fn a_project_that_serves_is_not_moved_and_needs_no_second_budget() {
     assert!(moved.to_string().contains("`aa` lives on `web-1` and is not moved to `web-2`"), "{moved}");
 }
 
-async fn serve(desk: &Desk, project: &Project, server: &ServerId) {
+/// A release of a project that serves from now on, at least in the store.
+pub async fn release(context: &Context, project: &Project, server: &ServerId, number: u32) -> ReleaseId {
     use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
     use cgo::domain::run::{Request, Run, RunStatus};
     use cgo::store::{Deployments as _, Runs as _};
 
-    let now = ops::now();
-    let run = RunId::new(now, 1);
+    let now = ops::now().plus_ms(i64::from(number));
+    let run = RunId::new(now, number);
     let request = Request::Rollback { project: project.name.clone(), release: None, bake: None };
-    let (store, release) = (&desk.context.store, ReleaseId::new(now, 1));
+    let (store, release) = (&context.store, ReleaseId::new(now, number));
     let of = Run {
         id: run.clone(),
         project: None,
@@ -250,6 +251,7 @@ async fn serve(desk: &Desk, project: &Project, server: &ServerId) {
     };
     store.create_deployment(&deployment).await.unwrap();
     store.activate_deployment(&release, now).await.unwrap();
+    release
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod agent;
 mod cost;
 mod deploy;
+mod incidents;
 mod lock;
 mod project;
 mod run;
@@ -20,6 +21,7 @@ use super::exit;
 pub use agent::{Agent, GraphFormat};
 pub use cost::{Cost, CostBy};
 pub use deploy::Deploy;
+pub use incidents::Incidents;
 pub use lock::Lock;
 pub use project::{Project, ProjectNew};
 pub use run::{Run, Tape};
@@ -90,6 +92,9 @@ pub enum Command {
     /// Add, list and check the servers projects run on
     #[command(subcommand)]
     Servers(Servers),
+    /// See what is broken, and mend it
+    #[command(subcommand)]
+    Incidents(Incidents),
     /// Set, list and remove the secrets of projects
     #[command(subcommand)]
     Secrets(Secrets),

@@ -1,7 +1,7 @@
 //! Incidents: one open for a cause, whoever reports it; resolved once; a new one after that.
 
 use cgo::domain::ids::IncidentId;
-use cgo::domain::incident::{Incident, IncidentKind, IncidentStatus, cause};
+use cgo::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus, cause};
 use cgo::store::{Error, Incidents, Projects, Runs, Store};
 
 use super::{ODD, Place, at, on_both, placed_project, run};
@@ -10,6 +10,7 @@ on_both!(
     an_incident_is_opened_once_for_a_cause_and_resolved_once,
     reports_that_race_open_one_incident,
     an_incident_refers_to_what_is_there_and_goes_with_its_project,
+    what_was_tried_is_kept_in_order_and_bounded_for_the_cause,
 );
 
 fn incident(number: u32, ms: i64) -> Incident {
@@ -92,4 +93,34 @@ async fn an_incident_refers_to_what_is_there_and_goes_with_its_project(place: &P
     assert_eq!(store.open_incidents().await.unwrap(), []);
     let error = store.open_incident(&whole).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "project", .. }), "{error}");
+}
+
+async fn what_was_tried_is_kept_in_order_and_bounded_for_the_cause(place: &Place) {
+    let stores = [place.open().await, place.open().await];
+    let store = &stores[0];
+    let first = store.open_incident(&incident(1, 10)).await.unwrap();
+    let event = |kind, ms: i64| IncidentEvent { at: at(ms), kind, words: format!("{ODD} {ms}") };
+    let restart = |ms: i64| event(IncidentEventKind::Restart, ms);
+    let bound = |since: i64| Some((2, at(since)));
+    assert!(store.note_incident(&first.id, &event(IncidentEventKind::Seen, 10), None).await.unwrap());
+    assert!(store.note_incident(&first.id, &restart(11), bound(0)).await.unwrap());
+    store.resolve_incident(&first.id, "over", at(12)).await.unwrap();
+
+    let second = store.open_incident(&incident(2, 20)).await.unwrap();
+    let (ids, newer) = (second.id.clone(), restart(21));
+    let race = stores.iter().cycle().take(4).map(|store| store.note_incident(&ids, &newer, bound(0)));
+    let taken = futures_util::future::join_all(race).await;
+    assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1, "one was left of two");
+    assert!(!store.note_incident(&ids, &restart(22), bound(11)).await.unwrap());
+    assert!(store.note_incident(&ids, &restart(23), bound(12)).await.unwrap(), "the first is long over");
+    assert!(store.note_incident(&ids, &event(IncidentEventKind::Outcome, 24), bound(0)).await.unwrap());
+
+    assert_eq!(store.incident_events(&first.id).await.unwrap(), [event(IncidentEventKind::Seen, 10), restart(11)]);
+    let kinds: Vec<_> = store.incident_events(&ids).await.unwrap().into_iter().map(|event| event.kind).collect();
+    use IncidentEventKind::{Outcome, Restart};
+    assert_eq!(kinds, [Restart, Restart, Outcome]);
+    let newest = store.incidents(1).await.unwrap();
+    assert_eq!(newest[0].id, ids);
+    let error = store.note_incident(&incident(9, 0).id, &restart(1), None).await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { what: "incident", .. }), "{error}");
 }

@@ -1,8 +1,12 @@
-//! Incidents: reported once for one cause, listed, resolved.
+//! Incidents: reported once for one cause, listed, resolved. [`check`] finds and ends them, [`recover`] mends what can be
+//! mended.
+
+pub mod check;
+pub mod recover;
 
 use super::{Context, Error, projects, random, servers};
 use crate::domain::ids::{IncidentId, RunId};
-use crate::domain::incident::{self, Incident, IncidentKind, IncidentStatus};
+use crate::domain::incident::{self, Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::names::ProjectName;
 use crate::store::{self, Incidents as _};
 
@@ -81,6 +85,41 @@ pub async fn opened(context: &Context, report: &Incident) -> Result<Option<Incid
 /// When the store fails.
 pub async fn active(context: &Context) -> Result<Vec<Incident>, Error> {
     Ok(context.store.open_incidents().await?)
+}
+
+/// The newest incidents, resolved ones too, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn newest(context: &Context, limit: u32) -> Result<Vec<Incident>, Error> {
+    Ok(context.store.incidents(limit).await?)
+}
+
+/// An incident, with what was seen and tried.
+///
+/// # Errors
+/// When there is none of that id.
+pub async fn show(context: &Context, id: &IncidentId) -> Result<(Incident, Vec<IncidentEvent>), Error> {
+    let missing = || store::Error::NotFound { what: "incident", id: id.to_string() };
+    let incident = context.store.incident(id).await?.ok_or_else(missing)?;
+    Ok((incident, context.store.incident_events(id).await?))
+}
+
+/// Writes down what was seen or tried.
+async fn note(context: &Context, id: &IncidentId, kind: IncidentEventKind, words: &str) -> Result<(), Error> {
+    let event = IncidentEvent { at: context.now(), kind, words: words.to_owned() };
+    context.store.note_incident(id, &event, None).await?;
+    Ok(())
+}
+
+/// Ends an incident whose cause was seen to be gone; one that somebody else has ended stays as it is.
+async fn close(context: &Context, id: &IncidentId, resolution: &str) -> Result<Incident, Error> {
+    match context.store.resolve_incident(id, resolution, context.now()).await {
+        Ok(()) => note(context, id, IncidentEventKind::Closed, resolution).await?,
+        Err(store::Error::Conflict { .. }) => {}
+        Err(other) => return Err(other.into()),
+    }
+    Ok(show(context, id).await?.0)
 }
 
 /// Ends an incident; returns it. One that this resolution has ended already stays as it is.
