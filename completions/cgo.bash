@@ -40,8 +40,14 @@ _cgo() {
             cgo,help)
                 cmd="cgo__subcmd__help"
                 ;;
+            cgo,incidents)
+                cmd="cgo__subcmd__incidents"
+                ;;
             cgo,init)
                 cmd="cgo__subcmd__init"
+                ;;
+            cgo,lock)
+                cmd="cgo__subcmd__lock"
                 ;;
             cgo,man)
                 cmd="cgo__subcmd__man"
@@ -160,8 +166,14 @@ _cgo() {
             cgo__subcmd__help,help)
                 cmd="cgo__subcmd__help__subcmd__help"
                 ;;
+            cgo__subcmd__help,incidents)
+                cmd="cgo__subcmd__help__subcmd__incidents"
+                ;;
             cgo__subcmd__help,init)
                 cmd="cgo__subcmd__help__subcmd__init"
+                ;;
+            cgo__subcmd__help,lock)
+                cmd="cgo__subcmd__help__subcmd__lock"
                 ;;
             cgo__subcmd__help,man)
                 cmd="cgo__subcmd__help__subcmd__man"
@@ -216,6 +228,30 @@ _cgo() {
                 ;;
             cgo__subcmd__help__subcmd__agent,test)
                 cmd="cgo__subcmd__help__subcmd__agent__subcmd__test"
+                ;;
+            cgo__subcmd__help__subcmd__incidents,check)
+                cmd="cgo__subcmd__help__subcmd__incidents__subcmd__check"
+                ;;
+            cgo__subcmd__help__subcmd__incidents,list)
+                cmd="cgo__subcmd__help__subcmd__incidents__subcmd__list"
+                ;;
+            cgo__subcmd__help__subcmd__incidents,recover)
+                cmd="cgo__subcmd__help__subcmd__incidents__subcmd__recover"
+                ;;
+            cgo__subcmd__help__subcmd__incidents,resolve)
+                cmd="cgo__subcmd__help__subcmd__incidents__subcmd__resolve"
+                ;;
+            cgo__subcmd__help__subcmd__incidents,show)
+                cmd="cgo__subcmd__help__subcmd__incidents__subcmd__show"
+                ;;
+            cgo__subcmd__help__subcmd__lock,hold)
+                cmd="cgo__subcmd__help__subcmd__lock__subcmd__hold"
+                ;;
+            cgo__subcmd__help__subcmd__lock,release)
+                cmd="cgo__subcmd__help__subcmd__lock__subcmd__release"
+                ;;
+            cgo__subcmd__help__subcmd__lock,status)
+                cmd="cgo__subcmd__help__subcmd__lock__subcmd__status"
                 ;;
             cgo__subcmd__help__subcmd__project,generate)
                 cmd="cgo__subcmd__help__subcmd__project__subcmd__generate"
@@ -318,6 +354,66 @@ _cgo() {
                 ;;
             cgo__subcmd__help__subcmd__spec,show)
                 cmd="cgo__subcmd__help__subcmd__spec__subcmd__show"
+                ;;
+            cgo__subcmd__incidents,check)
+                cmd="cgo__subcmd__incidents__subcmd__check"
+                ;;
+            cgo__subcmd__incidents,help)
+                cmd="cgo__subcmd__incidents__subcmd__help"
+                ;;
+            cgo__subcmd__incidents,list)
+                cmd="cgo__subcmd__incidents__subcmd__list"
+                ;;
+            cgo__subcmd__incidents,recover)
+                cmd="cgo__subcmd__incidents__subcmd__recover"
+                ;;
+            cgo__subcmd__incidents,resolve)
+                cmd="cgo__subcmd__incidents__subcmd__resolve"
+                ;;
+            cgo__subcmd__incidents,show)
+                cmd="cgo__subcmd__incidents__subcmd__show"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,check)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__check"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,help)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__help"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,list)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__list"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,recover)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__recover"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,resolve)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__resolve"
+                ;;
+            cgo__subcmd__incidents__subcmd__help,show)
+                cmd="cgo__subcmd__incidents__subcmd__help__subcmd__show"
+                ;;
+            cgo__subcmd__lock,help)
+                cmd="cgo__subcmd__lock__subcmd__help"
+                ;;
+            cgo__subcmd__lock,hold)
+                cmd="cgo__subcmd__lock__subcmd__hold"
+                ;;
+            cgo__subcmd__lock,release)
+                cmd="cgo__subcmd__lock__subcmd__release"
+                ;;
+            cgo__subcmd__lock,status)
+                cmd="cgo__subcmd__lock__subcmd__status"
+                ;;
+            cgo__subcmd__lock__subcmd__help,help)
+                cmd="cgo__subcmd__lock__subcmd__help__subcmd__help"
+                ;;
+            cgo__subcmd__lock__subcmd__help,hold)
+                cmd="cgo__subcmd__lock__subcmd__help__subcmd__hold"
+                ;;
+            cgo__subcmd__lock__subcmd__help,release)
+                cmd="cgo__subcmd__lock__subcmd__help__subcmd__release"
+                ;;
+            cgo__subcmd__lock__subcmd__help,status)
+                cmd="cgo__subcmd__lock__subcmd__help__subcmd__status"
                 ;;
             cgo__subcmd__project,generate)
                 cmd="cgo__subcmd__project__subcmd__generate"
@@ -560,7 +656,7 @@ _cgo() {
 
     case "${cmd}" in
         cgo)
-            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers secrets agent spec explain completions man exit-codes supervise help"
+            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1112,7 +1208,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --bake --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1135,6 +1231,10 @@ _cgo() {
                     return 0
                     ;;
                 --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bake)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1220,7 +1320,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help)
-            opts="init doctor project run deploy cost servers secrets agent spec explain completions man exit-codes supervise help"
+            opts="init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1499,9 +1599,149 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__help__subcmd__incidents)
+            opts="list show check recover resolve"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__incidents__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__incidents__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__incidents__subcmd__recover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__incidents__subcmd__resolve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__incidents__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__lock)
+            opts="status hold release"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__lock__subcmd__hold)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__lock__subcmd__release)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__lock__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2087,9 +2327,413 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__incidents)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list show check recover resolve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__check)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help)
+            opts="list show check recover resolve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__recover)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__resolve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__list)
+            opts="-q -y -n -h --json --quiet --no-color --yes --config --store --show-settings --all --limit --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__recover)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__resolve)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__incidents__subcmd__show)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__init)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help status hold release help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__help)
+            opts="status hold release help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__help__subcmd__hold)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__help__subcmd__release)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__hold)
+            opts="-q -y -m -h --json --quiet --no-color --yes --config --store --show-settings --message --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__release)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__lock__subcmd__status)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

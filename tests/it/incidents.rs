@@ -7,11 +7,11 @@ use cgo::ops::incidents::check::check;
 use cgo::ops::incidents::recover::{NEW_MS, RESTARTS, Recovery, recover};
 use cgo::ops::incidents::{self, Report};
 use cgo::ops::servers;
-use cgo::store::{Deployments as _, Ports as _, Projects as _, Servers as _};
+use cgo::store::{Ports as _, Projects as _, Servers as _};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
-use crate::placement::{Desk, facts, release};
+use crate::placement::{Desk, facts, release, release_at};
 use crate::support::env::{TestEnv, get, tools_are_here};
 
 fn never() -> CancellationToken {
@@ -118,13 +118,12 @@ async fn a_release_that_served_for_long_is_not_gone_back_from() {
     let desk = Desk::new().await;
     let local = servers::local(&desk.context).await.unwrap().id;
     let project = desk.project("shop").await;
-    let (old, new) =
-        (release(&desk.context, &project, &local, 1).await, release(&desk.context, &project, &local, 2).await);
+    let long_ago = desk.context.now().plus_ms(-NEW_MS - 60_000);
+    let old = release_at(&desk.context, &project, &local, 1, long_ago).await;
+    release_at(&desk.context, &project, &local, 2, long_ago).await;
     let folder = cgo::ops::deploy::release_folder(&desk.context, &project, &old);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(cgo::ops::deploy::steps::COMPLETE), "").unwrap();
-    let long_ago = desk.context.now().plus_ms(-NEW_MS - 60_000);
-    desk.context.store.activate_deployment(&new, long_ago).await.unwrap();
     let id = down(&desk, &project.id).await;
     for _ in 0..RESTARTS {
         recover(&desk.context, &id, &never()).await.unwrap();

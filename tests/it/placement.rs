@@ -11,6 +11,7 @@ use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::redact::Secrets;
 use cgo::domain::server::{PortPurpose, Server, ServerStatus};
 use cgo::domain::spec::Module;
+use cgo::domain::time::Timestamp;
 use cgo::exec::identity;
 use cgo::ops::{self, Context, Error, agents, placement, servers};
 use cgo::store::{Placements, Projects, Seen, Servers, Store};
@@ -217,11 +218,22 @@ async fn a_project_that_serves_is_not_moved_and_needs_no_second_budget() {
 
 /// A release of a project that serves from now on, at least in the store.
 pub async fn release(context: &Context, project: &Project, server: &ServerId, number: u32) -> ReleaseId {
+    release_at(context, project, server, number, ops::now()).await
+}
+
+/// The same from a moment on.
+pub async fn release_at(
+    context: &Context,
+    project: &Project,
+    server: &ServerId,
+    number: u32,
+    at: Timestamp,
+) -> ReleaseId {
     use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
     use cgo::domain::run::{Request, Run, RunStatus};
     use cgo::store::{Deployments as _, Runs as _};
 
-    let now = ops::now().plus_ms(i64::from(number));
+    let now = at.plus_ms(i64::from(number));
     let run = RunId::new(now, number);
     let request = Request::Rollback { project: project.name.clone(), release: None, bake: None };
     let (store, release) = (&context.store, ReleaseId::new(now, number));
