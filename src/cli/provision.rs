@@ -30,7 +30,7 @@ const LABEL: usize = 28;
 /// [`Failure`] with the next command.
 pub async fn run(session: &Session<'_>, context: &Context, args: Args) -> Result<Outcome, Failure> {
     if let Some(playbook) = args.playbook.clone() {
-        return play(session, context, args, playbook).await;
+        return Box::pin(play(session, context, args, playbook)).await;
     }
     let ui = session.ui;
     let wish = Wish { name: args.name, engine: args.engine, steps: args.steps, again: args.again };
@@ -51,9 +51,10 @@ pub async fn run(session: &Session<'_>, context: &Context, args: Args) -> Result
             .await?;
     }
     let mut lines = Lines::new(ui);
-    let done = apply::apply(context, &mut prepared, &mut |progress| lines.take(progress), &session.cancel).await;
+    let mut watch = |progress| lines.take(progress);
+    let done = Box::pin(apply::apply(context, &mut prepared, &mut watch, &session.cancel)).await;
     lines.clear();
-    let done = done.map_err(taken_back)?;
+    let done = done.map_err(failure)?;
     Ok(Outcome::of(
         ui,
         &Provisioned {
@@ -85,7 +86,8 @@ async fn play(
         .await?;
     }
     let mut lines = Lines::new(ui);
-    let played = playbook::play(context, &play, &mut |progress| lines.take(progress), &session.cancel).await;
+    let mut watch = |progress| lines.take(progress);
+    let played = Box::pin(playbook::play(context, &play, &mut watch, &session.cancel)).await;
     lines.clear();
     let (played, status) = played?;
     let answer = Provisioned {
@@ -116,13 +118,15 @@ async fn agreed(session: &Session<'_>, question: &str, command: impl Fn() -> Str
     }
 }
 
-/// What was changed and taken back has an exit code of its own.
-fn taken_back(error: ops::Error) -> Failure {
-    let back = matches!(&error, ops::Error::Server(servers::Error::Provision(provision::Error::LockedOut { .. })));
+/// What was changed and taken back has an exit code of its own, and so has a server that went out of reach meanwhile.
+fn failure(error: ops::Error) -> Failure {
+    let exit = match &error {
+        ops::Error::Server(servers::Error::Provision(provision::Error::LockedOut { .. })) => Some(7),
+        open if apply::is_open(open) => Some(Kind::Unknown.exit_code()),
+        _ => None,
+    };
     let mut failure = Failure::from(error);
-    if back {
-        failure.exit = Some(7);
-    }
+    failure.exit = exit;
     failure
 }
 

@@ -12,6 +12,7 @@ use crate::domain::diagnose::Kind;
 use crate::domain::host::{Facts, Fingerprint, HostKey};
 use crate::ops::servers::add::{self, Offer};
 use crate::ops::servers::check::{self, Looked};
+use crate::ops::servers::provision::LastSetup;
 use crate::ops::servers::{self, ServerView};
 
 /// `cgo servers …`.
@@ -39,7 +40,8 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         }
         Args::Show { name } => {
             let server = servers::view(context, name.as_str()).await?;
-            Ok(Outcome::of(ui, &Shown { server }))
+            let setup = servers::provision::last(context, &server.server).await?;
+            Ok(Outcome::of(ui, &Shown { server, setup }))
         }
         Args::Check { names } => {
             let servers = check::check(context, &names, &session.cancel).await?;
@@ -57,7 +59,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 &Trusted { fingerprint: offer.host_key.fingerprint(), was, server: server.server.handle },
             ))
         }
-        Args::Provision(args) => super::provision::run(session, context, *args).await,
+        Args::Provision(args) => Box::pin(super::provision::run(session, context, *args)).await,
         Args::Inventory { host, .. } => {
             let inventory = match host {
                 Some(name) => servers::inventory::host(context, &name).await?,
@@ -206,13 +208,25 @@ fn lines(view: &ServerView) -> String {
 pub struct Shown {
     /// The server.
     pub server: ServerView,
+    /// How the last attempt to set it up went.
+    pub setup: Option<LastSetup>,
 }
 
 impl Answer for Shown {
     const NAME: &'static str = "servers.show";
 
     fn text(&self, _: &Ui) -> String {
-        lines(&self.server)
+        let mut text = lines(&self.server);
+        match &self.setup {
+            Some(LastSetup { problem: Some(problem), attempts, .. }) => {
+                text.push_str(&format!("  {:<11} failed {attempts}×: {problem}\n", "set-up"));
+            }
+            Some(LastSetup { open: true, .. }) => {
+                text.push_str(&format!("  {:<11} begun, and not known to have ended\n", "set-up"));
+            }
+            _ => {}
+        }
+        text
     }
 }
 

@@ -201,25 +201,29 @@ impl ServerStatus {
     }
 
     fn after(self, event: ServerEvent) -> Option<Self> {
-        let in_use = |carries| if carries { Self::InUse } else { Self::Ready };
         Some(match (self, event) {
-            (Self::Discovered, ServerEvent::Adopted) => Self::PendingSetup,
+            (Self::Discovered, ServerEvent::Adopted)
+            | (Self::Provisioning, ServerEvent::SetupLeft)
+            | (Self::Unreachable, ServerEvent::Answered { ready: false, .. }) => Self::PendingSetup,
             (
                 Self::PendingSetup | Self::Provisioning | Self::Ready | Self::InUse | Self::Error | Self::Unreachable,
                 ServerEvent::SetupBegun,
             ) => Self::Provisioning,
-            (Self::Provisioning, ServerEvent::SetupEnded { carries }) => in_use(carries),
-            (Self::Provisioning, ServerEvent::SetupLeft) => Self::PendingSetup,
-            (Self::Provisioning, ServerEvent::SetupFailed) => Self::Error,
+            (Self::Provisioning, ServerEvent::SetupEnded { carries })
+            | (Self::Unreachable, ServerEvent::Answered { ready: true, carries })
+            | (Self::Maintenance, ServerEvent::Returned { carries }) => {
+                if carries {
+                    Self::InUse
+                } else {
+                    Self::Ready
+                }
+            }
+            (Self::InUse, ServerEvent::Emptied) | (Self::Reserved, ServerEvent::Freed) => Self::Ready,
             (Self::Ready, ServerEvent::Filled) => Self::InUse,
-            (Self::InUse, ServerEvent::Emptied) => Self::Ready,
-            (Self::PendingSetup | Self::Ready | Self::InUse | Self::Error, ServerEvent::Silent) => Self::Unreachable,
-            (Self::Unreachable, ServerEvent::Answered { ready: true, carries }) => in_use(carries),
-            (Self::Unreachable, ServerEvent::Answered { ready: false, .. }) => Self::PendingSetup,
-            (Self::Ready | Self::InUse | Self::Error | Self::Unreachable, ServerEvent::Withdrawn) => Self::Maintenance,
-            (Self::Maintenance, ServerEvent::Returned { carries }) => in_use(carries),
             (Self::Ready, ServerEvent::Kept) => Self::Reserved,
-            (Self::Reserved, ServerEvent::Freed) => Self::Ready,
+            (Self::Provisioning, ServerEvent::SetupFailed) => Self::Error,
+            (Self::PendingSetup | Self::Ready | Self::InUse | Self::Error, ServerEvent::Silent) => Self::Unreachable,
+            (Self::Ready | Self::InUse | Self::Error | Self::Unreachable, ServerEvent::Withdrawn) => Self::Maintenance,
             (
                 Self::Discovered
                 | Self::PendingSetup

@@ -74,7 +74,6 @@ pub struct ServersAdd {
 
 /// Set a server up
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ServersProvision {
     /// The server
     pub name: ServerName,

@@ -63,7 +63,8 @@ fn known_hosts(context: &Context) -> PathBuf {
 
 /// Writes the keys that hosts have to prove themselves with, each under a name of its own. Others never see half a file.
 fn pin(path: &Path, accesses: &[&Access]) -> Result<(), ops::Error> {
-    let text: String = accesses.iter().map(|access| format!("{} {}\n", alias(access), access.host_key)).collect();
+    let lines: Vec<String> = accesses.iter().map(|access| format!("{} {}", alias(access), access.host_key)).collect();
+    let text = lines.join("\n") + "\n";
     let fresh = path.with_extension(std::process::id().to_string());
     let written = (|| {
         if let Some(folder) = path.parent() {

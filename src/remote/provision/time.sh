@@ -8,6 +8,8 @@ time_service() {
 
 time_check() {
     systemd || { echo "no systemd: the clock is kept by whatever runs this machine"; return 2; }
+    ! has systemd-detect-virt || ! systemd-detect-virt -cq ||
+        { echo "a container: the clock is kept by the machine it runs on"; return 2; }
     # A virtual machine may be told the time by its host; then there is nothing to ask servers for.
     service=$(time_service)
     [ -n "$service" ] || { echo "nothing keeps the clock"; return 1; }

@@ -19,7 +19,7 @@ fn setup(number: u32) -> SetupId {
 
 async fn server(store: &Store) -> Server {
     let mut server = super::local(7);
-    server.handle = "web".to_owned();
+    "web".clone_into(&mut server.handle);
     server.status = ServerStatus::PendingSetup;
     let access = Access {
         server: server.id.clone(),

@@ -80,6 +80,7 @@ impl Machine {
         let is_ready = way.stdout.as_mut().expect("it is piped").read_exact(&mut ready);
         if is_ready.is_err() {
             keeper.end();
+            let _ = way.wait();
             missing("the right to use /dev/net/tun");
             return None;
         }

@@ -77,7 +77,7 @@ pub async fn apply(
         let worked = work(prepared, &attempt, watch, cancel).await;
         attempt.end(context, prepared, worked, cancel).await
     };
-    exclusively(context, &name, whole).await
+    exclusively(context, &name, Box::pin(whole)).await
 }
 
 /// Does something to a server that only one process may do at a time.
@@ -208,7 +208,7 @@ impl Attempt {
         server: &Server,
         error: ops::Error,
     ) -> Result<ops::Error, ops::Error> {
-        if matches!(error.kind(), Kind::Unknown | Kind::Interrupted) || error.is_lost() {
+        if matches!(error.kind(), Kind::Unknown | Kind::Interrupted) || error.is_lost() || is_open(&error) {
             return Ok(error);
         }
         let problem = told(&error);
@@ -230,6 +230,12 @@ impl Attempt {
         mended(context, &server.handle).await?;
         Ok(status)
     }
+}
+
+/// Whether a step may be at work there still: the server went out of reach.
+#[must_use]
+pub fn is_open(error: &ops::Error) -> bool {
+    matches!(error, ops::Error::Server(ops::servers::Error::Host(error)) if error.is_connection())
 }
 
 fn report(server: &str, details: String) -> Report {

@@ -22,7 +22,7 @@ use crate::domain::setup::{ACCOUNT, EngineChoice, SetupStep, Stand, Standing};
 use crate::ops;
 use crate::remote::host::{Host, facts};
 use crate::remote::provision::{self, Plan, Setup, Survey};
-use crate::store::Servers as _;
+use crate::store::{Servers as _, Setups as _};
 pub use error::Error;
 
 /// How often a server may fail to be set up in a row before a person has to look.
@@ -91,6 +91,26 @@ pub enum Progress {
 
 /// Sees what happens.
 pub type Watch<'a> = &'a mut (dyn FnMut(Progress) + Send);
+
+/// How the last attempt to set a server up went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LastSetup {
+    /// Attempts in a row that did not end well.
+    pub attempts: u32,
+    /// It is not known to have ended: it is under way, or was killed.
+    pub open: bool,
+    /// Why it failed, when it did.
+    pub problem: Option<String>,
+}
+
+/// How the last attempt to set a server up went; none where there was none.
+///
+/// # Errors
+/// When the store fails.
+pub async fn last(context: &Context, server: &Server) -> Result<Option<LastSetup>, ops::Error> {
+    let setup = context.store.setup_of(&server.id).await?;
+    Ok(setup.map(|setup| LastSetup { attempts: setup.attempts, open: !setup.ended, problem: setup.problem }))
+}
 
 /// The server and how it is reached.
 pub(super) async fn reached(context: &Context, name: &ServerName) -> Result<(Server, Access), ops::Error> {

@@ -85,17 +85,17 @@ pub async fn play(
             Err(error) => Err(attempt.failed(context, &server, error).await?),
         }
     };
-    exclusively(context, &server.handle, work).await
+    exclusively(context, &server.handle, Box::pin(work)).await
 }
 
-fn unusable(path: &Path, reason: impl ToString) -> ops::Error {
+fn unusable(path: &Path, reason: &dyn ToString) -> ops::Error {
     refused(Error::File { path: path.to_owned(), reason: reason.to_string() })
 }
 
 /// The playbook's whole path.
 fn readable(path: &Path) -> Result<PathBuf, ops::Error> {
-    let whole = fs::canonicalize(path).map_err(|error| unusable(path, error))?;
-    if whole.is_file() { Ok(whole) } else { Err(unusable(path, "it is no file")) }
+    let whole = fs::canonicalize(path).map_err(|error| unusable(path, &error))?;
+    if whole.is_file() { Ok(whole) } else { Err(unusable(path, &"it is no file")) }
 }
 
 /// Whether Ansible is there, before an attempt is counted.
@@ -110,15 +110,15 @@ async fn present(cancel: &CancellationToken) -> Result<(), ops::Error> {
 
 /// Reads variables, which are secrets from then on, wherever in them they stand.
 fn variables(context: &Context, server: &Server, path: &Path) -> Result<Value, ops::Error> {
-    let found = fs::metadata(path).map_err(|error| unusable(path, error))?;
+    let found = fs::metadata(path).map_err(|error| unusable(path, &error))?;
     if found.is_file() && found.mode() & 0o077 != 0 {
         return Err(crate::vault::Error::Open { path: path.to_owned() }.into());
     }
-    let text = fs::read_to_string(path).map_err(|error| unusable(path, error.kind()))?;
+    let text = fs::read_to_string(path).map_err(|error| unusable(path, &error.kind()))?;
     // What the reader says may quote a value.
-    let value: Value = serde_yaml::from_str(&text).map_err(|_| unusable(path, "it is neither YAML nor JSON"))?;
+    let value: Value = serde_yaml::from_str(&text).map_err(|_| unusable(path, &"it is neither YAML nor JSON"))?;
     if !value.is_object() {
-        return Err(unusable(path, "it holds no names with values"));
+        return Err(unusable(path, &"it holds no names with values"));
     }
     hide(context, &server.handle, &value);
     Ok(value)
