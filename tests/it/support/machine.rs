@@ -98,9 +98,10 @@ impl Machine {
         Some(machine)
     }
 
-    /// Gives it a file that this machine has.
+    /// Gives it a list of mirrors that this machine has, where it is for the same release.
     fn copy(&self, path: &Path) {
-        if let Ok(text) = std::fs::read_to_string(path) {
+        let text = std::fs::read_to_string(path).ok().filter(|text| text.contains(base::SUITE));
+        if let Some(text) = text {
             let text = text.replace('\'', "'\\''").replace('\n', "\\n").replace('%', "%%");
             self.root(&format!("rm -f '{0}'; printf '{text}' >'{0}'", path.display()));
         }
