@@ -8,12 +8,14 @@
 
 pub mod caddy;
 mod drivers;
+mod elevate;
 pub mod engine;
 pub mod error;
 mod files;
 pub mod gate;
 pub mod host;
 mod http;
+pub mod image;
 pub mod ports;
 pub mod probe;
 pub mod process;

@@ -15,6 +15,7 @@ mod engine;
 mod full;
 mod github;
 mod hosts;
+mod images;
 mod incidents;
 mod inherited;
 mod kill;

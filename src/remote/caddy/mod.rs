@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::elevate::elevated;
 use super::host::{Answer, Host, Payload, Script, failed};
 use crate::domain::host::Rights;
 use crate::domain::names::ProjectName;
@@ -46,8 +47,6 @@ const COMMON: &str = include_str!("common.sh");
 const APPLY: &str = include_str!("apply.sh");
 const ENSURE: &str = include_str!("ensure.sh");
 const SUPERVISE: &str = include_str!("supervise.sh");
-/// Runs its first argument as root, with the others.
-const ELEVATE: &str = r#"text=$1; shift; exec sudo -n env LC_ALL=C sh -c "$text" sh "$@""#;
 /// `$1` the root folder, `$2` the port.
 const IN_FLIGHT: &str = r#"caddy_in_flight "$1" "$2""#;
 /// `$1` the folder of flags, `$2` the flag, `$3` on or off.
@@ -69,6 +68,10 @@ mod code {
     pub const BUSY: i32 = 75;
     pub const SHORT: i32 = 77;
 }
+
+/// The directory of Let's Encrypt's authority for trials: nobody trusts its certificates, and it refuses nobody for asking
+/// too often.
+pub const STAGING_CA: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// What Caddy is told beside the sites.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -248,15 +251,7 @@ impl<'a> Caddy<'a> {
 
     /// A script that runs as root where the account may.
     fn script<const N: usize>(&self, what: &'static str, texts: &[&'static str], args: [String; N]) -> Script {
-        let script = match self.rights {
-            Rights::Root | Rights::Plain => texts
-                .iter()
-                .rev()
-                .skip(1)
-                .fold(Script::new(what, texts.last().copied().unwrap_or_default()), |script, text| script.with(text)),
-            Rights::Sudo => Script::new(what, ELEVATE).arg(texts.join("\n")),
-        };
-        script.args(args)
+        elevated(self.rights, what, texts).args(args)
     }
 
     fn error(&self, what: &'static str, answer: &Answer, about: Option<(&ProjectName, Option<&Site>)>) -> Error {

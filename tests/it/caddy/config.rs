@@ -194,3 +194,49 @@ fn accounts_with_sudo_and_accounts_without_any_rights_have_a_caddy_too() {
         assert_eq!(caddys, "caddy\ndeploy\n", "none of them runs as root");
     });
 }
+
+/// Passes on to the real one, but for sites while a file is there.
+const CURL: &str = r#"#!/bin/sh
+[ -e /run/wrong ] && case "$*" in *cgo-site*) echo wrong; exit ;; esac
+exec /run/curl.real "$@"
+"#;
+
+#[test]
+fn when_a_site_does_not_answer_what_was_good_is_loaded_again() {
+    over_ssh(&async |sshd, ground| {
+        let mut site = ground.served("notes").await;
+        ground.app("blue", site.ports.blue).await;
+        ground.app("green", site.ports.green).await;
+        sshd.write("curl", CURL);
+        let folder = sshd.folder().display();
+        sshd.root(&format!(
+            "at=$(command -v curl) && cp \"$at\" /run/curl.real && chmod 755 {folder}/curl && mount --bind {folder}/curl \"$at\""
+        ));
+        let before = sshd.root(&format!("cat {}/caddy/sites.d/notes.caddy", ground.root));
+        // The slots change places: which one serves says which configuration is loaded.
+        std::mem::swap(&mut site.ports.blue, &mut site.ports.green);
+        sshd.root("touch /run/wrong");
+        let error = ground.caddy().apply(&site, &never()).await.unwrap_err();
+        assert!(matches!(&error, Error::Unanswered { reason, .. } if reason.contains("`wrong`")), "{error}");
+        assert_eq!(get(ground.reach(&site), "/").await.unwrap().text(), "blue");
+        assert_eq!(sshd.root(&format!("cat {}/caddy/sites.d/notes.caddy", ground.root)), before);
+        sshd.root("rm /run/wrong");
+        assert!(ground.caddy().apply(&site, &never()).await.unwrap().changed);
+        assert_eq!(get(ground.reach(&site), "/").await.unwrap().text(), "green");
+    });
+}
+
+#[test]
+fn a_host_without_curl_is_asked_with_perl_and_one_without_either_is_not_asked() {
+    over_ssh(&async |sshd, ground| {
+        sshd.hide("curl");
+        let mut site = ground.served("notes").await;
+        ground.app("blue", site.ports.blue).await;
+        assert_eq!(ground.caddy().in_flight(site.ports.blue, &never()).await.unwrap(), Some(0));
+        assert_eq!(get(ground.reach(&site), "/").await.unwrap().text(), "blue");
+        sshd.hide("perl");
+        assert_eq!(ground.caddy().in_flight(site.ports.blue, &never()).await.unwrap(), None);
+        site.max_body_mb = None;
+        assert!(ground.caddy().apply(&site, &never()).await.unwrap().changed);
+    });
+}

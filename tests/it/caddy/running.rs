@@ -91,7 +91,7 @@ fn a_host_that_has_no_caddy_or_was_not_set_up_is_told_how_to_be() {
         assert_eq!(error.advice().unwrap().words(), "run `cgo servers provision web`");
         let error = ground.caddy().maintenance(&site.app, cgo::remote::caddy::Flag::On, &never()).await.unwrap_err();
         assert!(matches!(error, Error::NoSite { .. }), "{error}");
-        sshd.root("touch /run/none && mount --bind /run/none \"$(command -v caddy)\"");
+        sshd.hide("caddy");
         let error = ground.caddy().ensure(&ground.base, &never()).await.unwrap_err();
         assert!(matches!(error, Error::NoCaddy { .. }), "{error}");
         assert_eq!(error.kind().exit_code(), 9);
@@ -176,5 +176,40 @@ fn a_caddy_that_serves_other_sites_is_left_alone() {
         assert!(matches!(error, Error::Foreign { .. }), "{error}");
         assert_eq!(error.kind().exit_code(), 9);
         assert_eq!(sshd.root("ls /etc/systemd/system"), "");
+    });
+}
+
+/// Keeps one table, as cron's does.
+const CRONTAB: &str = r#"#!/bin/sh
+case $1 in -l) cat /run/table ;; -) cat >/run/table.new && mv /run/table.new /run/table ;; esac
+"#;
+
+#[test]
+fn where_there_is_cron_caddy_comes_back_with_the_machine() {
+    over_ssh(&async |sshd, ground| {
+        let at = std::path::Path::new("/usr/bin/crontab");
+        sshd.write("crontab", CRONTAB);
+        // Where the machine has none, the host has one in a folder of its own.
+        let place = if at.exists() { "/usr/bin" } else { "/usr/local/sbin" };
+        sshd.root(&format!(
+            "cd {} && chmod 755 crontab && echo '@daily theirs' >/run/table && if [ -e {place}/crontab ]; then \
+             mount --bind crontab {place}/crontab; else mount -t tmpfs none {place} && cp crontab {place}/; fi",
+            sshd.folder().display()
+        ));
+        ground.caddy().ensure(&ground.base, &never()).await.unwrap();
+        assert_eq!(ground.caddy().ensure(&ground.base, &never()).await.unwrap(), Vec::<String>::new());
+        let table = sshd.root("cat /run/table");
+        let line = table.strip_prefix("@daily theirs\n@reboot ").expect("theirs stays, and ours is there once");
+        // What the line says starts it.
+        let site = ground.site("notes");
+        ground.caddy().apply(&site, &never()).await.unwrap();
+        sshd.root("for at in /proc/[0-9]*; do if grep -q caddy/supervise $at/cmdline; then kill -9 ${at#/proc/}; fi; done; true");
+        sshd.root(
+            "for at in /proc/[0-9]*; do if [ \"$(cat $at/comm)\" = caddy ]; then kill -9 ${at#/proc/}; fi; done; true",
+        );
+        sshd.root(&format!("setsid {} >/dev/null 2>&1 &", line.trim()));
+        let at = ground.reach(&site);
+        until("Caddy that is back", || std::net::TcpStream::connect(at).is_ok());
+        assert_eq!(ground.caddy().ensure(&ground.base, &never()).await.unwrap(), Vec::<String>::new());
     });
 }

@@ -170,6 +170,14 @@ impl Sshd {
         true
     }
 
+    /// Takes a program away, wherever a shell would find it.
+    pub fn hide(&self, program: &str) {
+        self.root(&format!(
+            "touch /run/nothing && (for at in /usr/local/sbin /usr/local/bin /usr/sbin /usr/bin; do \
+             [ ! -e $at/{program} ] || mount --bind /run/nothing $at/{program} || exit 1; done)"
+        ));
+    }
+
     /// Writes a file of the host's folder.
     pub fn write(&self, name: &str, content: &str) {
         std::fs::write(self.folder().join(name), content).expect("a file of ours");

@@ -1,0 +1,197 @@
+//! Building an image by a release's own Dockerfile, on a host or here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Engine, Error, Image, code, read_image};
+use crate::domain::ids::ReleaseId;
+use crate::domain::names::ProjectName;
+use crate::exec::{self, Command};
+use crate::remote::elevate::elevated;
+use crate::remote::host;
+use crate::remote::host::files::{self, Source};
+use crate::remote::host::steps::{self, Step};
+
+const BUILD: &str = include_str!("build.sh");
+/// `$1` the folder of a build: which images it left.
+const MADE: &str = r#"[ ! -f "$1/made" ] || cat "$1/made""#;
+/// How long a build may take here.
+const LIMIT: Duration = Duration::from_mins(30);
+/// How long a host may be out of reach while it builds.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// What never belongs to a release's source: it would make the context another one each time.
+const LEFT_OUT: [&str; 4] = [".git", ".venv", "node_modules", "__pycache__"];
+
+/// What is built.
+#[derive(Debug, Clone)]
+pub struct Recipe<'a> {
+    /// The folder with the release's source on this machine.
+    pub context: &'a Path,
+    /// The Dockerfile, relative to it.
+    pub dockerfile: &'a str,
+    /// Build arguments, `BASE_IMAGE` among them where the base is another; no secrets: they stay in the image.
+    pub args: BTreeMap<String, String>,
+    /// The application.
+    pub app: &'a ProjectName,
+    /// Its environment.
+    pub environment: &'a str,
+    /// The release.
+    pub release: &'a ReleaseId,
+}
+
+/// An image that was built on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The image.
+    pub image: Image,
+    /// The images without a name that the build left there, newest first; for the release's manifest.
+    pub made: Vec<String>,
+    /// How many bytes of the context were sent.
+    pub sent: u64,
+}
+
+impl Recipe<'_> {
+    /// The image's name.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        super::reference(self.app, self.release)
+    }
+
+    /// The options of the build.
+    fn options(&self) -> Vec<String> {
+        let labels = [
+            ("cgo.app", self.app.to_string()),
+            ("cgo.env", self.environment.to_owned()),
+            ("cgo.release", self.release.to_string()),
+        ];
+        let labels = labels.into_iter().flat_map(|(key, value)| ["--label".to_owned(), format!("{key}={value}")]);
+        let args = self.args.iter().flat_map(|(key, value)| ["--build-arg".to_owned(), format!("{key}={value}")]);
+        labels.chain(args).collect()
+    }
+
+    /// Packs the context into a file; the same source comes to the same bytes.
+    async fn pack(&self, to: &Path, cancel: &CancellationToken) -> Result<(), Error> {
+        let mut tar = Command::new("tar")
+            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "--format=gnu"])
+            .args(["--mode=u+rw,go-w"]);
+        for name in LEFT_OUT {
+            tar = tar.arg(format!("--exclude={name}"));
+        }
+        exec::run_ok(&tar.arg("-cf").arg(to).arg("-C").arg(self.context).arg("."), cancel).await?;
+        Ok(())
+    }
+}
+
+/// Builds on a host: the context is sent where it is not there, and the build runs detached, in a folder of its own
+/// (`…/ops/OP/steps/build`), whose step it is. May be repeated: a folder has one build, and one outcome. Passes on the log.
+///
+/// # Errors
+/// [`Error::Build`] with the last lines, [`Error::NoEngine`], [`Error::CutOff`], and what a host fails with.
+pub async fn on_host(
+    engine: &Engine<'_>,
+    recipe: &Recipe<'_>,
+    folder: &str,
+    pass: &mut (dyn FnMut(&[u8]) + Send),
+    cancel: &CancellationToken,
+) -> Result<Built, Error> {
+    const WHAT: &str = "build an image";
+    let to = engine.host;
+    let here = Scratch::new()?;
+    let packed = here.0.join("context.tar");
+    recipe.pack(&packed, cancel).await?;
+    let context = format!("{folder}.context.tar");
+    let reference = recipe.reference();
+    let begun = steps::look(to, folder, 0, Duration::ZERO, cancel).await?.state != steps::StepState::Absent;
+    let sent = if begun { 0 } else { files::put(to, &Source::File(packed), &context, "0600", cancel).await?.sent };
+    let (program, dockerfile) = (engine.sort.program().to_owned(), recipe.dockerfile.to_owned());
+    let script = elevated(engine.rights, WHAT, &[BUILD])
+        .args([program, context, dockerfile, reference.clone(), folder.to_owned()])
+        .args(recipe.options());
+    let step = Step { folder: folder.to_owned(), script };
+    let outcome = steps::run(to, &step, PATIENCE, pass, cancel).await?;
+    let (name, program) = (to.name().to_owned(), engine.sort.program());
+    match outcome.code {
+        Some(0) => {}
+        None => return Err(Error::CutOff { host: name }),
+        Some(code::NO_ENGINE) => return Err(Error::NoEngine { host: name, engine: program, evidence: Vec::new() }),
+        Some(code::SILENT) => {
+            return Err(Error::NoEngine { host: name, engine: program, evidence: outcome.evidence });
+        }
+        Some(_) if outcome.evidence.iter().any(|line| line.to_lowercase().contains("no space left on device")) => {
+            return Err(host::Error::Full { host: name, what: WHAT, evidence: outcome.evidence }.into());
+        }
+        Some(code::NOT_BUILT) => return Err(Error::Build { host: name, evidence: outcome.evidence }),
+        Some(code) => {
+            return Err(host::Error::Failed { host: name, what: WHAT, code, evidence: outcome.evidence }.into());
+        }
+    }
+    let image = engine.inspect(&reference, cancel).await?;
+    let image = image.ok_or(Error::NoImage { host: name, reference })?;
+    let script = elevated(engine.rights, "say what a build left", &[MADE]).arg(folder).harmless();
+    let made = to.run_ok(&script, cancel).await?.text().lines().map(str::to_owned).collect();
+    Ok(Built { image, made, sent })
+}
+
+/// Builds with the engine of this machine; `on_line` sees what it says.
+///
+/// # Errors
+/// [`Error::Build`] with the last lines, and what a program fails with.
+pub async fn here(recipe: &Recipe<'_>, on_line: exec::OnLine<'_>, cancel: &CancellationToken) -> Result<Image, Error> {
+    let reference = recipe.reference();
+    let command = docker()
+        .args(["build", "--file"])
+        .arg(recipe.context.join(recipe.dockerfile))
+        .args(["--tag", &reference])
+        .args(recipe.options())
+        .arg(recipe.context)
+        .deadline(LIMIT);
+    let output = exec::run_with(&command, cancel, on_line).await?;
+    if !output.exit.success() {
+        return Err(Error::Build { host: crate::domain::server::LOCAL.to_owned(), evidence: output.evidence() });
+    }
+    inspect_here(&reference, cancel).await
+}
+
+/// An image of this machine's engine.
+///
+/// # Errors
+/// [`Error::NoImage`], and what a program fails with.
+pub async fn inspect_here(reference: &str, cancel: &CancellationToken) -> Result<Image, Error> {
+    let format = "{{.Id}} {{.Architecture}} {{.Size}} {{range .RootFS.Layers}}{{.}} {{end}}";
+    let output = exec::run(&docker().args(["image", "inspect", "--format", format, reference]), cancel).await?;
+    read_image(reference, &output.stdout.text()).ok_or_else(|| Error::NoImage {
+        host: crate::domain::server::LOCAL.to_owned(),
+        reference: reference.to_owned(),
+    })
+}
+
+/// The client of this machine, for whichever engine the user has chosen.
+pub(super) fn docker() -> Command {
+    let mut command = Command::new("docker");
+    for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"] {
+        if let Some(value) = std::env::var_os(name) {
+            command = command.env(name, value);
+        }
+    }
+    command
+}
+
+/// A folder of this machine that goes with its owner.
+pub(super) struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new() -> Result<Self, Error> {
+        let path = std::env::temp_dir().join(format!("cgo-image-{:016x}", rand::random::<u64>()));
+        let made = std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&path);
+        made.map(|()| Self(path.clone())).map_err(|source| Error::File { path, source })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
