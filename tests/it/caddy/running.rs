@@ -180,9 +180,9 @@ fn a_caddy_that_serves_other_sites_is_left_alone() {
 }
 
 /// Keeps one table, as cron's does.
-const CRONTAB: &str = r#"#!/bin/sh
+const CRONTAB: &str = r"#!/bin/sh
 case $1 in -l) cat /run/table ;; -) cat >/run/table.new && mv /run/table.new /run/table ;; esac
-"#;
+";
 
 #[test]
 fn where_there_is_cron_caddy_comes_back_with_the_machine() {
