@@ -2,7 +2,7 @@
 //!
 //! An image is named `localhost/cgo/APP:RELEASE`, so that no engine ever asks a registry for it, and labelled with the
 //! application, its environment and the release. [`build`] makes one, [`send`] brings one that was built here to a host
-//! and sends only layers the host lacks, [`remove`] takes away those that release manifests name, and nothing else: no
+//! and sends only layers the host lacks, [`Engine::remove`] takes away those that release manifests name, and nothing else: no
 //! pruning, ever.
 
 mod archive;
