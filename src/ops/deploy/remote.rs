@@ -13,7 +13,9 @@ use super::super::{Context, Error, environment, projects, repository, servers};
 use super::{KEEP_GOOD, check_rollback, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Advice, Diagnose as _, Kind, told};
+use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::manifest::Service;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::run::{Request, Run};
 use crate::domain::server::{PortPurpose, Server};
@@ -25,6 +27,8 @@ pub use crate::remote::engine::phase::Phase;
 use crate::remote::engine::plan::{Build, Health, Launch, Plan as OnHost};
 use crate::remote::engine::{self, Report};
 use crate::remote::host::files::{self, Source};
+use crate::remote::image::build::Recipe;
+use crate::remote::image::{self, Engine, Sort};
 use crate::remote::runtime::PerSlot;
 use crate::store::{Deployments as _, Ports as _};
 
@@ -54,6 +58,8 @@ pub struct Plan {
     pub public_port: u16,
     /// What runs it.
     pub driver: Driver,
+    /// The container engine there, and the rights it takes, for a release that runs in a container.
+    pub engine: Option<(Sort, Rights)>,
     /// The ports of its slots.
     pub ports: PerSlot<u16>,
     /// It was built and migrated before: a rollback.
@@ -134,6 +140,7 @@ pub async fn plan(
         public_port: public.port,
         ports,
         driver: seen.driver.unwrap_or(Driver::Process),
+        engine: seen.engine,
         is_built: known.is_some(),
         replaces: seen.serving.is_some(),
     })
@@ -220,36 +227,71 @@ impl<'a> Steps<'a> {
         Ok(self.context.store.create_deployment(&deployment).await?)
     }
 
-    /// Where the release's archive is on the host.
-    fn archive(&self) -> String {
-        format!("{}/blobs/{}-{}.tar", self.place.root, self.project.name, self.plan.host.commit)
-    }
-
-    /// Sends the commit's files. What arrived before is not sent again.
+    /// Brings to the host what the release is made from. What arrived before is not sent again.
     ///
     /// # Errors
-    /// When the disk of either side is full, or the connection is lost for good.
-    pub async fn upload(&self) -> Result<u64, Error> {
+    /// When the disk of either side is full, the connection is lost for good, or the image cannot be built.
+    pub async fn bring(&self, say: &dyn Fn(&str)) -> Result<Build, Error> {
         let source = self.source().await?;
+        let manifest = manifest(&source)?;
+        let (_, service) = service(&manifest);
+        match self.plan.engine {
+            Some((engine, rights)) if self.plan.driver == Driver::Container => {
+                say("building the image");
+                self.image(service, &source, engine, rights).await
+            }
+            _ => self.upload(service, &source).await,
+        }
+    }
+
+    async fn upload(&self, service: &Service, source: &Path) -> Result<Build, Error> {
         let archive = source.with_extension("tar");
         // The same files are the same bytes, so that what was sent before counts.
         let tar = Command::new("tar")
             .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf"])
             .arg(&archive)
             .arg("-C")
-            .arg(&source)
+            .arg(source)
             .arg(".");
         exec::run_ok(&tar, self.cancel).await?;
+        let to = format!("{}/blobs/{}-{}.tar", self.place.root, self.project.name, self.plan.host.commit);
         let host = self.place.host.as_ref();
-        let put = files::put(host, &Source::File(archive.clone()), &self.archive(), "0640", self.cancel).await;
+        let put = files::put(host, &Source::File(archive.clone()), &to, "0640", self.cancel).await;
         let removed = std::fs::remove_file(&archive);
-        let put = put.map_err(servers::Error::from)?;
+        put.map_err(servers::Error::from)?;
         removed.map_err(|source| Error::Path { action: "remove", path: archive, source })?;
-        Ok(put.sent)
+        Ok(Build::Files {
+            archive: to,
+            lock: format!("{}/{}", service.workdir, service.python.lock),
+            python: service.python.requires.clone(),
+        })
+    }
+
+    async fn image(&self, service: &Service, source: &Path, sort: Sort, rights: Rights) -> Result<Build, Error> {
+        let image = service.image.as_ref();
+        let dockerfile = image
+            .and_then(|image| image.dockerfile.as_ref())
+            .map_or_else(|| format!("{}/Dockerfile", service.workdir), ToString::to_string);
+        let mut args = BTreeMap::from([("RELEASE".to_owned(), self.plan.host.release.to_string())]);
+        args.extend(image.and_then(|image| image.base.clone()).map(|base| ("BASE_IMAGE".to_owned(), base)));
+        let recipe = Recipe {
+            context: source,
+            dockerfile: &dockerfile,
+            args,
+            app: &self.project.name,
+            environment: "production",
+            release: &self.plan.host.release,
+        };
+        let engine = Engine { host: self.place.host.as_ref(), sort, rights };
+        let app = self.place.app(&self.project.name, Some(self.plan.driver));
+        let folder = format!("{}/ops/{}/steps/image", app.folder(), self.plan.host.op);
+        let built = image::build::on_host(&engine, &recipe, &folder, &mut |_| (), self.cancel).await;
+        let built = built.map_err(servers::Error::from)?;
+        Ok(Build::Image { name: built.image.reference, id: built.image.id, made: built.made })
     }
 
     /// What runs, with every value in its place.
-    async fn launch(&self) -> Result<(Launch, Build), Error> {
+    async fn launch(&self) -> Result<Launch, Error> {
         let source = self.source().await?;
         let manifest = manifest(&source)?;
         let (_, service) = service(&manifest);
@@ -289,27 +331,16 @@ impl<'a> Steps<'a> {
             },
             env,
         };
-        let build = Build {
-            archive: self.archive(),
-            lock: format!("{}/{}", service.workdir, service.python.lock),
-            python: service.python.requires.clone(),
-            dockerfile: service
-                .image
-                .as_ref()
-                .and_then(|image| image.dockerfile.as_ref())
-                .map_or_else(|| format!("{}/Dockerfile", service.workdir), ToString::to_string),
-            base_image: service.image.as_ref().and_then(|image| image.base.clone()),
-        };
-        Ok((launch, build))
+        Ok(launch)
     }
 
     /// Has a phase done on the host, and notes what came of it.
     ///
     /// # Errors
     /// [`servers::Error::Deploy`].
-    pub async fn phase(&self, phase: Phase, say: &dyn Fn(&str)) -> Result<Report, Error> {
-        let (launch, build) = self.launch().await?;
-        let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
+    pub async fn phase(&self, phase: Phase, build: Option<&Build>, say: &dyn Fn(&str)) -> Result<Report, Error> {
+        let launch = self.launch().await?;
+        let given = Given { launch: Some(&launch), build, reason: "" };
         let app = self.place.app(&self.project.name, Some(self.plan.driver));
         match app.phase(&self.plan.host, phase, given, say, self.cancel).await {
             Ok(report) => Ok(report),

@@ -3,7 +3,7 @@
 use super::provision;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::host::{Destination, Fingerprint};
-use crate::remote::{caddy, engine, host};
+use crate::remote::{caddy, engine, host, image};
 
 /// Why a server was not added, changed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Error {
     /// Its Caddy.
     #[error(transparent)]
     Caddy(#[from] caddy::Error),
+    /// Its container engine.
+    #[error(transparent)]
+    Image(#[from] image::Error),
     /// Deploying to one.
     #[error(transparent)]
     Deploy(#[from] engine::Error),
@@ -73,6 +76,7 @@ impl Error {
             Self::Host(error) => error.evidence(),
             Self::Provision(error) => error.evidence(),
             Self::Deploy(error) => error.evidence(),
+            Self::Image(error) => error.evidence(),
             Self::Caddy(error) => error.evidence(),
             _ => &[],
         }
@@ -88,7 +92,7 @@ impl Error {
             Self::Provision(error) => error.host(),
             Self::Deploy(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
-            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) => None,
+            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) | Self::Image(_) => None,
         }
     }
 }
@@ -99,6 +103,7 @@ impl Diagnose for Error {
             Self::Host(error) => error.kind(),
             Self::Provision(error) => error.kind(),
             Self::Deploy(error) => error.kind(),
+            Self::Image(error) => error.kind(),
             Self::Caddy(error) => error.kind(),
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
@@ -112,6 +117,7 @@ impl Diagnose for Error {
             Self::Host(error) => return error.advice(),
             Self::Provision(error) => return error.advice(),
             Self::Deploy(error) => return error.advice(),
+            Self::Image(error) => return error.advice(),
             Self::Caddy(error) => return error.advice(),
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {

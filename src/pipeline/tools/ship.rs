@@ -129,13 +129,15 @@ async fn deploy_there(
     let release = json!({ "release": plan.host.release });
     let say = |text: &str| (context.notes)(text);
     let phase = async |name: &'static str, phase: Phase| {
-        context.repeat(name, release.clone(), async |_| steps.phase(phase, &say).await).await
+        context.repeat(name, release.clone(), async |_| steps.phase(phase, None, &say).await).await
     };
     if !plan.is_built {
         context.repeat("note_deployment", release.clone(), async |_| steps.note().await).await?;
         say(&format!("sending {} to {}", short(&plan.host.commit), place.server.handle));
-        context.repeat("send_release", release.clone(), async |_| steps.upload().await).await?;
-        phase("build_release", Phase::Build).await?;
+        let brought = context.repeat("send_release", release.clone(), async |_| steps.bring(&say).await).await?;
+        context
+            .repeat("build_release", release.clone(), async |_| steps.phase(Phase::Build, Some(&brought), &say).await)
+            .await?;
     }
     let staged = phase("start_release", Phase::Stage).await?;
     // After its gate: nothing that was not asked is ever reached by visitors.

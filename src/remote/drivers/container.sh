@@ -1,10 +1,10 @@
 # Releases as containers, of Docker or Podman: one for each slot, on loopback only, in a network of its own, with limits.
 # Only what has our names, and images that a release of ours names, is ever touched; nothing is pruned.
 
-# Which engine answers.
+# Which engine answers, as it is or through sudo.
 engine=
-for one in docker podman; do
-    if command -v $one >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
+for one in docker podman "sudo -n docker" "sudo -n podman"; do
+    if command -v "${one##* }" >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
 done
 container_of() { echo "cgo-$app-production-$1"; }
 shared_of() { echo "cgo-$app-production"; }
@@ -17,14 +17,15 @@ driver_install() {
     $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null
 }
 
-# Runs a container of the release's image with what file $2 sets as its arguments, and the options after it. Variables
-# are handed on by name: their values are in the environment of the one who asks, and in no argument.
+# Runs a container of the release's image with what the file $2 sets as its arguments, and the options after it.
+# Variables are handed on by name: their values are in the environment of the one who asks, and in no argument.
 run_image() {
     variables=$1 file=$2
     shift 2
     image=$(line_of "$release_folder/image")
     [ -n "$image" ] || { echo "the release has no image"; return 1; }
     (
+        case $engine in sudo*) engine="sudo -n --preserve-env=$(echo $p_names | tr ' ' ,) ${engine##* }" ;; esac
         . "$variables"
         for one in $p_names; do set -- "$@" --env "$one"; done
         # The file sets the arguments anew; what is said before them is words of ours, without spaces.
@@ -92,28 +93,17 @@ driver_listeners() {
 
 driver_once() { run_image "$base/slots/$1/env" "$2" --rm; }
 
-# The image is built here, from the commit's files; what it is is kept by its digest.
+# The image is there already; the release keeps its id, and what it and what its build left are called.
 driver_build() {
-    [ ! -s "$release_folder/image" ] || return 0
-    say note "building the image"
-    set --
-    [ -z "$p_base_image" ] || set -- --build-arg "BASE_IMAGE=$p_base_image"
-    [ ! -s "$root/build-args" ] || while IFS= read -r one; do set -- "$@" --build-arg "$one"; done <"$root/build-args"
-    DOCKER_BUILDKIT=0 $engine build --file "$release_folder/source/$p_dockerfile" --iidfile "$release_folder/image.new" \
-        --label "cgo.app=$app" --label cgo.env=production --label "cgo.release=$p_release" \
-        --build-arg "RELEASE=$p_release" "$@" "$release_folder/source" ||
-        { because build "the image cannot be built"; return 1; }
-    mv -f "$release_folder/image.new" "$release_folder/image"
+    $engine image inspect "$p_image" >/dev/null 2>&1 || { because build "its image $p_image is not there"; return 1; }
+    echo "$p_image" | write "$release_folder/image" && printf '%s\n%s\n' "$p_image_name" "$p_image_made" | write "$release_folder/image.names"
 }
 
-# Removes the image of release $1, unless another release has the same.
+# Removes the image of release $1 and what its build left, where nothing uses them.
 driver_forget() {
-    image=$(line_of "$base/releases/$1/image")
-    [ -n "$image" ] || return 0
-    for file in "$root"/apps/*/*/releases/*/image; do
-        [ "$file" = "$base/releases/$1/image" ] || [ "$(line_of "$file")" != "$image" ] || return 0
-    done
-    $engine rmi "$image" >/dev/null 2>&1 || :
+    [ -s "$base/releases/$1/image" ] || return 0
+    forget_images "$engine" "$(line_of "$base/releases/$1/image.names")" "$(line_of "$base/releases/$1/image")" \
+        "$(sed -n 2p "$base/releases/$1/image.names")" >/dev/null
 }
 
 # Everything the application has beside its folder.

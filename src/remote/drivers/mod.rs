@@ -14,6 +14,7 @@ pub(super) const FUNCTIONS: &str = concat!(
     ";;\nsystemd)\n",
     include_str!("systemd.sh"),
     ";;\ncontainer)\n",
+    include_str!("../image/gc.sh"),
     include_str!("container.sh"),
     ";;\n*) echo \"there is no driver $driver\" >&2; exit 9 ;;\nesac",
 );

@@ -77,19 +77,28 @@ impl fmt::Debug for Launch {
     }
 }
 
-/// What a release is made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Build {
-    /// The archive of the commit's files, on the host.
-    pub archive: String,
-    /// The lock file, below the release's files.
-    pub lock: String,
-    /// The lowest Python that does: `3.10`.
-    pub python: String,
-    /// The file its image is built by, below the release's files.
-    pub dockerfile: String,
-    /// The image that one begins with; none for the one the file names.
-    pub base_image: Option<String>,
+/// What a release is made from, on the host already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Build {
+    /// The commit's files, and an environment of its locked dependencies.
+    Files {
+        /// Their archive.
+        archive: String,
+        /// The lock file, below the release's files.
+        lock: String,
+        /// The lowest Python that does: `3.10`.
+        python: String,
+    },
+    /// An image.
+    Image {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: String,
+        /// The images without a name that its build left.
+        made: Vec<String>,
+    },
 }
 
 fn set(out: &mut String, name: &str, value: &str) {
@@ -144,11 +153,18 @@ impl Plan {
             set(&mut out, "migrate", &migrate);
         }
         if let Some(build) = build {
-            set(&mut out, "blob", &build.archive);
-            set(&mut out, "lock", &build.lock);
-            set(&mut out, "python", &build.python);
-            set(&mut out, "dockerfile", &build.dockerfile);
-            set(&mut out, "base_image", build.base_image.as_deref().unwrap_or_default());
+            match build {
+                Build::Files { archive, lock, python } => {
+                    set(&mut out, "blob", archive);
+                    set(&mut out, "lock", lock);
+                    set(&mut out, "python", python);
+                }
+                Build::Image { name, id, made } => {
+                    set(&mut out, "image", id);
+                    set(&mut out, "image_name", name);
+                    set(&mut out, "image_made", &made.join(" "));
+                }
+            }
             let manifest = serde_json::json!({ "release": self.release, "commit": self.commit, "op": self.op });
             set(&mut out, "manifest", &manifest.to_string());
         }

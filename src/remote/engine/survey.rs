@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::report::{Held, fields};
 use super::{App, Error};
 use crate::domain::deployment::{Driver, Slot};
+use crate::domain::host::Rights;
 use crate::remote::host;
+use crate::remote::image::Sort;
 
 const SURVEY: &str = include_str!("sh/survey.sh");
 const WHAT: &str = "say how the application stands";
@@ -25,6 +27,8 @@ pub struct Survey {
     pub arch: String,
     /// What runs its releases, or is to.
     pub driver: Option<Driver>,
+    /// The container engine of the driver `container`, and whether it answers through sudo only.
+    pub engine: Option<(Sort, Rights)>,
     /// What the driver or the engine needs and the host does not have.
     pub missing: Vec<String>,
     /// TCP ports that are listened on.
@@ -133,6 +137,11 @@ fn parse(text: &str) -> Option<Survey> {
             "root" => seen.unwritable = Some(field(0)).filter(|said| *said != "yes").map(str::to_owned),
             "arch" => field(0).clone_into(&mut seen.arch),
             "driver" => seen.driver = Driver::ALL.into_iter().find(|driver| driver.as_str() == field(0)),
+            "engine" => {
+                let sort = [Sort::Docker, Sort::Podman].into_iter().find(|sort| sort.program() == field(0));
+                let rights = if field(1) == "sudo" { Rights::Sudo } else { Rights::Plain };
+                seen.engine = sort.map(|sort| (sort, rights));
+            }
             "missing" => seen.missing.push(field(0).to_owned()),
             "listens" => seen.listening.extend(field(0).parse::<u16>()),
             "serving" => seen.serving = slot(field(0)).map(|slot| (slot, field(1).to_owned())),

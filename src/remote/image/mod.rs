@@ -12,6 +12,7 @@ pub mod send;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::elevate::elevated;
@@ -33,7 +34,8 @@ mod code {
 }
 
 /// Which engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sort {
     /// Docker Engine.
     Docker,
@@ -145,7 +147,11 @@ impl Engine<'_> {
             return Ok(Vec::new());
         }
         let args = listed.iter().flat_map(|one| [one.reference.clone(), one.id.clone(), one.made.join(" ")]);
-        let script = self.script(WHAT, GC).args(args).deadline(Duration::from_mins(10)).harmless();
+        let script = elevated(self.rights, WHAT, &[GC, "forget_images \"$@\""])
+            .arg(self.sort.program())
+            .args(args)
+            .deadline(Duration::from_mins(10))
+            .harmless();
         let answer = self.host.run(&script, cancel).await?;
         if answer.code != 0 {
             return Err(self.error(WHAT, &answer));

@@ -166,13 +166,7 @@ impl<'a> Stage<'a> {
         assert!(tar.status().unwrap().success());
         let to = format!("{}/blobs/release.tar", self.root);
         files::put(self.host, &Source::File(archive), &to, "0640", &never()).await.unwrap();
-        Build {
-            archive: to,
-            lock: "services/web/requirements.lock".to_owned(),
-            python: "3.8".to_owned(),
-            dockerfile: "services/web/Dockerfile".to_owned(),
-            base_image: None,
-        }
+        Build::Files { archive: to, lock: "services/web/requirements.lock".to_owned(), python: "3.8".to_owned() }
     }
 
     async fn phase(&self, plan: &Plan, phase: Phase, mode: &str) -> Result<Report, Error> {

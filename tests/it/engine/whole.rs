@@ -32,6 +32,8 @@ fn packages(sshd: &Sshd, lock: &Path) {
 
 /// A server that is set up: what it needs is on the machine whose file system it shares.
 fn server(env: &TestEnv, sshd: &Sshd) {
+    // A host of tests has room for little else than its logs.
+    sshd.root("mount -o remount,size=6g /var/lib");
     let fingerprint = HostKey::parse(&sshd.host_key()).unwrap().fingerprint().to_string();
     let key = client_key().to_str().unwrap();
     env.ok(["servers", "add", "web", &sshd.at("root"), "--key", key, "--fingerprint", &fingerprint]);

@@ -4,12 +4,12 @@ do_build() {
     mkdir -p "$release_folder"
     # Ours, so that it may be removed one day.
     printf '%s' "$p_manifest" | write "$release_folder/manifest" || { because disk "the release cannot be written"; return 1; }
-    if [ ! -e "$release_folder/source" ]; then
+    if [ -n "${p_blob:-}" ] && [ ! -e "$release_folder/source" ]; then
         rm -rf "$release_folder/source.part"
         mkdir -p "$release_folder/source.part" && tar -xf "$p_blob" -C "$release_folder/source.part" &&
             mv "$release_folder/source.part" "$release_folder/source" || { because disk "the release cannot be unpacked"; return 1; }
     fi
     driver_build || { [ -n "$cause" ] || because build "it cannot be built"; return 1; }
-    find "$release_folder/source" -type f -exec sync {} + 2>/dev/null || sync
+    [ -z "${p_blob:-}" ] || find "$release_folder/source" -type f -exec sync {} + 2>/dev/null || sync
     echo "$p_commit" | write "$release_folder/complete"
 }

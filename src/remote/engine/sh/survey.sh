@@ -10,6 +10,7 @@ elif sudo -n mkdir -p "$root" 2>/dev/null && sudo -n chown "$(id -u):$(id -g)" "
 else say root "$(mkdir -p "$root" 2>&1 | head -n 1)"; fi
 say arch "$(uname -m)"
 say driver "$driver"
+case ${engine:-} in sudo*) say engine "${engine##* }" sudo ;; ?*) say engine "$engine" ;; esac
 for tool in curl flock tar sha256sum setsid awk; do command -v "$tool" >/dev/null || say missing "$tool"; done
 said=$(driver_check 2>&1) || say missing "$said"
 listening_of "" /proc/net | sed 's/.*://' | sort -un | while read -r port; do say listens "$port"; done
