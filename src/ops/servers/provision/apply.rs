@@ -20,7 +20,7 @@ use crate::ops::servers::check::{host_of, login};
 use crate::ops::{self, Context};
 use crate::remote::host::ssh::{self, Ssh};
 use crate::remote::host::steps::{self, Outcome, StepState};
-use crate::remote::host::{self, Host, Script, facts};
+use crate::remote::host::{self, Host, Refusal, Script, facts};
 use crate::remote::provision::{self, Verdict};
 use crate::store::{Seen, Servers as _, SetupEnd, Setups as _};
 
@@ -28,6 +28,8 @@ use crate::store::{Seen, Servers as _, SetupEnd, Setups as _};
 const PATIENCE: Duration = Duration::from_mins(5);
 /// How long a guard waits to be told that somebody got in, in seconds.
 const GUARDED: u32 = 60;
+/// How long an SSH server may take to listen again after its configuration was changed.
+const RESTART: Duration = Duration::from_secs(15);
 /// How long a guard has to put back what was there.
 const REVERT: Duration = Duration::from_secs(30);
 
@@ -399,7 +401,16 @@ async fn proven(prepared: &Prepared, destination: &Destination, cancel: &Cancell
     let login = login(destination.clone(), prepared.access.key.clone());
     let host = Ssh::new(prepared.name(), &id, login, prepared.access.host_key.clone());
     let script = Script::new("become root", "[ \"$(id -u)\" = 0 ] || sudo -n true").harmless();
-    let proven = (&host as &dyn Host).run_ok(&script, cancel).await;
+    let begun = Instant::now();
+    let proven = loop {
+        let proven = (&host as &dyn Host).run_ok(&script, cancel).await;
+        // A server that reads its configuration anew listens to nobody for a moment.
+        let passing = matches!(&proven, Err(host::Error::Connect { cause: Refusal::Port | Refusal::Closed(_), .. }));
+        if !passing || begun.elapsed() >= RESTART {
+            break proven;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
     ssh::forget(&id);
     proven.map(|_| ())
 }
