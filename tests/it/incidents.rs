@@ -109,8 +109,8 @@ async fn restarts_are_few_and_counted_for_the_cause_and_then_comes_the_release_b
     let (incident, events) = incidents::show(&desk.context, &id).await.unwrap();
     assert_eq!(incident.status, IncidentStatus::Open);
     let kinds: Vec<IncidentEventKind> = events.iter().map(|event| event.kind).collect();
-    use IncidentEventKind::{Outcome, Restart, Revert};
-    assert_eq!(kinds, [Restart, Outcome, Revert]);
+    let wanted = [IncidentEventKind::Restart, IncidentEventKind::Outcome, IncidentEventKind::Revert];
+    assert_eq!(kinds, wanted);
 }
 
 #[tokio::test]

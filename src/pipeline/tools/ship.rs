@@ -170,17 +170,13 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
         return Err(ToolError::refused("the project has no public port"));
     };
     let server = place::server_of(context.ops, &project).await.map_err(failed)?;
-    let (ready, url) = match server.filter(|server| server.handle != LOCAL) {
-        Some(server) => {
-            let url = remote::url(&server, port);
-            let path =
-                remote::ready_path(context.ops, &project, &active.commit, context.cancel).await.map_err(failed)?;
-            (format!("{url}{path}"), url)
-        }
-        None => {
-            let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
-            steps::ready_url(Path::new(&folder), port).map_err(failed)?
-        }
+    let (ready, url) = if let Some(server) = server.filter(|server| server.handle != LOCAL) {
+        let url = remote::url(&server, port);
+        let path = remote::ready_path(context.ops, &project, &active.commit, context.cancel).await.map_err(failed)?;
+        (format!("{url}{path}"), url)
+    } else {
+        let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
+        steps::ready_url(Path::new(&folder), port).map_err(failed)?
     };
     let seen = context
         .remember("live_probe", json!({ "url": ready }), async || {

@@ -17,24 +17,26 @@ driver_install() {
     $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null
 }
 
-# Runs a container of the release's image with what the file $2 sets as its arguments, and the options after it.
+# Runs a container of the release in slot $1 with what the file $2 sets as its arguments, and the options after it.
 # Variables are handed on by name: their values are in the environment of the one who asks, and in no argument.
 run_image() {
-    variables=$1 file=$2
+    s=$base/slots/$1 file=$2
     shift 2
-    image=$(line_of "$release_folder/image")
+    image=$(line_of "$(line_of "$s/release_folder")/image")
     [ -n "$image" ] || { echo "the release has no image"; return 1; }
+    names=$(line_of "$s/options")
+    memory=$(sed -n 2p "$s/options")m
     (
-        case $engine in sudo*) engine="sudo -n --preserve-env=$(echo $p_names | tr ' ' ,) ${engine##* }" ;; esac
-        . "$variables"
-        for one in $p_names; do set -- "$@" --env "$one"; done
+        case $engine in sudo*) engine="sudo -n --preserve-env=$(echo $names | tr ' ' ,) ${engine##* }" ;; esac
+        for one in $names; do set -- "$@" --env "$one"; done
+        . "$s/env"
         # The file sets the arguments anew; what is said before them is words of ours, without spaces.
         options=$*
         . "$file"
         exec $engine run $options --init --network "$(shared_of)" --volume "$(shared_of):/data" \
-            --memory "${p_memory_mb}m" --memory-swap "${p_memory_mb}m" --pids-limit 512 --cap-drop ALL \
+            --memory "$memory" --memory-swap "$memory" --pids-limit 512 --cap-drop ALL \
             --security-opt no-new-privileges --label "cgo.app=$app" --label cgo.env=production \
-            --label "cgo.release=$p_release" --label "cgo.op=$op" "$image" "$@"
+            --label "cgo.release=$(line_of "$s/release")" --label "cgo.op=$op" "$image" "$@"
     ) </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
@@ -44,13 +46,15 @@ driver_start() {
     made=$($engine inspect -f '{{.State.Running}} {{index .Config.Labels "cgo.generation"}}' "$name" 2>/dev/null)
     [ "$made" != "true $(line_of "$s/generation")" ] || return 0
     driver_stop "$1" || return 1
-    run_image "$s/env" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$(line_of "$s/port"):$(line_of "$s/port")" \
+    port=$(line_of "$s/port")
+    run_image "$1" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$port:$port" \
         --stop-timeout "$(line_of "$s/stop_after")" --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
         --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1 ||
         { cat "$s/started"; return 1; }
+    # What serves comes back after a crash and a reboot; a candidate does not.
+    [ "$(active)" != "$1" ] || driver_keep "$1"
 }
 
-# From the switch on it comes back after a crash and a reboot; a candidate does not.
 driver_keep() { $engine update --restart unless-stopped "$(container_of "$1")" >/dev/null 2>&1 || :; }
 
 driver_state() {
@@ -91,7 +95,7 @@ driver_listeners() {
     listening_of "" "/proc/$pid/net"
 }
 
-driver_once() { run_image "$base/slots/$1/env" "$2" --rm; }
+driver_once() { run_image "$1" "$2" --rm; }
 
 # The image is there already; the release keeps its id, and what it and what its build left are called.
 driver_build() {
@@ -99,11 +103,15 @@ driver_build() {
     echo "$p_image" | write "$release_folder/image" && printf '%s\n%s\n' "$p_image_name" "$p_image_made" | write "$release_folder/image.names"
 }
 
-# Removes the image of release $1 and what its build left, where nothing uses them.
+# Removes the image of release $1 and what its build left, where nothing uses them. What other releases stand on still is
+# remembered for the next time.
 driver_forget() {
     [ -s "$base/releases/$1/image" ] || return 0
-    forget_images "$engine" "$(line_of "$base/releases/$1/image.names")" "$(line_of "$base/releases/$1/image")" \
-        "$(sed -n 2p "$base/releases/$1/image.names")" >/dev/null
+    made="$(sed -n 2p "$base/releases/$1/image.names") $(cat "$base/images.left" 2>/dev/null)"
+    forget_images "$engine" "$(line_of "$base/releases/$1/image.names")" "$(line_of "$base/releases/$1/image")" "$made" >/dev/null
+    for one in $made; do
+        if $engine image inspect "$one" >/dev/null 2>&1; then echo "$one"; fi
+    done | write "$base/images.left"
 }
 
 # Everything the application has beside its folder.

@@ -144,7 +144,10 @@ impl Plan {
                 sum.update(part.len().to_le_bytes());
                 sum.update(part);
             }
-            let generation: String = sum.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+            let generation = sum.finalize().iter().take(12).fold(String::new(), |mut out, byte| {
+                write!(out, "{byte:02x}").expect("a string takes any text");
+                out
+            });
             set(&mut out, "generation", &generation);
             let names: Vec<&str> = launch.env.keys().map(String::as_str).collect();
             set(&mut out, "names", &names.join(" "));

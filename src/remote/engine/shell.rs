@@ -1,6 +1,7 @@
 //! Values as words of a shell: the one place that quotes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// A text as one word: nothing in it means anything to a shell.
 pub(super) fn quoted(text: &str) -> String {
@@ -9,7 +10,10 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Lines that set variables for a process, each byte as it is.
 pub(super) fn exports(env: &BTreeMap<String, String>) -> String {
-    env.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
+    env.iter().fold(String::new(), |mut out, (name, value)| {
+        writeln!(out, "export {name}={}", quoted(value)).expect("a string takes any text");
+        out
+    })
 }
 
 /// A file that says what is run where: it sets `dir` and the arguments.

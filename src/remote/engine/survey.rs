@@ -16,6 +16,7 @@ const WHAT: &str = "say how the application stands";
 
 /// How a host and an application on it stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of the answer that is there or not")]
 pub struct Survey {
     /// Kilobytes that are free where releases live.
     pub disk_kb: u64,

@@ -71,7 +71,7 @@ fn a_release_that_dies_while_it_is_baked_is_gone_back_from() {
                 std::fs::write(folder.join("cgo/apps/shop/production/shared/die"), "").unwrap();
             }
         };
-        let mut ended = Ok(Default::default());
+        let mut ended = Ok(cgo::remote::engine::Report::default());
         for phase in [Phase::Build, Phase::Stage, Phase::Switch] {
             ended = stage.app().phase(&plan, phase, given, &dies, &never()).await;
         }

@@ -1,5 +1,6 @@
 //! The deploy engine with real releases on a host: on this machine, and over SSH.
 
+mod container;
 mod faults;
 mod kill;
 mod life;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cgo::domain::deployment::{Driver, Slot};
+use cgo::domain::host::Rights;
 use cgo::domain::ids::{ReleaseId, RunId};
 use cgo::domain::names::ProjectName;
 use cgo::domain::time::Timestamp;
@@ -20,6 +22,8 @@ use cgo::remote::engine::survey::Survey;
 use cgo::remote::engine::{App, Error, Report};
 use cgo::remote::host::Host;
 use cgo::remote::host::files::{self, Source};
+use cgo::remote::image::build::Recipe;
+use cgo::remote::image::{self, Engine, Sort};
 use tokio_util::sync::CancellationToken;
 
 /// A service that behaves as `MODE` says.
@@ -30,6 +34,8 @@ print("started as", mode, flush=True)
 if mode == "exits":
     print("the database is gone", flush=True)
     sys.exit(3)
+if mode == "eats":
+    kept = [bytearray(b"x" * 8_000_000) for _ in range(1000)]
 if mode == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -56,7 +62,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 if mode == "elsewhere": port += 1000
-Server(("::1" if mode == "six" else "127.0.0.1", port), Handler).serve_forever()
+Server(("::1" if mode == "six" else os.environ["HOST"], port), Handler).serve_forever()
 "#;
 
 /// An application on a host, and what a deployment of it needs.
@@ -137,8 +143,12 @@ impl<'a> Stage<'a> {
     }
 
     fn launch(&self, plan: &Plan, mode: &str) -> Launch {
-        let shared = format!("{}/shared", self.app().folder());
+        let (host, shared) = match self.driver {
+            Driver::Container => ("0.0.0.0", "/data".to_owned()),
+            Driver::Process | Driver::Systemd => ("127.0.0.1", format!("{}/shared", self.app().folder())),
+        };
         let env = [
+            ("HOST", host.to_owned()),
             ("PORT", plan.port.to_string()),
             ("RELEASE", plan.release.to_string()),
             ("MODE", mode.to_owned()),
@@ -151,6 +161,27 @@ impl<'a> Stage<'a> {
             migrate: Some(["sh", "-c", "echo migrated >>\"$SHARED/migrations\""].map(str::to_owned).to_vec()),
             env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
         }
+    }
+
+    /// Has the release's image built on the host.
+    async fn image(&self, plan: &Plan) -> Build {
+        let base = crate::support::docker::Docker::shared().expect("it was asked for before").base().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("main.py"), SERVICE).unwrap();
+        let text = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY main.py ./\n";
+        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        let recipe = Recipe {
+            context: folder.path(),
+            dockerfile: "Dockerfile",
+            args: BTreeMap::from([("BASE_IMAGE".to_owned(), base)]),
+            app: &self.name,
+            environment: "production",
+            release: &plan.release,
+        };
+        let engine = Engine { host: self.host, sort: Sort::Docker, rights: Rights::Root };
+        let step = format!("{}/ops/{}/steps/image", self.app().folder(), plan.op);
+        let built = image::build::on_host(&engine, &recipe, &step, &mut |_| (), &never()).await.unwrap();
+        Build::Image { name: built.image.reference, id: built.image.id, made: built.made }
     }
 
     /// Puts the release's archive on the host, and says how it is built.
@@ -170,7 +201,11 @@ impl<'a> Stage<'a> {
     }
 
     async fn phase(&self, plan: &Plan, phase: Phase, mode: &str) -> Result<Report, Error> {
-        let (launch, build) = (self.launch(plan, mode), self.archive().await);
+        let build = match self.driver {
+            Driver::Container => self.image(plan).await,
+            Driver::Process | Driver::Systemd => self.archive().await,
+        };
+        let launch = self.launch(plan, mode);
         let given = Given { launch: Some(&launch), build: Some(&build), reason: "asked to" };
         self.app().phase(plan, phase, given, &|_| (), &never()).await
     }

@@ -117,8 +117,8 @@ async fn what_was_tried_is_kept_in_order_and_bounded_for_the_cause(place: &Place
 
     assert_eq!(store.incident_events(&first.id).await.unwrap(), [event(IncidentEventKind::Seen, 10), restart(11)]);
     let kinds: Vec<_> = store.incident_events(&ids).await.unwrap().into_iter().map(|event| event.kind).collect();
-    use IncidentEventKind::{Outcome, Restart};
-    assert_eq!(kinds, [Restart, Restart, Outcome]);
+    let wanted = [IncidentEventKind::Restart, IncidentEventKind::Restart, IncidentEventKind::Outcome];
+    assert_eq!(kinds, wanted);
     let newest = store.incidents(1).await.unwrap();
     assert_eq!(newest[0].id, ids);
     let error = store.note_incident(&incident(9, 0).id, &restart(1), None).await.unwrap_err();

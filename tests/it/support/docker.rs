@@ -61,6 +61,11 @@ impl Docker {
         Ok(Self { base })
     }
 
+    /// The name of the base image.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Builds an image from a project's folder by its own Dockerfile, tags it, and returns its id.
     pub fn build(&self, project: &Path, release: &str, tag: &str) -> String {
         let mut command = Command::new("docker");

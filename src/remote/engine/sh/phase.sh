@@ -74,6 +74,7 @@ do_prepare() {
     printf '%s' "$p_env" | write "$slot/env" 600 && printf '%s' "$p_launch" | write "$slot/launch" 640 &&
         echo "$p_release" | write "$slot/release" && echo "$p_port" | write "$slot/port" &&
         echo "$p_stop_after" | write "$slot/stop_after" && echo "$release_folder" | write "$slot/release_folder" &&
+        printf '%s\n%s\n' "$p_names" "$p_memory_mb" | write "$slot/options" &&
         echo "$p_generation" | write "$slot/generation" && printf '%s' "$p_migrate" | write "$ops/$op/migrate"
 }
 

@@ -1,0 +1,71 @@
+//! Releases in containers of the real Docker Engine.
+
+use cgo::domain::deployment::Driver;
+use cgo::domain::diagnose::{Diagnose as _, Kind};
+use cgo::domain::names::ProjectName;
+use cgo::remote::engine::operate::Work;
+use cgo::remote::engine::{App, Error};
+use cgo::remote::host::local::Local;
+
+use super::{Stage, never};
+use crate::support::docker::Docker;
+
+/// What the engine has of an application, by its label.
+fn left(docker: &Docker, app: &ProjectName) -> String {
+    let filter = format!("label=cgo.app={app}");
+    ["ps --all --quiet", "network ls --quiet", "volume ls --quiet", "image ls --quiet"]
+        .map(|what| docker.ok(what.split(' ').chain(["--filter", &filter])))
+        .join("")
+}
+
+#[test]
+fn releases_in_containers_follow_one_another_and_leave_nothing() {
+    let Some(docker) = Docker::shared() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    runtime.block_on(async {
+        let mut stage = Stage::new(&Local, folder.path());
+        stage.driver = Driver::Container;
+        // The engine is everybody's: the name is this test's alone.
+        stage.name = ProjectName::parse(&format!("shop-{:08x}", rand::random::<u32>())).unwrap();
+        let first = stage.deploy("ok").await.unwrap();
+        let said = stage.answers().await.unwrap();
+        assert_eq!(said, format!("{} it's $HOME \\ \"all\"", first.release), "values arrive byte for byte");
+        let container = format!("cgo-{}-production-blue", stage.name);
+        let shown = docker.ok(["inspect", &container]);
+        for wanted in [
+            "\"HostIp\": \"127.0.0.1\"",
+            "\"Memory\": 268435456",
+            "no-new-privileges",
+            "\"max-size\": \"10m\"",
+            "unless-stopped",
+        ] {
+            assert!(shown.contains(wanted), "{wanted}: {shown}");
+        }
+
+        let second = stage.deploy("ok").await.unwrap();
+        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        assert_eq!(stage.ask(first.port).await, None, "the old one has ended");
+
+        // A candidate that takes more memory than it may, and one that ends.
+        for (mode, sort, words) in [("eats", "oom", "its limit is 256 MB"), ("exits", "crashed", "exit code 3")] {
+            let refused = stage.deploy(mode).await.unwrap_err();
+            assert_eq!(refused.kind(), Kind::Gate, "{refused}");
+            let Error::Gate { sort: said, cause, evidence, .. } = refused else { unreachable!() };
+            assert!(said == sort && cause.contains(words), "{mode}: {said}: {cause}");
+            assert!(evidence.iter().any(|line| line.contains(&format!("started as {mode}"))), "{evidence:?}");
+            assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        }
+        // Another driver would not know what runs.
+        let process = App { driver: Some(Driver::Process), ..stage.app() };
+        assert_eq!(process.survey("none", &never()).await.unwrap().driver, Some(Driver::Container));
+
+        assert!(stage.app().operate(Work::Stop, "anna", "", &never()).await.unwrap());
+        assert_eq!(stage.answers().await, None);
+        assert!(stage.app().operate(Work::Start, "anna", "", &never()).await.unwrap());
+        crate::support::env::until_async("it answers", async || stage.answers().await.is_some()).await;
+        assert!(stage.app().log(5, &never()).await.unwrap().iter().any(|line| line == "started as ok"));
+        stage.end().await;
+        assert_eq!(left(docker, &stage.name), "", "nothing of it is left in the engine");
+    });
+}
