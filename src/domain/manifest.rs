@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::Driver;
-
+use super::domain_name::DomainName;
 use super::names::{Identifier, ProjectName};
 
 /// The version of the file this program reads.
@@ -27,6 +27,9 @@ pub struct Manifest {
     pub name: ProjectName,
     /// The server it is placed on; `local` is this machine.
     pub server: String,
+    /// The name people open it by on a server that is reached over SSH; without one it has a port of the server's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<DomainName>,
     /// What runs, by name.
     pub services: BTreeMap<Identifier, Service>,
 }

@@ -102,7 +102,7 @@ pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
             },
         ));
     }
-    let url = remote::url(&server, public);
+    let url = remote::url(&server, public, remote::domain_of(project).as_ref());
     let seen = match place::of_server(context, server, &cancel).await {
         Ok(place) => place.app(&project.name, None).survey("none", &cancel).await.map_err(|error| told(&error)),
         Err(error) => Err(told(&error)),

@@ -2,6 +2,7 @@
 //! here it is decided what, and noted what came of it. Each step may be repeated.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::super::{Context, Error, environment, projects, repository, servers};
 use super::{KEEP_GOOD, check_rollback, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Advice, Diagnose as _, Kind, told};
+use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::Service;
@@ -21,7 +23,8 @@ use crate::domain::run::{Request, Run};
 use crate::domain::server::{PortPurpose, Server};
 use crate::domain::time::Timestamp;
 use crate::exec::{self, Command};
-use crate::remote::caddy::{self, At, Base, Caddy, Site};
+use crate::remote::caddy::certificate::{self, Roots};
+use crate::remote::caddy::{self, At, Base, Caddy, Site, dns};
 use crate::remote::engine::phase::Given;
 pub use crate::remote::engine::phase::Phase;
 use crate::remote::engine::plan::{Build, Health, Launch, Plan as OnHost};
@@ -40,6 +43,10 @@ const BAKE: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(30);
 /// Megabytes of memory a release may take that says nothing of it.
 const MEMORY_MB: u32 = 512;
+/// The port of HTTPS.
+pub(in crate::ops) const HTTPS: u16 = 443;
+/// How long a certificate is waited for.
+const CERTIFICATE: Duration = Duration::from_mins(1);
 /// Kilobytes a release with its dependencies takes beside its own files.
 const ROOM_KB: u64 = 300 * 1024;
 /// Files a release with its dependencies has.
@@ -56,6 +63,8 @@ pub struct Plan {
     pub server: ServerId,
     /// The port people open, where the project has no domain.
     pub public_port: u16,
+    /// The name people open it by, where it has one.
+    pub domain: Option<DomainName>,
     /// What runs it.
     pub driver: Driver,
     /// The container engine there, and the rights it takes, for a release that runs in a container.
@@ -110,6 +119,11 @@ pub async fn plan(
     let public = reserve(PortPurpose::Public).await?;
     let ports =
         PerSlot { blue: reserve(PortPurpose::Blue).await?.port, green: reserve(PortPurpose::Green).await?.port };
+    let domain = manifest.domain.clone();
+    if let Some(domain) = &domain {
+        let addresses = addresses(&place.server).await?;
+        dns::check(domain, &addresses, None).await.map_err(servers::Error::from)?;
+    }
     let slot = seen.idle_slot();
     let before = context.store.deployments(&project.id).await?.len();
     let now = context.source.moment(format_args!("release {}", before + 1));
@@ -124,7 +138,9 @@ pub async fn plan(
         port: *ports.get(slot),
         health: Health {
             path: service.health.as_str().to_owned(),
-            host: format!("{}:{}", place.server.address, public.port),
+            host: domain
+                .as_ref()
+                .map_or_else(|| format!("{}:{}", place.server.address, public.port), ToString::to_string),
             deadline: GATE,
         },
         drain: DRAIN,
@@ -139,6 +155,7 @@ pub async fn plan(
         server: place.server.id.clone(),
         public_port: public.port,
         ports,
+        domain,
         driver: seen.driver.unwrap_or(Driver::Process),
         engine: seen.engine,
         is_built: known.is_some(),
@@ -304,8 +321,8 @@ impl<'a> Steps<'a> {
                 Driver::Process | Driver::Systemd => std::net::Ipv4Addr::LOCALHOST.into(),
             },
             port: self.plan.host.port,
-            public_url: url(&self.place.server, self.plan.public_port),
-            domain: None,
+            public_url: self.url(),
+            domain: self.plan.domain.as_ref().map(ToString::to_string),
             server: self.place.server.handle.clone(),
             server_address: self.place.server.address.clone(),
             shared: match self.plan.driver {
@@ -355,6 +372,35 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// The address people open.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(&self.place.server, self.plan.public_port, self.plan.domain.as_ref())
+    }
+
+    /// Waits a while for the domain's certificate; why it cannot be trusted yet, when it cannot. That is no failure of
+    /// the release: an authority that takes its time, or refuses for a while, is asked again by the server.
+    ///
+    /// # Errors
+    /// When the server's address cannot be found out.
+    pub async fn certified(&self) -> Result<Option<String>, Error> {
+        let Some(domain) = &self.plan.domain else { return Ok(None) };
+        let addresses = addresses(&self.place.server).await?;
+        let Some(address) = addresses.first() else { return Ok(None) };
+        let begun = std::time::Instant::now();
+        loop {
+            match certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await {
+                Ok(_) => return Ok(None),
+                Err(error) if begun.elapsed() >= CERTIFICATE => return Ok(Some(told(&error))),
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+                () = self.cancel.cancelled() => return Ok(None),
+            }
+        }
+    }
+
     /// Has visitors' requests come to the slots. Only what is not so yet is changed: a deployment like the one before
     /// changes nothing here.
     ///
@@ -367,7 +413,10 @@ impl<'a> Steps<'a> {
         let place = self.place;
         let site = Site {
             app: self.project.name.clone(),
-            at: At::Port(self.plan.public_port),
+            at: match &self.plan.domain {
+                Some(domain) => At::Domains(domain.clone(), Vec::new()),
+                None => At::Port(self.plan.public_port),
+            },
             ports: self.plan.ports.clone(),
             health: service.health.as_str().to_owned(),
             max_body_mb: None,
@@ -404,27 +453,47 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// The address people open, where the project has no domain.
+/// The addresses of a server.
+pub(in crate::ops) async fn addresses(server: &Server) -> Result<Vec<IpAddr>, Error> {
+    let found = tokio::net::lookup_host((server.address.as_str(), HTTPS)).await;
+    let found = found.map_err(|source| Error::Path {
+        action: "find the address of",
+        path: PathBuf::from(&server.address),
+        source,
+    })?;
+    Ok(found.map(|address| address.ip()).collect())
+}
+
+/// The address people open: by the project's domain, else by a port of the server.
 #[must_use]
-pub fn url(server: &Server, port: u16) -> String {
-    if server.address.contains(':') {
-        format!("http://[{}]:{port}", server.address)
-    } else {
-        format!("http://{}:{port}", server.address)
+pub fn url(server: &Server, port: u16, domain: Option<&DomainName>) -> String {
+    match domain {
+        Some(domain) => format!("https://{domain}"),
+        None if server.address.contains(':') => format!("http://[{}]:{port}", server.address),
+        None => format!("http://{}:{port}", server.address),
     }
 }
 
-/// The manifest of a commit.
+/// The domain that a project's folder names; none where it cannot be read.
+#[must_use]
+pub fn domain_of(project: &Project) -> Option<DomainName> {
+    manifest(Path::new(&project.folder)).ok()?.domain
+}
+
+/// The address of a commit's service, and the one that says whether it can work.
 ///
 /// # Errors
 /// When the commit or its `cgo.yaml` cannot be read.
-pub async fn ready_path(
+pub async fn ready_url(
     context: &Context,
     project: &Project,
+    server: &Server,
+    port: u16,
     commit: &str,
     cancel: &CancellationToken,
-) -> Result<String, Error> {
+) -> Result<(String, String), Error> {
     let folder = exported(context, project, commit, cancel).await?;
-    let manifest = manifest(Path::new(&folder))?;
-    Ok(service(&manifest).1.ready.as_str().to_owned())
+    let manifest = manifest(&folder)?;
+    let url = url(server, port, manifest.domain.as_ref());
+    Ok((format!("{url}{}", service(&manifest).1.ready), url))
 }

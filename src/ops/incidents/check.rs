@@ -16,7 +16,7 @@ use super::super::deploy::{self, remote, steps};
 use super::super::servers::check::{Looked, check as look_at};
 use super::super::servers::place;
 use super::super::{Context, Error, explain, projects, random, secrets, servers, services};
-use super::{close, note};
+use super::{close, front, note};
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::{IncidentId, ProjectId, ServerId};
 use crate::domain::incident::{Incident, IncidentEventKind, IncidentKind, IncidentStatus, cause};
@@ -55,16 +55,16 @@ pub struct Round {
 }
 
 /// What can break.
-struct Subject {
-    kind: IncidentKind,
-    project: Option<ProjectId>,
-    server: Option<ServerId>,
-    service: Option<String>,
-    finding: Finding,
+pub(super) struct Subject {
+    pub(super) kind: IncidentKind,
+    pub(super) project: Option<ProjectId>,
+    pub(super) server: Option<ServerId>,
+    pub(super) service: Option<String>,
+    pub(super) finding: Finding,
 }
 
 /// How it was found.
-enum Finding {
+pub(super) enum Finding {
     Good,
     Broken { title: String, details: Vec<String> },
     Unknown(String),
@@ -103,10 +103,39 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Result<Roun
     }))
     .await;
     let looked_at = servers.len() + services.len();
-    let subjects: Vec<Subject> = subjects.into_iter().chain(services).collect();
+    let front = of_front(context, &servers, &deployed, &silent, cancel).await;
+    let subjects: Vec<Subject> = subjects.into_iter().chain(services).chain(front).collect();
     let mut round = settle(context, subjects).await?;
     round.looked_at = looked_at;
     Ok(round)
+}
+
+/// Caddy and certificates, on servers that answer and carry a project.
+async fn of_front(
+    context: &Context,
+    servers: &[Server],
+    deployed: &[(Project, Deployment)],
+    silent: &BTreeSet<&ServerId>,
+    cancel: &CancellationToken,
+) -> Vec<Subject> {
+    let mut domains = Vec::new();
+    let mut carrying: BTreeSet<&ServerId> = BTreeSet::new();
+    for (project, active) in deployed {
+        let server = servers.iter().find(|server| server.id == active.server && server.handle != LOCAL);
+        let Some(server) = server.filter(|server| !silent.contains(&server.id)) else { continue };
+        carrying.insert(&server.id);
+        if let Some(domain) = remote::domain_of(project) {
+            domains.push((project, server, domain));
+        }
+    }
+    let carrying = servers.iter().filter(|server| carrying.contains(&server.id));
+    let caddies = join_all(carrying.map(async |server| front::of_caddy(context, server, cancel).await)).await;
+    let certificates = join_all(
+        domains
+            .iter()
+            .map(async |(project, server, domain)| front::of_certificate(context, project, server, domain).await),
+    );
+    caddies.into_iter().chain(certificates.await).collect()
 }
 
 /// Opens and ends incidents by what was found.
@@ -298,8 +327,7 @@ pub(super) async fn answers(
         let Some(port) = port else { return Ok(None) };
         let elsewhere = place::server_of(context, project).await?.filter(|server| server.handle != LOCAL);
         let ready = if let Some(server) = elsewhere {
-            let path = remote::ready_path(context, project, &active.commit, cancel).await?;
-            format!("{}{path}", remote::url(&server, port))
+            remote::ready_url(context, project, &server, port, &active.commit, cancel).await?.0
         } else {
             let folder = deploy::release_folder(context, project, &active.release).join(steps::SOURCE);
             steps::ready_url(Path::new(&folder), port)?.0

@@ -2,6 +2,7 @@
 //! mended.
 
 pub mod check;
+mod front;
 pub mod recover;
 
 use super::{Context, Error, projects, random, servers};

@@ -398,7 +398,7 @@ pub(super) async fn for_service(
 /// How many secrets of persons a folder's service has; all that are required can be read.
 ///
 /// # Errors
-/// As [`for_service`], but nothing is made up.
+/// As `for_service`, but nothing is made up.
 pub async fn check(context: &Context, project: &Project, folder: &Path) -> Result<usize, Error> {
     let manifest = deploy::manifest(folder)?;
     let (name, service) = deploy::service(&manifest);

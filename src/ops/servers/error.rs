@@ -14,6 +14,9 @@ pub enum Error {
     /// Setting one up.
     #[error(transparent)]
     Provision(#[from] provision::Error),
+    /// A project's domain.
+    #[error(transparent)]
+    Domain(#[from] caddy::dns::Error),
     /// Its Caddy.
     #[error(transparent)]
     Caddy(#[from] caddy::Error),
@@ -92,7 +95,7 @@ impl Error {
             Self::Provision(error) => error.host(),
             Self::Deploy(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
-            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) | Self::Image(_) => None,
+            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) | Self::Domain(_) | Self::Image(_) => None,
         }
     }
 }
@@ -105,6 +108,7 @@ impl Diagnose for Error {
             Self::Deploy(error) => error.kind(),
             Self::Image(error) => error.kind(),
             Self::Caddy(error) => error.kind(),
+            Self::Domain(error) => error.kind(),
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
             Self::OtherKey { .. } => Kind::User,
@@ -119,6 +123,7 @@ impl Diagnose for Error {
             Self::Deploy(error) => return error.advice(),
             Self::Image(error) => return error.advice(),
             Self::Caddy(error) => return error.advice(),
+            Self::Domain(error) => return error.advice(),
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {
                 Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))

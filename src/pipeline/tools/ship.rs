@@ -155,8 +155,10 @@ async fn deploy_there(
         )));
     }
     say(&format!("release {} serves on {}", plan.host.release, place.server.handle));
-    let url = remote::url(&place.server, plan.public_port);
-    Ok(json!({ "release": plan.host.release, "url": url, "pruned": finished.pruned.len() }).into())
+    if let Some(why) = context.remember("certificate", release.clone(), async || steps.certified().await).await? {
+        context.change(Change::Errors(format!("its certificate cannot be trusted yet: {why}")));
+    }
+    Ok(json!({ "release": plan.host.release, "url": steps.url(), "pruned": finished.pruned.len() }).into())
 }
 
 async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
@@ -171,9 +173,7 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     };
     let server = place::server_of(context.ops, &project).await.map_err(failed)?;
     let (ready, url) = if let Some(server) = server.filter(|server| server.handle != LOCAL) {
-        let url = remote::url(&server, port);
-        let path = remote::ready_path(context.ops, &project, &active.commit, context.cancel).await.map_err(failed)?;
-        (format!("{url}{path}"), url)
+        remote::ready_url(context.ops, &project, &server, port, &active.commit, context.cancel).await.map_err(failed)?
     } else {
         let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
         steps::ready_url(Path::new(&folder), port).map_err(failed)?

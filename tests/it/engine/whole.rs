@@ -90,6 +90,23 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert!(get(&format!("{url}/notes")).1.contains("over releases"));
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
 
+    // A domain that does not lead to the server: told before anything is changed there.
+    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    std::fs::write(folder.join("cgo.yaml"), format!("{manifest}domain: notes.invalid\n")).unwrap();
+    git(&folder, &["commit", "-qam", "Give it a name"]);
+    let refused = env.run(["deploy", "notes-api"]);
+    assert_eq!(refused.code, Some(9), "{}", refused.stderr);
+    assert!(refused.stderr.contains("notes.invalid"), "{}", refused.stderr);
+    assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
+    git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
+
+    let checked = env.run(["incidents", "check", "--json"]);
+    // The engine of the machine whose files it shares does not answer there; all else is well.
+    let seen: serde_json::Value = serde_json::from_str(&checked.stdout).unwrap();
+    let causes: Vec<&str> =
+        seen["data"]["opened"].as_array().unwrap().iter().map(|it| it["cause"].as_str().unwrap()).collect();
+    assert!(causes.iter().all(|cause| cause.ends_with("container-engine")), "{}", checked.stdout);
+
     let held = env.ok(["lock", "hold", "notes-api", "-m", "the fair is on"]);
     assert!(held.stdout.contains("the fair is on"), "{}", held.stdout);
     let refused = env.run(["deploy", "notes-api", "--rollback", "--bake", "0"]);
