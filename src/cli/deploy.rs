@@ -43,6 +43,11 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     if args.status {
         return status(session, &app, &project.name).await;
     }
+    if let (Some(None), false) = (&args.rollback, args.dry_run)
+        && let Some(release) = deploy::remote::recall(context, &project, &session.cancel).await?
+    {
+        return Ok(Outcome::of(session.ui, &Recalled { project: project.name, release }));
+    }
     let request = if let Some(release) = &args.rollback {
         deploy::check_rollback_of(context, &project, release.as_ref()).await?;
         Request::Rollback { project: project.name.clone(), release: release.clone(), bake: args.bake }
@@ -143,6 +148,23 @@ impl Answer for Deployed {
             ui.tone(Tone::Strong, self.project.as_str()),
             ui.tone(Tone::Good, url),
         )
+    }
+}
+
+/// What `cgo deploy --rollback` answers when the old release was still running.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Recalled {
+    project: ProjectName,
+    /// The release that serves again.
+    release: String,
+}
+
+impl Answer for Recalled {
+    const NAME: &'static str = "deploy.recalled";
+
+    fn text(&self, ui: &Ui) -> String {
+        let project = ui.tone(Tone::Strong, self.project.as_str());
+        format!("{project} serves release {} again, which was still running\n", self.release)
     }
 }
 

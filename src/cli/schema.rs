@@ -40,6 +40,7 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<run_answers::Moved>(),
         answer::<run_answers::Forked>(),
         answer::<deploy::Deployed>(),
+        answer::<deploy::Recalled>(),
         answer::<deploy::DeployPlan>(),
         answer::<deploy::Status>(),
         answer::<incidents::Listed>(),

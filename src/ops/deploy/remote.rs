@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::servers::place::Place;
+use super::super::servers::place::{self, Place};
 use super::super::{Context, Error, environment, projects, repository, servers};
 use super::{KEEP_GOOD, check_rollback, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
@@ -20,7 +20,7 @@ use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::Service;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::run::{Request, Run};
-use crate::domain::server::{PortPurpose, Server};
+use crate::domain::server::{LOCAL, PortPurpose, Server};
 use crate::domain::time::Timestamp;
 use crate::exec::{self, Command};
 use crate::remote::caddy::certificate::{self, Roots};
@@ -43,6 +43,8 @@ const BAKE: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(30);
 /// Megabytes of memory a release may take that says nothing of it.
 const MEMORY_MB: u32 = 512;
+/// How long a server may take to go back from a release.
+const RECALL: Duration = Duration::from_secs(20);
 /// The port of HTTPS.
 pub(in crate::ops) const HTTPS: u16 = 443;
 /// How long a certificate is waited for.
@@ -450,6 +452,38 @@ impl<'a> Steps<'a> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Goes back from a release that serves while the one before is still kept running: one switch, no run. The release that
+/// serves then; none when there is nothing to call back.
+///
+/// # Errors
+/// When the server cannot be asked, or does not do it in time.
+pub async fn recall(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<String>, Error> {
+    let Some(server) = place::server_of(context, project).await?.filter(|server| server.handle != LOCAL) else {
+        return Ok(None);
+    };
+    let place = place::of_server(context, server, cancel).await?;
+    let app = place.app(&project.name, None);
+    let survey = async |op: &str| app.survey(op, cancel).await.map_err(servers::Error::from);
+    let Some(held) = survey("none").await?.held else { return Ok(None) };
+    let before = survey(&held.op).await?;
+    if !(before.working && before.flipped) {
+        return Ok(None);
+    }
+    app.recall(&held.op, &context.owner(), cancel).await.map_err(servers::Error::from)?;
+    let begun = std::time::Instant::now();
+    loop {
+        let now = survey(&held.op).await?;
+        if now.serving != before.serving {
+            return Ok(now.serving.map(|(_, release)| release));
+        }
+        if begun.elapsed() >= RECALL {
+            let (host, step) = (place.server.handle.clone(), Some("recall".to_owned()));
+            return Err(servers::Error::from(engine::Error::Unknown { host, step, evidence: Vec::new() }).into());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

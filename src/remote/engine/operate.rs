@@ -83,6 +83,19 @@ impl App<'_> {
         }
     }
 
+    /// Tells a deployment whose release serves, and whose old one still runs, to go back to that at once.
+    ///
+    /// # Errors
+    /// What the host fails with.
+    pub async fn recall(&self, op: &str, owner: &str, cancel: &CancellationToken) -> Result<(), Error> {
+        let script = self
+            .script("call a release back", OPERATE, &[], op, "recall")
+            .payload(Payload::Bytes(format!("p_owner={}\n", quoted(owner)).into_bytes()))
+            .harmless();
+        self.host.run_ok(&script, cancel).await?;
+        Ok(())
+    }
+
     /// The last lines of the release that serves, oldest first.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use cgo::domain::server::ServerStatus;
 use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 
-use crate::support::env::{TestEnv, get, missing, request, tools_are_here};
+use crate::support::env::{TestEnv, get, missing, request, tools_are_here, until};
 use crate::support::sshd::{Sshd, client_key};
 
 /// Has the host install the packages of a lock without a way to the network.
@@ -90,6 +90,17 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert!(get(&format!("{url}/notes")).1.contains("over releases"));
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
 
+    // While the old release is kept warm, going back is one switch, and the deployment says what became of it.
+    let third = env.start(["deploy", "notes-api", "--bake", "60"]);
+    let second = second["release"].as_str().unwrap();
+    until("the third release", || !get(&format!("{url}/ready")).1.contains(second));
+    let back = env.json(["deploy", "notes-api", "--rollback"]);
+    assert_eq!(back["release"], second);
+    assert!(get(&format!("{url}/ready")).1.contains(second));
+    let ended = third.end();
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    assert!(ended.stderr.contains("called it back"), "{}", ended.stderr);
+
     // A domain that does not lead to the server: told before anything is changed there.
     let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
     std::fs::write(folder.join("cgo.yaml"), format!("{manifest}domain: notes.invalid\n")).unwrap();
@@ -97,7 +108,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let refused = env.run(["deploy", "notes-api"]);
     assert_eq!(refused.code, Some(9), "{}", refused.stderr);
     assert!(refused.stderr.contains("notes.invalid"), "{}", refused.stderr);
-    assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
+    assert!(get(&format!("{url}/ready")).1.contains(second));
     git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
 
     let checked = env.run(["incidents", "check", "--json"]);
@@ -128,7 +139,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert_ne!(get(&format!("{url}/ready")).0, 200);
     assert_eq!(env.json(["deploy", "notes-api", "--status"])["words"], "stopped");
     env.ok(["project", "start", "notes-api"]);
-    crate::support::env::until("it answers again", || get(&format!("{url}/ready")).0 == 200);
+    until("it answers again", || get(&format!("{url}/ready")).0 == 200);
     env.ok(["project", "remove", "notes-api", "--yes"]);
     assert_eq!(sshd.root("ls /var/lib/cgo/apps"), "");
     assert_eq!(env.json(["servers", "show", "web"])["server"]["projects"], 0);

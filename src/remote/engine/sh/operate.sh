@@ -68,5 +68,7 @@ unhold)
     rm -f "$base/lease"
     audit unhold "$l_owner" "" ok
     ;;
-cancel) : >"$ops/$op/cancel" ;;
+recall)
+    echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" ok
+    ;;
 esac

@@ -161,7 +161,7 @@ do_bake() {
     bad=0
     while [ "$(uptime_of)" -lt $ends ]; do
         renew
-        [ ! -e "$ops/$op/recall" ] || { because recalled "it was called back: $(line_of "$ops/$op/recall")"; return 1; }
+        [ ! -e "$ops/$op/recall" ] || { because recalled "$(line_of "$ops/$op/recall") called it back"; return 1; }
         look_at "$p_slot"
         if [ "$state" != running ] || [ "$instance" != "$first" ]; then ended; return 1; fi
         ask "$p_port"

@@ -1,5 +1,7 @@
 //! What a use case can fail with, and what to do about it.
 
+mod advice;
+
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -378,12 +380,6 @@ fn words(wait: Wait) -> &'static str {
     }
 }
 
-/// The commands that set secrets.
-fn setting(project: &ProjectName, names: &[String]) -> String {
-    let commands: Vec<String> = names.iter().map(|name| format!("`cgo secrets set {project} {name}`")).collect();
-    format!("run {}", commands.join(" and "))
-}
-
 fn place(at: Option<(u64, u64)>) -> String {
     at.map_or_else(String::new, |(line, column)| format!(" at line {line}, column {column}"))
 }
@@ -535,88 +531,7 @@ impl Diagnose for Error {
     }
 
     fn advice(&self) -> Option<Advice> {
-        let run = |command: String| Some(Advice::Run(command));
-        let say = |text: String| Some(Advice::Do(text));
-        match self {
-            full if full.is_full_disk() => say("free some room there".to_owned()),
-            Self::Store(error) => error.advice(),
-            Self::Git(error) => error.advice(),
-            Self::GitHub(error) => error.advice(),
-            Self::Python(error) => error.advice(),
-            Self::Checks(error) => error.advice(),
-            Self::Exec(error) => error.advice(),
-            Self::GateUnknown(error) => error.advice(),
-            Self::NoAnswer(_) | Self::Probe { .. } | Self::OtherRelease { .. } => {
-                say("look at the service's last lines with `cgo project logs`".to_owned())
-            }
-            Self::Manifest { path, .. } => say(format!("mend `{}`", path.display())),
-            Self::NotGenerated { project, .. } => run(format!("cgo project generate {project}")),
-            Self::Superseded { .. } => say("deploy again if you want this version to serve".to_owned()),
-            Self::FolderNotOurs { .. } => {
-                say("remove the folder yourself, and the project without --folder".to_owned())
-            }
-            Self::Server(error) => error.advice(),
-            Self::Remote(error) => error.advice(),
-            Self::Render(error) => error.advice(),
-            Self::Vault(error) => error.advice(),
-            Self::Environment(error) => error.advice(),
-            Self::Name(_) => say("choose another name".to_owned()),
-            Self::Usage { hint, .. } => say(hint.clone()),
-            Self::Spec { .. } => say("mend the places above and run the command again".to_owned()),
-            Self::NoSuchProject { known, .. } if known.is_empty() => {
-                run("cgo project new \"a notes API with title and body\"".to_owned())
-            }
-            Self::NoSuchProject { known, .. } => say(format!("the projects are {}", known.join(", "))),
-            Self::FolderNotEmpty { .. } => {
-                say("choose another folder with --dir, or another name with --name".to_owned())
-            }
-            Self::Path { .. } => say("choose another folder, or change the rights of this one".to_owned()),
-            Self::NoRoom { .. } => say("free some room, or choose another folder with --dir".to_owned()),
-            Self::Uncommitted { folder, .. } => {
-                run(format!("git -C {} add -A && git -C {0} commit -m \"…\"", folder.display()))
-            }
-            Self::NoRelease { project } => run(format!("cgo deploy {project}")),
-            Self::BadRelease { good, .. } if good.is_empty() => say("there is none to go back to".to_owned()),
-            Self::BadRelease { good, .. } => {
-                say(format!("choose one of {}", good.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")))
-            }
-            Self::Gate { .. } | Self::Migration { .. } => {
-                say("mend the cause in the project, commit, and deploy again".to_owned())
-            }
-            Self::NoServer { .. } => run("cgo servers list".to_owned()),
-            Self::NoCapacity { .. } => say("remove a project there, or add a server with `cgo servers add`".to_owned()),
-            Self::LivesElsewhere { project, .. } => {
-                say(format!("leave --server out, or remove it there first with `cgo project remove {project}`"))
-            }
-            Self::NoSuchRun(_) | Self::AmbiguousRun { .. } | Self::NothingToResume | Self::NoSuchAsk(_) => {
-                run("cgo run list".to_owned())
-            }
-            Self::NoRuns => run("cgo project new \"a notes API with title and body\"".to_owned()),
-            Self::NoSuchEvent { run: id, .. } | Self::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
-            Self::WrongAnswers { run: id, questions, .. } => {
-                let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
-                run(format!("cgo run answer {id} {}", texts.join(" ")))
-            }
-            Self::MissingSecrets { project, names } => say(setting(project, names)),
-            Self::SecretInAnswer { run: id, project, names } => {
-                say(format!("{}, and then `cgo run resume {id}`", setting(project, names)))
-            }
-            Self::NoSuchSecret { project, known, .. } if known.is_empty() => run(format!("cgo secrets list {project}")),
-            Self::NoSuchSecret { known, .. } => say(format!("those that are set are {}", known.join(", "))),
-            Self::UnfitSecret { .. } => {
-                say("pipe the value in, name a file with --file, or type it when asked".to_owned())
-            }
-            Self::NotAllowed { .. } => {
-                say("ask one of them; the names stand under `approvers` in the settings file".to_owned())
-            }
-            Self::NoSuchServer { known, .. } => say(format!("the servers are {}", known.join(", "))),
-            Self::NotLookedAt { server, .. } => run(format!("cgo servers check {server}")),
-            Self::NoSuchAgent { known, .. } => say(format!("the agents are {}", known.join(", "))),
-            Self::NoSuchVersion { name, .. } => run(format!("cgo agent history {name}")),
-            Self::BrokenAgent { name, .. } => run(format!("cgo agent edit {name}")),
-            Self::Recorded(recorded) => recorded.hint.clone().and_then(say),
-            Self::Internal(_) => say("report it with the command and what it printed".to_owned()),
-        }
+        advice::of(self)
     }
 }
 
