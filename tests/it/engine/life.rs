@@ -6,7 +6,7 @@ use cgo::domain::deployment::Slot;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::phase::Phase;
 
-use super::{Stage, never};
+use super::{CANARY, Stage, never};
 use crate::hosts::on_both;
 
 #[test]
@@ -29,6 +29,16 @@ fn releases_follow_one_another_and_older_ones_are_gone_back_to() {
         assert_eq!(seen.held, None);
         assert_eq!(seen.left, None);
         assert_eq!(seen.releases.iter().map(|release| release.status.as_str()).collect::<Vec<_>>(), ["good", "good"]);
+
+        // What a release is told in confidence stands in one file for each slot, for its owner only, and in no argument.
+        let find = format!("grep -rlF {CANARY} ../../.. | sort; stat -c %a slots/*/env");
+        let told = stage.shell(&find).await;
+        let slots = "../../../apps/shop/production/slots";
+        assert_eq!(told, format!("{slots}/blue/env\n{slots}/green/env\n600\n600"));
+        let (one, two) = CANARY.split_at(7);
+        let count =
+            format!("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | awk -v a={one} -v b={two} 'index($0, a b)' | wc -l");
+        assert_eq!(stage.shell(&count).await, "0");
 
         // Back, without a build and without a migration.
         let mut back = stage.plan_of(first.release.clone()).await;

@@ -65,6 +65,9 @@ if mode == "elsewhere": port += 1000
 Server(("::1" if mode == "six" else os.environ["HOST"], port), Handler).serve_forever()
 "#;
 
+/// A value that nobody but the release may see.
+const CANARY: &str = "canary-5e1f0b7c";
+
 /// An application on a host, and what a deployment of it needs.
 struct Stage<'a> {
     host: &'a dyn Host,
@@ -153,6 +156,7 @@ impl<'a> Stage<'a> {
             ("RELEASE", plan.release.to_string()),
             ("MODE", mode.to_owned()),
             ("SHARED", shared),
+            ("SECRET", CANARY.to_owned()),
             ("VALUE", "it's $HOME \\ \"all\"".to_owned()),
         ];
         Launch {

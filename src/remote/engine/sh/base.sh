@@ -27,7 +27,7 @@ settle_disk() { sync "$@" 2>/dev/null || sync; }
 
 # What stands on the input becomes the file $1, wholly or not at all; $2 its mode.
 write() {
-    cat >"$1.new" && chmod "${2:-640}" "$1.new" && settle_disk "$1.new" && mv -f "$1.new" "$1" && settle_disk "${1%/*}" ||
+    (umask 077 && cat >"$1.new") && chmod "${2:-640}" "$1.new" && settle_disk "$1.new" && mv -f "$1.new" "$1" && settle_disk "${1%/*}" ||
         { rm -f "$1.new"; return 1; }
 }
 
