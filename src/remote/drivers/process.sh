@@ -4,13 +4,19 @@
 
 driver_check() { command -v python3 >/dev/null || { echo "python3 is missing"; return 1; }; }
 
+# What starts it after a reboot, where there is cron.
+entry="@reboot sh '$root/bin/keep' --boot '$root'"
+
+# Everything the account has cron do, in $lines. What cannot be read is not taken for nothing.
+others() { lines=$(crontab -l 2>&1) || case $lines in *"no crontab"*) lines= ;; *) return 1 ;; esac; }
+
 # Writes the keeper, which also runs after a reboot.
 driver_install() {
     mkdir -p "$root/bin" || return 1
     printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750 || return 1
     command -v crontab >/dev/null || { say note "no cron here: after a reboot the project is started by 'cgo project start'"; return 0; }
-    entry="@reboot sh '$root/bin/keep' --boot '$root'"
-    crontab -l 2>/dev/null | grep -qxF "$entry" || { crontab -l 2>/dev/null; echo "$entry"; } | crontab -
+    others || { say warning "cron does not say what it has: after a reboot the project is started by 'cgo project start'"; return 0; }
+    printf '%s\n' "$lines" | grep -qxF "$entry" || printf '%s\n' "$lines" "$entry" | sed '/./,$!d' | crontab -
 }
 
 driver_start() {
@@ -106,5 +112,11 @@ driver_listeners() {
     listening_of "$inodes" /proc/net
 }
 
-# It has nothing beside its folder.
-driver_remove() { :; }
+# With the last application the machine starts nothing of ours any more.
+driver_remove() {
+    for one in "$root"/apps/*/*/serving; do
+        [ ! -e "$one" ] || [ "$one" = "$base/serving" ] || return 0
+    done
+    command -v crontab >/dev/null && others && printf '%s\n' "$lines" | grep -qxF "$entry" || return 0
+    printf '%s\n' "$lines" | grep -vxF "$entry" | crontab -
+}

@@ -7,7 +7,8 @@ use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::phase::Phase;
 
 use super::{CANARY, Stage, never};
-use crate::hosts::on_both;
+use crate::hosts::{Linked, on_both};
+use crate::support::sshd::Sshd;
 
 #[test]
 fn releases_follow_one_another_and_older_ones_are_gone_back_to() {
@@ -114,5 +115,35 @@ fn only_the_newest_good_releases_are_kept() {
         made.reverse();
         assert_eq!(kept, made[..4], "the one that serves and three more");
         stage.end().await;
+    });
+}
+
+#[test]
+fn what_cron_has_of_others_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(sshd) = Sshd::start() else { return };
+    let folder = sshd.folder().to_owned();
+    let here = folder.display();
+    let cron = format!(
+        "#!/bin/sh\ncase $1 in -l) [ -s {here}/tab ] || {{ echo 'no crontab for root' >&2; exit 1; }}; cat {here}/tab ;;\n\
+         -) cat >{here}/tab.new; mv {here}/tab.new {here}/tab ;; esac\n"
+    );
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    sshd.write("bin/crontab", &cron);
+    std::fs::set_permissions(folder.join("bin/crontab"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    sshd.write("tab", "# mine\n5 4 * * * /bin/true\n");
+    sshd.serve(&format!("SetEnv PATH={here}/bin:/usr/local/bin:/usr/bin:/bin"));
+    let linked = Linked::to(&sshd, "root");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stage = Stage::new(linked.host(), &folder);
+        for _ in 0..2 {
+            stage.deploy("ok").await.unwrap();
+        }
+        let tab = std::fs::read_to_string(folder.join("tab")).unwrap();
+        let ours = format!("@reboot sh '{0}/bin/keep' --boot '{0}'", stage.root);
+        assert_eq!(tab, format!("# mine\n5 4 * * * /bin/true\n{ours}\n"));
+        stage.end().await;
+        assert_eq!(std::fs::read_to_string(folder.join("tab")).unwrap(), "# mine\n5 4 * * * /bin/true\n");
     });
 }
