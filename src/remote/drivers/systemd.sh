@@ -1,7 +1,8 @@
 # Releases as services of systemd: one unit for each slot, hardened, its variables a credential that only it can read.
 # Needs root, or sudo without a password.
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+# Locks of ours are not handed on.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; } 5>&- 6>&- 7>&- 8>&- 9>&-
 unit_of() { echo "cgo-$app-production@$1.service"; }
 units=/etc/systemd/system
 

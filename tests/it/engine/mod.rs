@@ -4,6 +4,7 @@ mod container;
 mod faults;
 mod kill;
 mod life;
+mod systemd;
 mod whole;
 
 use std::collections::BTreeMap;
