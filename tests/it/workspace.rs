@@ -247,6 +247,17 @@ fn a_commit_that_is_killed_anywhere_and_repeated_is_one_commit() {
 }
 
 #[tokio::test]
+async fn a_lock_that_a_killed_git_left_beside_an_export_is_no_obstacle() {
+    let home = tempfile::tempdir().unwrap();
+    let repository = Repository::init_or_open(&home.path().join("project"), &go()).await.unwrap();
+    write(&home.path().join("project/a"), "1");
+    let commit = repository.commit_all("begin", "k", None, &go()).await.unwrap();
+    write(&home.path().join(".export.cgo-index.lock"), "");
+    repository.export(&commit.sha, &home.path().join("export"), &go()).await.unwrap();
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "something stayed beside the project and the export");
+}
+
+#[tokio::test]
 async fn what_is_committed_by_hand_is_found_by_its_trailer() {
     let home = tempfile::tempdir().unwrap();
     let repository = Repository::init_or_open(home.path(), &go()).await.unwrap();

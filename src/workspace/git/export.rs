@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,7 @@ impl Repository {
         hidden.push(name);
         let index = Removed(parent.join(joined_name(&hidden, ".cgo-index")));
         index.clear()?;
+        index.outlive_lock().await?;
         let read = self.git("read-tree").arg(sha.as_str()).env("GIT_INDEX_FILE", &index.0);
         self.ask("read-tree", read, cancel).await.map_err(there)?;
         if into.symlink_metadata().is_ok() {
@@ -91,7 +93,29 @@ fn joined_name(name: &std::ffi::OsStr, ending: &str) -> std::ffi::OsString {
 /// A temporary file or folder, removed in the end and, where a killed process left it, before.
 struct Removed(PathBuf);
 
+/// How long a git that outlived the process that began it may take to end.
+const ORPHAN: Duration = Duration::from_secs(2);
+
 impl Removed {
+    /// Git's lock beside the file: one that a killed git left is removed, one that a git still holds is waited for.
+    async fn outlive_lock(&self) -> Result<(), Error> {
+        let lock = self.lock();
+        let begun = Instant::now();
+        while lock.exists() {
+            if begun.elapsed() >= ORPHAN {
+                return fs::remove_file(&lock).map_err(|source| io_error("remove", &lock, source));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> PathBuf {
+        let mut lock = self.0.clone().into_os_string();
+        lock.push(".lock");
+        PathBuf::from(lock)
+    }
+
     fn clear(&self) -> Result<(), Error> {
         let result = match self.0.symlink_metadata() {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&self.0),
@@ -106,9 +130,7 @@ impl Drop for Removed {
     fn drop(&mut self) {
         // What stays is removed by the next export to the same place.
         let _ = self.clear();
-        let mut lock = self.0.clone().into_os_string();
-        lock.push(".lock");
-        let _ = fs::remove_file(lock);
+        let _ = fs::remove_file(self.lock());
     }
 }
 
