@@ -359,7 +359,7 @@ impl<'a> Steps<'a> {
     /// [`servers::Error::Deploy`].
     pub async fn phase(&self, phase: Phase, build: Option<&Build>, say: &dyn Fn(&str)) -> Result<Report, Error> {
         let launch = self.launch().await?;
-        let given = Given { launch: Some(&launch), build, reason: "" };
+        let given = Given { launch: Some(&launch), build };
         let app = self.place.app(&self.project.name, Some(self.plan.driver));
         match app.phase(&self.plan.host, phase, given, say, self.cancel).await {
             Ok(report) => Ok(report),

@@ -156,7 +156,7 @@ mod tests {
         let access = Access {
             server: id.clone(),
             destination: Destination::parse("root@web.example.com:2222").unwrap(),
-            key: Some("/home/me/a key".into()),
+            key: Some("/keys/a key".into()),
             host_key: HostKey::parse(key).unwrap(),
             rootless: false,
         };
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(inventory["cgo"], json!({ "hosts": ["web"] }));
         let variables = &inventory["_meta"]["hostvars"]["web"];
         assert_eq!((&variables["ansible_port"], &variables["ansible_user"]), (&json!(2222), &json!("root")));
-        assert_eq!(variables["ansible_ssh_private_key_file"], "/home/me/a key");
+        assert_eq!(variables["ansible_ssh_private_key_file"], "/keys/a key");
         let arguments = variables["ansible_ssh_common_args"].as_str().unwrap();
         assert!(arguments.contains(&format!("-o 'HostKeyAlias=cgo-{id}'")), "{arguments}");
         assert!(arguments.contains(r#"-o 'UserKnownHostsFile="/home/it'"'"'s 100%%/known"'"#), "{arguments}");

@@ -158,6 +158,7 @@ impl Diagnose for Error {
             }
             Self::Preflight { mend, .. } => mend.clone(),
             Self::Superseded { .. } => Some(Advice::Do("deploy again".to_owned())),
+            Self::Unknown { .. } => Some(Advice::Run("cgo run resume".to_owned())),
             _ => None,
         }
     }

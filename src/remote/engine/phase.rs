@@ -32,8 +32,6 @@ pub enum Phase {
     Switch,
     /// The old release ends, what nobody goes back to is removed, the lease is given back.
     Finish,
-    /// Whatever was done is undone: visitors back, the release away.
-    Revert,
 }
 
 impl Phase {
@@ -43,7 +41,6 @@ impl Phase {
             Self::Stage => "stage",
             Self::Switch => "switch",
             Self::Finish => "finish",
-            Self::Revert => "revert",
         }
     }
 
@@ -53,7 +50,6 @@ impl Phase {
             Self::Stage => "start the release",
             Self::Switch => "switch to the release",
             Self::Finish => "finish the deployment",
-            Self::Revert => "take the deployment back",
         }
     }
 }
@@ -65,8 +61,6 @@ pub struct Given<'a> {
     pub launch: Option<&'a Launch>,
     /// What the release is made from; for `build`.
     pub build: Option<&'a Build>,
-    /// Why, for `revert`.
-    pub reason: &'a str,
 }
 
 impl App<'_> {
@@ -85,7 +79,7 @@ impl App<'_> {
         cancel: &CancellationToken,
     ) -> Result<Report, Error> {
         let op = plan.op.as_str();
-        let told = plan.told(&self.folder(), given.launch, given.build, given.reason);
+        let told = plan.told(&self.folder(), given.launch, given.build);
         let mut tried = 0;
         loop {
             let script = self
@@ -115,7 +109,7 @@ impl App<'_> {
                 let unhurried = CancellationToken::new();
                 let running = steps::run(self.host, &step, AWAY, &mut pass, &unhurried);
                 tokio::pin!(running);
-                let mut may_end = phase != Phase::Finish && phase != Phase::Revert;
+                let mut may_end = phase != Phase::Finish;
                 loop {
                     tokio::select! {
                         biased;

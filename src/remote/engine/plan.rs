@@ -128,11 +128,10 @@ impl Plan {
     }
 
     /// Everything the scripts are told; goes over standard input.
-    pub(super) fn told(&self, folder: &str, launch: Option<&Launch>, build: Option<&Build>, reason: &str) -> String {
+    pub(super) fn told(&self, folder: &str, launch: Option<&Launch>, build: Option<&Build>) -> String {
         let kept = self.kept();
         let mut out = kept.clone();
         set(&mut out, "plan", &kept);
-        set(&mut out, "reason", reason);
         let source = format!("{folder}/releases/{}/source", self.release);
         if let Some(launch) = launch {
             let directory = if launch.workdir.is_empty() { source } else { format!("{source}/{}", launch.workdir) };

@@ -24,8 +24,6 @@ pub struct Survey {
     pub inodes: Option<u64>,
     /// Why the folder of cgo cannot be written to.
     pub unwritable: Option<String>,
-    /// The architecture as the kernel spells it.
-    pub arch: String,
     /// What runs its releases, or is to.
     pub driver: Option<Driver>,
     /// The container engine of the driver `container`, and whether it answers through sudo only.
@@ -54,8 +52,6 @@ pub struct Survey {
     pub flipped: bool,
     /// Kilobytes its releases take.
     pub releases_kb: u64,
-    /// The checksum of what Caddy is told about it.
-    pub site: String,
 }
 
 /// How a slot stands.
@@ -136,7 +132,6 @@ fn parse(text: &str) -> Option<Survey> {
             }
             "inodes" => seen.inodes = field(0).parse().ok().or(seen.inodes),
             "root" => seen.unwritable = Some(field(0)).filter(|said| *said != "yes").map(str::to_owned),
-            "arch" => field(0).clone_into(&mut seen.arch),
             "driver" => seen.driver = Driver::ALL.into_iter().find(|driver| driver.as_str() == field(0)),
             "engine" => {
                 let sort = [Sort::Docker, Sort::Podman].into_iter().find(|sort| sort.program() == field(0));
@@ -167,10 +162,7 @@ fn parse(text: &str) -> Option<Survey> {
             "flipped" => seen.flipped = true,
             "reclaim" => seen.releases_kb = field(0).parse().unwrap_or(0),
             // Said last.
-            "site" => {
-                field(0).clone_into(&mut seen.site);
-                whole = true;
-            }
+            "end" => whole = true,
             _ => {}
         }
     }
@@ -185,9 +177,9 @@ mod tests {
 
     #[test]
     fn a_survey_is_read_whole_or_not_at_all() {
-        let text = "@disk\tAvailable\n@disk\t2048\n@inodes\t-\n@root\tyes\n@arch\tx86_64\n@listens\t22\n@serving\tgreen\trel-1\n\
+        let text = "@disk\tAvailable\n@disk\t2048\n@inodes\t-\n@root\tyes\n@listens\t22\n@serving\tgreen\trel-1\n\
                     @slot\tgreen\trel-1\t8102\trunning\t0\n@left\trun-1\tanna\tdeployment\t\t\n@release\trel-1\tyes\tgood\t\n\
-                    @site\tabc\n";
+                    @end\n";
         let seen = parse(text).unwrap();
         assert_eq!((seen.disk_kb, seen.inodes, seen.unwritable.clone()), (2048, None, None));
         assert_eq!(seen.idle_slot(), Slot::Blue);

@@ -65,7 +65,7 @@ fn a_release_that_dies_while_it_is_baked_is_gone_back_from() {
 
         let plan = stage.plan().await;
         let (launch, build) = (stage.launch(&plan, "dies"), stage.archive().await);
-        let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
+        let given = Given { launch: Some(&launch), build: Some(&build) };
         let dies = |text: &str| {
             if text == "watching the release serve" {
                 std::fs::write(folder.join("cgo/apps/shop/production/shared/die"), "").unwrap();
@@ -91,7 +91,7 @@ fn a_migration_that_fails_stops_everything_before_it_begins() {
         let plan = stage.plan().await;
         let (mut launch, build) = (stage.launch(&plan, "ok"), stage.archive().await);
         launch.migrate = Some(["sh", "-c", "echo 'no such table' >&2; exit 4"].map(str::to_owned).to_vec());
-        let given = Given { launch: Some(&launch), build: Some(&build), reason: "" };
+        let given = Given { launch: Some(&launch), build: Some(&build) };
         stage.app().phase(&plan, Phase::Build, given, &|_| (), &never()).await.unwrap();
         let failed = stage.app().phase(&plan, Phase::Stage, given, &|_| (), &never()).await.unwrap_err();
         assert_eq!(failed.to_string(), format!("on `{}` its migration ended with exit code 4", host.name()));

@@ -249,7 +249,7 @@ fn an_interrupted_deployment_takes_back_what_it_began() {
         let first = stage.deploy("ok").await.unwrap();
         let plan = stage.plan().await;
         let (launch, build) = (stage.launch(&plan, "hangs"), stage.archive().await);
-        let given = cgo::remote::engine::phase::Given { launch: Some(&launch), build: Some(&build), reason: "" };
+        let given = cgo::remote::engine::phase::Given { launch: Some(&launch), build: Some(&build) };
         stage.app().phase(&plan, Phase::Build, given, &|_| (), &never()).await.unwrap();
         let cancel = never();
         let at_gate = |text: &str| {

@@ -211,7 +211,7 @@ impl<'a> Stage<'a> {
             Driver::Process | Driver::Systemd => self.archive().await,
         };
         let launch = self.launch(plan, mode);
-        let given = Given { launch: Some(&launch), build: Some(&build), reason: "asked to" };
+        let given = Given { launch: Some(&launch), build: Some(&build) };
         self.app().phase(plan, phase, given, &|_| (), &never()).await
     }
 

@@ -296,11 +296,5 @@ switch)
 finish)
     for name in lease retire prune unlease; do step $name || { failed; exit 10; }; done
     ;;
-revert)
-    cause_kind=elsewhere cause=$p_reason
-    step lease || { failed; exit 10; }
-    cause_kind=elsewhere cause=$p_reason
-    if [ -e "$ops/$op/flipped" ]; then revert; do_unlease; else undo; fi
-    ;;
 esac
 exit 0

@@ -8,7 +8,6 @@ if [ -d "$root" ] && [ -w "$root" ]; then say root yes
 elif mkdir -p "$root" 2>/dev/null; then say root yes
 elif sudo -n mkdir -p "$root" 2>/dev/null && sudo -n chown "$(id -u):$(id -g)" "$root"; then say root yes
 else say root "$(mkdir -p "$root" 2>&1 | head -n 1)"; fi
-say arch "$(uname -m)"
 say driver "$driver"
 case ${engine:-} in sudo*) say engine "${engine##* }" sudo ;; ?*) say engine "$engine" ;; esac
 for tool in curl flock tar sha256sum setsid awk; do command -v "$tool" >/dev/null || say missing "$tool"; done
@@ -39,4 +38,4 @@ if [ -d "$base" ]; then
     }
     if [ -d "$base/releases" ]; then say reclaim "$(du -sk "$base/releases" 2>/dev/null | cut -f1)"; fi
 fi
-cat "$root/caddy/sites.d/$app.caddy" 2>/dev/null | sha256sum | { read -r sum _; say site "$sum"; }
+say end
