@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cgo::domain::ids::RunId;
 use cgo::domain::names::ProjectName;
+use cgo::domain::request::Rollout;
 use cgo::domain::run::{Batch, EventRow, Holder, Request, Run, RunStatus};
 use cgo::domain::time::Timestamp;
 use cgo::store::{Leases, Runs, Servers, Store};
@@ -63,7 +64,7 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
             project: ProjectName::parse("notes").expect("a name"),
             sandbox: None,
             server: None,
-            bake: None,
+            rollout: Rollout::default(),
             cassette: None,
         },
         status: RunStatus::Queued,

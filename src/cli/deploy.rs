@@ -17,6 +17,7 @@ use crate::domain::coder::Walls;
 use crate::domain::diagnose::Kind;
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
+use crate::domain::request::Rollout;
 use crate::domain::run::{Request, RunStatus};
 use crate::ops::{Context, deploy, placement, projects, runs, services};
 use crate::pipeline::report::{Stage, Summary};
@@ -48,16 +49,17 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
     {
         return Ok(Outcome::of(session.ui, &Recalled { project: project.name, release }));
     }
+    let rollout = Rollout { bake: args.bake, parallel: args.parallel, allow_partial: args.allow_partial };
     let request = if let Some(release) = &args.rollback {
         deploy::check_rollback_of(context, &project, release.as_ref()).await?;
-        Request::Rollback { project: project.name.clone(), release: release.clone(), bake: args.bake }
+        Request::Rollback { project: project.name.clone(), release: release.clone(), rollout }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;
         let cassette = super::run::tape(&args.tape);
         let sandbox = args.sandbox.or(told.and_then(|(_, sandbox)| sandbox));
         let server = args.server.clone();
         placement::check(context, &project, server.as_ref()).await?;
-        Request::Deploy { project: project.name.clone(), sandbox, server, bake: args.bake, cassette }
+        Request::Deploy { project: project.name.clone(), sandbox, server, rollout, cassette }
     };
     if args.dry_run {
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;

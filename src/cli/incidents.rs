@@ -10,6 +10,7 @@ use super::run::drive;
 use super::run_answers::when;
 use super::ui::{Tone, Ui, table};
 use crate::domain::incident::{Incident, IncidentEvent, IncidentStatus};
+use crate::domain::request::Rollout;
 use crate::domain::run::Request;
 use crate::ops::incidents;
 use crate::ops::incidents::check::{self, Round};
@@ -46,7 +47,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let recovery = match recover::recover(context, &incident, &session.cancel).await? {
                 Recovery::Revert { project, release, .. } => {
                     ui.say(&format!("restarts did not help; going back to release {release}"));
-                    let request = Request::Rollback { project, release: Some(release), bake: None };
+                    let request = Request::Rollback { project, release: Some(release), rollout: Rollout::default() };
                     let run = runner::create(context, request).await?;
                     drive(session, &app, &run.id).await?;
                     recover::reverted(context, &incident, &session.cancel).await?

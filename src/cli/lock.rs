@@ -1,4 +1,4 @@
-//! `cgo lock`: who may change a project on its server.
+//! `cgo lock`: who may change a project on its servers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,6 +7,7 @@ use super::Session;
 use super::args::Lock as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::ui::{Tone, Ui};
+use crate::domain::names::ProjectName;
 use crate::ops::locks::{self, Lock};
 use crate::ops::projects;
 
@@ -17,28 +18,33 @@ use crate::ops::projects;
 pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
     let app = session.app().await?;
     let (context, cancel) = (&app.context, &session.cancel);
-    let (lock, changed) = match args {
+    let (name, (servers, changed)) = match args {
         Args::Status { project } => {
             let project = projects::by_name(context, &project).await?;
-            (locks::status(context, &project, cancel).await?, false)
+            let servers = locks::status(context, &project, cancel).await?;
+            (project.name, (servers, false))
         }
         Args::Hold { project, message } => {
             let project = projects::by_name(context, &project).await?;
-            (locks::hold(context, &project, &message, cancel).await?, true)
+            let servers = locks::hold(context, &project, &message, cancel).await?;
+            (project.name, (servers, true))
         }
         Args::Release { project } => {
             let project = projects::by_name(context, &project).await?;
-            locks::release(context, &project, cancel).await?
+            let released = locks::release(context, &project, cancel).await?;
+            (project.name, released)
         }
     };
-    Ok(Outcome::of(session.ui, &LockState { lock, changed }))
+    Ok(Outcome::of(session.ui, &LockState { project: name, servers, changed }))
 }
 
 /// What `cgo lock` answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LockState {
-    #[serde(flatten)]
-    lock: Lock,
+    /// The project.
+    project: ProjectName,
+    /// Who has it, on each of its servers.
+    servers: Vec<Lock>,
     /// The command changed who has it.
     changed: bool,
 }
@@ -47,21 +53,24 @@ impl Answer for LockState {
     const NAME: &'static str = "lock";
 
     fn text(&self, ui: &Ui) -> String {
-        let project = ui.tone(Tone::Strong, self.lock.project.as_str());
-        let server = &self.lock.server;
-        match &self.lock.held {
-            None if self.changed => format!("{project} on {server} is free again\n"),
-            None => format!("{project} on {server} is free\n"),
-            Some(held) => {
-                let until = held.seconds_left.map_or_else(
-                    || "until it is released".to_owned(),
-                    |left| format!("for {left} s more unless it goes on"),
-                );
-                format!(
-                    "{project} on {server} is taken: {} ({}), since {}, {until}\n",
-                    held.owner, held.purpose, held.since
-                )
+        let project = ui.tone(Tone::Strong, self.project.as_str());
+        let mut out = String::new();
+        for Lock { server, held } in &self.servers {
+            match held {
+                None if self.changed => out.push_str(&format!("{project} on {server} is free again\n")),
+                None => out.push_str(&format!("{project} on {server} is free\n")),
+                Some(held) => {
+                    let until = held.seconds_left.map_or_else(
+                        || "until it is released".to_owned(),
+                        |left| format!("for {left} s more unless it goes on"),
+                    );
+                    out.push_str(&format!(
+                        "{project} on {server} is taken: {} ({}), since {}, {until}\n",
+                        held.owner, held.purpose, held.since
+                    ));
+                }
             }
         }
+        out
     }
 }

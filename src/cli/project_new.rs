@@ -39,8 +39,10 @@ const HINT: &str = "say what the project keeps, for instance: cgo project new \"
 pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Failure> {
     let request = request(session, &args).await?;
     let app = session.app().await?;
-    if let Some(Wish::On(name)) = &request.server {
-        servers::by_handle(&app.context, name.as_str()).await?;
+    if let Some(Wish::On(names)) = &request.server {
+        for name in names {
+            servers::by_handle(&app.context, name.as_str()).await?;
+        }
     }
     let github = match &request.github {
         Some(place) => Some(shared_at(session, &app, place, request.name.as_ref()).await?),

@@ -1,6 +1,6 @@
 //! Where a project is placed: what it needs, what servers have, and which one takes it.
 //!
-//! [`choose`] is the whole decision, without IO. Room counts twice, and both counts have to suffice: what was measured,
+//! [`choose`] and, where the servers are named, [`choose_all`] are the whole decision, without IO. Room counts twice, and both counts have to suffice: what was measured,
 //! less what projects may still take that are not running yet; and what the machine has in all, less everything that is
 //! reserved on it, whether it is used at this moment or not. On `local`, somebody's own machine, only what is measured
 //! counts. What was not measured lately is unknown, not free.
@@ -35,15 +35,15 @@ const AUTO: &str = "auto";
 pub enum Wish {
     /// On the server with the most room, on this machine only when there is no other.
     Any,
-    /// On this one.
-    On(ServerName),
+    /// On each of these: at least one, in the order of their names, none twice.
+    On(Vec<ServerName>),
 }
 
 impl Wish {
     /// On this machine.
     #[must_use]
     pub fn local() -> Self {
-        Self::On(ServerName::parse(LOCAL).expect("`local` is a name"))
+        Self::On(vec![ServerName::parse(LOCAL).expect("`local` is a name")])
     }
 }
 
@@ -51,7 +51,13 @@ impl FromStr for Wish {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if text == AUTO { Ok(Self::Any) } else { ServerName::parse(text).map(Self::On) }
+        if text == AUTO {
+            return Ok(Self::Any);
+        }
+        let mut names = text.split(',').map(ServerName::parse).collect::<Result<Vec<_>, _>>()?;
+        names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        names.dedup();
+        Ok(Self::On(names))
     }
 }
 
@@ -71,10 +77,10 @@ impl From<Wish> for String {
 
 impl fmt::Display for Wish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Any => AUTO,
-            Self::On(name) => name.as_str(),
-        })
+        match self {
+            Self::Any => f.pad(AUTO),
+            Self::On(names) => f.pad(&names.iter().map(ServerName::as_str).collect::<Vec<_>>().join(",")),
+        }
     }
 }
 
@@ -158,7 +164,7 @@ pub struct Candidate {
 /// What a project has on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reservation {
-    /// The project; it has one place.
+    /// The project.
     pub project: ProjectId,
     /// The server.
     pub server: ServerId,
@@ -344,6 +350,28 @@ pub fn choose<'c>(
     best.ok_or(refusals)
 }
 
+/// Whether every one of these servers takes a project.
+///
+/// # Errors
+/// Every refusal, in the order of the candidates.
+pub fn choose_all(
+    candidates: &[Candidate],
+    reserved: &[Reservation],
+    need: &Need,
+    project: &ProjectId,
+) -> Result<Vec<ServerId>, Vec<Refusal>> {
+    let refused = |candidate: &Candidate| {
+        let reason = refusal(candidate, reserved, need, project)?;
+        Some(Refusal { server: candidate.server.handle.clone(), reason })
+    };
+    let refusals: Vec<Refusal> = candidates.iter().filter_map(refused).collect();
+    if refusals.is_empty() {
+        Ok(candidates.iter().map(|candidate| candidate.server.id.clone()).collect())
+    } else {
+        Err(refusals)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,9 +511,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_is_a_name_or_any() {
+    fn a_wish_is_names_or_any() {
         assert_eq!("auto".parse::<Wish>().unwrap(), Wish::Any);
         assert_eq!("web-1".parse::<Wish>().unwrap().to_string(), "web-1");
+        assert_eq!("web-2,web-1,web-2".parse::<Wish>().unwrap().to_string(), "web-1,web-2");
+        assert!("web-1,".parse::<Wish>().is_err());
         assert!("we b".parse::<Wish>().is_err());
     }
 }

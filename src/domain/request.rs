@@ -26,9 +26,9 @@ pub enum Request {
         /// Where it is to be; none for where the project is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server: Option<Wish>,
-        /// Seconds the old release runs on after the switch; none for a minute.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bake: Option<u16>,
+        /// How it is switched.
+        #[serde(default, skip_serializing_if = "Rollout::is_usual")]
+        rollout: Rollout,
         /// The cassette it is recorded on, or replayed from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cassette: Option<Cassette>,
@@ -39,10 +39,33 @@ pub enum Request {
         project: ProjectName,
         /// The release; none for the one before the active one.
         release: Option<ReleaseId>,
-        /// Seconds the old release runs on after the switch; none for a minute.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bake: Option<u16>,
+        /// How it is switched.
+        #[serde(default, skip_serializing_if = "Rollout::is_usual")]
+        rollout: Rollout,
     },
+}
+
+/// How servers are switched to a release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollout {
+    /// Seconds the old release runs on after the switch; none for a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<u16>,
+    /// How many servers are switched at once after the first; none for four.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<u16>,
+    /// A server that cannot take the release is left as it is, and the others serve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_partial: bool,
+}
+
+impl Rollout {
+    /// Nothing was said about it.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The cassette a run is recorded on, or replayed from.
@@ -152,12 +175,12 @@ impl Request {
         self
     }
 
-    /// Seconds the old release runs on after the switch, where the command says so.
+    /// How servers are switched.
     #[must_use]
-    pub fn bake(&self) -> Option<u16> {
+    pub fn rollout(&self) -> Rollout {
         match self {
-            Self::NewProject(_) => None,
-            Self::Deploy { bake, .. } | Self::Rollback { bake, .. } => *bake,
+            Self::NewProject(_) => Rollout::default(),
+            Self::Deploy { rollout, .. } | Self::Rollback { rollout, .. } => *rollout,
         }
     }
 

@@ -261,7 +261,10 @@ pub async fn readiness(
         });
     }
     all.push(match placement::find(context, project, None, cancel).await {
-        Ok(server) => Readiness::good("server", server.handle),
+        Ok(servers) => {
+            let names: Vec<String> = servers.into_iter().map(|server| server.handle).collect();
+            Readiness::good("server", names.join(", "))
+        }
         Err(error) => Readiness::of("server", &error),
     });
     Ok(all)

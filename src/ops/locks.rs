@@ -1,83 +1,105 @@
-//! Who may change a project on its server. The lease of a deployment is kept on the server itself, so that everybody
+//! Who may change a project on its servers. The lease of a deployment is kept on each server itself, so that everybody
 //! sees the same, whichever machine and store they work from.
 
+use futures_util::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::servers::place::{self, Place};
-use super::{Context, Error, servers};
-use crate::domain::names::ProjectName;
+use super::{Context, Error, placement, servers};
 use crate::domain::project::Project;
-use crate::domain::server::LOCAL;
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::{Error as Engine, Held};
 
-/// Who has a project.
+/// Who has a project on one of its servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Lock {
-    /// The project.
-    pub project: ProjectName,
-    /// The server it is on.
+    /// The server.
     pub server: String,
-    /// Who has it; none when it is free.
+    /// Who has it there; none when it is free.
     pub held: Option<Held>,
 }
 
-async fn place_of(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Place, Error> {
-    match place::server_of(context, project).await? {
-        Some(server) if server.handle != LOCAL => place::of_server(context, server, cancel).await,
-        Some(_) => Err(Error::Usage {
-            what: format!(
-                "`{}` is on this machine, where a command that changes it waits for the one before",
-                project.name
-            ),
-            hint: format!("run `cgo project show {}`", project.name),
-        }),
-        None => Err(Error::Usage {
+async fn places_of(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Vec<Place>, Error> {
+    let places = place::of_project(context, project, cancel).await?;
+    if !places.is_empty() {
+        return Ok(places);
+    }
+    if placement::of_project(context, project).await?.is_empty() {
+        return Err(Error::Usage {
             what: format!("project `{}` is not deployed", project.name),
             hint: format!("run `cgo deploy {}`", project.name),
-        }),
+        });
     }
+    Err(Error::Usage {
+        what: format!(
+            "`{}` is on this machine, where a command that changes it waits for the one before",
+            project.name
+        ),
+        hint: format!("run `cgo project show {}`", project.name),
+    })
 }
 
-fn lock(project: &Project, place: &Place, held: Option<Held>) -> Lock {
-    Lock { project: project.name.clone(), server: place.server.handle.clone(), held }
+async fn standing(project: &Project, places: &[Place], cancel: &CancellationToken) -> Result<Vec<Lock>, Error> {
+    let seen = places.iter().map(async |place| {
+        let seen = place.app(&project.name, None).survey("none", cancel).await.map_err(servers::Error::from)?;
+        Ok(Lock { server: place.server.handle.clone(), held: seen.held })
+    });
+    try_join_all(seen).await
 }
 
-/// Who has a project now.
+/// Who has a project now, on each of its servers.
 ///
 /// # Errors
-/// When its server cannot be asked.
-pub async fn status(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Lock, Error> {
-    let place = place_of(context, project, cancel).await?;
-    let seen = place.app(&project.name, None).survey("none", cancel).await.map_err(servers::Error::from)?;
-    Ok(lock(project, &place, seen.held))
+/// When a server cannot be asked.
+pub async fn status(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Vec<Lock>, Error> {
+    standing(project, &places_of(context, project, cancel).await?, cancel).await
 }
 
-/// Lets nobody change a project until it is released.
+/// Lets nobody change a project until it is released: on all of its servers, or on none.
 ///
 /// # Errors
 /// [`Engine::Held`] while a deployment goes on.
-pub async fn hold(context: &Context, project: &Project, why: &str, cancel: &CancellationToken) -> Result<Lock, Error> {
-    let place = place_of(context, project, cancel).await?;
-    let app = place.app(&project.name, None);
-    app.operate(Work::Hold, &context.owner(), why, cancel).await.map_err(servers::Error::from)?;
-    status(context, project, cancel).await
+pub async fn hold(
+    context: &Context,
+    project: &Project,
+    why: &str,
+    cancel: &CancellationToken,
+) -> Result<Vec<Lock>, Error> {
+    let places = places_of(context, project, cancel).await?;
+    // In one order everywhere, so that of two who come at once one gets all of them.
+    for (number, place) in places.iter().enumerate() {
+        let held = place.app(&project.name, None).operate(Work::Hold, &context.owner(), why, cancel).await;
+        if let Err(error) = held {
+            for place in &places[..number] {
+                let app = place.app(&project.name, None);
+                app.operate(Work::Unhold, &context.owner(), "", cancel).await.map_err(servers::Error::from)?;
+            }
+            return Err(servers::Error::from(error).into());
+        }
+    }
+    standing(project, &places, cancel).await
 }
 
 /// Ends a hold. False when there was none.
 ///
 /// # Errors
-/// When its server cannot be told.
-pub async fn release(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(Lock, bool), Error> {
-    let place = place_of(context, project, cancel).await?;
-    let app = place.app(&project.name, None);
-    let done = app.operate(Work::Unhold, &context.owner(), "", cancel).await;
-    let released = match done {
-        Ok(released) => released,
-        Err(Engine::Held { held, .. }) => return Ok((lock(project, &place, Some(held)), false)),
-        Err(other) => return Err(servers::Error::from(other).into()),
-    };
-    Ok((status(context, project, cancel).await?, released))
+/// When a server cannot be told.
+pub async fn release(
+    context: &Context,
+    project: &Project,
+    cancel: &CancellationToken,
+) -> Result<(Vec<Lock>, bool), Error> {
+    let places = places_of(context, project, cancel).await?;
+    let mut released = false;
+    for place in &places {
+        match place.app(&project.name, None).operate(Work::Unhold, &context.owner(), "", cancel).await {
+            Ok(done) => released |= done,
+            // A deployment has it, which ends by itself.
+            Err(Engine::Held { .. }) => {}
+            Err(other) => return Err(servers::Error::from(other).into()),
+        }
+    }
+    Ok((standing(project, &places, cancel).await?, released))
 }

@@ -1,7 +1,7 @@
 //! Finding a place for a project: which servers may be chosen, what room they have, and reserving it.
 //!
 //! The decision is [`crate::domain::placement::choose`]. What a server has is asked of it now, or taken from a look that is
-//! a few minutes old at most. A project that has a place keeps it, without a second budget, and is not moved.
+//! a few minutes old at most. A project that has a place, or several, keeps it, without a second budget, and is not moved.
 
 use std::path::Path;
 
@@ -12,7 +12,8 @@ use super::{Context, Error, deploy};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::names::ServerName;
 use crate::domain::placement::{
-    Candidate, DISK_MB, FRESH_MS, MEMORY_MB, Measured, Need, Reason, Refusal, Reservation, Room, Wish, choose, refusal,
+    Candidate, DISK_MB, FRESH_MS, MEMORY_MB, Measured, Need, Reason, Refusal, Reservation, Room, Wish, choose,
+    choose_all, refusal,
 };
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
@@ -40,36 +41,50 @@ pub fn need(folder: &Path) -> Result<Need, Error> {
 
 /// Where a project is to be looked for.
 enum Where {
-    /// It has this place, and it suffices.
-    Kept(Server),
+    /// It has these places, and they suffice.
+    Kept(Vec<Server>),
     /// One of these takes it, or none.
-    Among(Vec<Server>),
+    OneOf(Vec<Server>),
+    /// All of these take it, or none.
+    All(Vec<Server>),
 }
 
 /// The servers a wish leaves to choose from.
 async fn among(context: &Context, project: &Project, wish: Option<&Wish>, need: &Need) -> Result<Where, Error> {
-    if let Some(present) = context.store.placement(&project.id).await? {
-        let server = by_id(context, &present.server).await?;
-        let stays = match wish {
-            None | Some(Wish::Any) => true,
-            Some(Wish::On(name)) => name.as_str() == server.handle,
-        };
-        if stays && need.memory_mb <= present.memory_mb && need.disk_mb <= present.disk_mb {
-            return Ok(Where::Kept(server));
-        }
-        if stays {
-            return Ok(Where::Among(vec![server]));
-        }
-        if present.is_serving {
-            let wanted = wish.map(ToString::to_string).unwrap_or_default();
-            return Err(Error::LivesElsewhere { project: project.name.clone(), server: server.handle, wanted });
-        }
+    let present = context.store.placements_of(&project.id).await?;
+    let mut servers = Vec::new();
+    for placed in &present {
+        servers.push(by_id(context, &placed.server).await?);
     }
-    Ok(Where::Among(match wish {
-        None => vec![servers::local(context).await?],
-        Some(Wish::On(name)) => vec![servers::by_handle(context, name.as_str()).await?],
-        Some(Wish::Any) => servers::list(context).await?.into_iter().map(|view| view.server).collect(),
-    }))
+    let suffices = |placed: &Reservation| need.memory_mb <= placed.memory_mb && need.disk_mb <= placed.disk_mb;
+    let Some(Wish::On(names)) = wish else {
+        return Ok(match wish {
+            _ if !present.is_empty() && present.iter().all(suffices) => Where::Kept(servers),
+            _ if !present.is_empty() => Where::All(servers),
+            None => Where::OneOf(vec![servers::local(context).await?]),
+            Some(_) => Where::OneOf(servers::list(context).await?.into_iter().map(|view| view.server).collect()),
+        });
+    };
+    let is_named = |server: &Server| names.iter().any(|name| name.as_str() == server.handle);
+    let left = servers.iter().zip(&present).find(|(server, placed)| placed.is_serving && !is_named(server));
+    if let Some((server, _)) = left {
+        let (project, server) = (project.name.clone(), server.handle.clone());
+        return Err(Error::LivesElsewhere { project, server, wanted: Wish::On(names.clone()).to_string() });
+    }
+    if names.len() > 1 && names.iter().any(|name| name.as_str() == LOCAL) {
+        return Err(Error::Usage {
+            what: format!("`{LOCAL}` is this machine, which cannot be one of several servers"),
+            hint: "name servers that are reached over SSH; `cgo servers list` shows them".to_owned(),
+        });
+    }
+    if servers.len() == names.len() && servers.iter().all(is_named) && present.iter().all(suffices) {
+        return Ok(Where::Kept(servers));
+    }
+    let mut named = Vec::new();
+    for name in names {
+        named.push(servers::by_handle(context, name.as_str()).await?);
+    }
+    Ok(Where::All(named))
 }
 
 async fn by_id(context: &Context, id: &ServerId) -> Result<Server, Error> {
@@ -151,7 +166,61 @@ fn usual(project: &Project, server: Server) -> Result<Server, Error> {
     Err(refused(project, &[Refusal { server: server.handle, reason: Reason::NotReady { status } }]))
 }
 
-/// Finds the server a project would be placed on. Nothing is reserved.
+/// What may be chosen, with what is known of its room, and how it is chosen by what is reserved.
+struct Options {
+    candidates: Vec<Candidate>,
+    /// All of them, not one.
+    all: bool,
+    /// This machine, whose room nobody counts.
+    usual: bool,
+}
+
+/// Where a project goes.
+enum Found {
+    /// It stays on these.
+    Kept(Vec<Server>),
+    /// It is chosen by what is reserved.
+    Among(Options),
+}
+
+async fn look(
+    context: &Context,
+    project: &Project,
+    wish: Option<&Wish>,
+    need: &Need,
+    cancel: &CancellationToken,
+) -> Result<Found, Error> {
+    let (servers, all) = match among(context, project, wish, need).await? {
+        Where::Kept(servers) => return Ok(Found::Kept(servers)),
+        Where::OneOf(servers) => (servers, false),
+        Where::All(servers) => (servers, true),
+    };
+    if is_usual(&servers, wish) {
+        let server = usual(project, servers.into_iter().next().expect("there is one"))?;
+        let candidates = vec![Candidate { server, room: Room::Unknown }];
+        return Ok(Found::Among(Options { candidates, all, usual: true }));
+    }
+    Ok(Found::Among(Options { candidates: rooms(context, servers, cancel).await?, all, usual: false }))
+}
+
+impl Options {
+    fn choose(
+        &self,
+        reserved: &[Reservation],
+        need: &Need,
+        project: &ProjectId,
+    ) -> Result<Vec<ServerId>, Vec<Refusal>> {
+        if self.usual {
+            return Ok(self.candidates.iter().map(|candidate| candidate.server.id.clone()).collect());
+        }
+        if self.all {
+            return choose_all(&self.candidates, reserved, need, project);
+        }
+        choose(&self.candidates, reserved, need, project).map(|candidate| vec![candidate.server.id.clone()])
+    }
+}
+
+/// Finds the servers a project would be placed on. Nothing is reserved.
 ///
 /// # Errors
 /// As [`place`].
@@ -160,22 +229,20 @@ pub async fn find(
     project: &Project,
     wish: Option<&Wish>,
     cancel: &CancellationToken,
-) -> Result<Server, Error> {
+) -> Result<Vec<Server>, Error> {
     let need = need(Path::new(&project.folder))?;
-    match among(context, project, wish, &need).await? {
-        Where::Kept(server) => Ok(server),
-        Where::Among(mut servers) if is_usual(&servers, wish) => usual(project, servers.remove(0)),
-        Where::Among(servers) => {
-            let candidates = rooms(context, servers, cancel).await?;
-            let reserved = context.store.placements().await?;
-            let chosen = choose(&candidates, &reserved, &need, &project.id);
-            chosen.map(|candidate| candidate.server.clone()).map_err(|refusals| refused(project, &refusals))
-        }
-    }
+    let options = match look(context, project, wish, &need, cancel).await? {
+        Found::Kept(servers) => return Ok(servers),
+        Found::Among(options) => options,
+    };
+    let reserved = context.store.placements().await?;
+    let chosen = options.choose(&reserved, &need, &project.id).map_err(|refusals| refused(project, &refusals))?;
+    let candidates = options.candidates.into_iter().map(|candidate| candidate.server);
+    Ok(candidates.filter(|server| chosen.contains(&server.id)).collect())
 }
 
 /// Places a project: the choice, and the room it gets, are written in one transaction. A project that has a place keeps
-/// it; when it needs more than it has there, that is looked for on its server.
+/// it; when it needs more than it has there, that is looked for on its servers. The servers, by their handles.
 ///
 /// # Errors
 /// [`Error::NoCapacity`] when there is no room now, [`Error::NoServer`] when no waiting mends it, both with every refusal;
@@ -185,27 +252,29 @@ pub async fn place(
     project: &Project,
     wish: Option<&Wish>,
     cancel: &CancellationToken,
-) -> Result<Server, Error> {
+) -> Result<Vec<Server>, Error> {
     let need = need(Path::new(&project.folder))?;
-    let servers = match among(context, project, wish, &need).await? {
-        Where::Kept(server) => return Ok(server),
-        Where::Among(servers) => servers,
+    let options = match look(context, project, wish, &need, cancel).await? {
+        Found::Kept(servers) => return Ok(servers),
+        Found::Among(options) => options,
     };
-    let (candidates, fixed) = if is_usual(&servers, wish) {
-        let server = usual(project, servers.into_iter().next().expect("there is one"))?;
-        let id = server.id.clone();
-        (vec![Candidate { server, room: Room::Unknown }], Some(id))
-    } else {
-        (rooms(context, servers, cancel).await?, None)
-    };
-    let ids: Vec<ServerId> = candidates.iter().map(|candidate| candidate.server.id.clone()).collect();
-    let choice = |reserved: &[Reservation]| match &fixed {
-        Some(id) => Ok(id.clone()),
-        None => choose(&candidates, reserved, &need, &project.id).map(|candidate| candidate.server.id.clone()),
-    };
+    let ids: Vec<ServerId> = options.candidates.iter().map(|candidate| candidate.server.id.clone()).collect();
+    let choice = |reserved: &[Reservation]| options.choose(reserved, &need, &project.id);
     let placed = context.store.place(&project.id, &ids, need.memory_mb, need.disk_mb, &choice, context.now()).await?;
-    let placed = placed.map_err(|refusals| refused(project, &refusals))?;
-    by_id(context, &placed.server).await
+    placed.map_err(|refusals| refused(project, &refusals))?;
+    of_project(context, project).await
+}
+
+/// The servers a project lives on, by their handles; none before it was placed.
+///
+/// # Errors
+/// When the store fails.
+pub async fn of_project(context: &Context, project: &Project) -> Result<Vec<Server>, Error> {
+    let mut servers = Vec::new();
+    for placed in context.store.placements_of(&project.id).await? {
+        servers.push(by_id(context, &placed.server).await?);
+    }
+    Ok(servers)
 }
 
 /// Whether a wish can be thought of at all: there is such a server, and the project does not serve on another one.

@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::servers::place;
 use super::services::{self, locked};
-use super::{Context, Error, repository, runs, worktrees};
+use super::{Context, Error, placement, repository, runs, worktrees};
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, PortPurpose};
 use crate::store::{Ports as _, ProjectSecrets as _, Projects as _};
@@ -56,9 +55,13 @@ impl Removal {
 /// [`Error::FolderNotOurs`] when the folder is to go and was not made by cgo for this project.
 pub async fn plan(context: &Context, project: &Project, folder: bool) -> Result<Removal, Error> {
     let here = context.app_folder(&project.name);
-    let application = match place::server_of(context, project).await? {
-        Some(server) if server.handle != LOCAL => Some(format!("{} on `{}`", project.name, server.handle)),
-        _ => here.exists().then(|| here.display().to_string()),
+    let servers = placement::of_project(context, project).await?;
+    let there: Vec<String> =
+        servers.iter().filter(|server| server.handle != LOCAL).map(|server| format!("`{}`", server.handle)).collect();
+    let application = if there.is_empty() {
+        here.exists().then(|| here.display().to_string())
+    } else {
+        Some(format!("{} on {}", project.name, there.join(", ")))
     };
     let own = Path::new(&project.folder);
     if folder && own.exists() && !repository::is_begun(project)? {

@@ -1,7 +1,9 @@
 //! The running side of a project on its server: how it stands, its log, stopping, starting.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::{join_all, try_join_all};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -9,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::deploy::remote;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
-use super::{Context, Error, leases, servers};
+use super::{Context, Error, leases, placement, servers};
 use crate::domain::deployment::Slot;
 use crate::domain::diagnose::told;
+use crate::domain::ids::ServerId;
 use crate::domain::project::{Project, ProjectStatus};
-use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::server::{LOCAL, PortPurpose, Server};
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::survey::Survey;
 use crate::remote::ports;
@@ -32,15 +35,45 @@ pub struct Live {
     pub url: Option<String>,
     /// What stands in the way.
     pub problem: Option<String>,
+    /// Where it lives on several servers: how it stands on each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<OnServer>,
 }
 
-/// The port people open, once it is reserved.
+/// How a project stands on one of its servers.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OnServer {
+    /// The server.
+    pub server: String,
+    /// The release that serves there.
+    pub release: Option<String>,
+    /// Visitors reach it.
+    pub serves: bool,
+    /// In words.
+    pub words: String,
+    /// The address, once a port is reserved.
+    pub url: Option<String>,
+    /// What stands in the way.
+    pub problem: Option<String>,
+}
+
+/// The port people open, once it is reserved; of several servers, on the first.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn public_port(context: &Context, project: &Project) -> Result<Option<u16>, Error> {
     let ports = context.store.project_ports(&project.id).await?;
     Ok(ports.iter().find(|port| port.purpose == PortPurpose::Public).map(|port| port.port))
+}
+
+/// The port people open on a server, once it is reserved.
+///
+/// # Errors
+/// When the store fails.
+pub async fn public_port_on(context: &Context, project: &Project, server: &ServerId) -> Result<Option<u16>, Error> {
+    let ports = context.store.project_ports(&project.id).await?;
+    let public = ports.iter().find(|port| port.server == *server && port.purpose == PortPurpose::Public);
+    Ok(public.map(|port| port.port))
 }
 
 /// The application of a project on the `local` server; none before a port is reserved.
@@ -69,15 +102,15 @@ pub fn url(port: u16) -> String {
 enum At {
     /// On this machine.
     Here(ProcessRuntime),
-    /// On a server that is reached over SSH.
-    There(Box<Place>),
+    /// On servers that are reached over SSH, by their handles.
+    There(Vec<Place>),
 }
 
 /// Where a project's service runs, or is to; none before it has a place.
 async fn at(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<At>, Error> {
-    let Some(server) = place::server_of(context, project).await? else { return Ok(None) };
-    if server.handle != LOCAL {
-        return Ok(Some(At::There(Box::new(place::of_server(context, server, cancel).await?))));
+    let places = place::of_project(context, project, cancel).await?;
+    if !places.is_empty() {
+        return Ok(Some(At::There(places)));
     }
     Ok(runtime(context, project).await?.map(At::Here))
 }
@@ -87,10 +120,9 @@ async fn at(context: &Context, project: &Project, cancel: &CancellationToken) ->
 /// # Errors
 /// When the store fails, or this machine cannot be asked.
 pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
-    let cancel = CancellationToken::new();
-    let Some(public) = public_port(context, project).await? else { return Ok(nothing(project)) };
-    let Some(server) = place::server_of(context, project).await? else { return Ok(nothing(project)) };
-    if server.handle == LOCAL {
+    let servers = placement::of_project(context, project).await?;
+    if servers.iter().all(|server| server.handle == LOCAL) {
+        let Some(public) = public_port(context, project).await? else { return Ok(nothing(project)) };
         let status = runtime_at(context, project, public).inspect().await?;
         return Ok(status.map_or_else(
             || nothing(project),
@@ -99,26 +131,66 @@ pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
                 words: words(&status),
                 url: Some(url(public)),
                 problem: problem(&status),
+                servers: Vec::new(),
             },
         ));
     }
-    let url = remote::url(&server, public, remote::domain_of(project).as_ref());
+    let seen = join_all(servers.into_iter().map(|server| on_server(context, project, server))).await;
+    let mut seen = seen.into_iter().collect::<Result<Vec<_>, _>>()?;
+    if seen.len() == 1 {
+        let OnServer { serves, words, url, problem, .. } = seen.remove(0);
+        return Ok(Live { serves, words, url, problem, servers: Vec::new() });
+    }
+    Ok(together(seen))
+}
+
+/// How a project stands on one server.
+async fn on_server(context: &Context, project: &Project, server: Server) -> Result<OnServer, Error> {
+    let cancel = CancellationToken::new();
+    let public = public_port_on(context, project, &server.id).await?;
+    let handle = server.handle.clone();
+    let url = public.map(|port| remote::url(&server, port, remote::domain_of(project).as_ref()));
     let seen = match place::of_server(context, server, &cancel).await {
         Ok(place) => place.app(&project.name, None).survey("none", &cancel).await.map_err(|error| told(&error)),
         Err(error) => Err(told(&error)),
     };
     Ok(match seen {
-        Ok(seen) => there(project, &seen, url),
-        Err(problem) => Live {
+        Ok(seen) => there(project, handle, &seen, url),
+        Err(problem) => OnServer {
+            server: handle,
+            release: None,
             serves: false,
             words: "not known: its server cannot be asked".to_owned(),
-            url: Some(url),
+            url,
             problem: Some(problem),
         },
     })
 }
 
-/// The slot that serves, asked of the server; none before a release serves.
+/// How a project stands on several servers at once.
+fn together(servers: Vec<OnServer>) -> Live {
+    let alike = |of: fn(&OnServer) -> Option<&str>| servers.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]));
+    let each = |of: fn(&OnServer) -> &str| {
+        servers.iter().map(|seen| format!("{} {}", seen.server, of(seen))).collect::<Vec<_>>().join(", ")
+    };
+    let words = if !alike(|seen| Some(&seen.words)) {
+        each(|seen| &seen.words)
+    } else if !alike(|seen| seen.release.as_deref()) {
+        format!("different releases: {}", each(|seen| seen.release.as_deref().unwrap_or("none")))
+    } else {
+        format!("{} on {} servers", servers[0].words, servers.len())
+    };
+    let problem = servers.iter().find_map(|seen| Some(format!("{}: {}", seen.server, seen.problem.as_ref()?)));
+    Live {
+        serves: servers.iter().all(|seen| seen.serves),
+        words,
+        url: servers.iter().find_map(|seen| seen.url.clone()),
+        problem,
+        servers,
+    }
+}
+
+/// The slot that serves, asked of the server, of several the first; none before a release serves.
 ///
 /// # Errors
 /// When that cannot be found out.
@@ -126,9 +198,9 @@ pub async fn standing(context: &Context, project: &Project, cancel: &Cancellatio
     Ok(match at(context, project, cancel).await? {
         None => None,
         Some(At::Here(runtime)) => runtime.inspect().await?.and_then(|status| status.active),
-        Some(At::There(place)) => {
-            let seen = place.app(&project.name, None).survey("none", cancel).await.map_err(servers::Error::from)?;
-            seen.serving.map(|(slot, _)| slot)
+        Some(At::There(places)) => {
+            let app = places[0].app(&project.name, None);
+            app.survey("none", cancel).await.map_err(servers::Error::from)?.serving.map(|(slot, _)| slot)
         }
     })
 }
@@ -138,12 +210,15 @@ fn nothing(project: &Project) -> Live {
         ProjectStatus::Building => "not finished".to_owned(),
         _ => "not deployed".to_owned(),
     };
-    Live { serves: false, words, url: None, problem: None }
+    Live { serves: false, words, url: None, problem: None, servers: Vec::new() }
 }
 
 /// How a service on another machine stands.
-fn there(project: &Project, seen: &Survey, url: String) -> Live {
-    let Some(active) = seen.active() else { return nothing(project) };
+fn there(project: &Project, server: String, seen: &Survey, url: Option<String>) -> OnServer {
+    let Some(active) = seen.active() else {
+        let Live { words, problem, .. } = nothing(project);
+        return OnServer { server, release: None, serves: false, words, url: None, problem };
+    };
     let runs = active.state == "running";
     let words = match active.state.as_str() {
         "running" if seen.maintenance => "in maintenance".to_owned(),
@@ -154,7 +229,8 @@ fn there(project: &Project, seen: &Survey, url: String) -> Live {
         _ => "died".to_owned(),
     };
     let problem = (!runs && !seen.stopped && !active.detail.is_empty()).then(|| active.detail.clone());
-    Live { serves: runs && !seen.maintenance, words, url: Some(url), problem }
+    let release = seen.serving.as_ref().map(|(_, release)| release.clone());
+    OnServer { server, release, serves: runs && !seen.maintenance, words, url, problem }
 }
 
 fn words(status: &AppStatus) -> String {
@@ -223,7 +299,7 @@ pub async fn stop(context: &Context, project: &Project, cancel: &CancellationTok
     locked(context, project, "a stop", async || {
         match &at {
             At::Here(runtime) => runtime.stop_all().await?,
-            At::There(place) => operate(context, project, place, Work::Stop, cancel).await?,
+            At::There(places) => operate(context, project, places, Work::Stop, cancel).await?,
         }
         set_status(context, &project.id, ProjectStatus::Stopped).await
     })
@@ -239,7 +315,7 @@ pub async fn start(context: &Context, project: &Project, cancel: &CancellationTo
     locked(context, project, "a start", async || {
         match &at {
             At::Here(runtime) => runtime.start_all().await?,
-            At::There(place) => operate(context, project, place, Work::Start, cancel).await?,
+            At::There(places) => operate(context, project, places, Work::Start, cancel).await?,
         }
         set_status(context, &project.id, ProjectStatus::Deployed).await
     })
@@ -249,21 +325,30 @@ pub async fn start(context: &Context, project: &Project, cancel: &CancellationTo
 async fn operate(
     context: &Context,
     project: &Project,
-    place: &Place,
+    places: &[Place],
     work: Work,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let done = place.app(&project.name, None).operate(work, &context.owner(), "", cancel).await;
-    if done.map_err(servers::Error::from)? || work == Work::Remove {
+    let mut done = false;
+    for place in places {
+        let worked = place.app(&project.name, None).operate(work, &context.owner(), "", cancel).await;
+        done |= worked.map_err(servers::Error::from)?;
+    }
+    if done || work == Work::Remove {
         return Ok(());
     }
     Err(Error::Usage {
-        what: format!("no release of `{}` ever served on `{}`", project.name, place.server.handle),
+        what: format!("no release of `{}` ever served on {}", project.name, handles(places)),
         hint: format!("run `cgo deploy {}`", project.name),
     })
 }
 
-/// Takes a project off its server, with all it has there.
+/// Places by name.
+pub(super) fn handles(places: &[Place]) -> String {
+    places.iter().map(|place| format!("`{}`", place.server.handle)).collect::<Vec<_>>().join(", ")
+}
+
+/// Takes a project off its servers, with all it has there.
 ///
 /// # Errors
 /// When something still runs; then nothing is removed.
@@ -271,7 +356,7 @@ pub(super) async fn remove(context: &Context, project: &Project, cancel: &Cancel
     match at(context, project, cancel).await? {
         None => Ok(()),
         Some(At::Here(runtime)) => Ok(runtime.remove().await?),
-        Some(At::There(place)) => operate(context, project, &place, Work::Remove, cancel).await,
+        Some(At::There(places)) => operate(context, project, &places, Work::Remove, cancel).await,
     }
 }
 
@@ -287,10 +372,24 @@ pub async fn logs(
 ) -> Result<Vec<String>, Error> {
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.tail(Which::Active, lines).await?),
-        At::There(place) => {
-            Ok(place.app(&project.name, None).log(lines, cancel).await.map_err(servers::Error::from)?)
+        At::There(places) => {
+            let logs = join_all(places.iter().map(async |place| {
+                let lines = place.app(&project.name, None).log(lines, cancel).await;
+                Ok::<_, Error>((place, lines.map_err(servers::Error::from)?))
+            }));
+            let logs = logs.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let marked = logs.into_iter().flat_map(|(place, lines)| {
+                let mark = mark(&places, place);
+                lines.into_iter().map(move |line| mark.clone() + &line)
+            });
+            Ok(marked.collect())
         }
     }
+}
+
+/// What a line of the log begins with, so that of several servers one sees whose it is.
+fn mark(places: &[Place], place: &Place) -> String {
+    if places.len() == 1 { String::new() } else { format!("{} | ", place.server.handle) }
 }
 
 /// Passes on the lines of a project's service as they come, until cancelled.
@@ -306,9 +405,18 @@ pub async fn follow_logs(
 ) -> Result<(), Error> {
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.follow(Which::Active, lines, cancel, on_line).await?),
-        At::There(place) => {
-            let app = place.app(&project.name, None);
-            Ok(app.follow(lines, cancel, on_line).await.map_err(servers::Error::from)?)
+        At::There(places) => {
+            let on_line = Mutex::new(on_line);
+            let followed = places.iter().map(async |place| {
+                let mark = mark(&places, place);
+                let mut pass = |line: &str| {
+                    let mut on_line = on_line.lock().unwrap_or_else(PoisonError::into_inner);
+                    (*on_line)(&format!("{mark}{line}"));
+                };
+                let app = place.app(&project.name, None);
+                app.follow(lines, cancel, &mut pass).await.map_err(|error| Error::from(servers::Error::from(error)))
+            });
+            try_join_all(followed).await.map(drop)
         }
     }
 }

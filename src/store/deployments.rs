@@ -28,14 +28,18 @@ pub trait Deployments {
         reason: Option<&str>,
         at: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
-    /// The release becomes active and the one that was active for the same project on the same server retires, at
-    /// once. Activating the active one changes nothing.
+    /// The release becomes active on these servers, and the one of its project that was active retires, at once.
+    /// Activating the active one changes nothing of its record.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when the release failed.
-    fn activate_deployment(&self, release: &ReleaseId, at: Timestamp)
-    -> impl Future<Output = Result<(), Error>> + Send;
-    /// The deployment of a project that serves; of several servers', the one activated last.
+    fn activate_deployment(
+        &self,
+        release: &ReleaseId,
+        servers: &[ServerId],
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The deployment of a project that serves.
     fn active_deployment(&self, project: &ProjectId) -> impl Future<Output = Result<Option<Deployment>, Error>> + Send;
 }
 
@@ -153,17 +157,23 @@ impl Deployments for Store {
         .map_err(|error| one_active(error, release))
     }
 
-    async fn activate_deployment(&self, release: &ReleaseId, at: Timestamp) -> Result<(), Error> {
+    async fn activate_deployment(&self, release: &ReleaseId, servers: &[ServerId], at: Timestamp) -> Result<(), Error> {
         transaction!(self, |tx| {
-            let row = tx
-                .row("select project_id, server_id from deployment where release = $1", args![release.as_str()])
-                .await?;
+            let row = tx.row("select project_id from deployment where release = $1", args![release.as_str()]).await?;
             let Some(row) = row else { return Err(missing(release)) };
-            let (project, server) = (row.of("deployment").text(0)?, row.of("deployment").text(1)?);
+            let project = row.of("deployment").text(0)?;
             // One activation at a time in a project; what stands is read after the lock.
             tx.row(locking!("select id from project where id = $1"), args![&project]).await?;
             let row = tx.row("select status from deployment where release = $1", args![release.as_str()]).await?;
             let Some(row) = row else { return Err(missing(release)) };
+            for server in servers {
+                tx.execute(
+                    "update placement set serves_since = coalesce(serves_since, $3) \
+                     where project_id = $1 and server_id = $2",
+                    args![&project, server.as_str(), at],
+                )
+                .await?;
+            }
             match row.of("deployment").parsed(0, status)? {
                 DeploymentStatus::Active => return Ok(()),
                 DeploymentStatus::Pending | DeploymentStatus::Retired => {}
@@ -176,9 +186,9 @@ impl Deployments for Store {
                 }
             }
             tx.execute(
-                "update deployment set status = 'retired', updated_at = $3 \
-                 where project_id = $1 and server_id = $2 and status = 'active'",
-                args![&project, &server, at],
+                "update deployment set status = 'retired', updated_at = $2 \
+                 where project_id = $1 and status = 'active'",
+                args![&project, at],
             )
             .await?;
             tx.execute(

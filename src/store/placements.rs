@@ -6,17 +6,17 @@ use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::placement::{Refusal, Reservation};
 use crate::domain::time::Timestamp;
 
-/// Chooses among servers by what is reserved on them.
-pub type Choice<'a> = &'a (dyn Fn(&[Reservation]) -> Result<ServerId, Vec<Refusal>> + Sync);
+/// Chooses among servers by what is reserved on them: at least one.
+pub type Choice<'a> = &'a (dyn Fn(&[Reservation]) -> Result<Vec<ServerId>, Vec<Refusal>> + Sync);
 
 /// What can be done with the places of a store.
 pub trait Placements {
-    /// Reserves room for a project on the server that `choice` names of what is reserved everywhere: nothing is reserved
-    /// on these servers between the choice and its being written. A project has one place: another one it had is given
-    /// up, with its ports there. Refusals change nothing.
+    /// Reserves room for a project on the servers that `choice` names of what is reserved everywhere: nothing is reserved
+    /// on these servers between the choice and its being written. Other places it had are given up, with its ports
+    /// there. Refusals change nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] without that project, or when the chosen server is gone.
+    /// [`Error::NotFound`] without that project, or when a chosen server is gone.
     fn place(
         &self,
         project: &ProjectId,
@@ -25,10 +25,10 @@ pub trait Placements {
         disk_mb: u64,
         choice: Choice<'_>,
         at: Timestamp,
-    ) -> impl Future<Output = Result<Result<Reservation, Vec<Refusal>>, Error>> + Send;
-    /// Where a project lives.
-    fn placement(&self, project: &ProjectId) -> impl Future<Output = Result<Option<Reservation>, Error>> + Send;
-    /// Every place, by project.
+    ) -> impl Future<Output = Result<Result<Vec<Reservation>, Vec<Refusal>>, Error>> + Send;
+    /// Where a project lives, by the handles of the servers.
+    fn placements_of(&self, project: &ProjectId) -> impl Future<Output = Result<Vec<Reservation>, Error>> + Send;
+    /// Every place, by project and the handle of its server.
     fn placements(&self) -> impl Future<Output = Result<Vec<Reservation>, Error>> + Send;
 }
 
@@ -47,9 +47,9 @@ fn decode(row: &Row) -> Result<Reservation, Error> {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select project_id, server_id, memory_mb, disk_mb, (select count(*) from deployment \
-             where deployment.project_id = placement.project_id and deployment.server_id = placement.server_id \
-             and deployment.status = 'active'), created_at from placement ",
+            "select project_id, server_id, memory_mb, disk_mb, \
+             cast(case when serves_since is null then 0 else 1 end as bigint), placement.created_at \
+             from placement join server on server.id = server_id ",
             $rest
         )
     };
@@ -64,7 +64,7 @@ impl Placements for Store {
         disk_mb: u64,
         choice: Choice<'_>,
         at: Timestamp,
-    ) -> Result<Result<Reservation, Vec<Refusal>>, Error> {
+    ) -> Result<Result<Vec<Reservation>, Vec<Refusal>>, Error> {
         let mut servers: Vec<&ServerId> = servers.iter().collect();
         // In one order everywhere, so that nobody waits for somebody who waits.
         servers.sort_unstable_by_key(|server| server.as_str());
@@ -75,39 +75,43 @@ impl Placements for Store {
             if tx.row("select 1 from project where id = $1", args![project.as_str()]).await?.is_none() {
                 return Err(Error::NotFound { what: "project", id: project.to_string() });
             }
-            let rows = tx.rows(select!("order by project_id"), args![]).await?;
+            let rows = tx.rows(select!("order by project_id, handle"), args![]).await?;
             let reserved = rows.iter().map(decode).collect::<Result<Vec<_>, Error>>()?;
             let chosen = match choice(&reserved) {
                 Ok(chosen) => chosen,
                 Err(refusals) => return Ok(Err(refusals)),
             };
-            if tx.row("select 1 from server where id = $1", args![chosen.as_str()]).await?.is_none() {
-                return Err(Error::NotFound { what: "server", id: chosen.to_string() });
+            let left = reserved.iter().filter(|own| own.project == *project && !chosen.contains(&own.server));
+            for left in left {
+                for giving_up in [
+                    "delete from port_reservation where project_id = $1 and server_id = $2",
+                    "delete from placement where project_id = $1 and server_id = $2",
+                ] {
+                    tx.execute(giving_up, args![project.as_str(), left.server.as_str()]).await?;
+                }
             }
-            tx.execute(
-                "delete from port_reservation where project_id = $1 and server_id <> $2",
-                args![project.as_str(), chosen.as_str()],
-            )
-            .await?;
-            tx.execute(
-                "insert into placement (project_id, server_id, memory_mb, disk_mb, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $5) on conflict (project_id) do update set \
-                 created_at = case when placement.server_id = excluded.server_id then placement.created_at \
-                 else excluded.created_at end, server_id = excluded.server_id, memory_mb = excluded.memory_mb, \
-                 disk_mb = excluded.disk_mb, updated_at = excluded.updated_at",
-                args![project.as_str(), chosen.as_str(), memory_mb, disk_mb, at],
-            )
-            .await?;
-            let row = tx.row(select!("where project_id = $1"), args![project.as_str()]).await?;
-            decode(&row.expect("it was just put there")).map(Ok)
+            for server in &chosen {
+                if tx.row("select 1 from server where id = $1", args![server.as_str()]).await?.is_none() {
+                    return Err(Error::NotFound { what: "server", id: server.to_string() });
+                }
+                tx.execute(
+                    "insert into placement (project_id, server_id, memory_mb, disk_mb, created_at, updated_at) \
+                     values ($1, $2, $3, $4, $5, $5) on conflict (project_id, server_id) do update set \
+                     memory_mb = excluded.memory_mb, disk_mb = excluded.disk_mb, updated_at = excluded.updated_at",
+                    args![project.as_str(), server.as_str(), memory_mb, disk_mb, at],
+                )
+                .await?;
+            }
+            let rows = tx.rows(select!("where project_id = $1 order by handle"), args![project.as_str()]).await?;
+            rows.iter().map(decode).collect::<Result<Vec<_>, Error>>().map(Ok)
         })
     }
 
-    async fn placement(&self, project: &ProjectId) -> Result<Option<Reservation>, Error> {
-        self.find(select!("where project_id = $1"), args![project.as_str()], decode).await
+    async fn placements_of(&self, project: &ProjectId) -> Result<Vec<Reservation>, Error> {
+        self.list(select!("where project_id = $1 order by handle"), args![project.as_str()], decode).await
     }
 
     async fn placements(&self) -> Result<Vec<Reservation>, Error> {
-        self.list(select!("order by project_id"), args![], decode).await
+        self.list(select!("order by project_id, handle"), args![], decode).await
     }
 }

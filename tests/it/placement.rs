@@ -9,6 +9,7 @@ use cgo::domain::names::ProjectName;
 use cgo::domain::placement::{FRESH_MS, Reason, Wish};
 use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::redact::Secrets;
+use cgo::domain::request::Rollout;
 use cgo::domain::server::{PortPurpose, Server, ServerStatus};
 use cgo::domain::spec::Module;
 use cgo::domain::time::Timestamp;
@@ -84,7 +85,7 @@ impl Desk {
     async fn place(&self, project: &Project, wish: &str) -> Result<String, Error> {
         let wish: Option<Wish> = (!wish.is_empty()).then(|| wish.parse().unwrap());
         let placed = placement::place(&self.context, project, wish.as_ref(), &CancellationToken::new()).await;
-        placed.map(|server| server.handle)
+        placed.map(|servers| servers.into_iter().map(|server| server.handle).collect::<Vec<_>>().join(","))
     }
 
     async fn seen(&self, server: &ServerId, ago_ms: i64, facts: &Facts) {
@@ -147,7 +148,8 @@ async fn without_a_wish_a_project_is_on_this_machine_and_with_one_where_there_is
     assert_eq!(desk.place(&b, "auto").await.unwrap(), "web-2");
     assert_eq!(desk.place(&c, "web-1").await.unwrap(), "web-1");
     for (project, on) in [(&a, "local"), (&b, "web-2"), (&c, "web-1")] {
-        assert_eq!(servers::of_project(&desk.context, &project.id).await.unwrap().handle, on);
+        let placed = placement::of_project(&desk.context, project).await.unwrap();
+        assert_eq!(placed.iter().map(|server| server.handle.as_str()).collect::<Vec<_>>(), [on]);
         assert_eq!(desk.place(project, "").await.unwrap(), on, "a redeploy moved it");
         assert_eq!(desk.place(project, "auto").await.unwrap(), on, "a redeploy moved it");
     }
@@ -235,7 +237,7 @@ pub async fn release_at(
 
     let now = at.plus_ms(i64::from(number));
     let run = RunId::new(now, number);
-    let request = Request::Rollback { project: project.name.clone(), release: None, bake: None };
+    let request = Request::Rollback { project: project.name.clone(), release: None, rollout: Rollout::default() };
     let (store, release) = (&context.store, ReleaseId::new(now, number));
     let of = Run {
         id: run.clone(),
@@ -262,7 +264,7 @@ pub async fn release_at(
         updated_at: now,
     };
     store.create_deployment(&deployment).await.unwrap();
-    store.activate_deployment(&release, now).await.unwrap();
+    store.activate_deployment(&release, std::slice::from_ref(server), now).await.unwrap();
     release
 }
 

@@ -22,12 +22,19 @@ pub struct Deploy {
     /// What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off
     #[arg(long, value_name = "KIND")]
     pub sandbox: Option<Walls>,
-    /// Deploy to this server, or to the one with the most room: `auto`; where the project is if not given
+    /// Deploy to this server, to several (`web-1,web-2`), or to the one with the most room: `auto`; where the project is
+    /// if not given
     #[arg(long, value_name = "NAME", conflicts_with_all = ["rollback", "status"])]
     pub server: Option<Wish>,
     /// Keep the old release running for so many seconds after the switch, to go back to at once; 60 if not given
     #[arg(long, value_name = "SECONDS", conflicts_with = "status")]
     pub bake: Option<u16>,
+    /// Of several servers, switch so many at once after the first; 4 if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "status")]
+    pub parallel: Option<u16>,
+    /// Of several servers, leave one as it is that cannot take the release, instead of going back on all of them
+    #[arg(long, conflicts_with = "status")]
+    pub allow_partial: bool,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Error, repository};
+use super::{Context, Error, placement, repository, services};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::ids::ReleaseId;
 use crate::domain::manifest::{MANIFEST_VERSION, Manifest, Service};
@@ -168,7 +168,7 @@ pub async fn check_rollback_of(
     project: &Project,
     wanted: Option<&ReleaseId>,
 ) -> Result<Deployment, Error> {
-    let elsewhere = super::servers::place::server_of(context, project).await?.is_some_and(|it| it.handle != LOCAL);
+    let elsewhere = placement::of_project(context, project).await?.iter().any(|server| server.handle != LOCAL);
     check_rollback(context, project, wanted, &|id| elsewhere || is_here(context, project, id)).await
 }
 
@@ -182,4 +182,38 @@ pub fn is_here(context: &Context, project: &Project, release: &ReleaseId) -> boo
 #[must_use]
 pub fn release_folder(context: &Context, project: &Project, release: &ReleaseId) -> std::path::PathBuf {
     context.app_folder(&project.name).join("releases").join(release.as_str())
+}
+
+/// Where a release is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// By visitors.
+    pub url: String,
+    /// To be asked whether it can work.
+    pub ready: String,
+}
+
+/// Where a release that serves is reached: a domain, else a port of each of its servers. None before a port is reserved.
+///
+/// # Errors
+/// When the release's `cgo.yaml` cannot be read.
+pub async fn addresses(
+    context: &Context,
+    project: &Project,
+    active: &Deployment,
+    cancel: &CancellationToken,
+) -> Result<Vec<Address>, Error> {
+    let mut addresses: Vec<Address> = Vec::new();
+    for server in placement::of_project(context, project).await? {
+        let Some(port) = services::public_port_on(context, project, &server.id).await? else { continue };
+        let (ready, url) = if server.handle == LOCAL {
+            steps::ready_url(&release_folder(context, project, &active.release).join(steps::SOURCE), port)?
+        } else {
+            remote::ready_url(context, project, &server, port, &active.commit, cancel).await?
+        };
+        if !addresses.iter().any(|known| known.url == url) {
+            addresses.push(Address { url, ready });
+        }
+    }
+    Ok(addresses)
 }

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, repository, servers, services};
-use super::{check_rollback, check_rollback_of, is_here, manifest, release_folder, service};
+use super::super::{Context, Error, placement, repository, servers, services};
+use super::{check_rollback, check_rollback_of, is_here, manifest, release_folder, remote, service};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::names::ProjectName;
@@ -138,6 +138,27 @@ pub async fn preview(
     steps.push(format!("send visitors to slot {slot}"));
     if let Some(serving) = standing {
         steps.push(format!("let slot {} finish its requests, and stop it", serving.as_str()));
+    }
+    let servers = match request.wish() {
+        Some(_) => placement::find(context, project, request.wish(), cancel).await?,
+        None => placement::of_project(context, project).await?,
+    };
+    if let [first, others @ ..] = &servers[..]
+        && !others.is_empty()
+    {
+        let others: Vec<&str> = others.iter().map(|server| server.handle.as_str()).collect();
+        let rollout = request.rollout();
+        steps.push(format!(
+            "all this on {} first, then on {}, {} at once; {}",
+            first.handle,
+            others.join(", "),
+            rollout.parallel.unwrap_or(remote::AT_ONCE),
+            if rollout.allow_partial {
+                "a server that cannot take it is left as it is"
+            } else {
+                "when it comes to nothing on one, all go back"
+            },
+        ));
     }
     steps.push("probe the live service".to_owned());
     Ok(Preview { project: project.name.clone(), commit, steps })

@@ -264,7 +264,10 @@ impl<'a> Steps<'a> {
             runtime.stop(old).await?;
         }
         let now = self.context.now();
-        self.context.store.activate_deployment(&self.plan.release, now).await?;
+        self.context
+            .store
+            .activate_deployment(&self.plan.release, std::slice::from_ref(&self.plan.server), now)
+            .await?;
         projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
         Ok(retired)
     }

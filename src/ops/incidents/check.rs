@@ -4,18 +4,16 @@
 //! found out changes nothing. A single bad answer is no incident: it is asked again first.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::super::deploy::{self, remote, steps};
+use super::super::deploy::{self, remote};
 use super::super::servers::check::{Looked, check as look_at};
-use super::super::servers::place;
-use super::super::{Context, Error, explain, projects, random, secrets, servers, services};
+use super::super::{Context, Error, explain, placement, projects, random, secrets, servers, services};
 use super::{close, front, note};
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::{IncidentId, ProjectId, ServerId};
@@ -95,11 +93,13 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Result<Roun
         if project.status == ProjectStatus::Deployed
             && let Some(active) = deploy::active(context, &project).await?
         {
-            deployed.push((project, active));
+            let lives = placement::of_project(context, &project).await?.into_iter().map(|server| server.id).collect();
+            deployed.push(Deployed { project, active, lives });
         }
     }
-    let services = join_all(deployed.iter().map(async |(project, active)| {
-        of_service(context, project, active, silent.contains(&active.server), cancel).await
+    let services = join_all(deployed.iter().map(async |Deployed { project, active, lives }| {
+        let silent = lives.iter().any(|server| silent.contains(server));
+        of_service(context, project, active, silent, cancel).await
     }))
     .await;
     let looked_at = servers.len() + services.len();
@@ -110,22 +110,31 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Result<Roun
     Ok(round)
 }
 
+/// A project that serves.
+struct Deployed {
+    project: Project,
+    active: Deployment,
+    /// Where.
+    lives: Vec<ServerId>,
+}
+
 /// Caddy and certificates, on servers that answer and carry a project.
 async fn of_front(
     context: &Context,
     servers: &[Server],
-    deployed: &[(Project, Deployment)],
+    deployed: &[Deployed],
     silent: &BTreeSet<&ServerId>,
     cancel: &CancellationToken,
 ) -> Vec<Subject> {
     let mut domains = Vec::new();
     let mut carrying: BTreeSet<&ServerId> = BTreeSet::new();
-    for (project, active) in deployed {
-        let server = servers.iter().find(|server| server.id == active.server && server.handle != LOCAL);
-        let Some(server) = server.filter(|server| !silent.contains(&server.id)) else { continue };
-        carrying.insert(&server.id);
-        if let Some(domain) = remote::domain_of(project) {
-            domains.push((project, server, domain));
+    for Deployed { project, lives, .. } in deployed {
+        let lives = servers.iter().filter(|server| lives.contains(&server.id) && server.handle != LOCAL);
+        for server in lives.filter(|server| !silent.contains(&server.id)) {
+            carrying.insert(&server.id);
+            if let Some(domain) = remote::domain_of(project) {
+                domains.push((project, server, domain));
+            }
         }
     }
     let carrying = servers.iter().filter(|server| carrying.contains(&server.id));
@@ -322,28 +331,17 @@ pub(super) async fn answers(
     active: &Deployment,
     cancel: &CancellationToken,
 ) -> Result<(), String> {
-    let asked = async {
-        let port = services::public_port(context, project).await?;
-        let Some(port) = port else { return Ok(None) };
-        let elsewhere = place::server_of(context, project).await?.filter(|server| server.handle != LOCAL);
-        let ready = if let Some(server) = elsewhere {
-            remote::ready_url(context, project, &server, port, &active.commit, cancel).await?.0
-        } else {
-            let folder = deploy::release_folder(context, project, &active.release).join(steps::SOURCE);
-            steps::ready_url(Path::new(&folder), port)?.0
-        };
-        Ok::<_, Error>(Some(ready))
-    };
-    let ready = match asked.await {
-        Ok(Some(ready)) => ready,
-        Ok(None) => return Err("it has no public port".to_owned()),
+    let addresses = match deploy::addresses(context, project, active, cancel).await {
+        Ok(addresses) if addresses.is_empty() => return Err("it has no public port".to_owned()),
+        Ok(addresses) => addresses,
         Err(error) => return Err(explain(&error)),
     };
-    match probe::get(&ready, LIMIT).await {
+    let asked = addresses.iter().map(async |address| match probe::get(&address.ready, LIMIT).await {
         Ok(seen) if seen.is_good() => Ok(()),
-        Ok(seen) => Err(format!("{ready} answered with status {}", seen.status)),
+        Ok(seen) => Err(format!("{} answered with status {}", address.ready, seen.status)),
         Err(error) => Err(explain(&error)),
-    }
+    });
+    try_join_all(asked).await.map(drop)
 }
 
 /// What is known of a service that does not answer: its processes, and its last lines.

@@ -3,6 +3,8 @@
 use super::provision;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::host::{Destination, Fingerprint};
+use crate::ops;
+use crate::ops::deploy::remote::Left;
 use crate::remote::{caddy, engine, host, image};
 
 /// Why a server was not added, changed or removed.
@@ -26,6 +28,27 @@ pub enum Error {
     /// Deploying to one.
     #[error(transparent)]
     Deploy(#[from] engine::Error),
+    /// A deployment to several servers that came to nothing on one of them.
+    #[error("{cause}; {}", became(back, differ))]
+    Fleet {
+        /// What happened there.
+        #[source]
+        cause: Box<ops::Error>,
+        /// Servers on which what served before serves.
+        back: Vec<String>,
+        /// Servers of which that is not known, or not so.
+        differ: Vec<Left>,
+    },
+    /// A release that serves on a part of its servers.
+    #[error("{release} serves on {}, not on {}", if serves.is_empty() { "no server".to_owned() } else { serves.join(", ") }, told(left))]
+    Partial {
+        /// The release.
+        release: String,
+        /// The servers it serves on.
+        serves: Vec<String>,
+        /// Those it does not serve on.
+        left: Vec<Left>,
+    },
     /// `local` is this machine, always.
     #[error("`local` is this machine: it can be neither added nor removed")]
     Local,
@@ -71,6 +94,21 @@ pub enum Error {
     },
 }
 
+fn told(left: &[Left]) -> String {
+    left.iter().map(|left| format!("{} ({})", left.server, left.why)).collect::<Vec<_>>().join(", ")
+}
+
+fn became(back: &[String], differ: &[Left]) -> String {
+    let mut parts = Vec::new();
+    if !back.is_empty() {
+        parts.push(format!("what served before serves on {}", back.join(", ")));
+    }
+    if !differ.is_empty() {
+        parts.push(format!("it is not known what serves on {}", told(differ)));
+    }
+    parts.join("; ")
+}
+
 impl Error {
     /// The last lines of the program that failed.
     #[must_use]
@@ -81,6 +119,7 @@ impl Error {
             Self::Deploy(error) => error.evidence(),
             Self::Image(error) => error.evidence(),
             Self::Caddy(error) => error.evidence(),
+            Self::Fleet { cause, .. } => cause.evidence(),
             _ => &[],
         }
     }
@@ -95,7 +134,13 @@ impl Error {
             Self::Provision(error) => error.host(),
             Self::Deploy(error) => error.host(),
             Self::UnknownKey { name, .. } | Self::NoSudo { name, .. } | Self::Unwritable { name, .. } => Some(name),
-            Self::Local | Self::OtherKey { .. } | Self::Caddy(_) | Self::Domain(_) | Self::Image(_) => None,
+            Self::Fleet { cause, .. } => cause.host(),
+            Self::Local
+            | Self::OtherKey { .. }
+            | Self::Caddy(_)
+            | Self::Domain(_)
+            | Self::Image(_)
+            | Self::Partial { .. } => None,
         }
     }
 }
@@ -109,6 +154,9 @@ impl Diagnose for Error {
             Self::Image(error) => error.kind(),
             Self::Caddy(error) => error.kind(),
             Self::Domain(error) => error.kind(),
+            Self::Fleet { cause, differ, .. } if differ.is_empty() => cause.kind(),
+            Self::Partial { serves, .. } if serves.is_empty() => Kind::Preflight,
+            Self::Fleet { .. } | Self::Partial { .. } => Kind::Partial,
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,
             Self::OtherKey { .. } => Kind::User,
@@ -124,6 +172,10 @@ impl Diagnose for Error {
             Self::Image(error) => return error.advice(),
             Self::Caddy(error) => return error.advice(),
             Self::Domain(error) => return error.advice(),
+            Self::Fleet { cause, differ, .. } if differ.is_empty() => return cause.advice(),
+            Self::Fleet { .. } | Self::Partial { .. } => {
+                Advice::Do("run `cgo servers check`, and `cgo deploy` again when all of them answer".to_owned())
+            }
             Self::Local => Advice::Run("cgo servers list".to_owned()),
             Self::UnknownKey { command, .. } => {
                 Advice::Do(format!("compare it with `ssh-keygen -lf` on the server, then run `{command}`"))

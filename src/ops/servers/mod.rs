@@ -197,20 +197,6 @@ async fn facts(context: &Context, server: &Server, cancel: &CancellationToken) -
     })
 }
 
-/// The server a project lives on: where it was placed, else this machine.
-///
-/// # Errors
-/// When the store fails.
-pub async fn of_project(context: &Context, project: &ProjectId) -> Result<Server, ops::Error> {
-    match context.store.placement(project).await? {
-        Some(placed) => {
-            let missing = || crate::store::Error::NotFound { what: "server", id: placed.server.to_string() };
-            Ok(context.store.server(&placed.server).await?.ok_or_else(missing)?)
-        }
-        None => local(context).await,
-    }
-}
-
 /// A service on a server.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Placed {

@@ -7,11 +7,11 @@ use crate::domain::deployment::Driver;
 use crate::domain::host::{Facts, Rights};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
-use crate::domain::server::{PortPurpose, Server};
+use crate::domain::server::{LOCAL, Server};
 use crate::ops;
 use crate::remote::engine::App;
 use crate::remote::host::{Host, facts};
-use crate::store::{Ports as _, Servers as _};
+use crate::store::Servers as _;
 
 /// A server that is reached over SSH, as a place of projects.
 pub struct Place {
@@ -55,12 +55,20 @@ pub async fn of_server(context: &Context, server: Server, cancel: &CancellationT
     Ok(Place { server, host, root: root(&facts), rights: facts.rights })
 }
 
-/// The server a project has its public port on; none before it has one.
+/// The servers a project lives on as places, by their handles: none when it lives on this machine, or nowhere yet.
 ///
 /// # Errors
-/// When the store fails.
-pub async fn server_of(context: &Context, project: &Project) -> Result<Option<Server>, ops::Error> {
-    let ports = context.store.project_ports(&project.id).await?;
-    let Some(port) = ports.into_iter().find(|port| port.purpose == PortPurpose::Public) else { return Ok(None) };
-    Ok(context.store.servers().await?.into_iter().find(|server| server.id == port.server))
+/// When the store fails, or a server was never looked at and cannot be reached.
+pub async fn of_project(
+    context: &Context,
+    project: &Project,
+    cancel: &CancellationToken,
+) -> Result<Vec<Place>, ops::Error> {
+    let mut places = Vec::new();
+    for server in ops::placement::of_project(context, project).await? {
+        if server.handle != LOCAL {
+            places.push(of_server(context, server, cancel).await?);
+        }
+    }
+    Ok(places)
 }

@@ -41,8 +41,12 @@ pub fn tools() -> Vec<Tool> {
 async fn get_next_available_port(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
     let project = context.state.current_project.as_ref().map(|project| project.id.clone());
     let told = context.look("get_next_available_port", json!({}), async || {
-        let server = match &project {
-            Some(project) => servers::of_project(context.ops, project).await?,
+        let placed = match &project {
+            Some(project) => placement::of_project(context.ops, &projects::by_id(context.ops, project).await?).await?,
+            None => Vec::new(),
+        };
+        let server = match placed.into_iter().next() {
+            Some(server) => server,
             None => servers::local(context.ops).await?,
         };
         let port = servers::likely_port(context.ops, &server, context.cancel).await?;
@@ -74,8 +78,8 @@ pub(super) enum Reserved {
     },
 }
 
-/// Places the project on the server that takes it, and reserves ports of a service there; the first is the one people
-/// open.
+/// Places the project on the server that takes it, or on those that were named, and reserves ports of a service there; the
+/// first is the one people open. Of several servers the first is told.
 pub(super) async fn reserve(
     context: &Context<'_>,
     service: &str,
@@ -87,21 +91,25 @@ pub(super) async fn reserve(
         .remember("allocate_port", json!({ "service": service, "ports": purposes.len() }), async || {
             let placed = projects::by_id(context.ops, &project).await?;
             let placed = placement::place(context.ops, &placed, context.run.request.wish(), context.cancel).await;
-            let server = match or_no_room(placed)? {
-                Ok(server) => server,
+            let placed = match or_no_room(placed)? {
+                Ok(placed) => placed,
                 Err(no_room) => return Ok(Reserved::Full { no_room }),
             };
-            let mut public = None;
-            for purpose in purposes {
-                let port = servers::reserve_port(context.ops, &server, &project, service, *purpose).await?;
-                public.get_or_insert(port.port);
+            let mut first = None;
+            for server in placed {
+                let mut public = None;
+                for purpose in purposes {
+                    let port = servers::reserve_port(context.ops, &server, &project, service, *purpose).await?;
+                    public.get_or_insert(port.port);
+                }
+                first.get_or_insert(Allocation {
+                    server_handle: server.handle,
+                    server_ip: server.address,
+                    port: public.unwrap_or_default(),
+                    service_name: service.to_owned(),
+                });
             }
-            Ok(Reserved::Place(Allocation {
-                server_handle: server.handle,
-                server_ip: server.address,
-                port: public.unwrap_or_default(),
-                service_name: service.to_owned(),
-            }))
+            Ok(Reserved::Place(first.expect("a project is placed on one server at least")))
         })
         .await?;
     if let Reserved::Place(allocation) = &allocation {

@@ -22,9 +22,11 @@ struct Which {
 }
 
 /// That there is no room now is an answer, for which the run waits: every refusal. All else that is in the way is an error.
-pub(super) fn or_no_room(found: Result<Server, ops::Error>) -> Result<Result<Server, Vec<String>>, ops::Error> {
+pub(super) fn or_no_room(
+    found: Result<Vec<Server>, ops::Error>,
+) -> Result<Result<Vec<Server>, Vec<String>>, ops::Error> {
     match found {
-        Ok(server) => Ok(Ok(server)),
+        Ok(servers) => Ok(Ok(servers)),
         Err(ops::Error::NoCapacity { refusals, .. }) => Ok(Err(refusals)),
         Err(other) => Err(other),
     }
@@ -90,7 +92,14 @@ async fn find_suitable_server(context: &Context<'_>, _: Nothing) -> Result<Outpu
             let project = projects::by_id(context.ops, &project).await?;
             let found = placement::find(context.ops, &project, context.run.request.wish(), context.cancel).await;
             Ok(match or_no_room(found)? {
-                Ok(server) => json!({ "server": server.handle, "address": server.address }),
+                Ok(servers) => {
+                    let mut told: Vec<Value> = servers
+                        .iter()
+                        .map(|server| json!({ "server": server.handle, "address": server.address }))
+                        .collect();
+                    // One is told as itself.
+                    if told.len() == 1 { told.remove(0) } else { json!({ "servers": told }) }
+                }
                 Err(refusals) => json!({ NO_ROOM: refusals }),
             })
         })

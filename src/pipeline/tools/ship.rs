@@ -1,21 +1,20 @@
 //! Deploying the tested commit and probing it as a visitor would.
 
-use std::path::Path;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::build::short;
 use super::{Context, Output, Tool, ToolError, WorldEffect};
+use crate::domain::ids::ServerId;
 use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
-use crate::domain::server::{LOCAL, Server};
 use crate::domain::state::Change;
-use crate::ops::deploy::remote::{self, Phase};
+use crate::ops::deploy::Address;
+use crate::ops::deploy::remote::{self, Fleet, Planned};
 use crate::ops::deploy::steps::{self, Steps};
-use crate::ops::servers::place;
-use crate::ops::{self, deploy, projects, services};
+use crate::ops::servers::place::{self, Place};
+use crate::ops::{self, deploy, projects, servers, services};
 
 /// Takes no arguments.
 #[derive(Deserialize, JsonSchema)]
@@ -54,10 +53,9 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     {
         return Ok(waits);
     }
-    if let Some(server) = place::server_of(context.ops, &project).await.map_err(failed)?
-        && server.handle != LOCAL
-    {
-        return deploy_there(context, &project, server, &commit).await;
+    let places = place::of_project(context.ops, &project, context.cancel).await.map_err(failed)?;
+    if !places.is_empty() {
+        return deploy_there(context, &project, &places, &commit).await;
     }
     let plan = context
         .remember("plan_deployment", json!({ "commit": commit }), async || {
@@ -111,54 +109,54 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     Ok(json!({ "release": plan.release, "url": services::url(plan.public_port), "pruned": pruned }).into())
 }
 
-/// Deploys to a server that is reached over SSH. What its host did is known there; each step may be repeated.
+/// Deploys to servers that are reached over SSH. What they did is known there; each step may be repeated.
 async fn deploy_there(
     context: &Context<'_>,
     project: &Project,
-    server: Server,
+    places: &[Place],
     commit: &str,
 ) -> Result<Output, ToolError> {
-    let failed = |error: ops::Error| ToolError::of(&error);
-    let place = place::of_server(context.ops, server, context.cancel).await.map_err(failed)?;
-    let plan = context
+    let Planned { plans, mut left } = context
         .remember("plan_deployment", json!({ "commit": commit }), async || {
-            remote::plan(context.ops, project, &place, context.run, commit, context.cancel).await
+            remote::plan(context.ops, project, places, context.run, commit, context.cancel).await
         })
         .await?;
-    let steps = remote::Steps::new(context.ops, project, &place, &plan, context.cancel);
+    let rollout = context.run.request.rollout();
+    let fleet = Fleet::new(context.ops, project, places, &plans, rollout, context.cancel);
+    let first = fleet.hosts().first().ok_or_else(|| ToolError::refused("the servers of the plan are gone"))?;
+    let plan = &plans[0];
     let release = json!({ "release": plan.host.release });
     let say = |text: &str| (context.notes)(text);
-    let phase = async |name: &'static str, phase: Phase| {
-        context.repeat(name, release.clone(), async |_| steps.phase(phase, None, &say).await).await
-    };
+    let mut on: Vec<ServerId> = plans.iter().map(|plan| plan.server.clone()).collect();
     if !plan.is_built {
-        context.repeat("note_deployment", release.clone(), async |_| steps.note().await).await?;
-        say(&format!("sending {} to {}", short(&plan.host.commit), place.server.handle));
-        let brought = context.repeat("send_release", release.clone(), async |_| steps.bring(&say).await).await?;
-        context
-            .repeat("build_release", release.clone(), async |_| steps.phase(Phase::Build, Some(&brought), &say).await)
-            .await?;
+        context.repeat("note_deployment", release.clone(), async |_| first.note().await).await?;
+        let names: Vec<&str> = fleet.hosts().iter().map(remote::Steps::handle).collect();
+        say(&format!("sending {} to {}", short(&plan.host.commit), names.join(", ")));
+        let built = context.repeat("build_release", release.clone(), async |_| fleet.build(&say).await).await?;
+        on = built.servers;
+        left.extend(built.left);
     }
-    let staged = phase("start_release", Phase::Stage).await?;
-    // After its gate: nothing that was not asked is ever reached by visitors.
-    context.repeat("publish", release.clone(), async |_| steps.publish().await).await?;
-    let switched = phase("flip", Phase::Switch).await?;
-    let finished = phase("retire_old", Phase::Finish).await?;
-    context.repeat("note_active", release.clone(), async |_| steps.activate().await).await?;
-    for warning in [&staged, &switched, &finished].into_iter().flat_map(|report| &report.warnings) {
-        context.change(Change::Errors(warning.clone()));
+    let switched = context.repeat("flip", release.clone(), async |_| fleet.roll(&on, &say).await).await?;
+    left.extend(switched.left);
+    let on = switched.servers;
+    let finished = context.repeat("retire_old", release.clone(), async |_| fleet.finish(&on, &say).await).await?;
+    context.repeat("note_active", release.clone(), async |_| first.activate(&on).await).await?;
+    for warning in switched.warnings.into_iter().chain(finished.warnings) {
+        context.change(Change::Errors(warning));
     }
-    if switched.cut > 0 {
-        context.change(Change::Errors(format!(
-            "{} requests of the old release were cut off at the drain limit",
-            switched.cut
-        )));
+    say(&format!("release {} serves on {}", plan.host.release, switched.handles.join(", ")));
+    if !left.is_empty() {
+        let partial =
+            servers::Error::Partial { release: plan.host.release.to_string(), serves: switched.handles, left };
+        return Err(ToolError::of(&partial.into()));
     }
-    say(&format!("release {} serves on {}", plan.host.release, place.server.handle));
-    if let Some(why) = context.remember("certificate", release.clone(), async || steps.certified().await).await? {
+    if let Some(why) = context.remember("certificate", release.clone(), async || first.certified().await).await? {
         context.change(Change::Errors(format!("its certificate cannot be trusted yet: {why}")));
     }
-    Ok(json!({ "release": plan.host.release, "url": steps.url(), "pruned": finished.pruned.len() }).into())
+    Ok(json!({
+        "release": plan.host.release, "url": first.url(), "servers": switched.handles, "pruned": finished.pruned,
+    })
+    .into())
 }
 
 async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
@@ -168,22 +166,20 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     let Some(active) = active else {
         return Err(ToolError::refused("no release serves, so there is nothing to probe"));
     };
-    let Some(port) = services::public_port(context.ops, &project).await.map_err(failed)? else {
+    let addresses = deploy::addresses(context.ops, &project, &active, context.cancel).await.map_err(failed)?;
+    let Some(first) = addresses.first() else {
         return Err(ToolError::refused("the project has no public port"));
     };
-    let server = place::server_of(context.ops, &project).await.map_err(failed)?;
-    let (ready, url) = if let Some(server) = server.filter(|server| server.handle != LOCAL) {
-        remote::ready_url(context.ops, &project, &server, port, &active.commit, context.cancel).await.map_err(failed)?
-    } else {
-        let folder = deploy::release_folder(context.ops, &project, &active.release).join(steps::SOURCE);
-        steps::ready_url(Path::new(&folder), port).map_err(failed)?
-    };
-    let seen = context
-        .remember("live_probe", json!({ "url": ready }), async || {
-            steps::probe_live(&ready, &url, &active.release).await
-        })
-        .await?;
-    (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
-    context.change(Change::DeployedUrl(url.clone()));
-    Ok(json!({ "url": url, "status": seen.status, "release": active.release }).into())
+    let mut status = 0;
+    for Address { url, ready } in &addresses {
+        let seen = context
+            .remember("live_probe", json!({ "url": ready }), async || {
+                steps::probe_live(ready, url, &active.release).await
+            })
+            .await?;
+        (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
+        status = seen.status;
+    }
+    context.change(Change::DeployedUrl(first.url.clone()));
+    Ok(json!({ "url": first.url, "status": status, "release": active.release }).into())
 }

@@ -96,6 +96,16 @@ impl App<'_> {
         Ok(())
     }
 
+    /// Keeps the lease of a deployment that waits for its other hosts. One that was taken by somebody else stays theirs.
+    ///
+    /// # Errors
+    /// What the host fails with.
+    pub async fn keep(&self, op: &str, cancel: &CancellationToken) -> Result<(), Error> {
+        let script = self.script("keep the lease", OPERATE, &[], op, "keep").harmless();
+        self.host.run_ok(&script, cancel).await?;
+        Ok(())
+    }
+
     /// The last lines of the release that serves, oldest first.
     ///
     /// # Errors

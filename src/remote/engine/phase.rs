@@ -24,12 +24,16 @@ const TRIES: u32 = 4;
 /// A few steps of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// The application is taken, where other hosts are, too, before anything is begun.
+    Lease,
     /// The release's files and what they need. Takes no lease.
     Build,
     /// Lease, migration, start, health gate.
     Stage,
     /// Visitors are sent to the release; the old one finishes its requests, and stays until the release is baked.
     Switch,
+    /// It came to nothing on another host: what served before serves again, and the lease is given back.
+    Back,
     /// The old release ends, what nobody goes back to is removed, the lease is given back.
     Finish,
 }
@@ -37,18 +41,22 @@ pub enum Phase {
 impl Phase {
     fn word(self) -> &'static str {
         match self {
+            Self::Lease => "lease",
             Self::Build => "build",
             Self::Stage => "stage",
             Self::Switch => "switch",
+            Self::Back => "back",
             Self::Finish => "finish",
         }
     }
 
     fn what(self) -> &'static str {
         match self {
+            Self::Lease => "take the application",
             Self::Build => "build the release",
             Self::Stage => "start the release",
             Self::Switch => "switch to the release",
+            Self::Back => "go back to the release before",
             Self::Finish => "finish the deployment",
         }
     }
@@ -109,7 +117,7 @@ impl App<'_> {
                 let unhurried = CancellationToken::new();
                 let running = steps::run(self.host, &step, AWAY, &mut pass, &unhurried);
                 tokio::pin!(running);
-                let mut may_end = phase != Phase::Finish;
+                let mut may_end = !matches!(phase, Phase::Finish | Phase::Back);
                 loop {
                     tokio::select! {
                         biased;

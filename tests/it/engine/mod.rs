@@ -4,6 +4,7 @@ mod container;
 mod faults;
 mod kill;
 mod life;
+mod several;
 mod systemd;
 mod whole;
 

@@ -12,7 +12,7 @@ use crate::support::env::{TestEnv, get, missing, request, tools_are_here, until}
 use crate::support::sshd::{Sshd, client_key};
 
 /// Has the host install the packages of a lock without a way to the network.
-fn packages(sshd: &Sshd, lock: &Path) {
+pub(super) fn packages(sshd: &Sshd, lock: &Path) {
     let wheels = sshd.folder().join("wheels");
     let made = Command::new("python3")
         .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary"])
@@ -31,12 +31,12 @@ fn packages(sshd: &Sshd, lock: &Path) {
 }
 
 /// A server that is set up: what it needs is on the machine whose file system it shares.
-fn server(env: &TestEnv, sshd: &Sshd) {
+pub(super) fn server(env: &TestEnv, sshd: &Sshd, name: &str) {
     // A host of tests has room for little else than its logs.
     sshd.root("mount -o remount,size=6g /var/lib");
     let fingerprint = HostKey::parse(&sshd.host_key()).unwrap().fingerprint().to_string();
     let key = client_key().to_str().unwrap();
-    env.ok(["servers", "add", "web", &sshd.at("root"), "--key", key, "--fingerprint", &fingerprint]);
+    env.ok(["servers", "add", name, &sshd.at("root"), "--key", key, "--fingerprint", &fingerprint]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let settings = env.ok(["--show-settings", "--json"]).stdout;
@@ -44,12 +44,12 @@ fn server(env: &TestEnv, sshd: &Sshd) {
         let url = settings["data"]["settings"]["store"]["value"].as_str().map(str::to_owned);
         let url = url.unwrap_or_else(|| format!("sqlite:{}", env.data().join("cgo.db").display()));
         let store = Store::open(&url).await.unwrap();
-        let server = store.server_by_handle("web").await.unwrap().expect("it was added");
+        let server = store.server_by_handle(name).await.unwrap().expect("it was added");
         store.set_server_status(&server.id, ServerStatus::Ready, Timestamp(server.updated_at.0 + 1)).await.unwrap();
     });
 }
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub(super) fn git(folder: &Path, arguments: &[&str]) {
     let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
     assert!(Command::new("git").args(identity).args(arguments).current_dir(folder).status().unwrap().success());
 }
@@ -65,7 +65,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     }
     let Some(sshd) = Sshd::start() else { return };
     let env = TestEnv::deploying();
-    server(&env, &sshd);
+    server(&env, &sshd, "web");
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder = env.work().join("notes-api");
     packages(&sshd, &folder.join("services/backend/requirements.lock"));

@@ -18,6 +18,7 @@ mod waiting;
 use cgo::domain::ids::{AskId, ProjectId, ReleaseId, RunId, ServerId};
 use cgo::domain::names::ProjectName;
 use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::request::Rollout;
 use cgo::domain::run::{EventRow, Holder, Lease, Request, Run, RunStatus};
 use cgo::domain::server::{LOCAL, Server, ServerStatus};
 use cgo::domain::spec::Module;
@@ -131,7 +132,7 @@ fn run(number: u32) -> Run {
             project: ProjectName::parse("notes").unwrap(),
             sandbox: None,
             server: None,
-            bake: None,
+            rollout: Rollout::default(),
             cassette: None,
         },
         status: RunStatus::Queued,

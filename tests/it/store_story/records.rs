@@ -295,10 +295,10 @@ async fn one_release_is_active_and_the_one_before_retires(place: &Place) {
     assert_eq!(store.active_deployment(&notes.id).await.unwrap(), None);
     let other = deployment(5, &books.id, &server.id);
     store.create_deployment(&other).await.unwrap();
-    store.activate_deployment(&other.release, at(10)).await.unwrap();
+    store.activate_deployment(&other.release, std::slice::from_ref(&server.id), at(10)).await.unwrap();
 
-    store.activate_deployment(&first.release, at(10)).await.unwrap();
-    store.activate_deployment(&first.release, at(11)).await.unwrap();
+    store.activate_deployment(&first.release, std::slice::from_ref(&server.id), at(10)).await.unwrap();
+    store.activate_deployment(&first.release, std::slice::from_ref(&server.id), at(11)).await.unwrap();
     let active = store.active_deployment(&notes.id).await.unwrap().unwrap();
     assert_eq!((active.release, active.updated_at), (first.release.clone(), at(10)));
 
@@ -306,7 +306,7 @@ async fn one_release_is_active_and_the_one_before_retires(place: &Place) {
     store.create_deployment(&second).await.unwrap();
     let error = store.set_deployment_status(&second.release, DeploymentStatus::Active, None, at(12)).await.unwrap_err();
     assert!(matches!(error, Error::Conflict { .. }), "{error}");
-    store.activate_deployment(&second.release, at(13)).await.unwrap();
+    store.activate_deployment(&second.release, std::slice::from_ref(&server.id), at(13)).await.unwrap();
     let statuses = async || {
         let deployments = store.deployments(&notes.id).await.unwrap();
         deployments.iter().map(|one| (one.release.clone(), one.status)).collect::<Vec<_>>()
@@ -316,7 +316,7 @@ async fn one_release_is_active_and_the_one_before_retires(place: &Place) {
         [(second.release.clone(), DeploymentStatus::Active), (first.release.clone(), DeploymentStatus::Retired)]
     );
     // Back to the one before.
-    store.activate_deployment(&first.release, at(14)).await.unwrap();
+    store.activate_deployment(&first.release, std::slice::from_ref(&server.id), at(14)).await.unwrap();
     assert_eq!(store.active_deployment(&notes.id).await.unwrap().unwrap().release, first.release);
     assert_eq!(store.active_deployment(&books.id).await.unwrap().unwrap().release, other.release);
 
@@ -325,9 +325,9 @@ async fn one_release_is_active_and_the_one_before_retires(place: &Place) {
     store.set_deployment_status(&third.release, DeploymentStatus::Failed, Some(ODD), at(15)).await.unwrap();
     let failed = store.deployment(&third.release).await.unwrap().unwrap();
     assert_eq!((failed.status, failed.reason.as_deref()), (DeploymentStatus::Failed, Some(ODD)));
-    let error = store.activate_deployment(&third.release, at(16)).await.unwrap_err();
+    let error = store.activate_deployment(&third.release, std::slice::from_ref(&server.id), at(16)).await.unwrap_err();
     assert!(matches!(error, Error::Conflict { .. }), "{error}");
-    let error = store.activate_deployment(&release_id(9), at(16)).await.unwrap_err();
+    let error = store.activate_deployment(&release_id(9), std::slice::from_ref(&server.id), at(16)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "release", .. }), "{error}");
     let error = store.set_deployment_status(&release_id(9), DeploymentStatus::Failed, None, at(16)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "release", .. }), "{error}");

@@ -68,6 +68,12 @@ unhold)
     rm -f "$base/lease"
     audit unhold "$l_owner" "" ok
     ;;
+keep)
+    # A deployment waits here for its other hosts.
+    alone
+    is_ours || exit 0
+    write_lease "$op" "$l_owner" "$l_purpose" "$l_fence" "$l_since" $ttl
+    ;;
 recall)
     echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" ok
     ;;

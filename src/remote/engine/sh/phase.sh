@@ -12,6 +12,7 @@ exec 6>>"$ops/$op/running"
 flock -n 6 || { say note "this operation is worked on already"; exit 21; }
 if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
 release_folder=$base/releases/$p_release
+[ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
 
 # --- The steps.
 
@@ -232,7 +233,7 @@ revert() {
     send_to "$old" "$(sed -n 2p "$ops/$op/was")"
     rm -f "$base/active/bake" "$ops/$op/flipped"
     together
-    printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
+    [ "$cause_kind" = elsewhere ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
     audit revert "$p_slot" "$old" "$cause"
     driver_stop "$p_slot"
     say reverted "$old"
@@ -243,7 +244,7 @@ undo() {
     mark undo intent
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
-    '' | interrupted | taken | serves | driver) ;;
+    '' | interrupted | taken | serves | driver | elsewhere) ;;
     *) printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS" ;;
     esac
     audit undo "$p_release" "$(line_of "$base/serving")" "${cause:-interrupted}"
@@ -277,6 +278,10 @@ failed() { say cause "$cause_kind" "$cause"; }
 trap 'cause_kind=interrupted; : >"$ops/$op/cancel"' TERM INT HUP
 
 case $4 in
+lease)
+    # Of several hosts each is taken before anything is begun on one of them.
+    step lease || { failed; exit "$(code_of)"; }
+    ;;
 build)
     # Needs no lease: what it makes has names of its own.
     step build || { failed; printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"; exit "$(code_of)"; }
@@ -292,6 +297,20 @@ switch)
     step flip || { failed; code=$(code_of); undo; exit "$code"; }
     step drain
     step bake || { failed; revert; do_unlease; exit 7; }
+    ;;
+back)
+    # On another host it came to nothing: everywhere serves again what served before.
+    rm -f "$ops/$op/cancel"
+    step lease || { failed; exit "$(code_of)"; }
+    cause_kind=elsewhere cause="it came to nothing on another server"
+    if [ -e "$ops/$op/flipped" ]; then
+        revert
+        do_unlease
+    else
+        undo
+    fi
+    # Taken up again, the deployment begins anew here.
+    for name in lease stage switch finish; do rm -rf "$ops/$op/steps/$name"-*; done
     ;;
 finish)
     for name in lease retire prune unlease; do step $name || { failed; exit 10; }; done

@@ -1,83 +1,50 @@
-//! The steps of a deployment to a server that is reached over SSH. The work is done there, by [`crate::remote::engine`];
-//! here it is decided what, and noted what came of it. Each step may be repeated.
+//! A deployment to servers that are reached over SSH. The work is done there, by [`crate::remote::engine`]; here it is
+//! decided what ([`plan()`]), done step by step on one ([`Steps`]) or on several that are to serve the same ([`Fleet`]), and
+//! noted what came of it. Each step may be repeated.
+
+mod fleet;
+mod plan;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::{self, Place};
-use super::super::{Context, Error, environment, projects, repository, servers};
-use super::{KEEP_GOOD, check_rollback, manifest, service};
+use super::super::{Context, Error, environment, explain, projects, repository, servers};
+use super::{manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
-use crate::domain::diagnose::{Advice, Diagnose as _, Kind, told};
+use crate::domain::diagnose::{Diagnose as _, Kind, told};
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
-use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::ids::ServerId;
 use crate::domain::manifest::Service;
 use crate::domain::project::{Project, ProjectStatus};
-use crate::domain::run::{Request, Run};
-use crate::domain::server::{LOCAL, PortPurpose, Server};
-use crate::domain::time::Timestamp;
+use crate::domain::secret::Secret;
+use crate::domain::server::Server;
 use crate::exec::{self, Command};
 use crate::remote::caddy::certificate::{self, Roots};
-use crate::remote::caddy::{self, At, Base, Caddy, Site, dns};
+use crate::remote::caddy::{self, At, Base, Caddy, Site};
 use crate::remote::engine::phase::Given;
 pub use crate::remote::engine::phase::Phase;
-use crate::remote::engine::plan::{Build, Health, Launch, Plan as OnHost};
+use crate::remote::engine::plan::{Build, Launch};
 use crate::remote::engine::{self, Report};
 use crate::remote::host::files::{self, Source};
 use crate::remote::image::build::Recipe;
 use crate::remote::image::{self, Engine, Sort};
-use crate::remote::runtime::PerSlot;
-use crate::store::{Deployments as _, Ports as _};
+use crate::store::Deployments as _;
+pub use fleet::{AT_ONCE, Fleet, Rolled};
+pub use plan::{Left, Plan, Planned, plan};
 
-/// How long all questions of the health gate may take.
-const GATE: Duration = Duration::from_mins(1);
-/// How long the old release runs on beside the one that serves, to go back to.
-const BAKE: Duration = Duration::from_mins(1);
-/// How long the old release may finish its requests.
-const DRAIN: Duration = Duration::from_secs(30);
-/// Megabytes of memory a release may take that says nothing of it.
-const MEMORY_MB: u32 = 512;
 /// How long a server may take to go back from a release.
 const RECALL: Duration = Duration::from_secs(20);
 /// The port of HTTPS.
 pub(in crate::ops) const HTTPS: u16 = 443;
 /// How long a certificate is waited for.
 const CERTIFICATE: Duration = Duration::from_mins(1);
-/// Kilobytes a release with its dependencies takes beside its own files.
-const ROOM_KB: u64 = 300 * 1024;
-/// Files a release with its dependencies has.
-const FILES: u64 = 20_000;
-
-/// A deployment to a server as it is going to be. Kept in the journal, so that a resumed run does the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// What is done on the host.
-    pub host: OnHost,
-    /// When the release was begun.
-    pub created_at: Timestamp,
-    /// The server.
-    pub server: ServerId,
-    /// The port people open, where the project has no domain.
-    pub public_port: u16,
-    /// The name people open it by, where it has one.
-    pub domain: Option<DomainName>,
-    /// What runs it.
-    pub driver: Driver,
-    /// The container engine there, and the rights it takes, for a release that runs in a container.
-    pub engine: Option<(Sort, Rights)>,
-    /// The ports of its slots.
-    pub ports: PerSlot<u16>,
-    /// It was built and migrated before: a rollback.
-    pub is_built: bool,
-    /// Visitors have something to be sent away from.
-    pub replaces: bool,
-}
 
 /// What the steps work with.
 pub struct Steps<'a> {
@@ -85,114 +52,9 @@ pub struct Steps<'a> {
     project: &'a Project,
     place: &'a Place,
     plan: &'a Plan,
+    /// Of several servers the first, on which a common database is migrated.
+    is_first: bool,
     cancel: &'a CancellationToken,
-}
-
-/// Looks at the server, refuses what cannot come to anything, reserves ports, and says what is going to be done.
-///
-/// # Errors
-/// [`engine::Error::Preflight`], [`engine::Error::Held`]; when the server cannot be reached.
-pub async fn plan(
-    context: &Context,
-    project: &Project,
-    place: &Place,
-    run: &Run,
-    commit: &str,
-    cancel: &CancellationToken,
-) -> Result<Plan, Error> {
-    // What the commit says of it is read below; an application that runs keeps the driver it has.
-    let wanted = manifest(Path::new(&project.folder)).ok().and_then(|manifest| service(&manifest).1.driver);
-    let seen = place.app(&project.name, wanted).survey("none", cancel).await.map_err(servers::Error::from)?;
-    let is_there = |id: &ReleaseId| seen.releases.iter().any(|seen| seen.id == id.as_str() && seen.built);
-    let known = match &run.request {
-        Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
-        Request::NewProject(_) | Request::Deploy { .. } => None,
-    };
-    let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
-    let folder = exported(context, project, &commit, cancel).await?;
-    let manifest = manifest(&folder)?;
-    let (name, service) = service(&manifest);
-    check(place, project, &seen, known.is_none())?;
-    let reserve = async |purpose| {
-        let listening: std::collections::BTreeSet<u16> = seen.listening.iter().copied().collect();
-        let now = context.now();
-        context.store.reserve_port(&place.server.id, &project.id, name, purpose, &listening, now).await
-    };
-    let public = reserve(PortPurpose::Public).await?;
-    let ports =
-        PerSlot { blue: reserve(PortPurpose::Blue).await?.port, green: reserve(PortPurpose::Green).await?.port };
-    let domain = manifest.domain.clone();
-    if let Some(domain) = &domain {
-        let addresses = addresses(&place.server).await?;
-        dns::check(domain, &addresses, None).await.map_err(servers::Error::from)?;
-    }
-    let slot = seen.idle_slot();
-    let before = context.store.deployments(&project.id).await?.len();
-    let now = context.source.moment(format_args!("release {}", before + 1));
-    let chance = context.source.chance(format_args!("release {}", before + 1));
-    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone());
-    let host = OnHost {
-        op: run.id.clone(),
-        owner: context.owner(),
-        release,
-        commit,
-        slot,
-        port: *ports.get(slot),
-        health: Health {
-            path: service.health.as_str().to_owned(),
-            host: domain
-                .as_ref()
-                .map_or_else(|| format!("{}:{}", place.server.address, public.port), ToString::to_string),
-            deadline: GATE,
-        },
-        drain: DRAIN,
-        bake: run.request.bake().map_or(BAKE, |seconds| Duration::from_secs(seconds.into())),
-        stop_after: Duration::from_secs(u64::from(service.stop_after)),
-        keep: KEEP_GOOD,
-        memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
-    };
-    Ok(Plan {
-        host,
-        created_at: known.as_ref().map_or(now, |release| release.created_at),
-        server: place.server.id.clone(),
-        public_port: public.port,
-        ports,
-        domain,
-        driver: seen.driver.unwrap_or(Driver::Process),
-        engine: seen.engine,
-        is_built: known.is_some(),
-        replaces: seen.serving.is_some(),
-    })
-}
-
-/// Refuses what cannot come to anything, before anything is changed.
-fn check(place: &Place, project: &Project, seen: &engine::survey::Survey, is_new: bool) -> Result<(), Error> {
-    let host = place.server.handle.clone();
-    let refuse = |cause: String, mend| {
-        Err(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into())
-    };
-    if let Some(held) = &seen.held {
-        return Err(servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
-    }
-    if let Some(said) = &seen.unwritable {
-        return refuse(format!("`{}` cannot be written to: {said}", place.root), None);
-    }
-    if !seen.missing.is_empty() {
-        let mend = Advice::Run(format!("cgo servers provision {}", place.server.handle));
-        return refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
-    }
-    if is_new && seen.disk_kb < ROOM_KB {
-        let (has, needs, old) = (seen.disk_kb / 1024, ROOM_KB / 1024, seen.releases_kb / 1024);
-        let cause = format!(
-            "its disk has {has} MB left and the release needs {needs} MB; releases of `{}` take {old} MB",
-            project.name
-        );
-        return refuse(cause, Some(Advice::Do("make room on its disk and deploy again".to_owned())));
-    }
-    if is_new && seen.inodes.is_some_and(|left| left < FILES) {
-        return refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
-    }
-    Ok(())
 }
 
 /// The files of a commit, in a folder of the cache.
@@ -217,9 +79,22 @@ impl<'a> Steps<'a> {
         project: &'a Project,
         place: &'a Place,
         plan: &'a Plan,
+        is_first: bool,
         cancel: &'a CancellationToken,
     ) -> Self {
-        Self { context, project, place, plan, cancel }
+        Self { context, project, place, plan, is_first, cancel }
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub fn handle(&self) -> &str {
+        &self.place.server.handle
+    }
+
+    /// Keeps the lease while other servers are worked on. Whether that succeeded shows when it is used.
+    async fn keep(&self) {
+        let app = self.place.app(&self.project.name, Some(self.plan.driver));
+        let _ = app.keep(self.plan.host.op.as_str(), self.cancel).await;
     }
 
     async fn source(&self) -> Result<PathBuf, Error> {
@@ -264,7 +139,8 @@ impl<'a> Steps<'a> {
     }
 
     async fn upload(&self, service: &Service, source: &Path) -> Result<Build, Error> {
-        let archive = source.with_extension("tar");
+        // Other servers may be sent theirs at the same time.
+        let archive = source.with_extension(format!("{}.tar", self.handle()));
         // The same files are the same bytes, so that what was sent before counts.
         let tar = Command::new("tar")
             .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-cf"])
@@ -334,6 +210,7 @@ impl<'a> Steps<'a> {
             services: BTreeMap::new(),
         };
         let env = environment::resolve(self.context, self.project, &source, &allocation).await?;
+        let migrates = !self.plan.is_built && (self.is_first || self.keeps_data(&source, allocation, &env).await?);
         let env: BTreeMap<String, String> =
             env.into_iter().map(|(name, value)| (name, value.reveal().to_owned())).collect();
         let expand = |command: &crate::domain::manifest::Command| {
@@ -345,7 +222,7 @@ impl<'a> Steps<'a> {
             workdir: service.workdir.as_str().to_owned(),
             argv: expand(&service.command)?,
             migrate: match &service.migrate {
-                Some(command) if !self.plan.is_built => Some(expand(command)?),
+                Some(command) if migrates => Some(expand(command)?),
                 _ => None,
             },
             env,
@@ -353,7 +230,19 @@ impl<'a> Steps<'a> {
         Ok(launch)
     }
 
-    /// Has a phase done on the host, and notes what came of it.
+    /// Whether the service keeps its data on its server, each a database of its own: one that has it elsewhere has been
+    /// migrated on the first server.
+    async fn keeps_data(
+        &self,
+        source: &Path,
+        allocation: environment::Allocation,
+        env: &BTreeMap<String, Secret>,
+    ) -> Result<bool, Error> {
+        let elsewhere = environment::Allocation { shared: PathBuf::from("/nowhere"), ..allocation };
+        Ok(environment::resolve(self.context, self.project, source, &elsewhere).await? != *env)
+    }
+
+    /// Has a phase done on the host.
     ///
     /// # Errors
     /// [`servers::Error::Deploy`].
@@ -361,17 +250,19 @@ impl<'a> Steps<'a> {
         let launch = self.launch().await?;
         let given = Given { launch: Some(&launch), build };
         let app = self.place.app(&self.project.name, Some(self.plan.driver));
-        match app.phase(&self.plan.host, phase, given, say, self.cancel).await {
-            Ok(report) => Ok(report),
-            Err(error) => {
-                if matches!(error.kind(), Kind::Gate | Kind::Reverted | Kind::User) && !self.plan.is_built {
-                    let (id, now) = (&self.plan.host.release, self.context.now());
-                    let failed = DeploymentStatus::Failed;
-                    self.context.store.set_deployment_status(id, failed, Some(&told(&error)), now).await?;
-                }
-                Err(servers::Error::from(error).into())
-            }
+        let unhurried = CancellationToken::new();
+        let cancel = if phase == Phase::Back { &unhurried } else { self.cancel };
+        Ok(app.phase(&self.plan.host, phase, given, say, cancel).await.map_err(servers::Error::from)?)
+    }
+
+    /// Notes that the release did not come to serve, where that is its own fault.
+    async fn note_failed(&self, error: &Error) -> Result<(), Error> {
+        if !matches!(error.kind(), Kind::Gate | Kind::Reverted | Kind::User) || self.plan.is_built {
+            return Ok(());
         }
+        let (id, now) = (&self.plan.host.release, self.context.now());
+        let why = explain(error);
+        Ok(self.context.store.set_deployment_status(id, DeploymentStatus::Failed, Some(&why), now).await?)
     }
 
     /// The address people open.
@@ -437,12 +328,12 @@ impl<'a> Steps<'a> {
         Ok(work.await.map_err(servers::Error::from)?.changed)
     }
 
-    /// Notes that the release serves.
+    /// Notes that the release serves on these servers.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn activate(&self) -> Result<(), Error> {
-        self.context.store.activate_deployment(&self.plan.host.release, self.context.now()).await?;
+    pub async fn activate(&self, servers: &[ServerId]) -> Result<(), Error> {
+        self.context.store.activate_deployment(&self.plan.host.release, servers, self.context.now()).await?;
         projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
         // The next deployment has another commit.
         let folder = self.context.cache.join("commits").join(self.project.name.as_str());
@@ -455,36 +346,36 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Goes back from a release that serves while the one before is still kept running: one switch, no run. The release that
-/// serves then; none when there is nothing to call back.
+/// Goes back from a release that serves while the one before is still kept running: one switch, no run; of several
+/// servers the deployment sees to the others. The release that serves then; none when there is nothing to call back.
 ///
 /// # Errors
-/// When the server cannot be asked, or does not do it in time.
+/// When a server cannot be asked, or does not do it in time.
 pub async fn recall(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<String>, Error> {
-    let Some(server) = place::server_of(context, project).await?.filter(|server| server.handle != LOCAL) else {
-        return Ok(None);
-    };
-    let place = place::of_server(context, server, cancel).await?;
-    let app = place.app(&project.name, None);
-    let survey = async |op: &str| app.survey(op, cancel).await.map_err(servers::Error::from);
-    let Some(held) = survey("none").await?.held else { return Ok(None) };
-    let before = survey(&held.op).await?;
-    if !(before.working && before.flipped) {
-        return Ok(None);
-    }
-    app.recall(&held.op, &context.owner(), cancel).await.map_err(servers::Error::from)?;
-    let begun = std::time::Instant::now();
-    loop {
-        let now = survey(&held.op).await?;
-        if now.serving != before.serving {
-            return Ok(now.serving.map(|(_, release)| release));
+    let places = place::of_project(context, project, cancel).await?;
+    let called = places.iter().map(async |place| {
+        let app = place.app(&project.name, None);
+        let survey = async |op: &str| app.survey(op, cancel).await.map_err(servers::Error::from);
+        let Some(held) = survey("none").await?.held else { return Ok(None) };
+        let before = survey(&held.op).await?;
+        if !(before.working && before.flipped) {
+            return Ok(None);
         }
-        if begun.elapsed() >= RECALL {
-            let (host, step) = (place.server.handle.clone(), Some("recall".to_owned()));
-            return Err(servers::Error::from(engine::Error::Unknown { host, step, evidence: Vec::new() }).into());
+        app.recall(&held.op, &context.owner(), cancel).await.map_err(servers::Error::from)?;
+        let begun = std::time::Instant::now();
+        loop {
+            let now = survey(&held.op).await?;
+            if now.serving != before.serving {
+                return Ok::<_, Error>(now.serving.map(|(_, release)| release));
+            }
+            if begun.elapsed() >= RECALL {
+                let (host, step) = (place.server.handle.clone(), Some("recall".to_owned()));
+                return Err(servers::Error::from(engine::Error::Unknown { host, step, evidence: Vec::new() }).into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    });
+    Ok(try_join_all(called).await?.into_iter().flatten().next())
 }
 
 /// The addresses of a server.

@@ -1,0 +1,264 @@
+//! What a deployment to servers is going to do, decided before anything is done: each is looked at first.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::super::super::servers::place::Place;
+use super::super::super::{Context, Error, explain, servers};
+use super::super::{KEEP_GOOD, check_rollback, manifest, service};
+use super::{addresses, exported};
+use crate::domain::deployment::Driver;
+use crate::domain::diagnose::Advice;
+use crate::domain::domain_name::DomainName;
+use crate::domain::host::Rights;
+use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::manifest::Manifest;
+use crate::domain::project::Project;
+use crate::domain::run::{Request, Run};
+use crate::domain::server::PortPurpose;
+use crate::domain::time::Timestamp;
+use crate::remote::caddy::dns;
+use crate::remote::engine;
+use crate::remote::engine::plan::{Health, Plan as OnHost};
+use crate::remote::engine::survey::Survey;
+use crate::remote::image::Sort;
+use crate::remote::runtime::PerSlot;
+use crate::store::{Deployments as _, Ports as _};
+
+/// How long all questions of the health gate may take.
+const GATE: Duration = Duration::from_mins(1);
+/// How long the old release runs on beside the one that serves, to go back to.
+const BAKE: Duration = Duration::from_mins(1);
+/// How long the old release may finish its requests.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Megabytes of memory a release may take that says nothing of it.
+const MEMORY_MB: u32 = 512;
+/// Kilobytes a release with its dependencies takes beside its own files.
+const ROOM_KB: u64 = 300 * 1024;
+/// Files a release with its dependencies has.
+const FILES: u64 = 20_000;
+
+/// A deployment to a server as it is going to be. Kept in the journal, so that a resumed run does the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is done on the host.
+    pub host: OnHost,
+    /// When the release was begun.
+    pub created_at: Timestamp,
+    /// The server.
+    pub server: ServerId,
+    /// The port people open, where the project has no domain.
+    pub public_port: u16,
+    /// The name people open it by, where it has one.
+    pub domain: Option<DomainName>,
+    /// What runs it.
+    pub driver: Driver,
+    /// The container engine there, and the rights it takes, for a release that runs in a container.
+    pub engine: Option<(Sort, Rights)>,
+    /// The ports of its slots.
+    pub ports: PerSlot<u16>,
+    /// It was built and migrated before: a rollback.
+    pub is_built: bool,
+    /// Visitors have something to be sent away from.
+    pub replaces: bool,
+}
+
+/// A deployment to one server, or to several, as it is going to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// What is done on each server; the first is tried before the others.
+    pub plans: Vec<Plan>,
+    /// Servers that are left as they are.
+    pub left: Vec<Left>,
+}
+
+/// A server that was left as it was, or that nothing is known of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// The server.
+    pub server: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Left {
+    pub(super) fn of(place: &Place, error: &Error) -> Self {
+        Self { server: place.server.handle.clone(), why: explain(error) }
+    }
+}
+
+/// What is deployed: the same on every server.
+struct Wanted {
+    release: ReleaseId,
+    commit: String,
+    created_at: Timestamp,
+    /// It was built before.
+    is_built: bool,
+    manifest: Manifest,
+    domain: Option<DomainName>,
+}
+
+/// Looks at the servers, refuses what cannot come to anything, reserves ports, and says what is going to be done.
+///
+/// # Errors
+/// [`engine::Error::Preflight`], [`engine::Error::Held`]; when a server cannot be reached. Where a part of the servers
+/// will do, when none is left.
+pub async fn plan(
+    context: &Context,
+    project: &Project,
+    places: &[Place],
+    run: &Run,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<Planned, Error> {
+    // What the commit says of it is read below; an application that runs keeps the driver it has.
+    let driver = manifest(Path::new(&project.folder)).ok().and_then(|manifest| service(&manifest).1.driver);
+    let surveys = join_all(places.iter().map(async |place| {
+        let seen = place.app(&project.name, driver).survey("none", cancel).await;
+        Ok::<_, Error>(seen.map_err(servers::Error::from)?)
+    }));
+    let mut seen: Vec<(&Place, Survey)> = Vec::new();
+    let mut left = Vec::new();
+    let is_new = !matches!(run.request, Request::Rollback { .. });
+    for (place, survey) in places.iter().zip(surveys.await) {
+        let checked = survey.and_then(|survey| check(place, project, &survey, is_new).map(|()| survey));
+        match checked {
+            Ok(survey) => seen.push((place, survey)),
+            Err(error) if !run.request.rollout().allow_partial || places.len() == 1 || cancel.is_cancelled() => {
+                return Err(error);
+            }
+            Err(error) => left.push(Left::of(place, &error)),
+        }
+    }
+    if seen.is_empty() {
+        let serves = Vec::new();
+        return Err(servers::Error::Partial { release: "the release".to_owned(), serves, left }.into());
+    }
+    let wanted = wanted(context, project, run, commit, &seen, cancel).await?;
+    if let Some(domain) = &wanted.domain {
+        // Of several servers each may answer to it.
+        let addresses = try_join_all(seen.iter().map(async |(place, _)| addresses(&place.server).await)).await?;
+        dns::check(domain, &addresses.concat(), None).await.map_err(servers::Error::from)?;
+    }
+    let mut plans = Vec::new();
+    for (place, survey) in seen {
+        plans.push(on(context, project, place, run, &wanted, survey).await?);
+    }
+    Ok(Planned { plans, left })
+}
+
+/// What is to be deployed.
+async fn wanted(
+    context: &Context,
+    project: &Project,
+    run: &Run,
+    commit: &str,
+    seen: &[(&Place, Survey)],
+    cancel: &CancellationToken,
+) -> Result<Wanted, Error> {
+    let has = |survey: &Survey, id: &ReleaseId| survey.releases.iter().any(|it| it.id == id.as_str() && it.built);
+    let is_there = |id: &ReleaseId| seen.iter().all(|(_, survey)| has(survey, id));
+    let known = match &run.request {
+        Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
+        Request::NewProject(_) | Request::Deploy { .. } => None,
+    };
+    let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
+    let manifest = manifest(&exported(context, project, &commit, cancel).await?)?;
+    let before = context.store.deployments(&project.id).await?.len();
+    let now = context.source.moment(format_args!("release {}", before + 1));
+    let chance = context.source.chance(format_args!("release {}", before + 1));
+    Ok(Wanted {
+        release: known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone()),
+        created_at: known.as_ref().map_or(now, |release| release.created_at),
+        is_built: known.is_some(),
+        commit,
+        domain: manifest.domain.clone(),
+        manifest,
+    })
+}
+
+/// What is done on one server, with its ports reserved.
+async fn on(
+    context: &Context,
+    project: &Project,
+    place: &Place,
+    run: &Run,
+    wanted: &Wanted,
+    seen: Survey,
+) -> Result<Plan, Error> {
+    let (name, service) = service(&wanted.manifest);
+    let listening: std::collections::BTreeSet<u16> = seen.listening.iter().copied().collect();
+    let reserve = async |purpose| {
+        let now = context.now();
+        context.store.reserve_port(&place.server.id, &project.id, name, purpose, &listening, now).await
+    };
+    let public = reserve(PortPurpose::Public).await?;
+    let ports =
+        PerSlot { blue: reserve(PortPurpose::Blue).await?.port, green: reserve(PortPurpose::Green).await?.port };
+    let slot = seen.idle_slot();
+    let visitors = wanted.domain.as_ref();
+    let host = OnHost {
+        op: run.id.clone(),
+        owner: context.owner(),
+        release: wanted.release.clone(),
+        commit: wanted.commit.clone(),
+        slot,
+        port: *ports.get(slot),
+        health: Health {
+            path: service.health.as_str().to_owned(),
+            host: visitors.map_or_else(|| format!("{}:{}", place.server.address, public.port), ToString::to_string),
+            deadline: GATE,
+        },
+        drain: DRAIN,
+        bake: run.request.rollout().bake.map_or(BAKE, |seconds| Duration::from_secs(seconds.into())),
+        stop_after: Duration::from_secs(u64::from(service.stop_after)),
+        keep: KEEP_GOOD,
+        memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
+    };
+    Ok(Plan {
+        host,
+        created_at: wanted.created_at,
+        server: place.server.id.clone(),
+        public_port: public.port,
+        ports,
+        domain: wanted.domain.clone(),
+        driver: seen.driver.unwrap_or(Driver::Process),
+        engine: seen.engine,
+        is_built: wanted.is_built,
+        replaces: seen.serving.is_some(),
+    })
+}
+
+/// Refuses what cannot come to anything, before anything is changed.
+fn check(place: &Place, project: &Project, seen: &engine::survey::Survey, is_new: bool) -> Result<(), Error> {
+    let host = place.server.handle.clone();
+    let refuse = |cause: String, mend| {
+        Err(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into())
+    };
+    if let Some(held) = &seen.held {
+        return Err(servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
+    }
+    if let Some(said) = &seen.unwritable {
+        return refuse(format!("`{}` cannot be written to: {said}", place.root), None);
+    }
+    if !seen.missing.is_empty() {
+        let mend = Advice::Run(format!("cgo servers provision {}", place.server.handle));
+        return refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
+    }
+    if is_new && seen.disk_kb < ROOM_KB {
+        let (has, needs, old) = (seen.disk_kb / 1024, ROOM_KB / 1024, seen.releases_kb / 1024);
+        let cause = format!(
+            "its disk has {has} MB left and the release needs {needs} MB; releases of `{}` take {old} MB",
+            project.name
+        );
+        return refuse(cause, Some(Advice::Do("make room on its disk and deploy again".to_owned())));
+    }
+    if is_new && seen.inodes.is_some_and(|left| left < FILES) {
+        return refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
+    }
+    Ok(())
+}

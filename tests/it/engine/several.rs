@@ -1,0 +1,120 @@
+//! A project on several servers, which serve the same release or go back together, by the command line.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::whole::{git, packages, server};
+use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use crate::support::sshd::Sshd;
+
+/// What each server serves, by the server.
+fn serving(env: &TestEnv) -> Vec<(String, String)> {
+    let status = env.json(["deploy", "notes-api", "--status"]);
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    let servers = status["servers"].as_array().unwrap_or_else(|| panic!("{status}"));
+    servers
+        .iter()
+        .map(|seen| {
+            let (status, ready) = get(&format!("{}/ready", text(&seen["url"])));
+            let release = text(&seen["release"]);
+            assert!(status == 200 && ready.contains(&release), "{seen}: {ready}");
+            (text(&seen["server"]), release)
+        })
+        .collect()
+}
+
+fn all(release: &str) -> Vec<(String, String)> {
+    ["east", "north", "west"].map(|server| (server.to_owned(), release.to_owned())).to_vec()
+}
+
+#[test]
+fn several_servers_serve_the_same_release_or_go_back_together() {
+    if !tools_are_here() {
+        return;
+    }
+    if !Path::new("/usr/bin/caddy").exists() {
+        missing("caddy (Debian: apt-get install caddy)");
+        return;
+    }
+    let env = TestEnv::deploying();
+    env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
+    let folder = env.work().join("notes-api");
+    let main = folder.join("services/backend/app/main.py");
+    let mut hosts = Vec::new();
+    for name in ["east", "north", "west"] {
+        let Some(sshd) = Sshd::start() else { return };
+        server(&env, &sshd, name);
+        packages(&sshd, &folder.join("services/backend/requirements.lock"));
+        hosts.push(sshd);
+    }
+    let commit = |text: &str| {
+        std::fs::write(folder.join("NOTES.md"), text).unwrap();
+        git(&folder, &["add", "-A"]);
+        git(&folder, &["commit", "-qm", text]);
+    };
+
+    let refused = env.run(["deploy", "notes-api", "--server", "east,local"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("`local`"), "{}", refused.stderr);
+    let made = env.json(["deploy", "notes-api", "--server", "west,east,north", "--bake", "0"]);
+    let first = made["release"].as_str().unwrap().to_owned();
+    assert_eq!(serving(&env), all(&first));
+    let left_out = env.run(["deploy", "notes-api", "--server", "east"]);
+    assert_eq!(left_out.code, Some(1), "{}", left_out.stderr);
+
+    // One that cannot run it: visitors of the others, who had it for a moment, get what they had before.
+    let code = std::fs::read_to_string(&main).unwrap();
+    let begin = "    settings = settings or Settings()\n";
+    let ends =
+        format!("{begin}    if Path(\"/run/broken\").exists():\n        raise SystemExit(\"it is broken here\")\n");
+    let code = code.replace("asynccontextmanager\n\n", "asynccontextmanager\nfrom pathlib import Path\n\n");
+    std::fs::write(&main, code.replace(begin, &ends)).unwrap();
+    commit("Look at the machine");
+    hosts[1].root("touch /run/broken");
+    let broken = env.run(["deploy", "notes-api", "--bake", "1", "--parallel", "1"]);
+    assert_eq!(broken.code, Some(6), "{}", broken.stderr);
+    assert!(broken.stderr.contains("it is broken here"), "{}", broken.stderr);
+    assert!(broken.stderr.contains("what served before serves on east"), "{}", broken.stderr);
+    assert_eq!(serving(&env), all(&first));
+    for lock in env.json(["lock", "status", "notes-api"])["servers"].as_array().unwrap() {
+        assert_eq!(lock["held"], Value::Null, "{lock}");
+    }
+
+    // The same where a part will do.
+    commit("Again");
+    let partial = env.run(["deploy", "notes-api", "--bake", "1", "--allow-partial"]);
+    assert_eq!(partial.code, Some(8), "{}", partial.stderr);
+    assert!(partial.stderr.contains("serves on east, west, not on north"), "{}", partial.stderr);
+    let mixed = serving(&env);
+    assert_eq!(mixed[1].1, first);
+    assert!(mixed[0].1 != first && mixed[0].1 == mixed[2].1, "{mixed:?}");
+    let words = env.json(["deploy", "notes-api", "--status"])["words"].as_str().unwrap().to_owned();
+    assert!(words.starts_with("different releases: east "), "{words}");
+
+    // One that is off: nothing is begun anywhere.
+    hosts[1].root("rm /run/broken");
+    hosts[2].root(
+        "for at in /proc/[0-9]*; do read -r name <$at/comm || continue; \
+         case $name in sshd*) kill ${at#/proc/} ;; esac; done; true",
+    );
+    let unreachable = env.run(["deploy", "notes-api", "--bake", "0"]);
+    assert!(unreachable.stderr.contains("west"), "{}", unreachable.stderr);
+    assert_ne!(unreachable.code, Some(0));
+    hosts[2].serve("");
+
+    // And all of them again, by the command that was repeated.
+    commit("Whole again");
+    let whole = env.json(["deploy", "notes-api", "--bake", "0"]);
+    let last = whole["release"].as_str().unwrap().to_owned();
+    assert_eq!(serving(&env), all(&last));
+    let back = env.json(["deploy", "notes-api", "--rollback", &first, "--bake", "0"]);
+    assert_eq!(back["release"], first.as_str());
+    assert_eq!(serving(&env), all(&first));
+
+    let logs = env.ok(["project", "logs", "notes-api", "--lines", "3"]).stdout;
+    assert!(logs.contains("east | ") && logs.contains("west | "), "{logs}");
+    env.ok(["project", "remove", "notes-api", "--yes"]);
+    for host in &hosts {
+        assert_eq!(host.root("ls /var/lib/cgo/apps"), "");
+    }
+}
