@@ -19,6 +19,9 @@ _cgo() {
             cgo,agent)
                 cmd="cgo__subcmd__agent"
                 ;;
+            cgo,audit)
+                cmd="cgo__subcmd__audit"
+                ;;
             cgo,completions)
                 cmd="cgo__subcmd__completions"
                 ;;
@@ -145,6 +148,9 @@ _cgo() {
             cgo__subcmd__help,agent)
                 cmd="cgo__subcmd__help__subcmd__agent"
                 ;;
+            cgo__subcmd__help,audit)
+                cmd="cgo__subcmd__help__subcmd__audit"
+                ;;
             cgo__subcmd__help,completions)
                 cmd="cgo__subcmd__help__subcmd__completions"
                 ;;
@@ -253,6 +259,9 @@ _cgo() {
             cgo__subcmd__help__subcmd__lock,status)
                 cmd="cgo__subcmd__help__subcmd__lock__subcmd__status"
                 ;;
+            cgo__subcmd__help__subcmd__project,exec)
+                cmd="cgo__subcmd__help__subcmd__project__subcmd__exec"
+                ;;
             cgo__subcmd__help__subcmd__project,generate)
                 cmd="cgo__subcmd__help__subcmd__project__subcmd__generate"
                 ;;
@@ -261,6 +270,9 @@ _cgo() {
                 ;;
             cgo__subcmd__help__subcmd__project,logs)
                 cmd="cgo__subcmd__help__subcmd__project__subcmd__logs"
+                ;;
+            cgo__subcmd__help__subcmd__project,maintenance)
+                cmd="cgo__subcmd__help__subcmd__project__subcmd__maintenance"
                 ;;
             cgo__subcmd__help__subcmd__project,new)
                 cmd="cgo__subcmd__help__subcmd__project__subcmd__new"
@@ -415,6 +427,9 @@ _cgo() {
             cgo__subcmd__lock__subcmd__help,status)
                 cmd="cgo__subcmd__lock__subcmd__help__subcmd__status"
                 ;;
+            cgo__subcmd__project,exec)
+                cmd="cgo__subcmd__project__subcmd__exec"
+                ;;
             cgo__subcmd__project,generate)
                 cmd="cgo__subcmd__project__subcmd__generate"
                 ;;
@@ -426,6 +441,9 @@ _cgo() {
                 ;;
             cgo__subcmd__project,logs)
                 cmd="cgo__subcmd__project__subcmd__logs"
+                ;;
+            cgo__subcmd__project,maintenance)
+                cmd="cgo__subcmd__project__subcmd__maintenance"
                 ;;
             cgo__subcmd__project,new)
                 cmd="cgo__subcmd__project__subcmd__new"
@@ -442,6 +460,9 @@ _cgo() {
             cgo__subcmd__project,stop)
                 cmd="cgo__subcmd__project__subcmd__stop"
                 ;;
+            cgo__subcmd__project__subcmd__help,exec)
+                cmd="cgo__subcmd__project__subcmd__help__subcmd__exec"
+                ;;
             cgo__subcmd__project__subcmd__help,generate)
                 cmd="cgo__subcmd__project__subcmd__help__subcmd__generate"
                 ;;
@@ -453,6 +474,9 @@ _cgo() {
                 ;;
             cgo__subcmd__project__subcmd__help,logs)
                 cmd="cgo__subcmd__project__subcmd__help__subcmd__logs"
+                ;;
+            cgo__subcmd__project__subcmd__help,maintenance)
+                cmd="cgo__subcmd__project__subcmd__help__subcmd__maintenance"
                 ;;
             cgo__subcmd__project__subcmd__help,new)
                 cmd="cgo__subcmd__project__subcmd__help__subcmd__new"
@@ -656,7 +680,7 @@ _cgo() {
 
     case "${cmd}" in
         cgo)
-            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help"
+            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1147,6 +1171,28 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__audit)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__completions)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1208,7 +1254,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --bake --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1320,7 +1366,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help)
-            opts="init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help"
+            opts="init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1490,6 +1536,20 @@ _cgo() {
         cgo__subcmd__help__subcmd__agent__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1768,8 +1828,22 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__project)
-            opts="new list show logs stop start remove generate"
+            opts="new list show logs stop start exec maintenance remove generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__project__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1810,6 +1884,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__project__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__project__subcmd__maintenance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2776,8 +2864,30 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help new list show logs stop start remove generate help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help new list show logs stop start exec maintenance remove generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__exec)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2820,8 +2930,22 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__help)
-            opts="new list show logs stop start remove generate help"
+            opts="new list show logs stop start exec maintenance remove generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__help__subcmd__exec)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2876,6 +3000,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__help__subcmd__logs)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__help__subcmd__maintenance)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3001,6 +3139,28 @@ _cgo() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__maintenance)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help on off status"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -43,6 +43,7 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'Add, list and 
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "incidents" -d 'See what is broken, and mend it'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "secrets" -d 'Set, list and remove the secrets of projects'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "lock" -d 'See, hold and release who may change a project on its server'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "audit" -d 'Show what was done to a project on its server, by whom, and that nobody changed what is written there'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "spec" -d 'Check and format the spec of a project'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
@@ -67,23 +68,25 @@ complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l no-color -d 'Use no c
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "new" -d 'Make a running project from a description'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "list" -d 'List the projects'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "logs" -d 'Print what the project\'s service wrote'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "start" -d 'Start the project\'s service again'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "list" -d 'List the projects'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "logs" -d 'Print what the project\'s service wrote'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "exec" -d 'Run a command where the project\'s service runs: its folder and variables, or its container'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "maintenance" -d 'Tell the visitors of a project on a server to come back later, or let them in again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l file -d 'Read the description from a file' -r -F
@@ -153,6 +156,22 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from exec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from maintenance" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
@@ -180,6 +199,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Print what the project\'s service wrote'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "exec" -d 'Run a command where the project\'s service runs: its folder and variables, or its container'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "maintenance" -d 'Tell the visitors of a project on a server to come back later, or let them in again'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take the project off its server, with its data there'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -304,7 +325,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l config -d 'Read setti
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l rollback -d 'Go back to the release before, or to this one' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l sandbox -d 'What keeps code that a coder wrote from the rest of the machine while it is tested: bubblewrap, off' -r
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l server -d 'Deploy to this server, or to the one with the most room: `auto`; where the project is if not given' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l server -d 'Deploy to this server, or to the one with the most room: `auto`; where the project is if not given; with --ci `user@host[:port]`' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l bake -d 'Keep the old release running for so many seconds after the switch, to go back to at once; 60 if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
@@ -314,9 +335,10 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l no-color -d 'Use no c
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l ci -d 'Take nothing but the current folder\'s cgo.yaml, the SSH key in CGO_SSH_KEY and secrets in variables of their names'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l by -d 'What the cost is added up by' -r -f -a "project\t'The project'
@@ -601,6 +623,14 @@ complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Let nobody deploy a project until it is released'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "release" -d 'End a hold'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand audit" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand agent; and not __fish_seen_subcommand_from list show edit set diff history rollback export import test graph help" -l json -d 'Print the answer as JSON'
@@ -812,30 +842,33 @@ complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l no-color -d 'Use n
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "project" -d 'Make, list and operate projects'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "cost" -d 'Show what models have cost'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'Add, list and check the servers projects run on'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "incidents" -d 'See what is broken, and mend it'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "secrets" -d 'Set, list and remove the secrets of projects'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "lock" -d 'See, hold and release who may change a project on its server'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "completions" -d 'Print the completions of a shell'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "man" -d 'Print the manual page'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "project" -d 'Make, list and operate projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "cost" -d 'Show what models have cost'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "servers" -d 'Add, list and check the servers projects run on'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "incidents" -d 'See what is broken, and mend it'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "secrets" -d 'Set, list and remove the secrets of projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "lock" -d 'See, hold and release who may change a project on its server'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "audit" -d 'Show what was done to a project on its server, by whom, and that nobody changed what is written there'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "agent" -d 'Look at and change agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "spec" -d 'Check and format the spec of a project'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "man" -d 'Print the manual page'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "new" -d 'Make a running project from a description'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "list" -d 'List the projects'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "logs" -d 'Print what the project\'s service wrote'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "stop" -d 'Stop the project\'s service; its data stays'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "exec" -d 'Run a command where the project\'s service runs: its folder and variables, or its container'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "maintenance" -d 'Tell the visitors of a project on a server to come back later, or let them in again'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "remove" -d 'Take the project off its server, with its data there'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "generate" -d 'Write the generated code of a project again from its spec'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from run" -f -a "list" -d 'List the newest runs'

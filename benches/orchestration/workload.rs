@@ -193,6 +193,7 @@ impl Party {
             source: cgo::ops::real(),
             secrets: Secrets::default(),
             vault: cgo::vault::Vault::at(store.with_extension("identity")),
+            acme: cgo::domain::acme::Authorities::default(),
             agents: Arc::new(Cache::new(Duration::from_mins(10))),
         };
         if fresh {

@@ -72,6 +72,7 @@ impl App {
             source: ops::real(),
             secrets: secrets.clone(),
             vault: Vault::at(settings.identity.value.clone()),
+            acme: settings.authorities(),
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {

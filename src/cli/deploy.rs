@@ -28,7 +28,21 @@ use crate::pipeline::{runner, tape};
 /// # Errors
 /// [`Failure`] with the next command.
 pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
-    let app = session.app().await?;
+    if args.ci {
+        return super::ci::run(session, args).await;
+    }
+    if let Some(at) = args.server.as_ref().and_then(super::args::Goal::at) {
+        let hint = format!("run `cgo servers add NAME {at}` and name it, or deploy with --ci");
+        return Err(Failure::usage(format!("`{at}` is no server that was added"), hint));
+    }
+    with(session, &session.app().await?, args).await
+}
+
+/// The same with the parts of cgo.
+///
+/// # Errors
+/// [`Failure`] with the next command.
+pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result<Outcome, Failure> {
     let context = &app.context;
     let told = args.tape.replay.as_deref().map(|file| recorded(context, file)).transpose()?;
     let project = match args.project.as_ref().or(told.as_ref().map(|(name, _)| name)) {
@@ -42,7 +56,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         ));
     }
     if args.status {
-        return status(session, &app, &project.name).await;
+        return status(session, app, &project.name).await;
     }
     if let (Some(None), false) = (&args.rollback, args.dry_run)
         && let Some(release) = deploy::remote::recall(context, &project, &session.cancel).await?
@@ -57,7 +71,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         deploy::check_folder(&project, &session.cancel).await?;
         let cassette = super::run::tape(&args.tape);
         let sandbox = args.sandbox.or(told.and_then(|(_, sandbox)| sandbox));
-        let server = args.server.clone();
+        let server = args.server.as_ref().and_then(super::args::Goal::wish).cloned();
         placement::check(context, &project, server.as_ref()).await?;
         Request::Deploy { project: project.name.clone(), sandbox, server, rollout, cassette }
     };
@@ -66,10 +80,12 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
     let run = runner::create(context, request).await?;
-    match drive(session, &app, &run.id).await {
-        Ok(summary) => deployed(session, &app, &summary).await,
+    let driven = drive(session, app, &run.id);
+    let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
+    match driven {
+        Ok(summary) => deployed(session, app, &summary).await,
         Err(failure) => {
-            withdraw(&app, &run.id, &failure).await?;
+            withdraw(app, &run.id, &failure).await?;
             Err(failure)
         }
     }

@@ -6,12 +6,15 @@
 pub mod agent;
 pub mod agent_answers;
 pub mod args;
+mod audit;
+mod ci;
 pub mod cost;
 pub mod deploy;
 pub mod exit;
 pub mod explain;
 pub mod incidents;
 mod lock;
+mod operate;
 pub mod outcome;
 pub mod progress;
 pub mod project;
@@ -139,10 +142,11 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Project(Project::New(new)) => Box::pin(project_new::new(session, *new)).await,
         Command::Project(project) => project::run(session, project).await,
         Command::Run(command) => Box::pin(run::run(session, command)).await,
-        Command::Deploy(deploy) => deploy::run(session, deploy).await,
+        Command::Deploy(deploy) => Box::pin(deploy::run(session, deploy)).await,
         Command::Cost(cost) => cost::run(session, cost).await,
         Command::Servers(command) => servers::run(session, command).await,
         Command::Lock(command) => lock::run(session, command).await,
+        Command::Audit { project } => audit::run(session, &project).await,
         Command::Incidents(command) => Box::pin(incidents::run(session, command)).await,
         Command::Secrets(command) => secrets::run(session, command).await,
         Command::Agent(agent) => agent::run(session, agent).await,

@@ -62,6 +62,13 @@ impl Outcome {
         Self { text: String::new(), exit, revealed: false }
     }
 
+    /// The same as one line, after a stream of lines.
+    #[must_use]
+    pub fn on_one_line(self) -> Self {
+        let text = serde_json::from_str::<Value>(&self.text).map_or(self.text, |value| value.to_string());
+        Self { text, ..self }
+    }
+
     /// Writes it, and tells the exit code.
     #[must_use]
     pub fn finish(&self, ui: &Ui) -> u8 {
@@ -165,21 +172,26 @@ impl Failure {
         }
     }
 
+    /// It as JSON.
+    #[must_use]
+    pub fn envelope(&self) -> Value {
+        let mut message = self.message.clone();
+        for cause in &self.causes {
+            message.push_str(": ");
+            message.push_str(cause);
+        }
+        let error = json!({
+            "code": self.code(), "message": message, "hint": self.hint, "step": self.step, "host": self.host,
+            "evidence": self.evidence,
+        });
+        json!({ "schema": schema("error"), "ok": false, "error": error })
+    }
+
     /// Writes it, and tells the exit code.
     #[must_use]
     pub fn finish(&self, ui: &Ui) -> u8 {
         if ui.json {
-            let mut message = self.message.clone();
-            for cause in &self.causes {
-                message.push_str(": ");
-                message.push_str(cause);
-            }
-            let error: Value = json!({
-                "code": self.code(), "message": message, "hint": self.hint, "step": self.step, "host": self.host,
-                "evidence": self.evidence,
-            });
-            let envelope = json!({ "schema": schema("error"), "ok": false, "error": error });
-            ui.answer(&serde_json::to_string_pretty(&envelope).expect("an error has text keys only"));
+            ui.answer(&serde_json::to_string_pretty(&self.envelope()).expect("an error has text keys only"));
             return self.exit_code();
         }
         let mut lines = vec![format!("{} {}", ui.tone_err(Tone::Bad, "error:"), self.message)];

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::args::Project as Args;
+use super::operate;
 use super::outcome::{Answer, Failure, Outcome};
 use super::prompt::{self, Said};
 use super::run_answers::when;
@@ -70,6 +71,8 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let generated = specs::generate(&folder, force, dry_run)?;
             Ok(Outcome::of(ui, &Regenerated { dry_run, detailed_exit_code, generated }))
         }
+        Args::Exec { project, command } => operate::exec(session, &app, &project, &command).await,
+        Args::Maintenance { project, wanted } => operate::maintenance(session, &app, &project, wanted).await,
         Args::New(_) => unreachable!("has its own file"),
     }
 }

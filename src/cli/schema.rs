@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::outcome::Answer;
 use super::{
-    agent_answers, deploy, explain, incidents, lock, project, project_new, provision, run_answers, secrets, servers,
-    setup, spec,
+    agent_answers, audit, deploy, explain, incidents, lock, operate, project, project_new, provision, run_answers,
+    secrets, servers, setup, spec,
 };
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
@@ -54,6 +54,8 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<secrets::Removed>(),
         answer::<secrets::Rotated>(),
         answer::<lock::LockState>(),
+        answer::<audit::Audited>(),
+        answer::<operate::MaintenanceState>(),
         answer::<servers::Servers>(),
         answer::<servers::Added>(),
         answer::<servers::Shown>(),

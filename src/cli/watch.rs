@@ -29,24 +29,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// # Errors
 /// [`Failure`] when the run did not succeed. With `--json` only the exit code tells: the events are the answer.
 pub async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
-    let mut seen = 0;
-    let mut work = Work::default();
-    let mut failed = None;
+    let mut feed = Feed::default();
     let mut rested = false;
     let ended = loop {
         let view = runs::view(&app.context, runs::find(&app.context, run.id.as_str()).await?).await?;
-        let mut lines = Vec::new();
-        for row in runs::events(&app.context, &run.id, seen).await? {
-            seen = row.seq;
-            failed = failure_in(&row).or(failed);
-            lines.push(line(session, row));
-        }
-        lines.extend(work.look(session, app, &run.id).await?);
-        // What was done in the moment of an event came before it.
-        lines.sort_by_key(|(at, event, _)| (*at, *event));
-        for (_, _, line) in lines {
-            session.ui.answer(&line);
-        }
+        feed.show(session, app, &run.id).await?;
         if session.cancel.is_cancelled() {
             let message = format!("stopped watching run `{}`; the run itself was not stopped", run.id);
             let hint = format!("run `cgo run watch {}` to go on, or `cgo run cancel {0}` to end the run", run.id);
@@ -55,7 +42,7 @@ pub async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcom
         let rests = view.run.status.is_terminal() || view.run.status.is_waiting() || view.worked_on_by.is_none();
         // Status and holder are read one after the other: what looks left may just have ended.
         if rests && rested {
-            break end(view, failed);
+            break end(view, feed.failed);
         }
         rested = rests;
         if !rests {
@@ -74,6 +61,60 @@ pub async fn watch(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcom
         }
         Some(failure) if session.ui.json => Ok(Outcome::streamed(failure.exit_code())),
         Some(failure) => Err(failure),
+    }
+}
+
+/// Shows a run as [`watch`] does while this process works on it; nothing without `--json`, where progress is shown.
+///
+/// # Errors
+/// What the work fails with.
+pub(super) async fn along<T>(
+    session: &Session<'_>,
+    app: &App,
+    run: &RunId,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if !session.ui.json {
+        return work.await;
+    }
+    let mut feed = Feed::default();
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => {
+                feed.show(session, app, run).await?;
+                return done;
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => feed.show(session, app, run).await?,
+        }
+    }
+}
+
+/// What was shown of a run.
+#[derive(Default)]
+struct Feed {
+    seen: u64,
+    work: Work,
+    /// Why it failed, once an event says so.
+    failed: Option<crate::pipeline::Failure>,
+}
+
+impl Feed {
+    /// Shows what is new.
+    async fn show(&mut self, session: &Session<'_>, app: &App, run: &RunId) -> Result<(), Failure> {
+        let mut lines = Vec::new();
+        for row in runs::events(&app.context, run, self.seen).await? {
+            self.seen = row.seq;
+            self.failed = failure_in(&row).or(self.failed.take());
+            lines.push(line(session, row));
+        }
+        lines.extend(self.work.look(session, app, run).await?);
+        // What was done in the moment of an event came before it.
+        lines.sort_by_key(|(at, event, _)| (*at, *event));
+        for (_, _, line) in lines {
+            session.ui.answer(&line);
+        }
+        Ok(())
     }
 }
 

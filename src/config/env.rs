@@ -34,6 +34,18 @@ pub const GITHUB_API: &str = "CGO_GITHUB_API";
 /// Whether a run fails when a secret would reach a model.
 pub const STRICT_SECRETS: &str = "CGO_STRICT_SECRETS";
 
+/// Where the authority that signs certificates writes to.
+pub const ACME_EMAIL: &str = "CGO_ACME_EMAIL";
+/// Which authority signs certificates.
+pub const ACME_CA: &str = "CGO_ACME_CA";
+/// The file with the certificate that authority proves who it is with.
+pub const ACME_CA_ROOT: &str = "CGO_ACME_CA_ROOT";
+
+/// The SSH key of `cgo deploy --ci`: the key itself, or the path of its file.
+pub const SSH_KEY: &str = "CGO_SSH_KEY";
+/// The host key of the server of `cgo deploy --ci`.
+pub const SSH_HOST_KEY: &str = "CGO_SSH_HOST_KEY";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -52,6 +64,11 @@ pub const ALL: &[(&str, &str)] = &[
     (GITHUB_API, "address of GitHub's API; of an Enterprise Server: https://HOST/api/v3"),
     ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
     (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),
+    (ACME_EMAIL, "address the authority that signs certificates of domains writes to"),
+    (ACME_CA, "who signs certificates of domains: production, staging, or the address of an ACME directory"),
+    (ACME_CA_ROOT, "file with the certificate (PEM) that authority proves who it is with"),
+    (SSH_KEY, "private key for `cgo deploy --ci`, or the path of its file"),
+    (SSH_HOST_KEY, "host key of the server of `cgo deploy --ci`: a line of ssh-keyscan, or SHA256:…"),
     ("NO_COLOR", "any value: no colours"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector that gets spans of runs; without it none are made"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::acme::{self, Acme, Authorities, Authority, Mail};
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
@@ -76,6 +77,14 @@ pub struct Settings {
     pub approvers: Sourced<Vec<String>>,
     /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
     pub strict_secrets: Sourced<bool>,
+    /// Where the authority that signs certificates writes to.
+    pub acme_email: Sourced<Option<Mail>>,
+    /// Which authority signs certificates.
+    pub acme_ca: Sourced<Option<Authority>>,
+    /// The file with the certificate that authority proves who it is with.
+    pub acme_ca_root: Sourced<Option<PathBuf>>,
+    /// The same for single servers.
+    pub acme_servers: BTreeMap<String, Acme>,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
 }
@@ -126,9 +135,30 @@ pub struct UserFile {
     /// See [`Settings::strict_secrets`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict_secrets: Option<bool>,
+    /// How certificates are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acme: Option<AcmeFile>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
+}
+
+/// How certificates are asked for, as the user's file says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcmeFile {
+    /// See [`Acme::email`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Mail>,
+    /// See [`Acme::ca`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<Authority>,
+    /// See [`Acme::ca_root`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_root: Option<PathBuf>,
+    /// The same for servers by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<String, Acme>,
 }
 
 /// What the command line says about settings.
@@ -262,6 +292,11 @@ impl Settings {
         };
         let strict_secrets =
             parsed(env, &config.value, env::STRICT_SECRETS, file.strict_secrets, false, "true or false")?;
+        let acme = file.acme.unwrap_or_default();
+        let acme_email = optional(env, &config.value, env::ACME_EMAIL, acme.email, acme::MAIL)?;
+        let acme_ca = optional(env, &config.value, env::ACME_CA, acme.ca, acme::AUTHORITY)?;
+        let acme_ca_root = optional(env, &config.value, env::ACME_CA_ROOT, acme.ca_root, "a path")?;
+        let acme_servers = acme.servers;
         let providers = file.providers;
         Ok(Self {
             config,
@@ -279,6 +314,10 @@ impl Settings {
             github_api,
             approvers,
             strict_secrets,
+            acme_email,
+            acme_ca,
+            acme_ca_root,
+            acme_servers,
             providers,
         })
     }
@@ -303,11 +342,36 @@ impl Settings {
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),
             ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
         ];
+        let shown = |value: Option<String>| value.unwrap_or_default();
+        rows.extend([
+            ("acme_email", shown(self.acme_email.value.as_ref().map(Mail::to_string)), &self.acme_email.source),
+            ("acme_ca", shown(self.acme_ca.value.as_ref().map(Authority::to_string)), &self.acme_ca.source),
+            (
+                "acme_ca_root",
+                shown(self.acme_ca_root.value.as_ref().map(|path| path.display().to_string())),
+                &self.acme_ca_root.source,
+            ),
+        ]);
+        if !self.acme_servers.is_empty() {
+            let names: Vec<&str> = self.acme_servers.keys().map(String::as_str).collect();
+            rows.push(("acme_servers", names.join(", "), &self.config.source));
+        }
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();
             rows.push(("providers", names.join(", "), &self.config.source));
         }
         rows
+    }
+
+    /// How certificates are asked for, on each server.
+    #[must_use]
+    pub fn authorities(&self) -> Authorities {
+        let all = Acme {
+            email: self.acme_email.value.clone(),
+            ca: self.acme_ca.value.clone(),
+            ca_root: self.acme_ca_root.value.clone(),
+        };
+        Authorities { all, servers: self.acme_servers.clone() }
     }
 
     /// The settings by name, for JSON.
@@ -334,6 +398,24 @@ fn parsed<T: FromStr>(
         },
         (None, Some(value)) => Sourced { value, source: Source::File(config.to_owned()) },
         (None, None) => Sourced { value: default, source: Source::Default },
+    })
+}
+
+/// Like [`parsed`], where nothing is a value, too.
+fn optional<T: FromStr>(
+    env: Env<'_>,
+    config: &Path,
+    name: &'static str,
+    in_file: Option<T>,
+    wanted: &'static str,
+) -> Result<Sourced<Option<T>>, Error> {
+    Ok(match (env(name), in_file) {
+        (Some(text), _) => {
+            let value = text.parse().map_err(|_| Error::Variable { name, value: text, wanted })?;
+            Sourced { value: Some(value), source: Source::Variable(name) }
+        }
+        (None, Some(value)) => Sourced { value: Some(value), source: Source::File(config.to_owned()) },
+        (None, None) => Sourced { value: None, source: Source::Default },
     })
 }
 

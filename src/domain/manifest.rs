@@ -85,9 +85,31 @@ pub struct Image {
     /// The file it is built by; `Dockerfile` below `workdir` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<RelativePath>,
+    /// Where it is built; on the server, if not given.
+    #[serde(default, skip_serializing_if = "BuiltAt::is_host")]
+    pub build: BuiltAt,
     /// The image it begins with, handed on as the build argument `BASE_IMAGE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+}
+
+/// Where an image is built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuiltAt {
+    /// On the server.
+    #[default]
+    Host,
+    /// With the Docker Engine of the machine that deploys; only layers that the server lacks are sent.
+    Here,
+}
+
+impl BuiltAt {
+    /// It is the server.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    fn is_host(&self) -> bool {
+        *self == Self::Host
+    }
 }
 
 /// A Python environment made from a lock file. Both files hold every package with its hashes.

@@ -4,6 +4,7 @@
 //! person, a model or a file becomes one of these types at the edge, and only the type travels on.
 //! Start with [`state`] (what a run knows), [`spec`] (what a project is) and [`run`] (how work moves).
 
+pub mod acme;
 pub mod agent;
 pub mod approval;
 pub mod coder;

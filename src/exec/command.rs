@@ -28,6 +28,7 @@ pub struct Command {
     pub(super) env: BTreeMap<OsString, OsString>,
     pub(super) stdin: Option<Vec<u8>>,
     pub(super) then_file: Option<(PathBuf, u64)>,
+    pub(super) then_input: bool,
     pub(super) deadline: Duration,
     pub(super) keep: usize,
     pub(super) grace: Duration,
@@ -46,6 +47,7 @@ impl Command {
             env: inherited_env(),
             stdin: None,
             then_file: None,
+            then_input: false,
             deadline: Duration::from_mins(10),
             keep: 256 * 1024,
             grace: super::GRACE,
@@ -122,6 +124,13 @@ impl Command {
     #[must_use]
     pub fn then_file(mut self, path: impl AsRef<Path>, from: u64) -> Self {
         self.then_file = Some((path.as_ref().to_owned(), from));
+        self
+    }
+
+    /// What this process is given on its own standard input follows what was given to [`Self::stdin`], as it comes.
+    #[must_use]
+    pub fn then_input(mut self) -> Self {
+        self.then_input = true;
         self
     }
 

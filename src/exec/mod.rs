@@ -228,20 +228,54 @@ pub async fn run_watched(
     }
 }
 
+/// Runs a program with the streams of this process as its own: a terminal, if there is one, is the program's until it
+/// ends. It stays in this process's group, so that the terminal's keys reach it. Cancelled, it is asked to end, unless it
+/// was told by its terminal already.
+///
+/// # Errors
+/// When it cannot be started or watched.
+pub async fn run_attached(command: &Command, cancel: &CancellationToken) -> Result<Exit, Error> {
+    use std::io::IsTerminal as _;
+    let mut prepared = prepare(command);
+    prepared.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut child = launch(prepared, command)?;
+    let lost = |source: io::Error| Error::Lost { program: command.name(), source };
+    let ended = tokio::select! {
+        ended = child.wait() => ended,
+        () = cancel.cancelled() => {
+            let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid.filter(|_| !io::stdin().is_terminal()) {
+                // It was not waited for yet, so the number is its own.
+                let _ = rustix::process::kill_process(pid, Signal::TERM);
+            }
+            child.wait().await
+        }
+    };
+    Ok(Exit::from(ended.map_err(lost)?))
+}
+
 fn spawn(command: &Command) -> Result<tokio::process::Child, Error> {
-    let mut prepared = tokio::process::Command::new(&command.program);
+    let mut prepared = prepare(command);
     prepared
-        .args(&command.args)
-        .env_clear()
-        .envs(&command.env)
         .process_group(0)
         .stdin(if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    launch(prepared, command)
+}
+
+/// The program with its arguments, variables and folder.
+fn prepare(command: &Command) -> tokio::process::Command {
+    let mut prepared = tokio::process::Command::new(&command.program);
+    prepared.args(&command.args).env_clear().envs(&command.env);
     if let Some(directory) = &command.directory {
         prepared.current_dir(directory);
     }
     die_with_parent(&mut prepared);
+    prepared
+}
+
+fn launch(mut prepared: tokio::process::Command, command: &Command) -> Result<tokio::process::Child, Error> {
     prepared.spawn().map_err(|source| {
         let program = command.name();
         match &command.directory {
@@ -319,6 +353,9 @@ async fn feed(stdin: Option<tokio::process::ChildStdin>, command: &Command) {
         if let Some((path, from)) = &command.then_file {
             let _ = send_file(path, *from, &mut stdin).await;
         }
+        if command.then_input {
+            let _ = send_input(&mut stdin).await;
+        }
         let _ = stdin.shutdown().await;
     }
 }
@@ -339,6 +376,24 @@ pub async fn send_file(
         match file.read(&mut buffer).await? {
             0 => return Ok(()),
             count => to.write_all(&buffer[..count]).await?,
+        }
+    }
+}
+
+/// Writes what this process is given on its standard input, as it comes, until its end.
+///
+/// # Errors
+/// When it cannot be read, or the other end reads no more.
+pub async fn send_input(to: &mut (impl tokio::io::AsyncWrite + Unpin)) -> io::Result<()> {
+    let mut input = tokio::io::stdin();
+    let mut buffer = vec![0_u8; 64 * 1024];
+    loop {
+        match input.read(&mut buffer).await? {
+            0 => return Ok(()),
+            count => {
+                to.write_all(&buffer[..count]).await?;
+                to.flush().await?;
+            }
         }
     }
 }

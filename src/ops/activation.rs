@@ -127,7 +127,7 @@ pub async fn inspect(context: &Context, folder: &Path, cancel: &CancellationToke
         }
         Err(error) => found.problems.push(told(&error)),
     }
-    if found.files.iter().any(|file| file == "services.yml" || file == "shared/spec/models.yaml") {
+    if specs::is_here(&folder) {
         match specs::read(&folder) {
             Ok(_) => found.has_spec = true,
             Err(error) => found.problems.push(format!("the spec was not read: {}", told(&error))),

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::operating::not_deployed;
 use super::servers::place::{self, Place};
 use super::{Context, Error, placement, servers};
 use crate::domain::project::Project;
@@ -27,10 +28,7 @@ async fn places_of(context: &Context, project: &Project, cancel: &CancellationTo
         return Ok(places);
     }
     if placement::of_project(context, project).await?.is_empty() {
-        return Err(Error::Usage {
-            what: format!("project `{}` is not deployed", project.name),
-            hint: format!("run `cgo deploy {}`", project.name),
-        });
+        return Err(not_deployed(project));
     }
     Err(Error::Usage {
         what: format!(

@@ -16,6 +16,7 @@ pub mod incidents;
 pub mod known_secrets;
 pub mod leases;
 pub mod locks;
+pub mod operating;
 pub mod placement;
 pub mod projects;
 pub mod recorded;
@@ -64,6 +65,8 @@ pub struct Context {
     pub secrets: Secrets,
     /// Where projects' secrets are encrypted and decrypted.
     pub vault: Vault,
+    /// Of whom the certificates of projects' domains are asked.
+    pub acme: crate::domain::acme::Authorities,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::deploy::remote;
+use super::operating::not_deployed;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
 use super::{Context, Error, leases, placement, servers};
@@ -270,10 +271,7 @@ pub async fn likely_port(context: &Context) -> Result<Option<u16>, Error> {
 }
 
 async fn deployed(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<At, Error> {
-    at(context, project, cancel).await?.ok_or_else(|| Error::Usage {
-        what: format!("project `{}` is not deployed", project.name),
-        hint: format!("run `cgo deploy {}`", project.name),
-    })
+    at(context, project, cancel).await?.ok_or_else(|| not_deployed(project))
 }
 
 /// Keeps other commands off the project while this one works; they are told what for.

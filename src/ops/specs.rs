@@ -10,6 +10,9 @@ use crate::domain::project::Project;
 use crate::domain::spec::Spec;
 use crate::scaffold::{render, spec as spec_files};
 
+/// Files one of which every spec has.
+const SPECS: [&str; 2] = ["services.yml", "shared/spec/models.yaml"];
+
 /// The spec in a project's folder.
 ///
 /// # Errors
@@ -83,6 +86,12 @@ pub struct Generated {
     pub changes: Vec<String>,
     /// What to know: files edited by hand, migrations that lose data.
     pub notes: Vec<String>,
+}
+
+/// Whether a folder has a spec: without one nothing in it is generated.
+#[must_use]
+pub fn is_here(folder: &Path) -> bool {
+    SPECS.iter().any(|file| folder.join(file).is_file())
 }
 
 /// Writes a project's generated code again from its spec. Hand-written files are never touched.

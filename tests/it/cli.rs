@@ -148,7 +148,8 @@ fn settings_name_their_sources() {
     let mut env = TestEnv::new();
     env.set("CGO_AGENT_CACHE_SECONDS", "5");
     let file = env.home().join("my.yaml");
-    std::fs::write(&file, "data: /srv/cgo\n").unwrap();
+    std::fs::write(&file, "data: /srv/cgo\nacme: { ca: staging, servers: { web-1: { email: ops@example.com } } }\n")
+        .unwrap();
     let shown = env.stable(&env.ok(["--show-settings", "--config", file.to_str().unwrap()]).stdout);
     let rows: Vec<String> = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for row in [
@@ -159,6 +160,8 @@ fn settings_name_their_sources() {
         "agent_cache_seconds 5 variable CGO_AGENT_CACHE_SECONDS",
         "provider offline default",
         "budget $5.00 default",
+        "acme_ca staging file HOME/my.yaml",
+        "acme_servers web-1 flag --config",
     ] {
         assert!(rows.iter().any(|other| other == row), "`{row}` is missing in:\n{shown}");
     }

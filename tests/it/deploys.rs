@@ -124,6 +124,13 @@ fn the_life_of_a_project() {
     // The service's words, stopping, starting, a death that is noticed.
     let logs = env.ok(["project", "logs", "notes-api"]);
     assert!(!logs.stdout.trim().is_empty());
+    let script = "import os, sys; print(sys.stdin.read(), os.environ['RELEASE'], sys.prefix); sys.exit(7)";
+    let asked = env.run_with_input(["project", "exec", "notes-api", "--", "python", "-c", script], b"given");
+    let said: Vec<&str> = asked.stdout.split_whitespace().collect();
+    assert_eq!((said[..2].to_vec(), asked.code), (vec!["given", second["release"].as_str().unwrap()], Some(7)));
+    assert!(said[2].contains("releases"), "{}", asked.stdout);
+    let refused = env.run(["project", "maintenance", "notes-api", "on"]);
+    assert!(refused.code == Some(2) && refused.stderr.contains("cgo project stop"), "{}", refused.stderr);
     env.ok(["project", "stop", "notes-api"]);
     assert_eq!(get(&url).0, 0, "a stopped project answers");
     assert_eq!(env.json(["project", "list"])["projects"][0]["live"]["words"], "stopped");

@@ -100,17 +100,18 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// Starts an engine of its own on a host whose folder is FOLDER.
+pub const DOCKERD: &str = "mkdir -p FOLDER/docker && (setsid dockerd --data-root FOLDER/docker --exec-root /run/docker-own \
+                           --pidfile /run/docker-own.pid --iptables=false --bridge=none --storage-driver=overlay2 \
+                           --host unix:///run/docker.sock </dev/null >/run/dockerd.log 2>&1 &)";
+
 /// A host with an engine of its own.
-fn host(sort: Sort) -> Option<(Sshd, Linked)> {
+pub fn host(sort: Sort) -> Option<(Sshd, Linked)> {
     let sshd = Sshd::start()?;
     let folder = sshd.folder().display().to_string();
     match sort {
         Sort::Docker => {
-            sshd.root(&format!(
-                "mkdir -p {folder}/docker && (setsid dockerd --data-root {folder}/docker --exec-root /run/docker-own \
-                 --pidfile /run/docker-own.pid --iptables=false --bridge=none --storage-driver=overlay2 \
-                 --host unix:///run/docker.sock </dev/null >/run/dockerd.log 2>&1 &)"
-            ));
+            sshd.root(&DOCKERD.replace("FOLDER", &folder));
             until("an engine of its own", || sshd.root("docker version >/dev/null 2>&1; echo $?") == "0\n");
         }
         Sort::Podman => {

@@ -1,12 +1,52 @@
 //! What `cgo deploy` takes.
 
+use std::str::FromStr;
+
 use clap::Args;
 
 use super::run::Tape;
 use crate::domain::coder::Walls;
+use crate::domain::host::Destination;
 use crate::domain::ids::ReleaseId;
-use crate::domain::names::ProjectName;
+use crate::domain::names::{InvalidName, ProjectName};
 use crate::domain::placement::Wish;
+
+/// Where a deployment goes.
+#[derive(Debug, Clone)]
+pub enum Goal {
+    /// To servers by their names.
+    Wish(Wish),
+    /// To this machine, which has no name.
+    At(Destination),
+}
+
+impl Goal {
+    /// The machine.
+    #[must_use]
+    pub fn at(&self) -> Option<&Destination> {
+        match self {
+            Self::At(destination) => Some(destination),
+            Self::Wish(_) => None,
+        }
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn wish(&self) -> Option<&Wish> {
+        match self {
+            Self::Wish(wish) => Some(wish),
+            Self::At(_) => None,
+        }
+    }
+}
+
+impl FromStr for Goal {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if text.contains('@') { Destination::parse(text).map(Self::At) } else { text.parse().map(Self::Wish) }
+    }
+}
 
 /// Deploy a new release of a project, or go back to an older one
 #[derive(Debug, Args)]
@@ -23,9 +63,15 @@ pub struct Deploy {
     #[arg(long, value_name = "KIND")]
     pub sandbox: Option<Walls>,
     /// Deploy to this server, to several (`web-1,web-2`), or to the one with the most room: `auto`; where the project is
-    /// if not given
+    /// if not given; with --ci `user@host[:port]`
     #[arg(long, value_name = "NAME", conflicts_with_all = ["rollback", "status"])]
-    pub server: Option<Wish>,
+    pub server: Option<Goal>,
+    /// Take nothing but the current folder's cgo.yaml, the SSH key in CGO_SSH_KEY and secrets in variables of their names
+    ///
+    /// For a job of continuous integration: nothing is asked, and nothing is kept on this machine. CGO_SSH_HOST_KEY says
+    /// which host key is the server's. With --json the events of the run come as lines, the answer last.
+    #[arg(long, conflicts_with_all = ["rollback", "status", "record", "replay"])]
+    pub ci: bool,
     /// Keep the old release running for so many seconds after the switch, to go back to at once; 60 if not given
     #[arg(long, value_name = "SECONDS", conflicts_with = "status")]
     pub bake: Option<u16>,

@@ -18,12 +18,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::exit;
+use crate::domain::names::ProjectName;
 pub use agent::{Agent, GraphFormat};
 pub use cost::{Cost, CostBy};
-pub use deploy::Deploy;
+pub use deploy::{Deploy, Goal};
 pub use incidents::Incidents;
 pub use lock::Lock;
-pub use project::{Project, ProjectNew};
+pub use project::{Maintenance, Project, ProjectNew};
 pub use run::{Run, Tape};
 pub use secrets::Secrets;
 pub use servers::{Servers, ServersAdd, ServersProvision};
@@ -101,6 +102,11 @@ pub enum Command {
     /// See, hold and release who may change a project on its server
     #[command(subcommand)]
     Lock(Lock),
+    /// Show what was done to a project on its server, by whom, and that nobody changed what is written there
+    Audit {
+        /// The project
+        project: ProjectName,
+    },
     /// Look at and change agents
     #[command(subcommand)]
     Agent(Agent),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::run::Tape;
 use crate::domain::coder::{Coder, Walls};
@@ -45,6 +45,24 @@ pub enum Project {
         /// The project
         project: ProjectName,
     },
+    /// Run a command where the project's service runs: its folder and variables, or its container
+    ///
+    /// Its streams are passed on as they are, and so is its exit code; put `--` before a command with options.
+    Exec {
+        /// The project
+        project: ProjectName,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// Tell the visitors of a project on a server to come back later, or let them in again
+    Maintenance {
+        /// The project
+        project: ProjectName,
+        /// What is wanted
+        #[arg(value_enum, default_value_t = Maintenance::Status)]
+        wanted: Maintenance,
+    },
     /// Take the project off its server, with its data there
     Remove {
         /// The project
@@ -70,6 +88,17 @@ pub enum Project {
         #[arg(long, requires = "dry_run")]
         detailed_exit_code: bool,
     },
+}
+
+/// What is wanted of the maintenance mode
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Maintenance {
+    /// Visitors are told to come back later
+    On,
+    /// Visitors are let in
+    Off,
+    /// Show how it stands
+    Status,
 }
 
 /// Make a running project from a description

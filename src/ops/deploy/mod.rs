@@ -3,6 +3,9 @@
 //! [`plan`] decides; [`steps`] acts, each step idempotent and able to say whether it has happened; the pipeline puts
 //! each in the journal. [`remote`] is both for a server that is reached over SSH. The commit point is the flip: before it the old release serves whatever happens.
 
+pub mod ci;
+pub(in crate::ops) mod front;
+mod here;
 pub mod plan;
 pub mod remote;
 pub mod steps;
@@ -107,6 +110,9 @@ pub async fn check_folder(project: &Project, cancel: &CancellationToken) -> Resu
             files.push(format!("and {more} more"));
         }
         return Err(Error::Uncommitted { folder: folder.to_owned(), files });
+    }
+    if !super::specs::is_here(folder) {
+        return Ok(());
     }
     let generated = super::specs::generate(folder, false, true)?;
     if generated.changes.is_empty() {

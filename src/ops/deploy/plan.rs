@@ -130,6 +130,9 @@ pub async fn preview(
             if service.migrate.is_some() {
                 steps.push("migrate the database".to_owned());
             }
+            if let Request::Deploy { server, .. } = request {
+                steps.extend(super::front::preview(context, project, server.as_ref()).await?);
+            }
             (repository::head(project, cancel).await?.as_str().to_owned(), steps)
         }
     };

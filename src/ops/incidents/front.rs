@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::deploy::front::as_wanted;
 use super::super::deploy::remote;
 use super::super::servers::place;
 use super::super::{Context, servers};
@@ -48,7 +49,8 @@ pub(super) async fn of_certificate(
         Err(error) => Finding::Unknown(format!("`{domain}`: {error}")),
         Ok([]) => Finding::Unknown(format!("`{domain}`: its server has no address")),
         Ok([address, ..]) => {
-            match certificate::read((*address, remote::HTTPS).into(), domain, Roots::System).await {
+            let read = certificate::read((*address, remote::HTTPS).into(), domain, Roots::System).await;
+            match as_wanted(context, server, read) {
                 Ok(shown) => match shown.days_left(context.now()) {
                     left if left < LEAST_DAYS => {
                         broken(format!("the certificate of `{domain}` ends in {left} days"), format!("{shown:?}"))

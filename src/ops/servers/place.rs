@@ -23,6 +23,8 @@ pub struct Place {
     pub root: String,
     /// What the account may do there.
     pub rights: Rights,
+    /// Its architecture as its kernel spells it: `x86_64`.
+    pub arch: String,
 }
 
 impl Place {
@@ -52,7 +54,7 @@ pub async fn of_server(context: &Context, server: Server, cancel: &CancellationT
         Some(facts) => facts,
         None => facts::look(host.as_ref(), cancel).await.map_err(super::Error::from)?.facts,
     };
-    Ok(Place { server, host, root: root(&facts), rights: facts.rights })
+    Ok(Place { server, host, root: root(&facts), rights: facts.rights, arch: facts.arch })
 }
 
 /// The servers a project lives on as places, by their handles: none when it lives on this machine, or nowhere yet.

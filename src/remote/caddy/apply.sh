@@ -1,9 +1,10 @@
 # Puts one site's fragment in place, or takes it away. `$2` the application, `$3` the size of the fragment, which
-# follows; none to take it away. Says `changed` with what it changed. Comes to the same twice.
+# follows; none to take it away; `$4` the sum of the configuration it is to be part of, if that matters. Says `changed` with what it changed. Comes to the same twice.
 trap '' HUP PIPE
 umask 027
 command -v caddy >/dev/null || exit 64
 [ -f "$caddy/Caddyfile" ] && [ -d "$caddy/sites.d" ] || exit 65
+[ -z "$4" ] || [ "$(sha256sum <"$caddy/Caddyfile")" = "$4  -" ] || exit 65
 alone
 file=$caddy/sites.d/$2.caddy
 rm -f "$file.new"

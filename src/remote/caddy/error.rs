@@ -75,14 +75,6 @@ pub enum Error {
         /// The server's name.
         host: String,
     },
-    /// Nothing of that application is there.
-    #[error("`{app}` has no site on `{host}`")]
-    NoSite {
-        /// The server's name.
-        host: String,
-        /// The application.
-        app: ProjectName,
-    },
     /// A folder that cannot stand in a configuration.
     #[error("projects cannot live in `{root}`: its path holds a character that Caddy would not take as it is")]
     Root {
@@ -115,7 +107,7 @@ impl Diagnose for Error {
             | Self::NotRunning { .. }
             | Self::NoStart { .. }
             | Self::Root { .. } => Kind::Preflight,
-            Self::Snippet { .. } | Self::Refused { .. } | Self::Unanswered { .. } | Self::NoSite { .. } => Kind::User,
+            Self::Snippet { .. } | Self::Refused { .. } | Self::Unanswered { .. } => Kind::User,
             Self::Busy { .. } => Kind::Locked,
             Self::Host(error) => error.kind(),
         }
@@ -132,7 +124,6 @@ impl Diagnose for Error {
             ),
             Self::NoStart { .. } => Advice::Do("see which program holds its ports there: `ss -ltnp`".to_owned()),
             Self::Snippet { .. } => Advice::Do("mend that line, and deploy again".to_owned()),
-            Self::NoSite { app, .. } => Advice::Run(format!("cgo deploy {app}")),
             Self::Root { .. } => Advice::Do("have projects live in a folder of plain letters and digits".to_owned()),
             Self::Host(error) => return error.advice(),
             Self::Refused { .. } | Self::Unanswered { .. } | Self::Busy { .. } => return None,

@@ -28,6 +28,7 @@ pub mod snippet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::elevate::elevated;
@@ -49,8 +50,8 @@ const ENSURE: &str = include_str!("ensure.sh");
 const SUPERVISE: &str = include_str!("supervise.sh");
 /// `$1` the root folder, `$2` the port.
 const IN_FLIGHT: &str = r#"caddy_in_flight "$1" "$2""#;
-/// `$1` the folder of flags, `$2` the flag, `$3` on or off.
-const FLAG: &str = r#"[ -d "$1" ] || exit 66; caddy_flag "$1" "$2" "$3""#;
+/// `$1` the root folder, `$2` the application.
+const PORT: &str = r#"sed -n 's/^# probe \([0-9]*\) .*/\1/p;q' "$1/caddy/sites.d/$2.caddy" 2>/dev/null || true"#;
 /// How long a change may take: a minute of waiting for another, and the requests that are being answered.
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -59,7 +60,6 @@ mod code {
     pub const NO_CADDY: i32 = 64;
     pub const NOT_SET_UP: i32 = 65;
     pub const FOREIGN: i32 = 66;
-    pub const NO_SITE: i32 = 66;
     pub const REFUSED: i32 = 70;
     pub const NOT_RUNNING: i32 = 71;
     pub const NOT_LOADED: i32 = 72;
@@ -68,10 +68,6 @@ mod code {
     pub const BUSY: i32 = 75;
     pub const SHORT: i32 = 77;
 }
-
-/// The directory of Let's Encrypt's authority for trials: nobody trusts its certificates, and it refuses nobody for asking
-/// too often.
-pub const STAGING_CA: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// What Caddy is told beside the sites.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,20 +117,12 @@ pub struct Applied {
     pub changed: bool,
 }
 
-/// Whether a flag stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flag {
-    /// It does.
-    On,
-    /// It does not.
-    Off,
-}
-
 /// The Caddy of a host.
 pub struct Caddy<'a> {
     host: &'a dyn Host,
     root: &'a str,
     rights: Rights,
+    expected: String,
 }
 
 impl<'a> Caddy<'a> {
@@ -145,10 +133,19 @@ impl<'a> Caddy<'a> {
     pub fn of(host: &'a dyn Host, root: &'a str, rights: Rights) -> Result<Self, Error> {
         let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@' | ',' | '=');
         if root.starts_with('/') && root.chars().all(plain) && !root.ends_with('/') {
-            Ok(Self { host, root, rights })
+            Ok(Self { host, root, rights, expected: String::new() })
         } else {
             Err(Error::Root { root: root.chars().flat_map(char::escape_debug).collect() })
         }
+    }
+
+    /// One that is told all this beside the sites: a Caddy that is told something else is [`Error::NotSetUp`] for
+    /// [`Self::apply`].
+    #[must_use]
+    pub fn expecting(mut self, base: &Base) -> Self {
+        let file = base.render(self.root) + "\n";
+        self.expected = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+        self
     }
 
     /// Has Caddy run by our configuration, now and after the machine starts: by systemd where it runs the machine, else
@@ -206,7 +203,11 @@ impl<'a> Caddy<'a> {
         const WHAT: &str = "take a site's configuration";
         let size = site.map(|_| fragment.len().to_string()).unwrap_or_default();
         let script = self
-            .script(WHAT, &[COMMON, FUNCTIONS, APPLY], [self.root.to_owned(), app.as_str().to_owned(), size])
+            .script(
+                WHAT,
+                &[COMMON, FUNCTIONS, APPLY],
+                [self.root.to_owned(), app.as_str().to_owned(), size, self.expected.clone()],
+            )
             .payload(Payload::Bytes(fragment))
             .deadline(LIMIT)
             .harmless();
@@ -215,6 +216,17 @@ impl<'a> Caddy<'a> {
             return Ok(Applied { changed: answer.text().lines().any(|line| line == format!("changed {app}")) });
         }
         Err(self.error(WHAT, &answer, Some((app, site))))
+    }
+
+    /// The port that visitors reach an application at; none where it has none, or is reached by a name.
+    ///
+    /// # Errors
+    /// What a host fails with.
+    pub async fn port_of(&self, app: &ProjectName, cancel: &CancellationToken) -> Result<Option<u16>, Error> {
+        let args = [self.root.to_owned(), app.to_string()];
+        let script = self.script("say where a site is", &[PORT], args).harmless();
+        let port = self.host.run_ok(&script, cancel).await?.text().parse().ok();
+        Ok(port.filter(|port| *port != 0))
     }
 
     /// How many requests are passed on to a port of the host right now, open websockets included; none when Caddy cannot
@@ -226,27 +238,6 @@ impl<'a> Caddy<'a> {
         let args = [self.root.to_owned(), port.to_string()];
         let script = self.script("count requests", &[FUNCTIONS, IN_FLIGHT], args).harmless();
         Ok(self.host.run_ok(&script, cancel).await?.text().parse().ok())
-    }
-
-    /// Has visitors told to come back later, or lets them in again. The path that says how an application does is
-    /// answered either way.
-    ///
-    /// # Errors
-    /// [`Error::NoSite`], and what a host fails with.
-    pub async fn maintenance(&self, app: &ProjectName, flag: Flag, cancel: &CancellationToken) -> Result<(), Error> {
-        const WHAT: &str = "change a flag";
-        let flag = match flag {
-            Flag::On => "on",
-            Flag::Off => "off",
-        };
-        let args = [Site::flags(self.root, app), "maintenance".to_owned(), flag.to_owned()];
-        let script = self.script(WHAT, &[FUNCTIONS, FLAG], args).harmless();
-        let answer = self.host.run(&script, cancel).await?;
-        match answer.code {
-            0 => Ok(()),
-            code::NO_SITE => Err(Error::NoSite { host: self.host.name().to_owned(), app: app.clone() }),
-            code => Err(failed(self.host.name(), WHAT, code, &answer.stderr).into()),
-        }
     }
 
     /// A script that runs as root where the account may.
@@ -316,6 +307,7 @@ mod tests {
             at: At::Port(8080),
             ports: PerSlot { blue: 1, green: 2 },
             health: "/".to_owned(),
+            ready: "/".to_owned(),
             max_body_mb: None,
             snippet: Some(Snippet::parse("\nencode bogus\n").unwrap()),
         };

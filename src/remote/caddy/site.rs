@@ -30,6 +30,8 @@ pub struct Site {
     pub ports: PerSlot<u16>,
     /// The path that says how it does; answered by the application also under maintenance. Begins with `/`.
     pub health: String,
+    /// The path that says whether it can work; answered likewise, so that it can be seen before visitors are let in again.
+    pub ready: String,
     /// The largest body of a request, in megabytes (10^6 bytes); none for any.
     pub max_body_mb: Option<u32>,
     /// What the project adds.
@@ -138,7 +140,7 @@ impl Site {
             )
         };
         format!(
-            "\t@cgo_maintenance {{\n\t\tnot path {health}\n\t\t{maintenance}\n\t}}\n\
+            "\t@cgo_maintenance {{\n\t\tnot path {health} {ready}\n\t\t{maintenance}\n\t}}\n\
              \t@cgo_green {{\n\t\t{is_green}\n\t}}\n\
              \t@cgo_bake {{\n\t\t{bake}\n\t}}\n\
              \thandle @cgo_maintenance {{\n\t\theader Retry-After {RETRY_AFTER}\n\t\theader Cache-Control no-store\n\
@@ -146,6 +148,7 @@ impl Site {
              \thandle {{\n{limit}{SNIPPET_INDENT}{SNIPPET}\n{snippet}{SNIPPET_INDENT}# The slot that serves.\n\
              \t\troute {{\n\t\t\thandle @cgo_green {{\n{green_route}\t\t\t}}\n\t\t\thandle {{\n{blue_route}\t\t\t}}\n\t\t}}\n\t}}\n",
             health = quoted(&self.health),
+            ready = quoted(&self.ready),
             maintenance = flag("maintenance"),
             is_green = flag("green"),
             bake = flag("bake"),
@@ -177,6 +180,7 @@ mod tests {
             at,
             ports: PerSlot { blue: 9001, green: 9002 },
             health: "/health".to_owned(),
+            ready: "/ready".to_owned(),
             max_body_mb: Some(10),
             snippet: Some(Snippet::parse("encode gzip\nheader X-A b\n").unwrap()),
         }

@@ -6,10 +6,11 @@ engine=
 for one in docker podman "sudo -n docker" "sudo -n podman"; do
     if command -v "${one##* }" >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
 done
+engine_answers() { [ -n "$engine" ] && $engine version >/dev/null 2>&1; }
 container_of() { echo "cgo-$app-production-$1"; }
 shared_of() { echo "cgo-$app-production"; }
 
-driver_check() { [ -n "$engine" ] || { echo "no container engine answers (docker, podman)"; return 1; }; }
+driver_check() { [ -n "$engine" ] || { echo "container engine that answers (docker, podman)"; return 1; }; }
 
 driver_install() {
     name=$(shared_of)
@@ -40,24 +41,41 @@ run_image() {
     ) </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
+# What a client says when its engine goes away.
+GONE='cannot connect|error during connect|is the docker daemon running|unexpected EOF|connection re(fused|set)|shutting down'
+
 driver_start() {
+    started=
+    # An engine that restarts in the midst of it leaves a container, or none: it is looked up by its label, and begun anew.
+    for attempt in 1 2; do
+        if begin_container "$1"; then started=yes; break; fi
+        if engine_answers && ! grep -qiE "$GONE" "$base/slots/$1/started"; then break; fi
+        say note "the container engine went away while the release was started"
+        ends=$(($(uptime_of) + 30))
+        until engine_answers || [ "$(uptime_of)" -ge $ends ]; do sleep 0.2; done
+    done
+    [ -n "$started" ] || { cat "$base/slots/$1/started"; return 1; }
+    # What serves comes back after a crash and a reboot; a candidate does not.
+    [ "$(active)" != "$1" ] || driver_keep "$1"
+}
+
+begin_container() {
     s=$base/slots/$1
     name=$(container_of "$1")
     made=$($engine inspect -f '{{.State.Running}} {{index .Config.Labels "cgo.generation"}}' "$name" 2>/dev/null)
     [ "$made" != "true $(line_of "$s/generation")" ] || return 0
+    : >"$s/started"
     driver_stop "$1" || return 1
     port=$(line_of "$s/port")
     run_image "$1" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$port:$port" \
         --stop-timeout "$(line_of "$s/stop_after")" --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
-        --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1 ||
-        { cat "$s/started"; return 1; }
-    # What serves comes back after a crash and a reboot; a candidate does not.
-    [ "$(active)" != "$1" ] || driver_keep "$1"
+        --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1
 }
 
 driver_keep() { $engine update --restart unless-stopped "$(container_of "$1")" >/dev/null 2>&1 || :; }
 
 driver_state() {
+    [ -n "$engine" ] || { printf 'unknown\t\tno container engine answers'; return; }
     seen=$($engine inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}} {{.RestartCount}} {{.HostConfig.Memory}}' \
         "$(container_of "$1")" 2>/dev/null) || { printf 'stopped\t\t'; return; }
     set -- $seen
@@ -70,6 +88,7 @@ driver_state() {
 }
 
 driver_stop() {
+    engine_answers || { echo "no container engine answers"; return 1; }
     name=$(container_of "$1")
     $engine inspect "$name" >/dev/null 2>&1 || return 0
     grace=$(line_of "$base/slots/$1/stop_after")
@@ -87,6 +106,17 @@ driver_log() {
     $engine logs --tail "$2" "$(container_of "$1")" 2>&1 || tail -n "$2" "$base/slots/$1/log"
 } 2>/dev/null
 driver_log_from() { $engine logs "$(container_of "$1")" 2>&1 | wc -l; }
+
+# Runs a command of an operator in the container of slot $1: `driver_exec SLOT MARK COMMAND…`.
+driver_exec() {
+    name=$(container_of "$1") mark=$2
+    [ "$($engine inspect -f '{{.State.Running}}' "$name" 2>/dev/null)" = true ] || { echo "its container does not run" >&2; exit 69; }
+    shift 2
+    exec $engine exec --interactive --env "CGO_EXEC=$mark" "$name" "$@"
+}
+
+# Ends what carries the mark $2: an engine leaves a command to itself when its client ends.
+driver_exec_end() { $engine exec "$(container_of "$1")" sh -c "$END_MARKED"' "$0"' "$2"; }
 
 # As the container itself sees it.
 driver_listeners() {

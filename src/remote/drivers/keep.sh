@@ -7,7 +7,8 @@ identity() {
     set -- ${stat##*) }
     echo "$number ${20} $(boot)"
 }
-put() { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; }
+# On a full disk a file that is there has room for as much as it held.
+put() { { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; } || { rm -f "$1.new"; [ -s "$1" ] && printf '%s\n' "$2" >"$1"; }; } 2>/dev/null
 
 if [ "$1" = --boot ]; then
     for base in "$2"/apps/*/*; do
@@ -16,15 +17,16 @@ if [ "$1" = --boot ]; then
         [ ! -e "$base/active/green" ] || slot=green
         [ -e "$base/slots/$slot/launch" ] || continue
         rm -f "$base/slots/$slot/stop" "$base/slots/$slot/state" "$base/slots/$slot/kept"
-        setsid sh "$2/bin/keep" "$base/slots/$slot" </dev/null >>"$base/slots/$slot/log" 2>&1 &
+        setsid sh "$2/bin/keep" "$base/slots/$slot" boot </dev/null >>"$base/slots/$slot/log" 2>&1 &
     done
     exit
 fi
 
-s=$1
+# What served before is started again whatever can be written; a candidate that could not be ended later is not.
+s=$1 serves=${2:-}
 exec 5>>"$s/keep.lock"
 flock -n 5 || exit 0
-put "$s/keeper" "$(identity $$)"
+put "$s/keeper" "$(identity $$)" || [ -n "$serves" ] || exit 1
 cp "$s/generation" "$s/kept"
 IFS= read -r release <"$s/release_folder"
 while read -r key value; do [ "$key" != oom_kill ] || echo "$value"; done </proc/vmstat >"$s/oom"
@@ -43,8 +45,11 @@ while [ ! -e "$s/stop" ]; do
     setsid env -i PATH="$release/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
         sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' keep "$s/env" "$s/launch" 5>&- &
     child=$!
-    put "$s/child" "$(identity $child)"
-    put "$s/state" "running 0 $restarts"
+    { put "$s/child" "$(identity $child)" && put "$s/state" "running 0 $restarts"; } || [ -n "$serves" ] || [ $restarts -gt 0 ] || {
+        kill -KILL "-$child" 2>/dev/null || kill -KILL "$child"
+        kill $rotator 2>/dev/null
+        exit 1
+    }
     while :; do
         wait $child
         code=$?

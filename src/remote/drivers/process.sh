@@ -2,7 +2,7 @@
 # A slot's folder holds `launch` and `env` (what runs), `generation` (which launch), `keeper` (the process that keeps
 # it), `child` (the release's own), `state` (its last report) and `log`.
 
-driver_check() { command -v python3 >/dev/null || { echo "python3 is missing"; return 1; }; }
+driver_check() { command -v python3 >/dev/null || { echo "python3"; return 1; }; }
 
 # What starts it after a reboot, where there is cron.
 entry="@reboot sh '$root/bin/keep' --boot '$root'"

@@ -9,6 +9,19 @@ enter() {
         sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
+# Runs a command of an operator in the folder of the release in slot $1, with its variables: `driver_exec SLOT MARK
+# COMMAND…`. Its streams are those of the one who asks; the mark stands in its environment.
+driver_exec() {
+    s=$base/slots/$1 mark=$2
+    shift 2
+    exec env -i PATH="$(line_of "$s/release_folder")/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
+        CGO_EXEC="$mark" sh -c '. "$1"; launch=$2; shift 2; place() { . "$launch"; }; place; cd "$dir" && exec "$@"' \
+        exec "$s/env" "$s/launch" "$@"
+}
+
+# Ends what carries the mark $2.
+driver_exec_end() { end_marked "$2"; }
+
 # The commit's files and an environment of its locked dependencies, kept by the sum of the lock for the next release.
 driver_build() {
     lock=$release_folder/source/$p_lock

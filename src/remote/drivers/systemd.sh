@@ -7,7 +7,7 @@ unit_of() { echo "cgo-$app-production@$1.service"; }
 units=/etc/systemd/system
 
 driver_check() {
-    [ -d /run/systemd/system ] || { echo "systemd does not run this machine"; return 1; }
+    [ -d /run/systemd/system ] || { echo "systemd that runs the machine"; return 1; }
     as_root true 2>/dev/null || { echo "root's rights (sudo -n is refused)"; return 1; }
     command -v python3 >/dev/null || { echo "python3"; return 1; }
 }

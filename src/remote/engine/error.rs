@@ -104,6 +104,15 @@ fn left(held: &Held) -> String {
 }
 
 impl Error {
+    /// A newer cgo has to do it.
+    pub(super) fn newer(host: &str, cause: String) -> Self {
+        Self::Preflight {
+            host: host.to_owned(),
+            cause,
+            mend: Some(Advice::Do("install the newest cgo here".to_owned())),
+        }
+    }
+
     /// The last lines of what went wrong.
     #[must_use]
     pub fn evidence(&self) -> &[String] {

@@ -2,12 +2,15 @@
 //!
 //! The work is done on the host, by shell scripts (`sh/`) that run detached: whatever becomes of cgo or the connection,
 //! a [`phase`] that was begun ends, in success or undone, and says how. [`plan`] is what it is given, [`survey`] a look
-//! at how things stand, [`operate`] the short works of an operator. What runs a release is the driver's business.
+//! at how things stand, [`operate`] the short works of an operator, [`mod@exec`] a command of theirs, [`audit`] what the
+//! host wrote down of all that. What runs a release is the driver's business.
 //!
 //! Who may change an application is decided on its host: a lease with a fence, by the host's own clock. What serves is
 //! decided by files on its disk, which Caddy looks at for each request, so that a reboot changes nothing about it.
 
+pub mod audit;
 mod error;
+pub mod exec;
 pub mod operate;
 pub mod phase;
 pub mod plan;

@@ -1,12 +1,14 @@
 //! The short works of an operator on an application as it stands: stopping, starting, holding, its log.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::report::{Held, fields};
-use super::shell::quoted;
+use super::shell::{exported, quoted};
 use super::{App, Error};
+use crate::remote::caddy;
 use crate::remote::host::{Payload, failed};
 
 const OPERATE: &str = include_str!("sh/operate.sh");
@@ -28,6 +30,10 @@ pub enum Work {
     Hold,
     /// It may be changed again.
     Unhold,
+    /// Visitors are told to come back later.
+    Maintain,
+    /// Visitors are let in again.
+    Admit,
 }
 
 impl Work {
@@ -38,6 +44,8 @@ impl Work {
             Self::Remove => "remove",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
+            Self::Maintain => "maintain",
+            Self::Admit => "admit",
         }
     }
 
@@ -48,6 +56,7 @@ impl Work {
             Self::Remove => "remove the application",
             Self::Hold => "hold the application",
             Self::Unhold => "release the application",
+            Self::Maintain | Self::Admit => "change the maintenance mode",
         }
     }
 }
@@ -66,7 +75,7 @@ impl App<'_> {
     ) -> Result<bool, Error> {
         let told = format!("p_owner={}\np_purpose={}\n", quoted(owner), quoted(purpose));
         let script = self
-            .script(work.what(), OPERATE, &[], "operator", work.word())
+            .script(work.what(), OPERATE, &[caddy::FUNCTIONS], "operator", work.word())
             .payload(Payload::Bytes(told.into_bytes()))
             .deadline(LIMIT)
             .harmless();
@@ -78,6 +87,10 @@ impl App<'_> {
             5 => {
                 let held = said("held").map(|(_, fields)| Held::parse(&fields)).unwrap_or_default();
                 Err(Error::Held { host: self.host.name().to_owned(), held })
+            }
+            9 => {
+                let cause = said("cause").and_then(|(_, fields)| fields.get(1).map(|&cause| cause.to_owned()));
+                Err(Error::newer(self.host.name(), cause.unwrap_or_default()))
             }
             code => Err(failed(self.host.name(), work.what(), code, &answer.stderr).into()),
         }
@@ -104,6 +117,16 @@ impl App<'_> {
         let script = self.script("keep the lease", OPERATE, &[], op, "keep").harmless();
         self.host.run_ok(&script, cancel).await?;
         Ok(())
+    }
+
+    /// The variables of the release that serves; among them are secrets. None before one serves.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn variables(&self, cancel: &CancellationToken) -> Result<BTreeMap<String, String>, Error> {
+        let script = self.script("say its variables", OPERATE, &[], "operator", "variables").keep(4 * 1024 * 1024);
+        let answer = self.host.run_ok(&script.harmless(), cancel).await?;
+        Ok(exported(&answer.stdout.text()))
     }
 
     /// The last lines of the release that serves, oldest first.

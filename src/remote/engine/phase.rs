@@ -139,8 +139,8 @@ impl App<'_> {
             tried += 1;
             let again = match outcome.code {
                 None => true,
-                // Somebody had it, or it was interrupted, when it was tried before.
-                Some(5 | 21 | 130) => outcome.begun == Begun::Before && !cancel.is_cancelled(),
+                // Somebody had it, something was in the way, or it was interrupted, when it was tried before.
+                Some(5 | 9 | 10 | 21 | 130) => outcome.begun == Begun::Before && !cancel.is_cancelled(),
                 Some(_) => false,
             };
             if again && tried < TRIES {
@@ -166,6 +166,7 @@ impl App<'_> {
             (Some(1), _) => Error::Build { host, cause, evidence },
             (Some(6), _) => Error::Gate { host, sort, cause, evidence },
             (Some(7), _) => Error::Reverted { host, cause, evidence },
+            (Some(9), "newer") => Error::newer(&host, cause),
             (Some(9), "taken") => {
                 Error::Preflight { host, cause, mend: Some(Advice::Do("free the port and deploy again".to_owned())) }
             }

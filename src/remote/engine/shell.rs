@@ -16,6 +16,29 @@ pub(super) fn exports(env: &BTreeMap<String, String>) -> String {
     })
 }
 
+/// What such lines set; lines that are not ours are left out.
+pub(super) fn exported(text: &str) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("export ") {
+        rest = &rest[at + "export ".len()..];
+        let Some((name, mut after)) = rest.split_once("='") else { break };
+        let mut value = String::new();
+        loop {
+            let Some((part, then)) = after.split_once('\'') else { return env };
+            value.push_str(part);
+            after = then;
+            // A quote in a value: the word is closed, and opened again after it.
+            let Some(then) = after.strip_prefix("\\''") else { break };
+            value.push('\'');
+            after = then;
+        }
+        env.insert(name.to_owned(), value);
+        rest = after;
+    }
+    env
+}
+
 /// A file that says what is run where: it sets `dir` and the arguments.
 pub(super) fn command(directory: &str, argv: &[String]) -> String {
     let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
@@ -30,6 +53,10 @@ mod tests {
     fn a_shell_gives_back_every_byte() {
         let value = "a'b \"$HOME\" `id` \\ \n#\t* ~ é '' end\n";
         let env = BTreeMap::from([("VALUE".to_owned(), value.to_owned())]);
+        let more =
+            BTreeMap::from([("VALUE".to_owned(), value.to_owned()), ("B".to_owned(), "export C='d'".to_owned())]);
+        assert_eq!(exported(&exports(&more)), more);
+        assert_eq!(exported("export A='cut"), BTreeMap::new());
         let script = format!("{}printf %s \"$VALUE\"", exports(&env));
         let said = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
         assert_eq!(String::from_utf8(said.stdout).unwrap(), value);

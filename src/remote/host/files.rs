@@ -12,7 +12,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Host, Payload, Script, failed};
+use super::{Error, Host, Payload, Script, Stream, failed};
 
 /// What is sent without asking first what is there already.
 const SMALL: u64 = 128 * 1024;
@@ -238,7 +238,12 @@ pub async fn get(host: &dyn Host, from: &str, to: &Path, cancel: &CancellationTo
     let script = Script::new(WHAT, GET).arg(from).deadline(Duration::from_hours(1));
     for tried in 1..=TRIES {
         let mut arriving = Arriving::begin(&part).map_err(file_failed("write", &part))?;
-        let ended = host.exchange(&script, &mut |bytes| arriving.push(bytes), cancel).await;
+        let mut take = |stream: Stream, bytes: &[u8]| {
+            if stream == Stream::Stdout {
+                arriving.push(bytes);
+            }
+        };
+        let ended = host.exchange(&script, &mut take, cancel).await;
         let arrived = match ended {
             Ok(ended) if ended.code == 0 => arriving.finish().map_err(file_failed("write", &part)),
             Ok(ended) if ended.code == NONE => {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// The longest line that closes a frame, beyond the nonce: a newline, ` ends `, a number and a newline.
+/// The longest line that closes a frame, beyond the nonce: ` ends `, a number and a newline.
 const ENDING: usize = 24;
 
 /// Passes on what stands between `NONCE begins` and `NONCE ends CODE`, byte for byte.
@@ -25,7 +25,7 @@ impl Frame {
     pub(super) fn new(nonce: &str) -> Self {
         Self {
             begins: format!("\n{nonce} begins\n").into_bytes(),
-            ends: format!("\n{nonce} ends ").into_bytes(),
+            ends: format!("{nonce} ends ").into_bytes(),
             before: VecDeque::new(),
             begun: false,
             held: Vec::new(),
@@ -50,11 +50,22 @@ impl Frame {
                 return;
             }
         }
-        let ready = self.held.len().saturating_sub(self.hold);
+        let ready = self.held.len() - self.closing();
         if ready > 0 {
             pass(&self.held[..ready]);
             self.held.drain(..ready);
         }
+    }
+
+    /// How many of the bytes at the end may belong to the line that closes the frame. All others are passed on at once:
+    /// somebody may wait for them before more is sent.
+    fn closing(&self) -> usize {
+        let length = self.held.len();
+        if let Some(at) = rfind(&self.held, &self.ends).filter(|at| length - at <= self.hold) {
+            return length - at;
+        }
+        let longest = length.min(self.ends.len() - 1);
+        (1..=longest).rev().find(|count| self.ends.starts_with(&self.held[length - count..])).unwrap_or(0)
     }
 
     /// Whether the script was begun.
@@ -107,7 +118,7 @@ mod tests {
 
     #[test]
     fn noise_around_the_frame_is_no_part_of_it() {
-        let sent = b"motd: N begins here\n\nN begins\n\0\xffN ends 1\ntext\nN ends 3\n";
+        let sent = b"motd: N begins here\n\nN begins\n\0\xffN ends 1\ntextN ends 3\n";
         let wanted = b"\0\xffN ends 1\ntext".to_vec();
         assert_eq!(told(&[sent]), (wanted.clone(), Some(3), b"motd: N begins here\n".to_vec()));
         let bytes: Vec<&[u8]> = sent.chunks(1).collect();
@@ -118,9 +129,22 @@ mod tests {
     #[test]
     fn what_is_cut_off_has_no_code() {
         assert_eq!(told(&[b"\nN begins\nhalf"]), (b"half".to_vec(), None, Vec::new()));
-        assert_eq!(told(&[b"\nN begins\nhalf\nN ends 1"]).1, None);
+        assert_eq!(told(&[b"\nN begins\nhalfN ends 1"]).1, None);
         assert_eq!(told(&[b"This account is currently not available.\n"]).1, None);
-        assert_eq!(told(&[b"\nN begins\n\nN ends 0\n"]), (Vec::new(), Some(0), Vec::new()));
+        assert_eq!(told(&[b"\nN begins\nN ends 0\n"]), (Vec::new(), Some(0), Vec::new()));
+    }
+
+    #[test]
+    fn what_is_no_ending_is_passed_on_at_once() {
+        let mut frame = Frame::new("cgo-7");
+        let mut out = Vec::new();
+        frame.push(b"\ncgo-7 begins\n", &mut |_| ());
+        for (sent, seen) in
+            [("ready\n", "ready\n"), (">>> ", "ready\n>>> "), ("cgo", "ready\n>>> "), ("!", "ready\n>>> cgo!")]
+        {
+            frame.push(sent.as_bytes(), &mut |bytes| out.extend_from_slice(bytes));
+            assert_eq!(String::from_utf8_lossy(&out), seen);
+        }
     }
 
     #[test]
@@ -131,8 +155,8 @@ mod tests {
         for _ in 0..1000 {
             frame.push(&[7; 1000], &mut |bytes| count += bytes.len());
         }
-        assert!(frame.held.len() <= 100 && count > 999_000);
-        frame.push(b"\nN ends 0\n", &mut |bytes| count += bytes.len());
+        assert_eq!((frame.held.len(), count), (0, 1_000_000));
+        frame.push(b"N ends 0\n", &mut |bytes| count += bytes.len());
         assert_eq!(frame.finish(&mut |bytes| count += bytes.len()), Some(0));
         assert_eq!(count, 1_000_000);
     }

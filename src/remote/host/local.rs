@@ -19,14 +19,17 @@ struct Streams<'a> {
     stdout: Frame,
     stderr: Frame,
     kept: Captured,
-    pass: &'a mut (dyn FnMut(&[u8]) + Send),
+    pass: &'a mut (dyn FnMut(Stream, &[u8]) + Send),
 }
 
 impl Watch for Streams<'_> {
     fn bytes(&mut self, stream: Stream, bytes: &[u8]) {
         match stream {
-            Stream::Stdout => self.stdout.push(bytes, self.pass),
-            Stream::Stderr => self.stderr.push(bytes, &mut |bytes| self.kept.push(bytes)),
+            Stream::Stdout => self.stdout.push(bytes, &mut |bytes| (self.pass)(stream, bytes)),
+            Stream::Stderr => self.stderr.push(bytes, &mut |bytes| {
+                self.kept.push(bytes);
+                (self.pass)(stream, bytes);
+            }),
         }
     }
 }
@@ -39,7 +42,7 @@ impl Host for Local {
     fn exchange<'a>(
         &'a self,
         script: &'a Script,
-        pass: &'a mut (dyn FnMut(&[u8]) + Send),
+        pass: &'a mut (dyn FnMut(Stream, &[u8]) + Send),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Ended, Error>> {
         Box::pin(async move {
@@ -50,6 +53,7 @@ impl Host for Local {
                 Payload::None => {}
                 Payload::Bytes(bytes) => input.extend_from_slice(bytes),
                 Payload::File { path, from } => command = command.then_file(path, *from),
+                Payload::Input => command = command.then_input(),
             }
             command = command.stdin(input);
             let mut streams = Streams {
@@ -60,8 +64,11 @@ impl Host for Local {
             };
             let ran = exec::run_watched(&command, cancel, &mut streams).await;
             let Streams { mut stdout, mut stderr, mut kept, pass } = streams;
-            let code = stdout.finish(pass);
-            stderr.finish(&mut |bytes| kept.push(bytes));
+            let code = stdout.finish(&mut |bytes| pass(Stream::Stdout, bytes));
+            stderr.finish(&mut |bytes| {
+                kept.push(bytes);
+                pass(Stream::Stderr, bytes);
+            });
             let (host, what) = (LOCAL.to_owned(), script.what);
             match ran {
                 Ok(_) => match code {

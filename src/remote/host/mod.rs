@@ -17,6 +17,7 @@ pub mod steps;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::exec::Stream;
 use crate::exec::capture::Captured;
 pub use error::{Error, Refusal};
 pub use script::{Again, Payload, Script};
@@ -31,14 +32,15 @@ pub trait Host: Send + Sync {
     /// The server's name, for messages.
     fn name(&self) -> &str;
 
-    /// Has a script run once, and passes on what it writes as it comes. An exit code other than 0 is no error.
+    /// Has a script run once, and passes on what it writes on each stream as it comes. An exit code other than 0 is no
+    /// error.
     ///
     /// Never runs a script twice. After [`Error::Lost`], [`Error::Deadline`] or [`Error::Cancelled`] it may have run, run
     /// in part, or run still; work for which that matters is a [step](steps).
     fn exchange<'a>(
         &'a self,
         script: &'a Script,
-        pass: &'a mut (dyn FnMut(&[u8]) + Send),
+        pass: &'a mut (dyn FnMut(Stream, &[u8]) + Send),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Ended, Error>>;
 }
@@ -80,7 +82,12 @@ impl dyn Host + '_ {
         let mut tried = 1;
         loop {
             let mut stdout = Captured::new(script.keep);
-            match self.exchange(script, &mut |bytes| stdout.push(bytes), cancel).await {
+            let mut keep = |stream: Stream, bytes: &[u8]| {
+                if stream == Stream::Stdout {
+                    stdout.push(bytes);
+                }
+            };
+            match self.exchange(script, &mut keep, cancel).await {
                 Ok(Ended { code, stderr }) => return Ok(Answer { code, stdout, stderr }),
                 Err(Error::Lost { .. }) if script.again == Again::Harmless && tried < TRIES => tried += 1,
                 Err(error) => return Err(error),

@@ -38,7 +38,7 @@ pub(super) const COMMAND: &str = concat!(
     read_document!(),
     "echo; echo \"$cgo_n begins\"; { echo; echo \"$cgo_n begins\"; } >&2; ",
     "(eval \"$cgo_s\"); cgo_x=$?; ",
-    "echo; echo \"$cgo_n ends $cgo_x\"'",
+    "echo \"$cgo_n ends $cgo_x\"'",
 );
 
 /// Keeps a detached step: says which process it is, reads the document of the step, runs it, and says how it ended.
@@ -71,6 +71,8 @@ pub enum Payload {
         /// How many bytes are left out at its beginning.
         from: u64,
     },
+    /// What this process is given on its own standard input, as it comes.
+    Input,
 }
 
 /// Whether a script may be run a second time when it is not known how the first one ended.

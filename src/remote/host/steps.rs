@@ -143,12 +143,13 @@ pub async fn start(
     match &step.script.payload {
         Payload::None => {}
         Payload::Bytes(bytes) => input.extend_from_slice(bytes),
-        Payload::File { path, .. } => {
-            return Err(Error::File {
-                action: "hand to a step",
-                path: path.clone(),
-                source: std::io::Error::other("put it on the host first"),
-            });
+        other => {
+            let path = match other {
+                Payload::File { path, .. } => path.clone(),
+                _ => "/dev/stdin".into(),
+            };
+            let source = std::io::Error::other("put it on the host first");
+            return Err(Error::File { action: "hand to a step", path, source });
         }
     }
     let what = step.script.what;

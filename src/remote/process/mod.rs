@@ -29,6 +29,7 @@ use super::ports;
 use super::runtime::{AppStatus, Drained, Launch, PerSlot, Runtime, SlotState, SlotStatus, Supervision, Which};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::ReleaseId;
+use crate::exec::Command;
 use crate::exec::identity::{self, Identity, Stat};
 use client::{Goal, POLL};
 use layout::{Desired, DesiredSlot, FORMAT, Layout, Status};
@@ -72,6 +73,33 @@ impl ProcessRuntime {
     #[must_use]
     pub fn shared(&self) -> PathBuf {
         self.layout.root.join("shared")
+    }
+
+    /// A command in the place of the release that serves: in its folder, with its variables, and programs of its
+    /// environment before others.
+    ///
+    /// # Errors
+    /// When nothing was ever started, or what it was started with cannot be read.
+    pub fn command(&self, argv: &[String]) -> Result<Command, Error> {
+        let slot = self.resolve(Which::Active)?;
+        let desired = self.desired()?;
+        let nothing = || Error::Nothing { app: self.layout.root.clone() };
+        let known = desired.slots.get(slot).as_ref().ok_or_else(nothing)?;
+        let (program, arguments) = argv.split_first().ok_or_else(nothing)?;
+        let own = self.release(&known.release).join("environment/bin");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(own.clone()).chain(std::env::split_paths(&path)));
+        let at = own.join(program);
+        let program = if !program.contains('/') && at.exists() { at.into_os_string() } else { program.into() };
+        let mut command = Command::new(program).args(arguments).directory(&known.directory);
+        for (name, value) in client::variables(&self.layout, slot, known.generation)? {
+            command = command.env(name, value);
+        }
+        Ok(match path {
+            Ok(path) => command.env("PATH", path),
+            // A folder whose name holds a colon cannot be searched.
+            Err(_) => command,
+        })
     }
 
     /// The folder of a release.

@@ -103,9 +103,18 @@ impl<'a> Ground<'a> {
             at: At::Port(free_port()),
             ports: PerSlot { blue: free_port(), green: free_port() },
             health: "/health".to_owned(),
+            ready: "/ready".to_owned(),
             max_body_mb: Some(1),
             snippet: None,
         }
+    }
+
+    /// Raises or lowers the flag that keeps visitors out of a site.
+    async fn maintenance(&self, site: &Site, flag: &str) {
+        let text = "caddy_flag \"$1\" maintenance \"$2\"";
+        let script = Script::new("change a flag", text).with(cgo::remote::caddy::FUNCTIONS);
+        let script = script.arg(Site::flags(&self.root, &site.app)).arg(flag);
+        self.host.run_ok(&script, &never()).await.unwrap();
     }
 
     /// Where visitors reach a site.

@@ -89,8 +89,6 @@ fn a_host_that_has_no_caddy_or_was_not_set_up_is_told_how_to_be() {
         let error = ground.caddy().apply(&site, &never()).await.unwrap_err();
         assert!(matches!(error, Error::NotSetUp { .. }), "{error}");
         assert_eq!(error.advice().unwrap().words(), "run `cgo servers provision web`");
-        let error = ground.caddy().maintenance(&site.app, cgo::remote::caddy::Flag::On, &never()).await.unwrap_err();
-        assert!(matches!(error, Error::NoSite { .. }), "{error}");
         sshd.hide("caddy");
         let error = ground.caddy().ensure(&ground.base, &never()).await.unwrap_err();
         assert!(matches!(error, Error::NoCaddy { .. }), "{error}");

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cgo::remote::caddy::{At, Flag, Site};
+use cgo::remote::caddy::{At, Site};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
@@ -137,15 +137,17 @@ fn under_maintenance_visitors_are_told_to_come_back_and_the_health_path_is_answe
         let site = ground.served("notes").await;
         ground.app("blue", site.ports.blue).await;
         let at = ground.reach(&site);
-        ground.caddy().maintenance(&site.app, Flag::On, &never()).await.unwrap();
+        ground.maintenance(&site, "on").await;
         let mut client = Client::to(at).await.unwrap();
         for path in ["/", "/some/folder/", "/healthy", "/health/x"] {
             let got = client.get(path).await.unwrap();
             assert_eq!((got.status, got.headers["retry-after"].as_str()), (503, "30"), "{path}");
         }
-        assert_eq!(client.get("/health").await.unwrap().text(), "blue");
-        for flag in [Flag::On, Flag::Off, Flag::Off] {
-            ground.caddy().maintenance(&site.app, flag, &never()).await.unwrap();
+        for path in ["/health", "/ready"] {
+            assert_eq!(client.get(path).await.unwrap().text(), "blue", "{path}");
+        }
+        for flag in ["on", "off", "off"] {
+            ground.maintenance(&site, flag).await;
         }
         assert_eq!(client.get("/some/folder/").await.unwrap().text(), "blue");
         let active = std::path::PathBuf::from(Site::flags(&ground.root, &site.app));

@@ -56,6 +56,14 @@ fn releases_in_containers_follow_one_another_and_leave_nothing() {
             assert!(evidence.iter().any(|line| line.contains(&format!("started as {mode}"))), "{evidence:?}");
             assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
         }
+        // A command in the container, as the release sees it; one that was left ends there, too.
+        let text = "cat; echo \"$RELEASE $SHARED\"; echo told >&2; exit 7";
+        let (out, err, code) = super::operator::exec(&stage, &["sh", "-c", text], "given\n").await;
+        assert_eq!((out, err.as_str(), code), (format!("given\n{} /data\n", second.release), "told\n", Some(7)));
+        super::operator::leave(&stage).await;
+        let container = format!("cgo-{}-production-green", stage.name);
+        let ended = async || !docker.ok(["top", &container]).contains("sleep 1000");
+        crate::support::env::until_async("its end", ended).await;
         // Another driver would not know what runs.
         let process = App { driver: Some(Driver::Process), ..stage.app() };
         assert_eq!(process.survey("none", &never()).await.unwrap().driver, Some(Driver::Container));

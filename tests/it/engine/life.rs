@@ -103,6 +103,32 @@ fn what_is_stopped_starts_again_and_an_application_that_is_held_is_left_alone() 
 }
 
 #[test]
+fn what_another_application_shares_stays_when_one_goes() {
+    on_both(&async |host, folder| {
+        let mut other = Stage::new(host, folder);
+        other.name = cgo::domain::names::ProjectName::parse("other").unwrap();
+        let stage = Stage::new(host, folder);
+        let first = stage.deploy("ok").await.unwrap();
+        other.deploy("ok").await.unwrap();
+        let second = stage.deploy("ok").await.unwrap();
+        assert_eq!(
+            stage.shell("ls ../../../environments | grep -v lock | wc -l").await,
+            "1",
+            "one environment for all"
+        );
+        let app = other.app();
+        assert!(app.operate(Work::Remove, "a test", "", &never()).await.unwrap());
+        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        let back = stage.plan_of(first.release.clone()).await;
+        for phase in [Phase::Stage, Phase::Switch, Phase::Finish] {
+            stage.phase(&back, phase, "ok").await.unwrap();
+        }
+        assert!(stage.answers().await.unwrap().starts_with(first.release.as_str()));
+        stage.end().await;
+    });
+}
+
+#[test]
 fn only_the_newest_good_releases_are_kept() {
     on_both(&async |host, folder| {
         let stage = Stage::new(host, folder);

@@ -8,7 +8,7 @@ use cgo::domain::server::ServerStatus;
 use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 
-use crate::support::env::{TestEnv, get, missing, request, tools_are_here, until};
+use crate::support::env::{Ran, TestEnv, get, missing, request, tools_are_here, until};
 use crate::support::sshd::{Sshd, client_key};
 
 /// Has the host install the packages of a lock without a way to the network.
@@ -54,6 +54,76 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) {
     assert!(Command::new("git").args(identity).args(arguments).current_dir(folder).status().unwrap().success());
 }
 
+/// Has the service ask for a variable.
+fn declare(folder: &Path, name: &str, source: &str) {
+    let contract = folder.join("services/backend/env.contract.yaml");
+    let text = std::fs::read_to_string(&contract).unwrap();
+    let entry = format!(
+        "  {name}:\n    source: {source}\n    environments: [production]\n    consumers: [backend]\n    required: true\n    \
+         description: A key.\n"
+    );
+    std::fs::write(contract, text + &entry).unwrap();
+}
+
+/// A job of continuous integration takes over what runs there, with nothing but the repository and its environment.
+fn from_the_repository_alone(env: &TestEnv, sshd: &Sshd, folder: &Path, url: &str) {
+    let told = |name: &str| env.ok(["project", "exec", "notes-api", "printenv", name]).stdout;
+    let made_up = told("SESSION_KEY");
+    assert_eq!(made_up.trim_end().len(), 48, "{made_up}");
+    declare(folder, "MAIL_KEY", "user_secret");
+    git(folder, &["commit", "-qam", "Send mail"]);
+    let job = TestEnv::new();
+    let scratch = job.home().join("tmp");
+    std::fs::create_dir(&scratch).unwrap();
+    let deploy = |variables: &[(&str, &str)]| {
+        let at = sshd.at("root");
+        let mut command = job.command(["deploy", "--ci", "--json", "--bake", "0", "--server", &at]);
+        command.current_dir(folder).env("TMPDIR", &scratch).envs(variables.iter().copied());
+        let ran = Ran::of(&command.output().unwrap());
+        let lines: Vec<serde_json::Value> = ran
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect();
+        let left = std::fs::read_dir(&scratch)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("cgo-ci-"));
+        assert_eq!(left.count(), 0, "nothing is kept");
+        (ran, lines)
+    };
+    let key = std::fs::read_to_string(client_key()).unwrap();
+    let (mail, host) = (("MAIL_KEY", "it's a key \\ $x"), sshd.host_key());
+    let other = std::fs::read_to_string(client_key().with_extension("pub")).unwrap();
+    for (variables, code, words) in [
+        (&[][..], 4, "MAIL_KEY"),
+        (&[mail, ("CGO_SSH_KEY", &key)], 2, "CGO_SSH_HOST_KEY"),
+        (&[mail, ("CGO_SSH_KEY", &key), ("CGO_SSH_HOST_KEY", &other)], 1, "offers the host key"),
+        (&[mail, ("CGO_SSH_KEY", "/no/key"), ("CGO_SSH_HOST_KEY", &host)], 1, "/no/key"),
+    ] {
+        let (ran, lines) = deploy(variables);
+        assert_eq!(ran.code, Some(code), "{}", ran.stdout);
+        let error = &lines.last().unwrap()["error"];
+        assert!(format!("{} {}", error["message"], error["hint"]).contains(words), "{words}: {error}");
+        assert!(!error["hint"].as_str().unwrap().contains("cgo run"), "{error}");
+    }
+    let (ran, lines) = deploy(&[mail, ("CGO_SSH_KEY", &key), ("CGO_SSH_HOST_KEY", &host)]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let answer = lines.last().unwrap();
+    assert_eq!(
+        (answer["schema"].as_str(), answer["data"]["url"].as_str()),
+        (Some("cgo.deploy/1"), Some(url)),
+        "{answer}"
+    );
+    assert!(lines.len() > 10 && lines.iter().any(|line| line["kind"] == "effect"), "its events come as lines");
+    assert!(get(&format!("{url}/ready")).1.contains(answer["data"]["release"].as_str().unwrap()));
+    assert!(get(&format!("{url}/notes")).1.contains("over releases"), "the data stays");
+    assert_eq!(told("MAIL_KEY"), format!("{}\n", mail.1));
+    assert_eq!(told("SESSION_KEY"), made_up, "what was made up once stays");
+    for secret in [mail.1, made_up.trim_end(), key.lines().nth(2).unwrap()] {
+        assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret));
+    }
+}
+
 #[test]
 fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     if !tools_are_here() {
@@ -81,6 +151,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let first = made["release"].as_str().unwrap().to_owned();
 
     std::fs::write(folder.join("NOTES.md"), "changed\n").unwrap();
+    declare(&folder, "SESSION_KEY", "generated_secret");
     git(&folder, &["add", "-A"]);
     git(&folder, &["commit", "-qm", "Change something"]);
     let visitors = crate::deploys::Visitors::of(&format!("{url}/notes"));
@@ -105,9 +176,11 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
     std::fs::write(folder.join("cgo.yaml"), format!("{manifest}domain: notes.invalid\n")).unwrap();
     git(&folder, &["commit", "-qam", "Give it a name"]);
-    let refused = env.run(["deploy", "notes-api"]);
-    assert_eq!(refused.code, Some(9), "{}", refused.stderr);
-    assert!(refused.stderr.contains("notes.invalid"), "{}", refused.stderr);
+    for words in [&["deploy", "notes-api", "--dry-run"][..], &["deploy", "notes-api"]] {
+        let refused = env.run(words);
+        assert_eq!(refused.code, Some(9), "{}", refused.stderr);
+        assert!(refused.stderr.contains("notes.invalid"), "{}", refused.stderr);
+    }
     assert!(get(&format!("{url}/ready")).1.contains(second));
     git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
 
@@ -135,6 +208,32 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert_eq!((shown["serves"].as_bool(), shown["words"].as_str()), (Some(true), Some("running")), "{shown}");
     let logs = env.ok(["project", "logs", "notes-api"]).stdout;
     assert!(logs.contains("Uvicorn running"), "{logs}");
+    let script = "import os, sys; print(sys.stdin.read(), os.environ['RELEASE']); sys.exit(7)";
+    let asked = env.run_with_input(["project", "exec", "notes-api", "python", "-c", script], b"over the connection");
+    assert_eq!((asked.stdout, asked.code), (format!("over the connection {first}\n"), Some(7)), "{}", asked.stderr);
+
+    env.ok(["project", "maintenance", "notes-api", "on"]);
+    let (status, body) = get(&format!("{url}/notes"));
+    assert!(status == 503 && body.contains("Under maintenance"), "{status}: {body}");
+    assert_eq!(get(&format!("{url}/ready")).0, 200, "it can be seen whether it works");
+    assert!(env.ok(["project", "show", "notes-api"]).stdout.contains("in maintenance"));
+    assert_eq!(env.json(["project", "maintenance", "notes-api"])["on"], true);
+    assert_eq!(env.json(["project", "maintenance", "notes-api", "off"])["changed"], true);
+    assert_eq!(get(&format!("{url}/notes")).0, 200);
+
+    env.ok(["deploy", "notes-api", "--rollback", second, "--bake", "0"]);
+    from_the_repository_alone(&env, &sshd, &folder, &url);
+    let audit = env.json(["audit", "notes-api"]);
+    let actions = audit["servers"][0]["entries"].as_array().unwrap().iter().map(|entry| entry["action"].clone());
+    let actions: Vec<String> = actions.map(|action| action.as_str().unwrap().to_owned()).collect();
+    assert!(
+        actions.ends_with(&["maintain", "admit"].map(str::to_owned)) && actions.contains(&"revert".to_owned()),
+        "{actions:?}"
+    );
+    sshd.root("sed -i 2d /var/lib/cgo/apps/notes-api/production/audit.jsonl");
+    let broken = env.run(["audit", "notes-api"]);
+    assert!(broken.code == Some(1) && broken.stdout.contains("broken at line 2"), "{}", broken.stdout);
+
     env.ok(["project", "stop", "notes-api"]);
     assert_ne!(get(&format!("{url}/ready")).0, 200);
     assert_eq!(env.json(["deploy", "notes-api", "--status"])["words"], "stopped");

@@ -64,6 +64,7 @@ impl Desk {
             source: ops::real(),
             secrets: Secrets::default(),
             vault: cgo::vault::Vault::at(home.path().join("identity.txt")),
+            acme: cgo::domain::acme::Authorities::default(),
             agents: Arc::new(agents::Cache::new(Duration::ZERO)),
         };
         let parent = home.path().join("work");

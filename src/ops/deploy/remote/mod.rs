@@ -15,19 +15,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::{self, Place};
 use super::super::{Context, Error, environment, explain, projects, repository, servers};
-use super::{manifest, service};
+use super::{front, here, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Diagnose as _, Kind, told};
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::ids::ServerId;
-use crate::domain::manifest::Service;
+use crate::domain::manifest::{BuiltAt, Service};
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::secret::Secret;
 use crate::domain::server::Server;
 use crate::exec::{self, Command};
 use crate::remote::caddy::certificate::{self, Roots};
-use crate::remote::caddy::{self, At, Base, Caddy, Site};
+use crate::remote::caddy::{At, Site};
 use crate::remote::engine::phase::Given;
 pub use crate::remote::engine::phase::Phase;
 use crate::remote::engine::plan::{Build, Launch};
@@ -178,6 +178,9 @@ impl<'a> Steps<'a> {
             release: &self.plan.host.release,
         };
         let engine = Engine { host: self.place.host.as_ref(), sort, rights };
+        if image.is_some_and(|image| image.build == BuiltAt::Here) {
+            return here::image(self.context, self.project, self.place, &engine, &recipe, self.cancel).await;
+        }
         let app = self.place.app(&self.project.name, Some(self.plan.driver));
         let folder = format!("{}/ops/{}/steps/image", app.folder(), self.plan.host.op);
         let built = image::build::on_host(&engine, &recipe, &folder, &mut |_| (), self.cancel).await;
@@ -282,7 +285,8 @@ impl<'a> Steps<'a> {
         let Some(address) = addresses.first() else { return Ok(None) };
         let begun = std::time::Instant::now();
         loop {
-            match certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await {
+            let read = certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await;
+            match front::as_wanted(self.context, &self.place.server, read) {
                 Ok(_) => return Ok(None),
                 Err(error) if begun.elapsed() >= CERTIFICATE => return Ok(Some(told(&error))),
                 Err(_) => {}
@@ -303,7 +307,6 @@ impl<'a> Steps<'a> {
         let source = self.source().await?;
         let manifest = manifest(&source)?;
         let (_, service) = service(&manifest);
-        let place = self.place;
         let site = Site {
             app: self.project.name.clone(),
             at: match &self.plan.domain {
@@ -312,20 +315,11 @@ impl<'a> Steps<'a> {
             },
             ports: self.plan.ports.clone(),
             health: service.health.as_str().to_owned(),
+            ready: service.ready.as_str().to_owned(),
             max_body_mb: None,
             snippet: None,
         };
-        let work = async {
-            let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights)?;
-            match caddy.apply(&site, self.cancel).await {
-                Err(caddy::Error::NotSetUp { .. } | caddy::Error::NotRunning { .. }) => {
-                    caddy.ensure(&Base::default(), self.cancel).await?;
-                    caddy.apply(&site, self.cancel).await
-                }
-                other => other,
-            }
-        };
-        Ok(work.await.map_err(servers::Error::from)?.changed)
+        front::publish(self.context, self.place, &site, self.cancel).await
     }
 
     /// Notes that the release serves on these servers.

@@ -58,12 +58,27 @@ mark() {
     say mark "$1" "$2" "${3:-}"
 }
 
-# What happened on this host, each line bound to the one before by its sum: `audit ACTION FROM TO RESULT`.
+# What happened on this host, each line bound to the one before by its sum: `audit ACTION FROM TO RESULT`. One at a time;
+# after a line that was cut off, by a full disk or a power cut, the next one begins on its own.
 audit() {
-    before=$(tail -n 1 "$base/audit.jsonl" 2>/dev/null | sha256sum)
-    printf '{"ts":"%s","actor":"%s","op":"%s","action":"%s","from":"%s","to":"%s","result":"%s","before":"%s"}\n' \
-        "$(now)" "$(json "${p_owner:-}")" "$op" "$1" "$(json "$2")" "$(json "$3")" "$(json "$4")" "${before%% *}" \
-        >>"$base/audit.jsonl"
+    (
+        flock 4
+        [ -z "$(tail -c 1 "$base/audit.jsonl" 2>/dev/null)" ] || echo >>"$base/audit.jsonl" || exit 1
+        before=$(tail -n 1 "$base/audit.jsonl" 2>/dev/null | sha256sum)
+        printf '{"ts":"%s","actor":"%s","op":"%s","action":"%s","from":"%s","to":"%s","result":"%s","before":"%s"}\n' \
+            "$(now)" "$(json "${p_owner:-}")" "$op" "$1" "$(json "$2")" "$(json "$3")" "$(json "$4")" "${before%% *}" \
+            >>"$base/audit.jsonl"
+    ) 4>>"$base/audit.lock"
+}
+
+# --- The version of all that is kept here. What a newer cgo keeps is read, and never changed.
+format=1
+is_ours_to_change() {
+    kept=$(line_of "$base/format")
+    case $kept in *[!0-9]*) kept=0 ;; esac
+    [ "${kept:-$format}" -gt $format ] || return 0
+    newer="a newer cgo keeps it there, in format $kept; this one knows format $format"
+    return 1
 }
 
 # --- The lease: who may change the application. Times are seconds since the host booted, by no other clock.

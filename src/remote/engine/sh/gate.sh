@@ -9,6 +9,12 @@ ask() {
     reply=$(curl -sS -m 5 --connect-timeout 5 --noproxy '*' -H "Host: $p_host" -o "$ops/$op/answer" \
         -w '%{http_code}\t%{redirect_url}\t%{time_total}' "http://127.0.0.1:$1$p_health" 2>"$ops/$op/refusal")
     code=$?
+    # There is no room for the answer: then it is done without.
+    [ $code != 23 ] || {
+        reply=$(curl -sS -m 5 --connect-timeout 5 --noproxy '*' -H "Host: $p_host" -o /dev/null \
+            -w '%{http_code}\t%{redirect_url}\t%{time_total}' "http://127.0.0.1:$1$p_health" 2>/dev/null)
+        code=$?
+    }
     status=${reply%%"$tab"*}
     location=${reply#*"$tab"}
     took=${location#*"$tab"}

@@ -9,6 +9,10 @@ refuse_while_held() {
 }
 slot=$(active)
 case $4 in
+logs | follow | variables) ;;
+*) is_ours_to_change || { say cause newer "$newer"; exit 9; } ;;
+esac
+case $4 in
 stop)
     refuse_while_held
     [ -n "$slot" ] || { say nothing; exit 0; }
@@ -23,6 +27,7 @@ start)
     rm -f "$base/stopped"
     audit start "" "$slot" ok
     ;;
+variables) [ -z "$slot" ] || cat "$base/slots/$slot/env" ;;
 logs) [ -z "$slot" ] || driver_log "$slot" "$7" ;;
 follow)
     # `$7` is where the last answer ended; empty at first. Waits for whole lines that are new, and says where they end.
@@ -73,6 +78,14 @@ keep)
     alone
     is_ours || exit 0
     write_lease "$op" "$l_owner" "$l_purpose" "$l_fence" "$l_since" $ttl
+    ;;
+maintain | admit)
+    [ -n "$slot" ] || { say nothing; exit 0; }
+    flag=on was=off
+    [ "$4" = maintain ] || flag=off
+    [ ! -e "$base/active/maintenance" ] || was=on
+    [ $was != $flag ] || exit 0
+    caddy_flag "$base/active" maintenance $flag && audit "$4" $was $flag ok
     ;;
 recall)
     echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" ok

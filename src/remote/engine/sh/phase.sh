@@ -11,6 +11,7 @@ chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
 exec 6>>"$ops/$op/running"
 flock -n 6 || { say note "this operation is worked on already"; exit 21; }
 if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
+is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
 [ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
 
@@ -66,6 +67,7 @@ do_prepare() {
         return 1
     fi
     [ -s "$base/driver" ] || echo "$driver" | write "$base/driver" || return 1
+    [ -s "$base/format" ] || echo $format | write "$base/format" || return 1
     # A launch that is already so is left alone: to write it again would restart it.
     [ "$(line_of "$slot/generation")" != "$p_generation" ] || return 0
     driver_install || return 1
@@ -114,9 +116,9 @@ do_flip() {
     if [ "$old" != "$p_slot" ] || [ "$(line_of "$base/serving")" != "$p_release" ]; then
         [ -e "$ops/$op/was" ] || printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was"
         if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then : >"$base/active/bake"; fi
-        send_to "$p_slot" "$p_release" || { together; because disk "the switch cannot be written"; return 1; }
+        : >"$ops/$op/flipping" && send_to "$p_slot" "$p_release" || { together; because disk "the switch cannot be written"; return 1; }
     fi
-    : >"$ops/$op/flipped" && settle_disk "$ops/$op"
+    : >>"$ops/$op/flipping" && mv -f "$ops/$op/flipping" "$ops/$op/flipped" && settle_disk "$ops/$op"
     together
     driver_keep "$p_slot"
     audit flip "$(was_slot)" "$p_slot" ok
@@ -125,12 +127,13 @@ do_flip() {
 
 was_slot() { line_of "$ops/$op/was"; }
 
-# Sends visitors to a slot. What is in the flags decides, also after a reboot.
+# Sends visitors to a slot. What is in the flags decides, also after a reboot. All that takes room is written before
+# anything is changed.
 send_to() {
-    case $1 in
+    echo "$2" >"$base/serving.new" && settle_disk "$base/serving.new" && case $1 in
     green) : >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
     blue) rm -f "$base/active/green" ;;
-    esac && echo "$2" | write "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
+    esac && mv -f "$base/serving.new" "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
 }
 
 # The old release finishes its requests. Where nobody can count them, it gets ten seconds.
@@ -241,6 +244,8 @@ revert() {
 
 # Takes the candidate away again; what served serves on.
 undo() {
+    # A full disk is no fault of the release.
+    [ "${cause_kind:-}" != disk ] || cause_kind=
     mark undo intent
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
@@ -268,14 +273,27 @@ step() {
     [ "$1" = lease ] || [ "$1" = build ] || renew
     mark "$1" intent || { cause_kind=disk cause="the journal cannot be written"; return 1; }
     cause_kind= cause=
-    if "do_$1"; then mark "$1" done; return; fi
-    mark "$1" failed "$cause"
+    if "do_$1"; then mark "$1" done || { cause_kind=disk cause="the journal cannot be written"; return 1; }; return; fi
     [ -n "$cause_kind" ] || { cause_kind=failed cause="the step $1 failed"; }
+    # What fails for want of room says so in many ways.
+    case $cause_kind in
+    failed | not_started | build | broken) ! is_full || { cause_kind=disk cause="the disk is full: $cause"; } ;;
+    esac
+    mark "$1" failed "$cause"
     return 1
 }
 
+# There is no room for as much as a page.
+is_full() { free=$(df -Pk "$base" | awk 'NR > 1 { print $4 }') && [ "${free:-4}" -lt 4 ]; }
+
 failed() { say cause "$cause_kind" "$cause"; }
 trap 'cause_kind=interrupted; : >"$ops/$op/cancel"' TERM INT HUP
+
+# Without what runs releases nothing can be said of them, and nothing is done.
+said=$(driver_check 2>&1) || {
+    say cause driver "it has no $said"
+    case $4 in finish) exit 10 ;; *) exit 9 ;; esac
+}
 
 case $4 in
 lease)
@@ -284,7 +302,7 @@ lease)
     ;;
 build)
     # Needs no lease: what it makes has names of its own.
-    step build || { failed; printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"; exit "$(code_of)"; }
+    step build || { failed; [ "$cause_kind" = disk ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"; exit "$(code_of)"; }
     ;;
 stage)
     for name in lease prepare migrate start gate; do
@@ -294,7 +312,8 @@ stage)
 switch)
     # The lease may have run out meanwhile; what was staged may have ended.
     for name in lease start gate; do step $name || { failed; code=$(code_of); [ -e "$ops/$op/flipped" ] || undo; exit "$code"; }; done
-    step flip || { failed; code=$(code_of); undo; exit "$code"; }
+    # Once visitors were sent to it there is no way back but forward.
+    step flip || { failed; code=$(code_of); [ ! -e "$ops/$op/flipped" ] || exit 10; undo; exit "$code"; }
     step drain
     step bake || { failed; revert; do_unlease; exit 7; }
     ;;

@@ -14,7 +14,7 @@ mod refusal;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::frame::Frame;
 use super::script::{COMMAND, nonce};
-use super::{EVIDENCE_LINES, Ended, Error, Host, Payload, Refusal, Script};
+use super::{EVIDENCE_LINES, Ended, Error, Host, Payload, Refusal, Script, Stream};
 use crate::domain::diagnose::Advice;
 use crate::domain::host::{Destination, HostKey};
 use crate::exec::capture::Captured;
@@ -218,7 +218,7 @@ impl Ssh {
     async fn have_run(
         &self,
         script: &Script,
-        pass: &mut (dyn FnMut(&[u8]) + Send),
+        pass: &mut (dyn FnMut(Stream, &[u8]) + Send),
         cancel: &CancellationToken,
     ) -> Result<Ended, Error> {
         let nonce = nonce();
@@ -231,25 +231,43 @@ impl Ssh {
         let (stdin, stdout, stderr) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
         let (mut out, mut err) = (Frame::new(&nonce), Frame::new(&nonce));
         let (mut before, mut kept) = (Captured::new(4096), Captured::new(script.keep));
+        // Both streams are passed on to one who listens to both.
+        let pass = std::sync::Mutex::new(pass);
+        let passed = |stream, bytes: &[u8]| (pass.lock().unwrap_or_else(PoisonError::into_inner))(stream, bytes);
         let talk = async {
-            tokio::join!(
-                feed(stdin, &document, &script.payload),
-                pump(stdout, |bytes| out.push(bytes, pass)),
-                pump(stderr, |bytes| {
-                    if !err.begun() {
-                        before.push(bytes);
-                    }
-                    err.push(bytes, &mut |bytes| kept.push(bytes));
-                }),
-            );
+            let heard = async {
+                tokio::join!(
+                    pump(stdout, |bytes| out.push(bytes, &mut |bytes| passed(Stream::Stdout, bytes))),
+                    pump(stderr, |bytes| {
+                        if !err.begun() {
+                            before.push(bytes);
+                        }
+                        err.push(bytes, &mut |bytes| {
+                            kept.push(bytes);
+                            passed(Stream::Stderr, bytes);
+                        });
+                    }),
+                )
+            };
+            tokio::pin!(heard);
+            // A script that has ended reads no more, however much there would be.
+            tokio::select! {
+                _ = &mut heard => {}
+                () = feed(stdin, &document, &script.payload) => {
+                    heard.await;
+                }
+            }
             child.wait().await
         };
         let status = tokio::select! {
             ended = tokio::time::timeout(script.deadline, talk) => ended,
             () = cancel.cancelled() => return Err(self.cancelled(script)),
         };
-        let code = out.finish(pass);
-        err.finish(&mut |bytes| kept.push(bytes));
+        let code = out.finish(&mut |bytes| passed(Stream::Stdout, bytes));
+        err.finish(&mut |bytes| {
+            kept.push(bytes);
+            passed(Stream::Stderr, bytes);
+        });
         if let Some(code) = code {
             return Ok(Ended { code, stderr: kept });
         }
@@ -282,7 +300,7 @@ impl Host for Ssh {
     fn exchange<'a>(
         &'a self,
         script: &'a Script,
-        pass: &'a mut (dyn FnMut(&[u8]) + Send),
+        pass: &'a mut (dyn FnMut(Stream, &[u8]) + Send),
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Ended, Error>> {
         Box::pin(self.have_run(script, pass, cancel))
@@ -313,6 +331,7 @@ async fn feed(stdin: Option<openssh::ChildStdin>, document: &[u8], payload: &Pay
             Payload::None => {}
             Payload::Bytes(bytes) => stdin.write_all(bytes).await?,
             Payload::File { path, from } => exec::send_file(path, *from, &mut stdin).await?,
+            Payload::Input => exec::send_input(&mut stdin).await?,
         }
         stdin.shutdown().await
     }

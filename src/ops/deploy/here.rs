@@ -1,0 +1,41 @@
+//! A release's image that is built on this machine and sent to its server.
+
+use tokio_util::sync::CancellationToken;
+
+use super::super::servers::place::Place;
+use super::super::{Context, Error, servers};
+use crate::domain::deployment::DeploymentStatus;
+use crate::domain::project::Project;
+use crate::remote::engine::plan::Build;
+use crate::remote::image::build::Recipe;
+use crate::remote::image::{self, Engine};
+use crate::store::Deployments as _;
+
+/// Builds an image with the engine of this machine, and sends the layers the server lacks. May be repeated: what was built
+/// and what arrived is not built and not sent again.
+///
+/// # Errors
+/// When it cannot be built here, is for another sort of machine, or there is no room for it.
+pub(super) async fn image(
+    context: &Context,
+    project: &Project,
+    place: &Place,
+    engine: &Engine<'_>,
+    recipe: &Recipe<'_>,
+    cancel: &CancellationToken,
+) -> Result<Build, Error> {
+    // What could go, should there be no room.
+    let before = context.store.deployments(&project.id).await?.into_iter();
+    let old: Vec<String> = before
+        .filter(|release| matches!(release.status, DeploymentStatus::Retired | DeploymentStatus::Failed))
+        .map(|release| image::reference(&project.name, &release.release))
+        .collect();
+    let blobs = format!("{}/blobs", place.root);
+    let work = async {
+        let built = image::build::here(recipe, &mut |_, _| (), cancel).await?;
+        image::send::send(engine, &built, &place.arch, &blobs, &old, cancel).await
+    };
+    let sent = work.await.map_err(servers::Error::from)?;
+    // It was built elsewhere: on the server no build has left anything.
+    Ok(Build::Image { name: sent.image.reference, id: sent.image.id, made: Vec::new() })
+}
