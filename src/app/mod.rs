@@ -12,6 +12,7 @@ use crate::domain::coder::CoderChoice;
 use crate::domain::ids::RunId;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::{Handle, Mode, Secrets, dotenv};
+use crate::domain::user::Person;
 use crate::exec::identity;
 use crate::github;
 use crate::ops::agents::Cache;
@@ -60,13 +61,15 @@ impl App {
     fn with(store: Store, settings: &Settings) -> Self {
         let secrets = secrets_of(settings);
         let program = std::env::current_exe().map_or_else(|_| OsString::from("cgo"), OsString::from);
+        let user = user();
         let context = Context {
             store: store.without(secrets.clone()),
             data: settings.data.value.clone(),
             cache: settings.cache.value.clone(),
             holder: identity::me(),
             supervisor: vec![program, "supervise".into()],
-            user: user(),
+            person: Person::operator(&user),
+            user,
             github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
             approvers: settings.approvers.value.clone(),
             source: ops::real(),

@@ -186,7 +186,7 @@ async fn replay(
 }
 
 async fn cancelled(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
-    let status = runs::cancel(&app.context, run, runner::cancelled(&app.context.user)).await?;
+    let status = runs::cancel(&app.context, run, runner::cancelled(&app.context.person.name)).await?;
     Ok(Outcome::of(session.ui, &Moved { run: run.id.clone(), status }))
 }
 

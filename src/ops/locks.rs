@@ -6,10 +6,11 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::servers::place::{self, Place};
-use super::{Context, Error, servers};
+use super::{Context, Error, servers, users};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::server::LOCAL;
+use crate::domain::user::Right;
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::{Error as Engine, Held};
 
@@ -60,6 +61,7 @@ pub async fn status(context: &Context, project: &Project, cancel: &CancellationT
 /// # Errors
 /// [`Engine::Held`] while a deployment goes on.
 pub async fn hold(context: &Context, project: &Project, why: &str, cancel: &CancellationToken) -> Result<Lock, Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let place = place_of(context, project, cancel).await?;
     let app = place.app(&project.name, None);
     app.operate(Work::Hold, &context.owner(), why, cancel).await.map_err(servers::Error::from)?;
@@ -71,6 +73,7 @@ pub async fn hold(context: &Context, project: &Project, why: &str, cancel: &Canc
 /// # Errors
 /// When its server cannot be told.
 pub async fn release(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(Lock, bool), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let place = place_of(context, project, cancel).await?;
     let app = place.app(&project.name, None);
     let done = app.operate(Work::Unhold, &context.owner(), "", cancel).await;

@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::servers::place;
 use super::services::{self, locked};
-use super::{Context, Error, repository, runs, worktrees};
+use super::{Context, Error, repository, runs, users, worktrees};
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::user::Right;
 use crate::store::{Ports as _, ProjectSecrets as _, Projects as _};
 
 /// What removing a project destroys.
@@ -89,6 +90,7 @@ pub async fn remove(
     removal: &Removal,
     cancelled: &(String, String),
 ) -> Result<(), Error> {
+    users::require(context, Right::Destroy, Some(project))?;
     locked(context, project, "its removal", async || {
         for run in runs::unfinished(context, &project.id).await? {
             runs::cancel(context, &run, cancelled.clone()).await?;

@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::deploy::remote;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
-use super::{Context, Error, leases, servers};
+use super::{Context, Error, leases, servers, users};
 use crate::domain::deployment::Slot;
 use crate::domain::diagnose::told;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::user::Right;
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::survey::Survey;
 use crate::remote::ports;
@@ -219,6 +220,7 @@ pub(super) async fn locked<T>(
 /// # Errors
 /// When it is not deployed, or something still runs.
 pub async fn stop(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let at = deployed(context, project, cancel).await?;
     locked(context, project, "a stop", async || {
         match &at {
@@ -235,6 +237,7 @@ pub async fn stop(context: &Context, project: &Project, cancel: &CancellationTok
 /// # Errors
 /// When it was never deployed, or its port is taken.
 pub async fn start(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let at = deployed(context, project, cancel).await?;
     locked(context, project, "a start", async || {
         match &at {
@@ -285,6 +288,7 @@ pub async fn logs(
     lines: usize,
     cancel: &CancellationToken,
 ) -> Result<Vec<String>, Error> {
+    users::require(context, Right::See, Some(project))?;
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.tail(Which::Active, lines).await?),
         At::There(place) => {

@@ -451,8 +451,12 @@ async fn notice_cancel<J: Journal>(context: &Context, recorder: &Recorder<J>, st
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         // A store that does not answer now is asked again; what the journal needs it for says so itself.
-        if recorder.cancel_requested() || runs::is_cancel_requested(context, recorder.run()).await.unwrap_or(false) {
-            recorder.request_cancel();
+        let wanted = match recorder.cancel_wanted_by() {
+            Some(by) => Some(by),
+            None => runs::cancel_wanted_by(context, recorder.run()).await.unwrap_or(None),
+        };
+        if let Some(by) = wanted {
+            recorder.request_cancel(by);
             tokio::time::sleep(GRACE).await;
             stop.cancel();
             return std::future::pending().await;

@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 19] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -57,6 +57,9 @@ const STEPS: [Step; 16] = [
     step!(2026112141, "project_secrets", same),
     step!(2026112142, "placements", same),
     step!(2026112143, "incident_events", same),
+    step!(2026112161, "people", same),
+    step!(2026112162, "owners", same),
+    step!(2026112163, "notices", same),
 ];
 
 /// The version of the schema this cgo works with.

@@ -16,6 +16,7 @@ mod incidents;
 mod leases;
 mod lite;
 mod migrations;
+mod notices;
 mod place;
 mod placements;
 mod ports;
@@ -26,6 +27,7 @@ mod secrets;
 mod servers;
 mod setups;
 mod sqlite;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub use deployments::Deployments;
 pub use error::Error;
 pub use incidents::Incidents;
 pub use leases::Leases;
+pub use notices::{Delivery, DeliveryStatus, Notices, Recipient};
 pub use placements::Placements;
 pub use ports::Ports;
 pub use projects::Projects;
@@ -47,6 +50,7 @@ pub use runs::{Appended, RunFilter, Runs};
 pub use secrets::ProjectSecrets;
 pub use servers::{Seen, Servers};
 pub use setups::{Setup, SetupEnd, Setups};
+pub use users::{Invited, Users};
 
 /// An open store. Clones share its connections.
 #[derive(Clone)]

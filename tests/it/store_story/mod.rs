@@ -107,6 +107,7 @@ fn project(number: u32, name: &str) -> Project {
         folder: "/srv/notes".to_owned(),
         modules: vec![Module::Backend],
         status: ProjectStatus::Building,
+        owner: None,
         created_at: at(0),
         updated_at: at(0),
     }
@@ -136,6 +137,7 @@ fn run(number: u32) -> Run {
         },
         status: RunStatus::Queued,
         reason: None,
+        asked_by: None,
         forked_from: None,
         seq: 0,
         created_at: at(i64::from(number)),
