@@ -131,7 +131,8 @@ fn secrets_of(settings: &Settings) -> Secrets {
 }
 
 /// The system account that works here, as the system knows it: a variable of the environment is only a claim.
-fn user() -> String {
+#[must_use]
+pub fn user() -> String {
     let id = rustix::process::geteuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = accounts.lines().find_map(|line| {

@@ -22,11 +22,14 @@ pub mod run;
 pub mod run_answers;
 pub mod schema;
 pub mod secrets;
+pub mod serve;
 pub mod servers;
 pub mod setup;
 pub mod spec;
 pub mod ui;
+pub mod users;
 pub mod watch;
+mod work;
 
 use std::process::ExitCode;
 
@@ -145,6 +148,9 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Lock(command) => lock::run(session, command).await,
         Command::Incidents(command) => Box::pin(incidents::run(session, command)).await,
         Command::Secrets(command) => secrets::run(session, command).await,
+        Command::Users(command) => users::run(session, command).await,
+        Command::Serve(args) => Box::pin(serve::run(session, args)).await,
+        Command::Work { run } => Box::pin(work::run(session, &run)).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),
         Command::Explain { id } => explain::run(session, &id).await,

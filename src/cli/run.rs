@@ -119,6 +119,10 @@ async fn reply(
     reply: Reply,
     no_resume: bool,
 ) -> Result<Outcome, Failure> {
+    if no_resume {
+        // Where `cgo serve` runs, it goes on.
+        runs::queue(&app.context, run).await?;
+    }
     tape::answer(&app.context, run, ask, reply, &session.cancel).await?;
     if no_resume {
         let run = runs::find(&app.context, run.id.as_str()).await?;

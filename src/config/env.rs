@@ -34,6 +34,11 @@ pub const GITHUB_API: &str = "CGO_GITHUB_API";
 /// Whether a run fails when a secret would reach a model.
 pub const STRICT_SECRETS: &str = "CGO_STRICT_SECRETS";
 
+/// Where notices are sent as JSON.
+pub const WEBHOOK: &str = "CGO_WEBHOOK";
+/// The secret that signs what is sent there, unless the settings name another variable.
+pub const WEBHOOK_SECRET: &str = "CGO_WEBHOOK_SECRET";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -52,6 +57,8 @@ pub const ALL: &[(&str, &str)] = &[
     (GITHUB_API, "address of GitHub's API; of an Enterprise Server: https://HOST/api/v3"),
     ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
     (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),
+    (WEBHOOK, "address that gets every notice as a POST of JSON, from `cgo serve`"),
+    (WEBHOOK_SECRET, "secret that signs what is sent there, as standardwebhooks.com says"),
     ("NO_COLOR", "any value: no colours"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector that gets spans of runs; without it none are made"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),

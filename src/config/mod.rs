@@ -76,8 +76,31 @@ pub struct Settings {
     pub approvers: Sourced<Vec<String>>,
     /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
     pub strict_secrets: Sourced<bool>,
+    /// How `cgo serve` tells what happens.
+    pub notify: Notify,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
+}
+
+/// How `cgo serve` tells what happens, beside chats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notify {
+    /// The address that gets every notice; empty for none.
+    pub webhook: Sourced<String>,
+    /// The variable with the secret that signs what is sent there.
+    pub secret_env: Sourced<String>,
+}
+
+/// What the user's file says under `notify`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyFile {
+    /// See [`Notify::webhook`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// See [`Notify::secret_env`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_env: Option<String>,
 }
 
 /// The user's file.
@@ -126,6 +149,9 @@ pub struct UserFile {
     /// See [`Settings::strict_secrets`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict_secrets: Option<bool>,
+    /// See [`Settings::notify`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyFile>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -262,6 +288,12 @@ impl Settings {
         };
         let strict_secrets =
             parsed(env, &config.value, env::STRICT_SECRETS, file.strict_secrets, false, "true or false")?;
+        let told = file.notify.unwrap_or_default();
+        let secret_env = match told.secret_env {
+            Some(name) => Sourced { value: name, source: Source::File(config.value.clone()) },
+            None => Sourced { value: env::WEBHOOK_SECRET.to_owned(), source: Source::Default },
+        };
+        let notify = Notify { webhook: text(env::WEBHOOK, told.webhook, ""), secret_env };
         let providers = file.providers;
         Ok(Self {
             config,
@@ -279,6 +311,7 @@ impl Settings {
             github_api,
             approvers,
             strict_secrets,
+            notify,
             providers,
         })
     }
@@ -302,6 +335,7 @@ impl Settings {
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),
             ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
+            ("notify.webhook", shown_webhook(&self.notify.webhook.value), &self.notify.webhook.source),
         ];
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();
@@ -315,6 +349,15 @@ impl Settings {
     pub fn by_name(&self) -> BTreeMap<&'static str, Sourced<String>> {
         let rows = self.rows().into_iter();
         rows.map(|(name, value, source)| (name, Sourced { value, source: source.clone() })).collect()
+    }
+}
+
+/// A webhook as people may see it: what follows its host is often a key.
+fn shown_webhook(url: &str) -> String {
+    let url = without_password(url);
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?))) {
+        Some((scheme, (host, path))) if !path.is_empty() => format!("{scheme}://{host}/…"),
+        _ => url,
     }
 }
 

@@ -20,6 +20,7 @@ pub mod locks;
 pub mod notify;
 pub mod placement;
 pub mod projects;
+pub mod queue;
 pub mod recorded;
 pub mod removal;
 pub mod repository;

@@ -13,7 +13,7 @@ use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Right, Role};
-use crate::store::{self, Calls as _, Projects as _, RunFilter, Runs as _};
+use crate::store::{self, Calls as _, Projects as _, Queue as _, RunFilter, Runs as _};
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ pub async fn create(
     context: &Context,
     request: Request,
     project: Option<crate::domain::ids::ProjectId>,
+    worker: Worker<'_>,
     first_event: impl Fn(&Run) -> EventRow,
 ) -> Result<Run, Error> {
     match &project {
@@ -71,8 +72,32 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    context.store.begin_run(&run, &first_event(&run)).await?;
-    Ok(run)
+    let first = first_event(&run);
+    match worker {
+        Worker::Caller => context.store.begin_run(&run, &first).await.map(|()| run).map_err(Error::from),
+        Worker::Serve { key } => Ok(context.store.begin_queued_run(&run, &first, key).await?),
+    }
+}
+
+/// Who works on a run that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worker<'a> {
+    /// Whoever makes it.
+    Caller,
+    /// `cgo serve`, from its queue.
+    Serve {
+        /// Names what asked for it: a second run with the same key is the first one.
+        key: Option<&'a str>,
+    },
+}
+
+/// Puts a run into the queue of `cgo serve`, which goes on with it whenever it can.
+///
+/// # Errors
+/// [`users::Error::Forbidden`]; when the store fails.
+pub async fn queue(context: &Context, run: &Run) -> Result<(), Error> {
+    users::require_run(context, Right::Operate, run).await?;
+    Ok(context.store.queue_run(&run.id, context.now()).await?)
 }
 
 /// The id the next run gets, where time and chance are those of a cassette.

@@ -165,7 +165,8 @@ pub async fn answer(
     setting.check()
 }
 
-/// Answers the question a button belongs to, for whoever pressed it, when the press counts.
+/// Answers the question a button belongs to, for whoever pressed it, when the press counts. `cgo serve` goes on with the
+/// run; what is refused ends it.
 ///
 /// # Errors
 /// [`Unanswered`]: it does not count, or the answer cannot be taken.
@@ -178,8 +179,23 @@ pub async fn press(
 ) -> Result<Counts, Unanswered> {
     let counts = approvals::check(context, actor, press).await?;
     let theirs = context.acting_as(counts.person.clone());
+    let approved = reply.approved;
+    // Before: a process that dies after the answer leaves a run that goes on.
+    runs::queue(&theirs, &counts.run).await.map_err(Refusal::from)?;
     match answer(&theirs, &counts.run, &counts.ask, reply, cancel).await {
-        Ok(()) => Ok(counts),
+        Ok(()) => {
+            // And after, so that it goes on at once.
+            runs::queue(&theirs, &counts.run).await.map_err(Refusal::from)?;
+            if !approved {
+                let run = runs::find(&theirs, counts.run.id.as_str()).await.map_err(Refusal::from)?;
+                let event = runner::cancelled(&theirs.person.name);
+                // One that has ended meanwhile has read the answer itself.
+                if !run.status.is_terminal() {
+                    runs::cancel(&theirs, &run, event).await.map_err(Refusal::from)?;
+                }
+            }
+            Ok(counts)
+        }
         // Somebody was faster, or the right was taken away meanwhile.
         Err(Error::Ops(error)) => match Refusal::from(error) {
             Refusal::Failed(error) => Err(Unanswered::Failed(Error::Ops(error))),

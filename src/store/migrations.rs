@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 21] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -60,6 +60,8 @@ const STEPS: [Step; 19] = [
     step!(2026112161, "people", same),
     step!(2026112162, "owners", same),
     step!(2026112163, "notices", same),
+    step!(2026112164, "queue", same),
+    step!(2026112165, "secret_links", same),
 ];
 
 /// The version of the schema this cgo works with.

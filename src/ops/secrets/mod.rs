@@ -6,6 +6,7 @@
 //! the operator's, and a contract may be written by a model.
 
 mod format;
+pub mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -5,6 +5,8 @@
 
 pub mod error;
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -121,6 +123,18 @@ pub async fn require_run(context: &Context, right: Right, run: &Run) -> Result<(
     }
     let owner = owner_of(context, run).await?;
     Ok(permit(&context.person, right, Owner::of(owner.as_ref()), Some(run.id.as_str()))?)
+}
+
+/// What a run is worked on with: the rights of whoever asked for it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn worker<'a>(context: &'a Context, run: &Run) -> Result<Cow<'a, Context>, OpsError> {
+    let asked = match &run.asked_by {
+        Some(id) => context.store.user(id).await?,
+        None => None,
+    };
+    Ok(asked.map_or(Cow::Borrowed(context), |user| Cow::Owned(context.acting_as(Person::of(&user)))))
 }
 
 /// Whose a run is.

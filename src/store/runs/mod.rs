@@ -131,7 +131,7 @@ fn status(text: &str) -> Option<RunStatus> {
     RunStatus::ALL.into_iter().find(|status| status.as_str() == text)
 }
 
-fn decode(row: &Row) -> Result<Run, Error> {
+pub(super) fn decode(row: &Row) -> Result<Run, Error> {
     let row = row.of("run");
     let forked_from = row.maybe_parsed(5, |text| RunId::parse(text).ok())?;
     Ok(Run {
@@ -245,17 +245,20 @@ async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     }
 }
 
+/// Adds a run with its first event.
+pub(super) async fn begin(tx: &mut Tx, run: &Run, first: &EventRow) -> Result<(), Error> {
+    insert(tx, run).await?;
+    let standing = Standing::of(tx, &run.id).await?;
+    journal::append_event(tx, &run.id, &standing, first).await
+}
+
 impl Runs for Store {
     async fn create_run(&self, run: &Run) -> Result<(), Error> {
         transaction!(self, |tx| { insert(tx, run).await })
     }
 
     async fn begin_run(&self, run: &Run, first: &EventRow) -> Result<(), Error> {
-        transaction!(self, |tx| {
-            insert(tx, run).await?;
-            let standing = Standing::of(tx, &run.id).await?;
-            journal::append_event(tx, &run.id, &standing, first).await
-        })
+        transaction!(self, |tx| { begin(tx, run, first).await })
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, Error> {
