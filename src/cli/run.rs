@@ -120,11 +120,13 @@ async fn reply(
     no_resume: bool,
 ) -> Result<Outcome, Failure> {
     if no_resume {
-        // Where `cgo serve` runs, it goes on.
+        // Where `cgo serve` runs, it goes on; noted before, so that a process that dies here leaves a run that does.
         runs::queue(&app.context, run).await?;
     }
     tape::answer(&app.context, run, ask, reply, &session.cancel).await?;
     if no_resume {
+        // Once more, so that it does so at once.
+        runs::queue(&app.context, run).await?;
         let run = runs::find(&app.context, run.id.as_str()).await?;
         return Ok(Outcome::of(session.ui, &Moved { run: run.id, status: run.status }));
     }

@@ -178,7 +178,7 @@ impl<'a> Jobs<'a> {
         };
         let mut command = Command::new(program).args(arguments).arg(id.as_str());
         // It is this program again: it gets what this process got.
-        for (name, value) in std::env::vars_os() {
+        for (name, value) in std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET") {
             command = command.env(name, value);
         }
         for (name, value) in &options.variables {

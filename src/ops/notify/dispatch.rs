@@ -132,7 +132,7 @@ pub async fn deliver(context: &Context, channel: &dyn Channel) -> Result<Deliver
     let mut delivered = Delivered::default();
     for mut group in groups {
         // Critical ones come first out of the store; what happened last is told.
-        group.sort_by(|a, b| (a.notice.at, &a.notice.id).cmp(&(b.notice.at, &b.notice.id)));
+        group.sort_by(|a, b| order(&a.notice).cmp(&order(&b.notice)));
         match deliver_group(context, channel, &group).await? {
             Came::Arrived => delivered.arrived += 1,
             Came::Failed(why) => delivered.problems.push(why),
@@ -140,6 +140,12 @@ pub async fn deliver(context: &Context, channel: &dyn Channel) -> Result<Deliver
         }
     }
     Ok(delivered)
+}
+
+/// The order in which things happened, also within a millisecond: events of a run are numbered, and what closes was open
+/// before.
+fn order(notice: &Notice) -> (Timestamp, usize, Option<&str>, NoticeKind) {
+    (notice.at, notice.id.len(), notice.run.as_ref().map(|_| notice.id.as_str()), notice.kind)
 }
 
 /// What a letter has come to.

@@ -27,6 +27,7 @@ pub struct Webhook {
     client: reqwest::Client,
     url: Url,
     secret: Option<Secret>,
+    patience: Duration,
 }
 
 impl Webhook {
@@ -44,7 +45,13 @@ impl Webhook {
             return Err(wrong("it begins with neither http:// nor https://".to_owned()));
         }
         let client = net::client(&url, CONNECT).map_err(|error| wrong(cause(&error)))?;
-        Ok(Self { client, url, secret })
+        Ok(Self { client, url, secret, patience: ANSWER })
+    }
+
+    /// How long an answer may take; ten seconds where nothing else is said.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     async fn post(&self, letter: &Letter) -> Result<Receipt, Undelivered> {
@@ -54,7 +61,7 @@ impl Webhook {
         let mut request = self
             .client
             .post(self.url.clone())
-            .timeout(ANSWER)
+            .timeout(self.patience)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", at.to_string());
