@@ -105,15 +105,8 @@ impl<'a> Jobs<'a> {
     }
 
     fn stands(&self, running: usize) {
-        let standing = {
-            let mut standing = self.shared.standing.borrow_mut();
-            if standing.running == running && standing.last_tick_at == standing.started_at {
-                return;
-            }
-            standing.running = running;
-            standing.clone()
-        };
-        self.shared.observer.standing(&standing);
+        self.shared.standing.borrow_mut().running = running;
+        self.shared.observer.standing(&self.shared.standing.borrow());
     }
 
     /// The runs that can be taken up now.

@@ -224,6 +224,10 @@ pub(super) async fn once(shared: &Shared<'_>, channels: &[&dyn Channel], cancel:
     }
     hand_out(shared, channels).await;
     for channel in channels {
-        deliver(shared, *channel).await;
+        tokio::select! {
+            () = deliver(shared, *channel) => {}
+            // What was not delivered is owed still.
+            () = cancel.cancelled() => return,
+        }
     }
 }

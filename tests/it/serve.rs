@@ -117,7 +117,7 @@ impl Drop for Serving {
     }
 }
 
-fn status(env: &TestEnv, run: &RunId) -> String {
+fn stands(env: &TestEnv, run: &RunId) -> String {
     env.json(["run", "show", run.as_str()])["run"]["status"].as_str().expect("a status").to_owned()
 }
 
@@ -159,7 +159,7 @@ fn a_run_of_a_command_is_left_to_its_command() {
     let once = env.ok(["serve", "--once", "--json", "--check-every", "0"]).stdout;
     assert!(once.contains(queued.as_str()) && !once.contains(&fork), "{once}");
     assert_eq!(env.json(["run", "show", &fork])["run"]["status"], "queued");
-    assert_eq!(status(&env, &queued), "succeeded");
+    assert_eq!(stands(&env, &queued), "succeeded");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn sigterm_puts_a_run_down_that_would_never_end_and_it_goes_on_later() {
     asked.read_exact(&mut [0]).expect("it is asked something");
     let said = serving.stop();
     assert!(said.contains("\"stopping\"") && said.contains("\"running\":1"), "{said}");
-    assert!(["queued", "running"].contains(&status(&env, &run).as_str()), "it can go on: {}", status(&env, &run));
+    assert!(["queued", "running"].contains(&stands(&env, &run).as_str()), "it can go on: {}", stands(&env, &run));
     assert_eq!(env.json(["run", "show", run.as_str()])["run"]["worked_on_by"], Value::Null);
 
     let mut again = Serving::start(&env, &[]);
@@ -353,7 +353,7 @@ fn a_secret_comes_over_a_link_once_and_the_run_that_waits_for_it_goes_on() {
 
     let got = env.json(["secrets", "get", name.as_str(), "MAIL_KEY", "--reveal"]);
     assert_eq!(got["value"], VALUE, "to the byte");
-    until("the run to go on", || status(&env, &run) != "waiting_secret");
+    until("the run to go on", || stands(&env, &run) != "waiting_secret");
     let shown = env.ok(["run", "show", run.as_str()]).stdout;
     assert!(shown.contains("answered"), "{shown}");
     let said = serving.stop();

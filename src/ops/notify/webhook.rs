@@ -105,6 +105,7 @@ fn body(letter: &Letter) -> Value {
         "lines": letter.lines,
         "project": letter.project.as_ref().map(|project| &project.name),
         "run": notice.run,
+        "request": letter.run.as_ref().map(|run| run.request.kind()),
         "status": letter.run.as_ref().map(|run| run.status),
         "question": notice.ask,
         "incident": notice.incident,

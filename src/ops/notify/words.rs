@@ -4,7 +4,7 @@ use super::super::Context;
 use crate::domain::incident::Incident;
 use crate::domain::notice::NoticeKind;
 use crate::domain::project::Project;
-use crate::domain::run::{Ask, Run};
+use crate::domain::run::{Ask, RequestKind, Run};
 use crate::domain::spec::Language;
 
 /// The most lines a letter says more.
@@ -62,9 +62,17 @@ fn title(about: &About<'_>, language: Language) -> String {
     let name = name(about);
     let incident = about.incident.map(|incident| incident.title.as_str()).unwrap_or_default();
     let opened = about.before.contains(&NoticeKind::IncidentOpened);
+    let request = about.run.map(|run| run.request.kind());
     match (language, about.kind) {
-        (Language::En, NoticeKind::RunSucceeded) => format!("{name}: done"),
-        (Language::En, NoticeKind::RunFailed) => format!("{name}: failed"),
+        (Language::En, NoticeKind::RunSucceeded) => match request {
+            Some(RequestKind::Deploy) => format!("{name}: the new release serves"),
+            Some(RequestKind::Rollback) => format!("{name}: the release before serves again"),
+            Some(RequestKind::NewProject) | None => format!("{name}: done"),
+        },
+        (Language::En, NoticeKind::RunFailed) => match request {
+            Some(RequestKind::Deploy | RequestKind::Rollback) => format!("{name}: the deployment failed"),
+            Some(RequestKind::NewProject) | None => format!("{name}: failed"),
+        },
         (Language::En, NoticeKind::RunCancelled) => format!("{name}: cancelled"),
         (Language::En, NoticeKind::Question) => format!("{name}: a question"),
         (Language::En, NoticeKind::Approval) => format!("{name}: an approval is needed"),
@@ -74,8 +82,15 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::En, NoticeKind::IncidentOpened) => format!("broken: {incident}"),
         (Language::En, NoticeKind::IncidentClosed) if opened => format!("was broken, works again: {incident}"),
         (Language::En, NoticeKind::IncidentClosed) => format!("works again: {incident}"),
-        (Language::Ru, NoticeKind::RunSucceeded) => format!("{name}: готово"),
-        (Language::Ru, NoticeKind::RunFailed) => format!("{name}: не получилось"),
+        (Language::Ru, NoticeKind::RunSucceeded) => match request {
+            Some(RequestKind::Deploy) => format!("{name}: новая версия работает"),
+            Some(RequestKind::Rollback) => format!("{name}: снова работает прежняя версия"),
+            Some(RequestKind::NewProject) | None => format!("{name}: готово"),
+        },
+        (Language::Ru, NoticeKind::RunFailed) => match request {
+            Some(RequestKind::Deploy | RequestKind::Rollback) => format!("{name}: выкладка не удалась"),
+            Some(RequestKind::NewProject) | None => format!("{name}: не получилось"),
+        },
         (Language::Ru, NoticeKind::RunCancelled) => format!("{name}: отменено"),
         (Language::Ru, NoticeKind::Question) => format!("{name}: есть вопрос"),
         (Language::Ru, NoticeKind::Approval) => format!("{name}: нужно одобрение"),
