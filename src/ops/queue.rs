@@ -24,12 +24,14 @@ pub async fn list(context: &Context) -> Result<Vec<Queued>, Error> {
     Ok(context.store.queued_runs().await?)
 }
 
-/// Whether a run may be taken up at a moment, as far as the queue knows.
+/// Whether a run may be taken up at a moment, as far as the queue knows, by who has served since another. What an earlier
+/// one was working on when it was killed need not wait.
 #[must_use]
-pub fn is_due(queued: &Queued, now: Timestamp) -> bool {
+pub fn is_due(queued: &Queued, now: Timestamp, served_since: Timestamp) -> bool {
     let live = matches!(queued.run.status, RunStatus::Queued | RunStatus::Running);
     let settled = queued.updated_at >= queued.run.updated_at || now.since(queued.run.updated_at) >= THEIRS_MS;
-    live && queued.attempts < ATTEMPTS && queued.due_at <= now && settled
+    let left_behind = queued.run.status == RunStatus::Running && queued.updated_at < served_since;
+    live && queued.attempts < ATTEMPTS && (left_behind || (queued.due_at <= now && settled))
 }
 
 /// Whether no process works on a run.
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_run_is_taken_when_it_is_live_due_and_nobody_elses() {
-        let now = Timestamp(10_000);
+        let (now, since) = (Timestamp(10_000), Timestamp(0));
+        let is_due = |queued: &Queued, now| super::is_due(queued, now, since);
         assert!(is_due(&queued(RunStatus::Queued, 0, 10_000, 9_999, 9_999), now));
         assert!(is_due(&queued(RunStatus::Running, 7, 0, 7_000, 0), now), "left by a process that died");
         assert!(!is_due(&queued(RunStatus::Queued, 0, 10_001, 0, 0), now), "not yet");
@@ -110,5 +113,9 @@ mod tests {
             let live = matches!(status, RunStatus::Queued | RunStatus::Running);
             assert_eq!(is_due(&queued(status, 0, 0, 0, 0), now), live, "{}", status.as_str());
         }
+        let killed = queued(RunStatus::Running, 3, 99_999, 9_999, 9_000);
+        assert!(super::is_due(&killed, now, Timestamp(9_500)), "what an earlier one left behind does not wait");
+        assert!(!super::is_due(&killed, now, Timestamp(8_000)), "this one's own does");
+        assert!(!super::is_due(&queued(RunStatus::Running, 8, 0, 0, 0), now, Timestamp(1)), "but not for ever");
     }
 }

@@ -124,6 +124,7 @@ impl<'a> Jobs<'a> {
         };
         let now = context.now();
         let waiting = all.iter().filter(|queued| queued.run.status.is_waiting()).count();
+        let since = self.shared.standing.borrow().started_at;
         let mut due = Vec::new();
         let mut queued_now = 0;
         for queued in all {
@@ -131,7 +132,7 @@ impl<'a> Jobs<'a> {
                 continue;
             }
             queued_now += 1;
-            if !queue::is_due(&queued, now) {
+            if !queue::is_due(&queued, now, since) {
                 continue;
             }
             match queue::is_free(context, &queued.run).await {

@@ -128,7 +128,7 @@ async fn a_batch_is_written_whole_and_read_back(place: &Place) {
     assert_eq!(row.project.as_ref(), Some(&notes.id));
     assert_eq!(store.cancel_wanted_by(&work.id).await.unwrap(), None);
     store.request_cancel(&work.id, ODD, at(70)).await.unwrap();
-    store.request_cancel(&work.id, "somebody later", at(71)).await.unwrap();
+    store.request_cancel(&work.id, "somebody later", at(70)).await.unwrap();
     assert_eq!(store.cancel_wanted_by(&work.id).await.unwrap().as_deref(), Some(ODD), "the first one is told of");
     let appended = store.append(&lease, &work.id, &Batch::default(), at(80)).await.unwrap();
     assert_eq!(appended.cancel_wanted_by.as_deref(), Some(ODD));
