@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod approval;
+pub mod chat;
 pub mod coder;
 pub mod deployment;
 pub mod diagnose;

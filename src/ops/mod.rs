@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod agents;
 pub mod approvals;
+pub mod chats;
 pub mod checks;
 pub mod costs;
 pub mod deploy;
@@ -18,6 +19,7 @@ pub mod known_secrets;
 pub mod leases;
 pub mod locks;
 pub mod notify;
+pub mod operator;
 pub mod placement;
 pub mod projects;
 pub mod queue;

@@ -18,6 +18,7 @@ mod links;
 mod lite;
 mod migrations;
 mod notices;
+mod operator;
 mod place;
 mod placements;
 mod ports;
@@ -29,6 +30,7 @@ mod secrets;
 mod servers;
 mod setups;
 mod sqlite;
+mod telegram;
 mod users;
 
 use std::fmt;
@@ -46,6 +48,7 @@ pub use incidents::Incidents;
 pub use leases::Leases;
 pub use links::{SecretLink, SecretLinks};
 pub use notices::{Delivery, DeliveryStatus, Notices, Recipient};
+pub use operator::OperatorSecrets;
 pub use placements::Placements;
 pub use ports::Ports;
 pub use projects::Projects;
@@ -54,6 +57,7 @@ pub use runs::{Appended, RunFilter, Runs};
 pub use secrets::ProjectSecrets;
 pub use servers::{Seen, Servers};
 pub use setups::{Setup, SetupEnd, Setups};
+pub use telegram::Telegram;
 pub use users::{Invited, Users};
 
 /// An open store. Clones share its connections.

@@ -413,6 +413,18 @@ impl Error {
         }
     }
 
+    /// The same may do well a little later, without anything being changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) | Self::User(users::Error::Lookup { source: error, .. }) if error.may_pass())
+    }
+
+    /// Somebody else has answered that question first.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self, Self::Store(store::Error::AlreadyAnswered { .. }))
+    }
+
     /// There was no room left on a disk in the middle of the work, whoever noticed it.
     #[must_use]
     pub fn is_full_disk(&self) -> bool {
