@@ -23,6 +23,7 @@ use crate::ops::notify::webhook::Webhook;
 use crate::scheduler::http::Page;
 use crate::scheduler::unit::{Unit, notify};
 use crate::scheduler::{self, Event, Observer, Options, Standing, Turn, Wake};
+use crate::telegram::{self, Around, Bot, Token};
 
 /// `cgo serve`.
 ///
@@ -40,7 +41,11 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
         Listen::At(address) => Some(Page::listen(address, args.public_url.as_deref()).await?),
     };
     let webhook = webhook(session, &app)?;
-    let channels: Vec<&dyn Channel> = webhook.iter().map(|webhook| webhook as &dyn Channel).collect();
+    let bot = if args.telegram { Some(bot(session, &app, args.drop_webhook).await?) } else { None };
+    let notifier = bot.as_ref().map(Bot::notifier);
+    let mut channels: Vec<&dyn Channel> = webhook.iter().map(|webhook| webhook as &dyn Channel).collect();
+    channels.extend(notifier.iter().map(|notifier| notifier as &dyn Channel));
+    let base = page.as_ref().map(|page| page.base.clone());
     let options = Options {
         jobs: args.jobs.into(),
         check_every: (args.check_every > 0).then(|| Duration::from_secs(args.check_every.into())),
@@ -50,7 +55,16 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     };
     let (lines, wake) = (Lines::new(session.ui), Wake::default());
     notify("READY=1");
+    let note = |text: &str| lines.event(&Event::Trouble { what: "talking over Telegram", text: text.to_owned() });
+    let around = Around { note: &note, wake: &|| wake.now(), page: base.as_deref() };
+    let mut refused = None;
     let served = {
+        let talking = async {
+            match &bot {
+                Some(bot) => bot.run(&app, &around, &session.cancel).await,
+                None => std::future::pending().await,
+            }
+        };
         let serving = scheduler::serve(&app, turn, &options, (&channels, page), &lines, &wake, &session.cancel);
         tokio::pin!(serving);
         tokio::select! {
@@ -59,11 +73,33 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
                 notify("STOPPING=1");
                 serving.await
             }
+            ended = talking => {
+                // Without the bot that was asked for it is not what was asked for.
+                refused = ended.err();
+                session.cancel.cancel();
+                notify("STOPPING=1");
+                serving.await
+            }
         }
     };
     lines.clear();
     served?;
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
     Ok(Outcome::streamed(0))
+}
+
+/// The bot whose token the environment, a file or the store holds.
+async fn bot(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<Bot, Failure> {
+    let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
+    let projects = app.context.data.join("projects");
+    let settings = telegram::Settings {
+        api: session.settings.telegram_api.value.clone(),
+        drop_webhook,
+        ..telegram::Settings::new(token, projects)
+    };
+    Ok(Bot::new(&app.context, settings)?)
 }
 
 /// The webhook the settings name.
@@ -116,6 +152,9 @@ fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
     }
     if let Some(url) = &args.public_url {
         arguments.extend(["--public-url".to_owned(), url.clone()]);
+    }
+    if args.telegram {
+        arguments.push("--telegram".to_owned());
     }
     let mut variables = Vec::new();
     if settings.config.source != Source::Default {
@@ -236,6 +275,16 @@ impl From<scheduler::Error> for Failure {
     fn from(error: scheduler::Error) -> Self {
         match error {
             scheduler::Error::Ops(error) => error.into(),
+            other => Self::from_error(&other, std::error::Error::source(&other)),
+        }
+    }
+}
+
+impl From<telegram::Error> for Failure {
+    fn from(error: telegram::Error) -> Self {
+        match error {
+            telegram::Error::Ops(error) => error.into(),
+            telegram::Error::Run(error) => error.into(),
             other => Self::from_error(&other, std::error::Error::source(&other)),
         }
     }

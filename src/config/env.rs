@@ -39,6 +39,9 @@ pub const WEBHOOK: &str = "CGO_WEBHOOK";
 /// The secret that signs what is sent there, unless the settings name another variable.
 pub const WEBHOOK_SECRET: &str = "CGO_WEBHOOK_SECRET";
 
+/// The address of Telegram's Bot API.
+pub const TELEGRAM_API: &str = "CGO_TELEGRAM_API";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -59,6 +62,8 @@ pub const ALL: &[(&str, &str)] = &[
     (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),
     (WEBHOOK, "address that gets every notice as a POST of JSON, from `cgo serve`"),
     (WEBHOOK_SECRET, "secret that signs what is sent there, as standardwebhooks.com says"),
+    (TELEGRAM_API, "address of the Bot API, for a server of one's own"),
+    ("CGO_TELEGRAM_TOKEN", "token of the bot of `cgo serve --telegram`; CGO_TELEGRAM_TOKEN_FILE names a file with it"),
     ("NO_COLOR", "any value: no colours"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector that gets spans of runs; without it none are made"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),

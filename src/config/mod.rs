@@ -19,6 +19,8 @@ use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 const TASKS_AT_ONCE: u16 = 2;
 /// GitHub's own API.
 const GITHUB_API: &str = "https://api.github.com";
+/// Telegram's own Bot API.
+const TELEGRAM_API: &str = "https://api.telegram.org";
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,6 +74,8 @@ pub struct Settings {
     pub tasks_at_once: Sourced<u16>,
     /// The address of GitHub's API.
     pub github_api: Sourced<String>,
+    /// The address of Telegram's Bot API.
+    pub telegram_api: Sourced<String>,
     /// Who may approve and reject, by the names of system accounts; empty: whoever may open the store.
     pub approvers: Sourced<Vec<String>>,
     /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
@@ -143,6 +147,9 @@ pub struct UserFile {
     /// See [`Settings::github_api`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_api: Option<String>,
+    /// See [`Settings::telegram_api`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telegram_api: Option<String>,
     /// See [`Settings::approvers`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
@@ -282,6 +289,7 @@ impl Settings {
         let tasks_at_once =
             parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
         let github_api = text(env::GITHUB_API, file.github_api, GITHUB_API);
+        let telegram_api = text(env::TELEGRAM_API, file.telegram_api, TELEGRAM_API);
         let approvers = match file.approvers {
             names if names.is_empty() => Sourced { value: names, source: Source::Default },
             names => Sourced { value: names, source: Source::File(config.value.clone()) },
@@ -309,6 +317,7 @@ impl Settings {
             sandbox,
             tasks_at_once,
             github_api,
+            telegram_api,
             approvers,
             strict_secrets,
             notify,
@@ -333,6 +342,7 @@ impl Settings {
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
+            ("telegram_api", without_password(&self.telegram_api.value), &self.telegram_api.source),
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),
             ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
             ("notify.webhook", shown_webhook(&self.notify.webhook.value), &self.notify.webhook.source),

@@ -9,6 +9,7 @@ use clap::Args;
 /// Takes queued runs, goes on with those that were interrupted or answered, looks for what is broken and tells people.
 /// One serves a store at a time. SIGTERM stops it within ten seconds; what was being worked on goes on with the next start.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Serve {
     /// How many runs are worked on at once
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -22,6 +23,12 @@ pub struct Serve {
     /// Seconds between two looks at servers and services; 0 for never
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub check_every: u32,
+    /// Talk with people over the Telegram bot of CGO_TELEGRAM_TOKEN
+    #[arg(long, conflicts_with = "once")]
+    pub telegram: bool,
+    /// Take the bot's updates away from a webhook they go to
+    #[arg(long, requires = "telegram")]
+    pub drop_webhook: bool,
     /// Do what there is to do now, and end
     #[arg(long)]
     pub once: bool,
