@@ -16,6 +16,7 @@ mod records;
 mod secrets;
 mod setups;
 mod statements;
+mod telegram;
 mod waiting;
 
 use cgo::domain::ids::{AskId, ProjectId, ReleaseId, RunId, ServerId};
