@@ -69,6 +69,7 @@ async fn appends(store: &Store, folder: &Path) -> (Duration, Duration) {
         },
         status: RunStatus::Queued,
         reason: None,
+        asked_by: None,
         forked_from: None,
         seq: 0,
         created_at: now(),

@@ -42,6 +42,8 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "cost" -d 'What `cgo cost` t
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "servers" -d 'Add, list and check the servers projects run on'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "incidents" -d 'See what is broken, and mend it'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "secrets" -d 'Set, list and remove the secrets of projects'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "users" -d 'Add, invite and remove people beside the operator, and say what they may do'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "serve" -d 'Stay, and work on what front ends ask for'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "lock" -d 'See, hold and release who may change a project on its server'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "audit" -d 'Show what was done to a project on its server, by whom, and that nobody changed what is written there'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "agent" -d 'Look at and change agents'
@@ -50,6 +52,7 @@ complete -c cgo -n "__fish_cgo_needs_command" -f -a "explain" -d 'Say why a run 
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "completions" -d 'Print the completions of a shell'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "man" -d 'Print the manual page'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_needs_command" -f -a "work" -d 'Work on one run until it is over, waits or stops (started by cgo itself)'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
 complete -c cgo -n "__fish_cgo_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand init" -l config -d 'Read settings from this file' -r -F
@@ -582,6 +585,106 @@ complete -c cgo -n "__fish_cgo_using_subcommand secrets; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand secrets; and __fish_seen_subcommand_from help" -f -a "rm" -d 'Remove a secret'
 complete -c cgo -n "__fish_cgo_using_subcommand secrets; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Make up a new value for a generated secret; the next deployment brings it to the service'
 complete -c cgo -n "__fish_cgo_using_subcommand secrets; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "list" -d 'List people, invitations, and strangers that were refused'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "add" -d 'Add somebody whose id at a front end is known'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "role" -d 'Change what somebody may do'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "set" -d 'Change how somebody is answered and told'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l identity -d 'Who they are at a front end: telegram:ID' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l role -d 'What they may do' -r -f -a "admin\t'Everything, people included'
+member\t'Their own projects'"
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l language -d 'The language they are answered in; that of what they write if not given' -r -f -a "en\t'English'
+ru\t'Russian'"
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l role -d 'What they may do' -r -f -a "admin\t'Everything, people included'
+member\t'Their own projects'"
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l name -d 'What they are called; as the front end\'s service says if not given' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l expires -d 'How many hours the code is good' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from role" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l language -d 'The language they are answered in' -r -f -a "en\t'English'
+ru\t'Russian'"
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l chat -d 'The chat they are told in: its id, or off' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l quiet-hours -d 'When they are told only what is critical, such as 22:00-08:00; or off' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l time-zone -d 'The time zone of the quiet hours' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'List people, invitations, and strangers that were refused'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add somebody whose id at a front end is known'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "role" -d 'Change what somebody may do'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "set" -d 'Change how somebody is answered and told'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l jobs -d 'How many runs are worked on at once' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l health -d 'Where health is told and the page for secrets is; off for nowhere' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l public-url -d 'The address under which others reach that page, such as https://cgo.example.com' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l check-every -d 'Seconds between two looks at servers and services; 0 for never' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l telegram -d 'Talk with people over the Telegram bot of CGO_TELEGRAM_TOKEN'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l drop-webhook -d 'Take the bot\'s updates away from a webhook they go to'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l once -d 'Do what there is to do now, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l systemd -d 'Print a unit for systemd that serves this store, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -l json -d 'Print the answer as JSON'
@@ -834,6 +937,14 @@ complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l no-color -d 'Use 
 complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand exit-codes" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand work" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand work" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand work" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand supervise" -l json -d 'Print the answer as JSON'
@@ -861,6 +972,27 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcom
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "exit-codes" -d 'List the exit codes'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "init" -d 'Set cgo up: folders, store and agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "doctor" -d 'Check what cgo needs on this machine'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "project" -d 'Make, list and operate projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "run" -d 'Look at, resume and answer runs of the pipeline'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "deploy" -d 'Deploy a new release of a project, or go back to an older one'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "cost" -d 'Show what models have cost'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "servers" -d 'Add, list and check the servers projects run on'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "incidents" -d 'See what is broken, and mend it'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "secrets" -d 'Set, list and remove the secrets of projects'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "users" -d 'Add, invite and remove people beside the operator, and say what they may do'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "serve" -d 'Stay, and work on what front ends ask for'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "lock" -d 'See, hold and release who may change a project on its server'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "agent" -d 'Look at and change agents'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "spec" -d 'Check and format the spec of a project'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "explain" -d 'Say why a run waits or failed, or how a project stands'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "completions" -d 'Print the completions of a shell'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "man" -d 'Print the manual page'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "exit-codes" -d 'List the exit codes'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "work" -d 'Work on one run until it is over, waits or stops (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "new" -d 'Make a running project from a description'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "list" -d 'List the projects'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
@@ -899,6 +1031,12 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "get" -d 'Say whether a secret is set, when, and for which key it is encrypted'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "rm" -d 'Remove a secret'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "rotate" -d 'Make up a new value for a generated secret; the next deployment brings it to the service'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "list" -d 'List people, invitations, and strangers that were refused'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "add" -d 'Add somebody whose id at a front end is known'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "role" -d 'Change what somebody may do'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "set" -d 'Change how somebody is answered and told'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "status" -d 'Show who has a project, and since when'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "hold" -d 'Let nobody deploy a project until it is released'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "release" -d 'End a hold'

@@ -1,8 +1,9 @@
 //! `cgo` turns the description of a project into a running project and operates it.
 //!
 //! The layers, a module names only those to its right (a test checks it):
-//! `cli → app → pipeline → graph, coder, ops, telemetry → llm, github, store, remote, scaffold, vault, workspace → exec, net →
-//! domain`; `config` stands beside the drivers. Start with [`domain`], then [`pipeline::runner`] and [`ops::deploy`].
+//! `cli → scheduler, telegram → app → pipeline → graph, coder, ops, telemetry → llm, github, store, remote, scaffold,
+//! vault, workspace → exec, net → domain`; `config` stands beside the drivers. Start with [`domain`], then
+//! [`pipeline::runner`] and [`ops::deploy`].
 
 #![deny(unsafe_code)]
 
@@ -20,7 +21,9 @@ pub mod ops;
 pub mod pipeline;
 pub mod remote;
 pub mod scaffold;
+pub mod scheduler;
 pub mod store;
+pub mod telegram;
 pub mod telemetry;
 pub mod vault;
 pub mod workspace;

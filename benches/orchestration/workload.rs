@@ -188,6 +188,7 @@ impl Party {
             holder: cgo::exec::identity::me(),
             supervisor: Vec::new(),
             user: "bench".to_owned(),
+            person: cgo::domain::user::Person::operator("bench"),
             approvers: Vec::new(),
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: cgo::ops::real(),

@@ -12,6 +12,7 @@ use crate::domain::coder::CoderChoice;
 use crate::domain::ids::RunId;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::{Handle, Mode, Secrets, dotenv};
+use crate::domain::user::Person;
 use crate::exec::identity;
 use crate::github;
 use crate::ops::agents::Cache;
@@ -60,13 +61,15 @@ impl App {
     fn with(store: Store, settings: &Settings) -> Self {
         let secrets = secrets_of(settings);
         let program = std::env::current_exe().map_or_else(|_| OsString::from("cgo"), OsString::from);
+        let user = user();
         let context = Context {
             store: store.without(secrets.clone()),
             data: settings.data.value.clone(),
             cache: settings.cache.value.clone(),
             holder: identity::me(),
             supervisor: vec![program, "supervise".into()],
-            user: user(),
+            person: Person::operator(&user),
+            user,
             github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
             approvers: settings.approvers.value.clone(),
             source: ops::real(),
@@ -129,7 +132,8 @@ fn secrets_of(settings: &Settings) -> Secrets {
 }
 
 /// The system account that works here, as the system knows it: a variable of the environment is only a claim.
-fn user() -> String {
+#[must_use]
+pub fn user() -> String {
     let id = rustix::process::geteuid().as_raw().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = accounts.lines().find_map(|line| {

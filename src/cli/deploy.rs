@@ -108,7 +108,7 @@ async fn withdraw(app: &App, run: &RunId, failure: &Failure) -> Result<(), Failu
     let run = runs::find(&app.context, run.as_str()).await?;
     let never_begun = run.status == RunStatus::Queued && run.seq == 1;
     if failure.kind == Kind::Locked && never_begun {
-        runs::cancel(&app.context, &run, runner::cancelled(&app.context.user)).await?;
+        runs::cancel(&app.context, &run, runner::cancelled(&app.context.person.name)).await?;
     }
     Ok(())
 }

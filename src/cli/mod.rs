@@ -25,11 +25,14 @@ pub mod run;
 pub mod run_answers;
 pub mod schema;
 pub mod secrets;
+pub mod serve;
 pub mod servers;
 pub mod setup;
 pub mod spec;
 pub mod ui;
+pub mod users;
 pub mod watch;
+mod work;
 
 use std::process::ExitCode;
 
@@ -149,6 +152,9 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Audit { project } => audit::run(session, &project).await,
         Command::Incidents(command) => Box::pin(incidents::run(session, command)).await,
         Command::Secrets(command) => secrets::run(session, command).await,
+        Command::Users(command) => users::run(session, command).await,
+        Command::Serve(args) => Box::pin(serve::run(session, args)).await,
+        Command::Work { run } => Box::pin(work::run(session, &run)).await,
         Command::Agent(agent) => agent::run(session, agent).await,
         Command::Spec(spec) => spec::run(session, spec),
         Command::Explain { id } => explain::run(session, &id).await,

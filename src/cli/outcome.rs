@@ -128,7 +128,10 @@ impl Failure {
         Self::new(Kind::Usage, message, Some(hint.into()))
     }
 
-    fn from_error(error: &(dyn Diagnose + 'static), source: Option<&(dyn std::error::Error + 'static)>) -> Self {
+    pub(super) fn from_error(
+        error: &(dyn Diagnose + 'static),
+        source: Option<&(dyn std::error::Error + 'static)>,
+    ) -> Self {
         let mut causes = Vec::new();
         let mut cause = source;
         while let Some(inner) = cause {

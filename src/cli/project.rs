@@ -131,7 +131,7 @@ async fn remove(
             ));
         }
     }
-    let cancelled = runner::cancelled(&app.context.user);
+    let cancelled = runner::cancelled(&app.context.person.name);
     removal::remove(&app.context, &project, &removal, &cancelled).await?;
     Ok(Outcome::of(session.ui, &Removed { project: project.name, removal, done: true }))
 }

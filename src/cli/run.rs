@@ -119,8 +119,14 @@ async fn reply(
     reply: Reply,
     no_resume: bool,
 ) -> Result<Outcome, Failure> {
+    if no_resume {
+        // Where `cgo serve` runs, it goes on; noted before, so that a process that dies here leaves a run that does.
+        runs::queue(&app.context, run).await?;
+    }
     tape::answer(&app.context, run, ask, reply, &session.cancel).await?;
     if no_resume {
+        // Once more, so that it does so at once.
+        runs::queue(&app.context, run).await?;
         let run = runs::find(&app.context, run.id.as_str()).await?;
         return Ok(Outcome::of(session.ui, &Moved { run: run.id, status: run.status }));
     }
@@ -186,7 +192,7 @@ async fn replay(
 }
 
 async fn cancelled(session: &Session<'_>, app: &App, run: &Run) -> Result<Outcome, Failure> {
-    let status = runs::cancel(&app.context, run, runner::cancelled(&app.context.user)).await?;
+    let status = runs::cancel(&app.context, run, runner::cancelled(&app.context.person.name)).await?;
     Ok(Outcome::of(session.ui, &Moved { run: run.id.clone(), status }))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::outcome::Answer;
 use super::{
     agent_answers, audit, deploy, explain, incidents, lock, operate, project, project_new, provision, run_answers,
-    secrets, servers, setup, spec,
+    secrets, servers, setup, spec, users,
 };
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
@@ -53,6 +53,9 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<secrets::Got>(),
         answer::<secrets::Removed>(),
         answer::<secrets::Rotated>(),
+        answer::<users::Listed>(),
+        answer::<users::Changed>(),
+        answer::<users::Invited>(),
         answer::<lock::LockState>(),
         answer::<audit::Audited>(),
         answer::<operate::MaintenanceState>(),

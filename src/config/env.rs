@@ -46,6 +46,14 @@ pub const SSH_KEY: &str = "CGO_SSH_KEY";
 /// The host key of the server of `cgo deploy --ci`.
 pub const SSH_HOST_KEY: &str = "CGO_SSH_HOST_KEY";
 
+/// Where notices are sent as JSON.
+pub const WEBHOOK: &str = "CGO_WEBHOOK";
+/// The secret that signs what is sent there, unless the settings name another variable.
+pub const WEBHOOK_SECRET: &str = "CGO_WEBHOOK_SECRET";
+
+/// The address of Telegram's Bot API.
+pub const TELEGRAM_API: &str = "CGO_TELEGRAM_API";
+
 /// Every variable with its meaning, for help and for the settings listing.
 pub const ALL: &[(&str, &str)] = &[
     (CONFIG, "settings file to read instead of the user's"),
@@ -69,6 +77,10 @@ pub const ALL: &[(&str, &str)] = &[
     (ACME_CA_ROOT, "file with the certificate (PEM) that authority proves who it is with"),
     (SSH_KEY, "private key for `cgo deploy --ci`, or the path of its file"),
     (SSH_HOST_KEY, "host key of the server of `cgo deploy --ci`: a line of ssh-keyscan, or SHA256:…"),
+    (WEBHOOK, "address that gets every notice as a POST of JSON, from `cgo serve`"),
+    (WEBHOOK_SECRET, "secret that signs what is sent there, as standardwebhooks.com says"),
+    (TELEGRAM_API, "address of the Bot API, for a server of one's own"),
+    ("CGO_TELEGRAM_TOKEN", "token of the bot of `cgo serve --telegram`; CGO_TELEGRAM_TOKEN_FILE names a file with it"),
     ("NO_COLOR", "any value: no colours"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "OpenTelemetry collector that gets spans of runs; without it none are made"),
     ("VISUAL", "editor for `cgo agent edit`; EDITOR comes after it"),

@@ -20,6 +20,8 @@ use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 const TASKS_AT_ONCE: u16 = 2;
 /// GitHub's own API.
 const GITHUB_API: &str = "https://api.github.com";
+/// Telegram's own Bot API.
+const TELEGRAM_API: &str = "https://api.telegram.org";
 
 /// Where a value came from, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,6 +75,8 @@ pub struct Settings {
     pub tasks_at_once: Sourced<u16>,
     /// The address of GitHub's API.
     pub github_api: Sourced<String>,
+    /// The address of Telegram's Bot API.
+    pub telegram_api: Sourced<String>,
     /// Who may approve and reject, by the names of system accounts; empty: whoever may open the store.
     pub approvers: Sourced<Vec<String>>,
     /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
@@ -85,8 +89,31 @@ pub struct Settings {
     pub acme_ca_root: Sourced<Option<PathBuf>>,
     /// The same for single servers.
     pub acme_servers: BTreeMap<String, Acme>,
+    /// How `cgo serve` tells what happens.
+    pub notify: Notify,
     /// Endpoints beside those cgo knows by name.
     pub providers: BTreeMap<String, Endpoint>,
+}
+
+/// How `cgo serve` tells what happens, beside chats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notify {
+    /// The address that gets every notice; empty for none.
+    pub webhook: Sourced<String>,
+    /// The variable with the secret that signs what is sent there.
+    pub secret_env: Sourced<String>,
+}
+
+/// What the user's file says under `notify`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyFile {
+    /// See [`Notify::webhook`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// See [`Notify::secret_env`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_env: Option<String>,
 }
 
 /// The user's file.
@@ -129,6 +156,9 @@ pub struct UserFile {
     /// See [`Settings::github_api`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_api: Option<String>,
+    /// See [`Settings::telegram_api`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telegram_api: Option<String>,
     /// See [`Settings::approvers`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
@@ -138,6 +168,9 @@ pub struct UserFile {
     /// How certificates are asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acme: Option<AcmeFile>,
+    /// See [`Settings::notify`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<NotifyFile>,
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
@@ -286,6 +319,7 @@ impl Settings {
         let tasks_at_once =
             parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
         let github_api = text(env::GITHUB_API, file.github_api, GITHUB_API);
+        let telegram_api = text(env::TELEGRAM_API, file.telegram_api, TELEGRAM_API);
         let approvers = match file.approvers {
             names if names.is_empty() => Sourced { value: names, source: Source::Default },
             names => Sourced { value: names, source: Source::File(config.value.clone()) },
@@ -297,6 +331,12 @@ impl Settings {
         let acme_ca = optional(env, &config.value, env::ACME_CA, acme.ca, acme::AUTHORITY)?;
         let acme_ca_root = optional(env, &config.value, env::ACME_CA_ROOT, acme.ca_root, "a path")?;
         let acme_servers = acme.servers;
+        let told = file.notify.unwrap_or_default();
+        let secret_env = match told.secret_env {
+            Some(name) => Sourced { value: name, source: Source::File(config.value.clone()) },
+            None => Sourced { value: env::WEBHOOK_SECRET.to_owned(), source: Source::Default },
+        };
+        let notify = Notify { webhook: text(env::WEBHOOK, told.webhook, ""), secret_env };
         let providers = file.providers;
         Ok(Self {
             config,
@@ -312,12 +352,14 @@ impl Settings {
             sandbox,
             tasks_at_once,
             github_api,
+            telegram_api,
             approvers,
             strict_secrets,
             acme_email,
             acme_ca,
             acme_ca_root,
             acme_servers,
+            notify,
             providers,
         })
     }
@@ -339,8 +381,10 @@ impl Settings {
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
+            ("telegram_api", without_password(&self.telegram_api.value), &self.telegram_api.source),
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),
             ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
+            ("notify.webhook", shown_webhook(&self.notify.webhook.value), &self.notify.webhook.source),
         ];
         let shown = |value: Option<String>| value.unwrap_or_default();
         rows.extend([
@@ -379,6 +423,15 @@ impl Settings {
     pub fn by_name(&self) -> BTreeMap<&'static str, Sourced<String>> {
         let rows = self.rows().into_iter();
         rows.map(|(name, value, source)| (name, Sourced { value, source: source.clone() })).collect()
+    }
+}
+
+/// A webhook as people may see it: what follows its host is often a key.
+fn shown_webhook(url: &str) -> String {
+    let url = without_password(url);
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?))) {
+        Some((scheme, (host, path))) if !path.is_empty() => format!("{scheme}://{host}/…"),
+        _ => url,
     }
 }
 

@@ -141,6 +141,16 @@ id!(
     SetupId, "set-", "set-up id"
 );
 
+id!(
+    /// Somebody who may use the store through a front end.
+    UserId, "usr-", "user id"
+);
+
+id!(
+    /// An invitation to become a user.
+    InvitationId, "inv-", "invitation id"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::ProjectId;
+use super::ids::{ProjectId, UserId};
 use super::names::ProjectName;
 use super::spec::Module;
 use super::time::Timestamp;
+use super::user::Owner;
 
 /// A project in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,10 +26,21 @@ pub struct Project {
     pub modules: Vec<Module>,
     /// Where it stands.
     pub status: ProjectStatus,
+    /// Whose it is; none for the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When its record last changed.
     pub updated_at: Timestamp,
+}
+
+impl Project {
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> Owner<'_> {
+        Owner::of(self.owner.as_ref())
+    }
 }
 
 /// Where a project stands. What runs on a server is asked of the server, not kept here.

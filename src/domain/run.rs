@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AskId, ProjectId, RunId};
+use super::ids::{AskId, ProjectId, RunId, UserId};
 use super::ledger::Entry;
 pub use super::request::{Cassette, NewProject, Request, RequestKind, TapeMode};
 use super::time::Timestamp;
@@ -21,6 +21,9 @@ pub struct Run {
     pub status: RunStatus,
     /// Why it stands there, in one line: the question, the failure, who interrupted it.
     pub reason: Option<String>,
+    /// Who asked for it; none for the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<UserId>,
     /// The run and event it was forked from.
     pub forked_from: Option<(RunId, u64)>,
     /// The number of its newest event.

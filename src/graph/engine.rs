@@ -47,8 +47,6 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Who asked for a run to be cancelled, where that is not known here.
-const A_PERSON: &str = "a person";
 /// The most lines of the tests' output that go into a question.
 const OUTPUT_LINES: usize = 30;
 
@@ -250,7 +248,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
             let Some((visit, node, result)) = at_work.next().await else { break };
             if let Some(new) = self.settle(visit, &node, result)? {
                 // What a cancelled run has begun ends by itself; whoever drives it cuts off what takes too long.
-                if matches!(new, Ending::Failed(..) | Ending::Interrupted) && !self.recorder.cancel_requested() {
+                if matches!(new, Ending::Failed(..) | Ending::Interrupted) && self.recorder.cancel_wanted_by().is_none()
+                {
                     stop.cancel();
                 }
                 if ending.as_ref().is_none_or(|old| old.rank() < new.rank()) {
@@ -261,11 +260,11 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
                 stop.cancel();
                 ending = Some(Ending::Interrupted);
             }
-            if self.recorder.cancel_requested() {
+            if let Some(by) = self.recorder.cancel_wanted_by() {
                 while let Some((visit, node, result)) = at_work.next().await {
                     self.settle(visit, &node, result)?;
                 }
-                return self.cancelled(A_PERSON.to_owned()).await;
+                return self.cancelled(by).await;
             }
         }
         self.conclude(ending).await
@@ -465,8 +464,8 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         self.recorder.flush().await?;
         let status = self.recorder.look(|progress| progress.status);
         debug_assert_ne!(status, RunStatus::Running);
-        if self.recorder.cancel_requested() && !status.is_terminal() {
-            return self.cancelled(A_PERSON.to_owned()).await;
+        if let Some(by) = self.recorder.cancel_wanted_by().filter(|_| !status.is_terminal()) {
+            return self.cancelled(by).await;
         }
         Ok(ended)
     }

@@ -39,10 +39,10 @@ pub trait Journal {
 }
 
 /// What the journal says back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// Somebody asked for the run to be cancelled.
-    pub cancel_requested: bool,
+    /// Who asked for the run to be cancelled, if somebody did.
+    pub cancel_wanted_by: Option<String>,
 }
 
 /// Why nothing was written.
@@ -154,7 +154,7 @@ struct Inner {
     effects: HashMap<String, EffectRow>,
     /// What calls of models cost, by key: the visit and the amount.
     calls: HashMap<String, (u32, Usd)>,
-    cancel_requested: bool,
+    cancel_wanted_by: Option<String>,
 }
 
 /// The durable side of one run in this process.
@@ -186,7 +186,7 @@ impl<J: Journal> Recorder<J> {
                 pending: Batch::default(),
                 effects,
                 calls: loaded.calls.into_iter().map(|(key, visit, cost)| (key, (visit, cost))).collect(),
-                cancel_requested: false,
+                cancel_wanted_by: None,
             }),
             writing: tokio::sync::Mutex::new(()),
             wanted: tokio::sync::Notify::new(),
@@ -224,14 +224,14 @@ impl<J: Journal> Recorder<J> {
         look(&self.inner().progress)
     }
 
-    /// Somebody asked for the run to be cancelled.
-    pub fn cancel_requested(&self) -> bool {
-        self.inner().cancel_requested
+    /// Who asked for the run to be cancelled, if somebody did.
+    pub fn cancel_wanted_by(&self) -> Option<String> {
+        self.inner().cancel_wanted_by.clone()
     }
 
-    /// Notes that somebody asked for the run to be cancelled.
-    pub fn request_cancel(&self) {
-        self.inner().cancel_requested = true;
+    /// Notes who asked for the run to be cancelled; the first one counts.
+    pub fn request_cancel(&self, by: String) {
+        self.inner().cancel_wanted_by.get_or_insert(by);
     }
 
     /// Records an event; it is on disk after the next [`Recorder::flush`] or effect.
@@ -329,7 +329,9 @@ impl<J: Journal> Recorder<J> {
         match Box::pin(self.journal.write(&batch)).await {
             Ok(written) => {
                 crash_point();
-                self.inner().cancel_requested |= written.cancel_requested;
+                if let Some(by) = written.cancel_wanted_by {
+                    self.request_cancel(by);
+                }
                 Ok(())
             }
             Err(error) => {

@@ -187,6 +187,7 @@ pub async fn prepare(context: &Context, folder: &Path) -> Result<Project, Error>
         name: manifest.name,
         folder: folder.display().to_string(),
         status: ProjectStatus::Built,
+        owner: None,
         created_at: now,
         updated_at: now,
     })

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use rust_embed::RustEmbed;
 
-use super::{Context, Error};
+use super::{Context, Error, users};
 use crate::domain::agent::{Agent, AgentVersion};
 use crate::domain::names::AgentName;
 use crate::domain::suggest::nearest;
+use crate::domain::user::Right;
 use crate::store::Agents as _;
 
 #[derive(RustEmbed)]
@@ -275,6 +276,7 @@ pub async fn save(
     text: &str,
     origin: &str,
 ) -> Result<AgentVersion, Error> {
+    users::require(context, Right::Administer, None)?;
     parse(name, text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
     let newest = newest(context, name).await?;
     if newest.text == text {

@@ -1,10 +1,11 @@
 //! What models have cost.
 
-use super::{Context, Error, projects, runs};
+use super::{Context, Error, projects, runs, users};
 use crate::domain::ids::TrialId;
 use crate::domain::ledger::{Dimension, Entry, Total};
 use crate::domain::names::ProjectName;
 use crate::domain::time::Timestamp;
+use crate::domain::user::Right;
 use crate::store::{CallFilter, Calls as _};
 
 /// Which calls are meant; all where nothing is said.
@@ -24,6 +25,9 @@ pub struct Of {
 /// When the project or the run is not there.
 pub async fn totals(context: &Context, by: Dimension, of: Of) -> Result<Vec<Total>, Error> {
     const DAY_MS: i64 = 86_400_000;
+    if of.project.is_none() && of.run.as_ref().is_none_or(|text| TrialId::parse(text).is_ok()) {
+        users::require(context, Right::Administer, None)?;
+    }
     let project = match &of.project {
         Some(name) => Some(projects::by_name(context, name).await?.id),
         None => None,

@@ -16,6 +16,9 @@ const TTL_MS: i64 = 60_000;
 /// How often a lease is renewed.
 pub const RENEW_EVERY: Duration = Duration::from_secs(15);
 
+/// The resource name of the right to serve a store.
+pub const SERVE: &str = "serve";
+
 /// The resource name of a run.
 #[must_use]
 pub fn run_resource(run: &RunId) -> String {
@@ -69,6 +72,14 @@ impl<'a> Leases<'a> {
     /// [`store::Error::LeaseHeld`] when another process changes it.
     pub async fn take_server(&self, server: &str, purpose: &str) -> Result<(), Error> {
         self.take(server_resource(server), purpose).await
+    }
+
+    /// Takes the lease of whoever serves the store. The purpose says since when.
+    ///
+    /// # Errors
+    /// [`store::Error::LeaseHeld`] when another live process serves it.
+    pub async fn take_serve(&self, purpose: &str) -> Result<(), Error> {
+        self.take(SERVE.to_owned(), purpose).await
     }
 
     /// Renews every lease for as long as it is awaited; ends only with the error of one that was lost.
@@ -131,6 +142,15 @@ impl<'a> Leases<'a> {
             self.context.store.release(lease).await?;
         }
         Ok(())
+    }
+}
+
+/// The lease that stood in the way, where that is what an error says.
+#[must_use]
+pub fn in_the_way(error: &Error) -> Option<&Lease> {
+    match error {
+        Error::Store(store::Error::LeaseHeld { lease }) => Some(lease),
+        _ => None,
     }
 }
 

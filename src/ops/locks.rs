@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::operating::not_deployed;
 use super::servers::place::{self, Place};
-use super::{Context, Error, placement, servers};
+use super::{Context, Error, placement, servers, users};
 use crate::domain::project::Project;
+use crate::domain::user::Right;
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::{Error as Engine, Held};
 
@@ -65,6 +66,7 @@ pub async fn hold(
     why: &str,
     cancel: &CancellationToken,
 ) -> Result<Vec<Lock>, Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let places = places_of(context, project, cancel).await?;
     // In one order everywhere, so that of two who come at once one gets all of them.
     for (number, place) in places.iter().enumerate() {
@@ -89,6 +91,7 @@ pub async fn release(
     project: &Project,
     cancel: &CancellationToken,
 ) -> Result<(Vec<Lock>, bool), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let places = places_of(context, project, cancel).await?;
     let mut released = false;
     for place in &places {

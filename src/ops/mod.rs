@@ -5,6 +5,8 @@
 
 pub mod activation;
 pub mod agents;
+pub mod approvals;
+pub mod chats;
 pub mod checks;
 pub mod costs;
 pub mod deploy;
@@ -16,9 +18,12 @@ pub mod incidents;
 pub mod known_secrets;
 pub mod leases;
 pub mod locks;
+pub mod notify;
 pub mod operating;
+pub mod operator;
 pub mod placement;
 pub mod projects;
+pub mod queue;
 pub mod recorded;
 pub mod removal;
 pub mod repository;
@@ -27,6 +32,7 @@ pub mod secrets;
 pub mod servers;
 pub mod services;
 pub mod specs;
+pub mod users;
 pub mod worktrees;
 
 use std::ffi::OsString;
@@ -36,6 +42,7 @@ use crate::domain::redact::Secrets;
 use crate::domain::run::Holder;
 use crate::domain::source::{Real, Source};
 use crate::domain::time::Timestamp;
+use crate::domain::user::Person;
 use crate::store::Store;
 use crate::vault::Vault;
 pub use error::{Error, explain};
@@ -53,8 +60,10 @@ pub struct Context {
     pub holder: Holder,
     /// The command that starts the program which keeps a project running; the application's folder is added.
     pub supervisor: Vec<OsString>,
-    /// Who works here, for journals: the system account.
+    /// Who works here: the system account.
     pub user: String,
+    /// Whom this is done for: whose rights count, and who stands in journals.
+    pub person: Person,
     /// Where GitHub is, and the token for it.
     pub github: crate::github::Access,
     /// Who may approve and reject; empty: whoever may open the store.

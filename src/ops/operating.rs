@@ -6,9 +6,10 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::servers::place::{self, Place};
-use super::{Context, Error, placement, projects, servers, services};
+use super::{Context, Error, placement, projects, servers, services, users};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
+use crate::domain::user::Right;
 pub use crate::exec::Stream;
 use crate::exec::{self, Exit};
 pub use crate::remote::engine::audit::{Broken, Entry, Trail};
@@ -51,6 +52,7 @@ pub async fn exec(
     pass: &mut (dyn FnMut(Stream, &[u8]) + Send),
     cancel: &CancellationToken,
 ) -> Result<i32, Error> {
+    users::require(context, Right::Operate, Some(project))?;
     if let Some(place) = places(context, project, cancel).await?.first() {
         let app = place.app(&project.name, None);
         let ended = app.exec(command, Payload::Input, pass, cancel).await.map_err(servers::Error::from)?;
@@ -85,6 +87,7 @@ pub async fn maintenance(
     wanted: Option<bool>,
     cancel: &CancellationToken,
 ) -> Result<Maintenance, Error> {
+    users::require(context, if wanted.is_some() { Right::Operate } else { Right::See }, Some(project))?;
     let places = places(context, project, cancel).await?;
     if places.is_empty() {
         let what = format!(
@@ -130,6 +133,7 @@ pub struct Audit {
 /// # Errors
 /// When a server cannot be asked; for a project on this machine, where its runs are what is written down.
 pub async fn audit(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Vec<Audit>, Error> {
+    users::require(context, Right::See, Some(project))?;
     let places = places(context, project, cancel).await?;
     if places.is_empty() {
         return Err(Error::Usage {

@@ -11,6 +11,7 @@ use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::run::NewProject;
 use crate::domain::spec::{Language, Module, Spec};
 use crate::domain::state::NotBuilt;
+use crate::domain::user::Right;
 use crate::exec::{self, Command};
 use crate::store::Projects as _;
 use crate::workspace::python::{Search, Toolchain};
@@ -78,6 +79,7 @@ pub async fn choose(context: &Context, new: &NewProject, spec: &Spec) -> Result<
         folder: folder.display().to_string(),
         modules: spec.modules.clone(),
         status: ProjectStatus::Building,
+        owner: None,
         created_at: now,
         updated_at: now,
     };
@@ -175,14 +177,19 @@ pub async fn by_id(context: &Context, id: &ProjectId) -> Result<Project, Error> 
 /// # Errors
 /// [`Error::NoSuchProject`] with the names there are.
 pub async fn by_name(context: &Context, name: &ProjectName) -> Result<Project, Error> {
-    match context.store.project_by_name(name).await? {
+    match context.store.project_by_name(name).await?.filter(|project| is_seen(context, project)) {
         Some(project) => Ok(project),
         None => Err(no_such(context, name.as_str()).await?),
     }
 }
 
+/// Whether whoever is worked for may see a project: of others it is not even told that they are there.
+fn is_seen(context: &Context, project: &Project) -> bool {
+    context.person.may(Right::See, project.owner())
+}
+
 async fn no_such(context: &Context, name: &str) -> Result<Error, Error> {
-    let known = context.store.projects().await?.into_iter().map(|project| project.name.to_string()).collect();
+    let known = list(context).await?.into_iter().map(|project| project.name.to_string()).collect();
     Ok(Error::NoSuchProject { name: name.to_owned(), known })
 }
 
@@ -197,7 +204,7 @@ pub async fn of_folder(context: &Context, folder: Option<&Path>) -> Result<Proje
         source,
     })?;
     let here = here.canonicalize().unwrap_or(here);
-    let known = context.store.projects().await?;
+    let known = list(context).await?;
     let canonical = |project: &Project| {
         Path::new(&project.folder).canonicalize().unwrap_or_else(|_| PathBuf::from(&project.folder))
     };
@@ -215,12 +222,13 @@ pub async fn of_folder(context: &Context, folder: Option<&Path>) -> Result<Proje
     })
 }
 
-/// Every project, by name.
+/// Every project that whoever is worked for may see, by name.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(context: &Context) -> Result<Vec<Project>, Error> {
-    Ok(context.store.projects().await?)
+    let all = context.store.projects().await?;
+    Ok(all.into_iter().filter(|project| is_seen(context, project)).collect())
 }
 
 /// Notes where a project stands.

@@ -7,9 +7,10 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{self, locked};
-use super::{Context, Error, placement, repository, runs, worktrees};
+use super::{Context, Error, placement, repository, runs, users, worktrees};
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, PortPurpose};
+use crate::domain::user::Right;
 use crate::store::{Ports as _, ProjectSecrets as _, Projects as _};
 
 /// What removing a project destroys.
@@ -92,6 +93,7 @@ pub async fn remove(
     removal: &Removal,
     cancelled: &(String, String),
 ) -> Result<(), Error> {
+    users::require(context, Right::Destroy, Some(project))?;
     locked(context, project, "its removal", async || {
         for run in runs::unfinished(context, &project.id).await? {
             runs::cancel(context, &run, cancelled.clone()).await?;

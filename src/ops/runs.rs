@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::leases::{self, Leases, run_resource};
-use super::{Context, Error, projects, random, secrets, worktrees};
+use super::{Context, Error, projects, random, secrets, users, worktrees};
 use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::ledger::Entry;
@@ -12,7 +12,8 @@ use crate::domain::manifest::EnvName;
 use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
-use crate::store::{self, Calls as _, Projects as _, RunFilter, Runs as _};
+use crate::domain::user::{Right, Role};
+use crate::store::{self, Calls as _, Projects as _, Queue as _, RunFilter, Runs as _};
 
 /// Why a batch was not written.
 #[derive(Debug)]
@@ -23,16 +24,21 @@ pub enum AppendError {
     Store(store::Error),
 }
 
-/// Writes a batch under this process's lease on the run. True when a cancel was requested.
+/// Writes a batch under this process's lease on the run. Returns who asked for the run to be cancelled, if somebody did.
 ///
 /// # Errors
 /// [`AppendError`].
-pub async fn append(context: &Context, leases: &Leases<'_>, run: &RunId, batch: &Batch) -> Result<bool, AppendError> {
+pub async fn append(
+    context: &Context,
+    leases: &Leases<'_>,
+    run: &RunId,
+    batch: &Batch,
+) -> Result<Option<String>, AppendError> {
     let Some(lease) = leases.find(&run_resource(run)) else {
         return Err(AppendError::Lost("this process does not hold the run".to_owned()));
     };
     match context.store.append(&lease, run, batch, context.now()).await {
-        Ok(appended) => Ok(appended.cancel_requested),
+        Ok(appended) => Ok(appended.cancel_wanted_by),
         Err(error @ store::Error::FenceLost { .. }) => Err(AppendError::Lost(error.to_string())),
         Err(error) => Err(AppendError::Store(error)),
     }
@@ -46,8 +52,13 @@ pub async fn create(
     context: &Context,
     request: Request,
     project: Option<crate::domain::ids::ProjectId>,
+    worker: Worker<'_>,
     first_event: impl Fn(&Run) -> EventRow,
 ) -> Result<Run, Error> {
+    match &project {
+        Some(id) => users::require(context, Right::Operate, Some(&projects::by_id(context, id).await?))?,
+        None => users::require(context, Right::Create, None)?,
+    }
     let now = context.source.moment(format_args!("run"));
     let run = Run {
         id: RunId::new(now, context.source.chance(format_args!("run"))),
@@ -55,13 +66,38 @@ pub async fn create(
         request,
         status: RunStatus::Queued,
         reason: None,
+        asked_by: context.person.user.clone(),
         forked_from: None,
         seq: 1,
         created_at: now,
         updated_at: now,
     };
-    context.store.begin_run(&run, &first_event(&run)).await?;
-    Ok(run)
+    let first = first_event(&run);
+    match worker {
+        Worker::Caller => context.store.begin_run(&run, &first).await.map(|()| run).map_err(Error::from),
+        Worker::Serve { key } => Ok(context.store.begin_queued_run(&run, &first, key).await?),
+    }
+}
+
+/// Who works on a run that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worker<'a> {
+    /// Whoever makes it.
+    Caller,
+    /// `cgo serve`, from its queue.
+    Serve {
+        /// Names what asked for it: a second run with the same key is the first one.
+        key: Option<&'a str>,
+    },
+}
+
+/// Puts a run into the queue of `cgo serve`, which goes on with it whenever it can.
+///
+/// # Errors
+/// [`users::Error::Forbidden`]; when the store fails.
+pub async fn queue(context: &Context, run: &Run) -> Result<(), Error> {
+    users::require_run(context, Right::Operate, run).await?;
+    Ok(context.store.queue_run(&run.id, context.now()).await?)
 }
 
 /// The id the next run gets, where time and chance are those of a cassette.
@@ -97,12 +133,25 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
     }
     let prefix = if text.starts_with(RunId::PREFIX) { text.to_owned() } else { format!("{}{text}", RunId::PREFIX) };
     let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
-    let mut found = context.store.runs(&filter).await?;
+    let mut found = visible(context, context.store.runs(&filter).await?).await?;
     match found.len() {
         0 => Err(Error::NoSuchRun(text.to_owned())),
         1 => Ok(found.remove(0)),
         _ => Err(Error::AmbiguousRun { text: text.to_owned(), ids: found.into_iter().map(|run| run.id).collect() }),
     }
+}
+
+/// Those runs that whoever is worked for may see: of others it is not even told that they are there.
+async fn visible(context: &Context, runs: Vec<Run>) -> Result<Vec<Run>, Error> {
+    let mut seen = Vec::with_capacity(runs.len());
+    for run in runs {
+        match users::require_run(context, Right::See, &run).await {
+            Ok(()) => seen.push(run),
+            Err(Error::User(users::Error::Forbidden { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(seen)
 }
 
 /// The run an id names, or the run of a question that an id names: that question must be the open one.
@@ -131,8 +180,7 @@ pub async fn calls(context: &Context, run: &RunId) -> Result<Vec<(String, u32, U
 /// # Errors
 /// [`Error::NoRuns`].
 pub async fn newest(context: &Context) -> Result<Run, Error> {
-    let filter = RunFilter { limit: 1, ..RunFilter::default() };
-    context.store.runs(&filter).await?.into_iter().next().ok_or(Error::NoRuns)
+    list(context, 1).await?.into_iter().next().map(|view| view.run).ok_or(Error::NoRuns)
 }
 
 /// The one run that can go on now: queued, or left by a process that died. Used when no id is given.
@@ -195,13 +243,16 @@ pub async fn of_project(context: &Context, project: &crate::domain::ids::Project
     Ok(context.store.runs(&RunFilter { project: Some(project.clone()), ..RunFilter::default() }).await?)
 }
 
-/// The newest runs.
+/// The newest runs that whoever is worked for may see.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(context: &Context, limit: u32) -> Result<Vec<RunView>, Error> {
+    // What others asked for takes no room in the list of a member.
+    let looked_at = if context.person.role == Role::Admin { limit } else { u32::MAX };
+    let found = context.store.runs(&RunFilter { limit: looked_at, ..RunFilter::default() }).await?;
     let mut views = Vec::new();
-    for run in context.store.runs(&RunFilter { limit, ..RunFilter::default() }).await? {
+    for run in visible(context, found).await?.into_iter().take(limit as usize) {
         views.push(view(context, run).await?);
     }
     Ok(views)
@@ -299,9 +350,12 @@ pub async fn answer(
             given: reply.texts.len(),
         });
     }
-    let allowed = context.approvers.is_empty() || context.approvers.contains(&context.user);
+    let right = if ask.wait == Wait::Approval { Right::Approve } else { Right::Operate };
+    users::require_run(context, right, run).await?;
+    let who = &context.person.name;
+    let allowed = context.approvers.is_empty() || context.approvers.contains(who);
     if ask.wait == Wait::Approval && !allowed {
-        return Err(Error::NotAllowed { user: context.user.clone(), approvers: context.approvers.clone() });
+        return Err(Error::NotAllowed { user: who.clone(), approvers: context.approvers.clone() });
     }
     let texts = match ask.wait {
         Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],
@@ -315,7 +369,7 @@ pub async fn answer(
         });
     }
     let now = context.source.moment(format_args!("answer to {}", ask.id));
-    let by = reply.by.unwrap_or_else(|| context.user.clone());
+    let by = reply.by.unwrap_or_else(|| context.person.name.clone());
     let answer = Answer { approved: reply.approved, texts, by, at: now };
     let (kind, body) = event(&ask.id, &answer);
     let row = EventRow { seq: run.seq + 1, at: now, kind, body };
@@ -358,6 +412,7 @@ async fn check_secrets(context: &Context, run: &Run, ask: &Ask, texts: &[String]
 /// [`store::Error::IllegalMove`] when it is over.
 pub async fn cancel(context: &Context, run: &Run, event: (String, String)) -> Result<RunStatus, Error> {
     const TRIES: u32 = 20;
+    users::require_run(context, Right::Operate, run).await?;
     let mut run = run.clone();
     for _ in 1..TRIES {
         match try_cancel(context, &run, &event).await {
@@ -368,23 +423,23 @@ pub async fn cancel(context: &Context, run: &Run, event: (String, String)) -> Re
     try_cancel(context, &run, &event).await
 }
 
-/// Whether somebody asked for a run to be cancelled while a process works on it.
+/// Who asked for a run to be cancelled while a process works on it, if somebody did.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn is_cancel_requested(context: &Context, run: &RunId) -> Result<bool, Error> {
-    Ok(context.store.is_cancel_requested(run).await?)
+pub async fn cancel_wanted_by(context: &Context, run: &RunId) -> Result<Option<String>, Error> {
+    Ok(context.store.cancel_wanted_by(run).await?)
 }
 
 async fn try_cancel(context: &Context, run: &Run, event: &(String, String)) -> Result<RunStatus, Error> {
     let to = run.status.next(crate::domain::run::RunMove::Cancel).map_err(store::Error::from)?;
     if leases::holder(context, &run_resource(&run.id)).await?.is_some() {
-        context.store.request_cancel(&run.id, context.now()).await?;
+        context.store.request_cancel(&run.id, &context.person.name, context.now()).await?;
         return Ok(run.status);
     }
     let now = context.now();
     let row = EventRow { seq: run.seq + 1, at: now, kind: event.0.clone(), body: event.1.clone() };
-    let reason = format!("cancelled by {}", context.user);
+    let reason = format!("cancelled by {}", context.person.name);
     context.store.move_run(&run.id, run.status, to, Some(&reason), &row, now).await?;
     let project = match &run.project {
         Some(project) => context.store.project(project).await?,
@@ -399,6 +454,7 @@ async fn try_cancel(context: &Context, run: &Run, event: &(String, String)) -> R
 /// # Errors
 /// [`Error::NoSuchEvent`] when the run has no such event.
 pub async fn fork(context: &Context, from: &Run, at: u64) -> Result<Run, Error> {
+    users::require_run(context, Right::Operate, from).await?;
     if at == 0 || at > from.seq {
         return Err(Error::NoSuchEvent { run: from.id.clone(), at, newest: from.seq });
     }
@@ -407,6 +463,7 @@ pub async fn fork(context: &Context, from: &Run, at: u64) -> Result<Run, Error> 
         id: RunId::new(now, random()),
         status: RunStatus::Queued,
         reason: Some(format!("forked from {} at event {at}", from.id)),
+        asked_by: context.person.user.clone(),
         forked_from: Some((from.id.clone(), at)),
         seq: at,
         created_at: now,

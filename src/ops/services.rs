@@ -12,12 +12,13 @@ use super::deploy::remote;
 use super::operating::not_deployed;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
-use super::{Context, Error, leases, placement, servers};
+use super::{Context, Error, leases, placement, servers, users};
 use crate::domain::deployment::Slot;
 use crate::domain::diagnose::told;
 use crate::domain::ids::ServerId;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::server::{LOCAL, PortPurpose, Server};
+use crate::domain::user::Right;
 use crate::remote::engine::operate::Work;
 use crate::remote::engine::survey::Survey;
 use crate::remote::ports;
@@ -293,6 +294,7 @@ pub(super) async fn locked<T>(
 /// # Errors
 /// When it is not deployed, or something still runs.
 pub async fn stop(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let at = deployed(context, project, cancel).await?;
     locked(context, project, "a stop", async || {
         match &at {
@@ -309,6 +311,7 @@ pub async fn stop(context: &Context, project: &Project, cancel: &CancellationTok
 /// # Errors
 /// When it was never deployed, or its port is taken.
 pub async fn start(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let at = deployed(context, project, cancel).await?;
     locked(context, project, "a start", async || {
         match &at {
@@ -368,6 +371,7 @@ pub async fn logs(
     lines: usize,
     cancel: &CancellationToken,
 ) -> Result<Vec<String>, Error> {
+    users::require(context, Right::See, Some(project))?;
     match deployed(context, project, cancel).await? {
         At::Here(runtime) => Ok(runtime.tail(Which::Active, lines).await?),
         At::There(places) => {

@@ -240,7 +240,7 @@ impl Visit<'_> {
         let mut turns = self.agent.max_turns;
         let mut turn = 0;
         loop {
-            if self.cancel.is_cancelled() || self.recorder.cancel_requested() {
+            if self.cancel.is_cancelled() || self.recorder.cancel_wanted_by().is_some() {
                 return Err(NodeError::Interrupted);
             }
             if turn >= turns {

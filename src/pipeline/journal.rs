@@ -24,7 +24,7 @@ impl<'a> StoreJournal<'a> {
 impl Journal for StoreJournal<'_> {
     async fn write(&self, batch: &Batch) -> Result<Written, JournalError> {
         match runs::append(self.context, self.leases, &self.run, batch).await {
-            Ok(cancel_requested) => Ok(Written { cancel_requested }),
+            Ok(cancel_wanted_by) => Ok(Written { cancel_wanted_by }),
             Err(runs::AppendError::Lost(who)) => Err(JournalError::Lost(who)),
             Err(runs::AppendError::Store(error)) => Err(JournalError::Store(Box::new(ops::Error::from(error)))),
         }

@@ -33,7 +33,8 @@ use crate::graph::progress::{Event, Failure, Progress};
 use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder};
 use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
-use crate::ops::{self, Context, agents, known_secrets, runs, worktrees};
+use crate::ops::runs::Worker;
+use crate::ops::{self, Context, agents, known_secrets, runs, users, worktrees};
 
 /// Why a run could not be driven.
 #[derive(Debug, thiserror::Error)]
@@ -221,6 +222,19 @@ impl Pipeline {
 /// # Errors
 /// When the project is not there or the store fails.
 pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
+    create_for(context, request, Worker::Caller).await
+}
+
+/// Makes a run for `cgo serve`, which works on it as soon as it can. Asked for again with the same key, such as the id of
+/// a message that is read twice, it is the same run.
+///
+/// # Errors
+/// As [`create`].
+pub async fn enqueue(context: &Context, request: Request, key: Option<&str>) -> Result<Run, Error> {
+    create_for(context, request, Worker::Serve { key }).await
+}
+
+async fn create_for(context: &Context, request: Request, worker: Worker<'_>) -> Result<Run, Error> {
     let asked = serde_json::to_string(&request).expect("a request has text keys only");
     context.secrets.check("what is asked for", &asked)?;
     let (state, project) = first_state(context, &request).await?;
@@ -231,7 +245,7 @@ pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
             return Err(Error::There { run });
         }
     }
-    let run = runs::create(&setting.context, request, project, |_| {
+    let run = runs::create(&setting.context, request, project, worker, |_| {
         row(1, &setting.context, &Event::Created { state: Box::new(state.clone()) })
     })
     .await?;
@@ -355,7 +369,9 @@ async fn drive_leased(
     if run.status.is_waiting() {
         return Err(Error::Waits { run: run.id, status: run.status, reason: run.reason });
     }
-    let setting = Setting::of(context, Some(models), &run)?;
+    // With the rights of whoever asked: agents see and do no more than that person may.
+    let theirs = users::worker(context, &run).await?;
+    let setting = Setting::of(&theirs, Some(models), &run)?;
     let (context, models) = (&*setting.context, setting.models.as_ref().unwrap_or(models));
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
     let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
@@ -451,8 +467,12 @@ async fn notice_cancel<J: Journal>(context: &Context, recorder: &Recorder<J>, st
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         // A store that does not answer now is asked again; what the journal needs it for says so itself.
-        if recorder.cancel_requested() || runs::is_cancel_requested(context, recorder.run()).await.unwrap_or(false) {
-            recorder.request_cancel();
+        let wanted = match recorder.cancel_wanted_by() {
+            Some(by) => Some(by),
+            None => runs::cancel_wanted_by(context, recorder.run()).await.unwrap_or(None),
+        };
+        if let Some(by) = wanted {
+            recorder.request_cancel(by);
             tokio::time::sleep(GRACE).await;
             stop.cancel();
             return std::future::pending().await;

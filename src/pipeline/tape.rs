@@ -16,9 +16,11 @@ use super::runner::{self, Error};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Ask, Cassette, Request, Run, TapeMode};
 use crate::domain::source::Source as _;
+use crate::domain::user::Actor;
 use crate::llm::cassette::line::Person;
 use crate::llm::cassette::portable::Portable;
 use crate::llm::cassette::{Surroundings, Tape};
+use crate::ops::approvals::{self, Counts, Press, Refusal};
 use crate::ops::runs::{self, Reply};
 use crate::ops::{self, Context, projects, repository};
 
@@ -146,7 +148,7 @@ pub async fn answer(
         ask: ask.id.to_string(),
         approved: reply.approved,
         texts: reply.texts.clone(),
-        by: reply.by.clone().unwrap_or_else(|| context.user.clone()),
+        by: reply.by.clone().unwrap_or_else(|| context.person.name.clone()),
         commits: String::new(),
     };
     runs::answer(&setting.context, run, ask, reply, runner::answered).await?;
@@ -161,6 +163,57 @@ pub async fn answer(
         tape.note_person(Person { commits, ..said });
     }
     setting.check()
+}
+
+/// Answers the question a button belongs to, for whoever pressed it, when the press counts. `cgo serve` goes on with the
+/// run; what is refused ends it.
+///
+/// # Errors
+/// [`Unanswered`]: it does not count, or the answer cannot be taken.
+pub async fn press(
+    context: &Context,
+    actor: &Actor,
+    press: &Press,
+    reply: Reply,
+    cancel: &CancellationToken,
+) -> Result<Counts, Unanswered> {
+    let counts = approvals::check(context, actor, press).await?;
+    let theirs = context.acting_as(counts.person.clone());
+    let approved = reply.approved;
+    // Before: a process that dies after the answer leaves a run that goes on.
+    runs::queue(&theirs, &counts.run).await.map_err(Refusal::from)?;
+    match answer(&theirs, &counts.run, &counts.ask, reply, cancel).await {
+        Ok(()) => {
+            // And after, so that it goes on at once.
+            runs::queue(&theirs, &counts.run).await.map_err(Refusal::from)?;
+            if !approved {
+                let run = runs::find(&theirs, counts.run.id.as_str()).await.map_err(Refusal::from)?;
+                let event = runner::cancelled(&theirs.person.name);
+                // One that has ended meanwhile has read the answer itself.
+                if !run.status.is_terminal() {
+                    runs::cancel(&theirs, &run, event).await.map_err(Refusal::from)?;
+                }
+            }
+            Ok(counts)
+        }
+        // Somebody was faster, or the right was taken away meanwhile.
+        Err(Error::Ops(error)) => match Refusal::from(error) {
+            Refusal::Failed(error) => Err(Unanswered::Failed(Error::Ops(error))),
+            refusal => Err(Unanswered::Refused(refusal)),
+        },
+        Err(error) => Err(Unanswered::Failed(error)),
+    }
+}
+
+/// Why a button has answered nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// The press does not count.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The answer cannot be taken.
+    #[error(transparent)]
+    Failed(Error),
 }
 
 /// What the person has committed since the run's own newest commit.

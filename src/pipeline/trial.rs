@@ -182,7 +182,7 @@ impl Journal for Ledger<'_> {
                 None => kept.push(call.clone()),
             }
         }
-        Ok(Written { cancel_requested: false })
+        Ok(Written { cancel_wanted_by: None })
     }
 }
 

@@ -86,6 +86,7 @@ from! {
     // Sequence numbers, fences and clock ticks: 63 bits are enough for each, and a wrapped one reads as corrupt.
     u64 => |value| Arg::Int(value.cast_signed()),
     Option<u64> => |value| Arg::MaybeInt(value.map(u64::cast_signed)),
+    Option<i64> => |value| Arg::MaybeInt(value),
     bool => |value| Arg::Bool(value),
     Timestamp => |value| Arg::Int(value.0),
     &'a str => |value| Arg::Text(value),
@@ -189,6 +190,13 @@ impl Record<'_> {
     pub(super) fn int(self, at: usize) -> Result<i64, Error> {
         match self.row {
             Row::Sqlite(row) => row.int(at).map_err(|Strange(value)| self.corrupt(at, &value)),
+            Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
+        }
+    }
+
+    pub(super) fn maybe_int(self, at: usize) -> Result<Option<i64>, Error> {
+        match self.row {
+            Row::Sqlite(row) => row.maybe_int(at).map_err(|Strange(value)| self.corrupt(at, &value)),
             Row::Postgres(row) => row.try_get(at).map_err(|error| self.foreign(row, at, &error)),
         }
     }

@@ -161,6 +161,20 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Somebody else has the name, or is that already.
+    #[error("the {what} `{by}` is somebody's already")]
+    PersonTaken {
+        /// `name` or `identity`.
+        what: &'static str,
+        /// The name or identity.
+        by: String,
+    },
+    /// Nobody would be left to give rights.
+    #[error("`{name}` is the last admin")]
+    LastAdmin {
+        /// Their name.
+        name: String,
+    },
     /// Projects have places on the server.
     #[error("server `{name}` carries {projects} project{}", if *projects == 1 { "" } else { "s" })]
     ServerInUse {
@@ -300,6 +314,8 @@ impl Diagnose for Error {
             | Self::NotFound { .. }
             | Self::NameTaken { .. }
             | Self::ServerTaken { .. }
+            | Self::PersonTaken { .. }
+            | Self::LastAdmin { .. }
             | Self::ServerInUse { .. }
             | Self::Conflict { .. }
             | Self::AlreadyAnswered { .. }
@@ -338,6 +354,8 @@ impl Diagnose for Error {
             Self::NameTaken { .. } => "choose another name with `--name`".to_owned(),
             Self::ServerTaken { name } => format!("choose another name, or remove it: `cgo servers remove {name}`"),
             Self::ServerInUse { .. } => "move or remove them first".to_owned(),
+            Self::PersonTaken { .. } => return Some(Advice::Run("cgo users list".to_owned())),
+            Self::LastAdmin { .. } => "make somebody else an admin first: `cgo users role NAME admin`".to_owned(),
             Self::PortsExhausted { .. } => "remove a project from the server with `cgo project remove NAME`".to_owned(),
             Self::LeaseHeld { lease } if RunId::parse(&lease.purpose).is_ok() => {
                 return Some(Advice::Run(format!("cgo run watch {}", lease.purpose)));

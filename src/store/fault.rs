@@ -113,4 +113,10 @@ impl Error {
     pub(super) fn is_passing(&self) -> bool {
         self.database().is_some_and(|error| error.code().is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01")))
     }
+
+    /// The same may do well a little later, without anything being changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.is_passing() || matches!(self, Self::Busy { .. } | Self::Unreachable { .. } | Self::OutcomeUnknown { .. })
+    }
 }

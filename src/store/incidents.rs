@@ -1,9 +1,10 @@
 //! Incidents in the store. A cause has one open incident at most.
 
 use super::engine::{Row, Tx, args, locking, transaction};
-use super::{Error, Store};
+use super::{Error, Store, notices};
 use crate::domain::ids::{IncidentId, ProjectId, RunId, ServerId};
 use crate::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
+use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::time::Timestamp;
 
 /// What can be done with the incidents of a store.
@@ -77,6 +78,10 @@ macro_rules! select {
     };
 }
 
+async fn owe(tx: &mut Tx, kind: NoticeKind, of: &Incident, at: Timestamp) -> Result<(), Error> {
+    notices::owe(tx, &Notice::of_incident(kind, &of.id, &of.cause, of.project.clone(), at)).await
+}
+
 /// Checks that what the incident refers to is there.
 async fn check_references(tx: &mut Tx, incident: &Incident) -> Result<(), Error> {
     let references = [
@@ -121,7 +126,11 @@ impl Incidents for Store {
                     ],
                 )
                 .await?;
-            decode(&row.expect("an insert that returns gives a row"))
+            let stored = decode(&row.expect("an insert that returns gives a row"))?;
+            if stored.reports == 1 {
+                owe(tx, NoticeKind::IncidentOpened, &stored, stored.created_at).await?;
+            }
+            Ok(stored)
         })
         .map_err(|error| {
             // The cause is settled by the statement: only the id is left.
@@ -204,6 +213,9 @@ impl Incidents for Store {
                 )
                 .await?;
             if changed > 0 {
+                if let Some(row) = tx.row(select!("where id = $1"), args![id.as_str()]).await? {
+                    owe(tx, NoticeKind::IncidentClosed, &decode(&row)?, at).await?;
+                }
                 return Ok(());
             }
             match tx.row("select 1 from incident where id = $1", args![id.as_str()]).await? {

@@ -144,6 +144,14 @@ impl Row {
         self.maybe_text(at)?.ok_or_else(|| strange(&Value::Null))
     }
 
+    pub(super) fn maybe_int(&self, at: usize) -> Result<Option<i64>, Strange> {
+        match self.value(at)? {
+            Value::Null => Ok(None),
+            Value::Integer(value) => Ok(Some(*value)),
+            other => Err(strange(other)),
+        }
+    }
+
     pub(super) fn int(&self, at: usize) -> Result<i64, Strange> {
         match self.value(at)? {
             Value::Integer(value) => Ok(*value),

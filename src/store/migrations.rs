@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 27] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -57,6 +57,16 @@ const STEPS: [Step; 17] = [
     step!(2026112141, "project_secrets", same),
     step!(2026112142, "placements", same),
     step!(2026112143, "incident_events", same),
+    step!(2026112151, "telegram_updates", same),
+    step!(2026112152, "telegram_chats", same),
+    step!(2026112153, "telegram_runs", same),
+    step!(2026112154, "telegram_buttons", same),
+    step!(2026112155, "operator_secrets", same),
+    step!(2026112161, "people", same),
+    step!(2026112162, "owners", same),
+    step!(2026112163, "notices", same),
+    step!(2026112164, "queue", same),
+    step!(2026112165, "secret_links", same),
     step!(2026112181, "placement_servers", same),
 ];
 

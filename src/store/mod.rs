@@ -14,18 +14,24 @@ mod fault;
 mod group;
 mod incidents;
 mod leases;
+mod links;
 mod lite;
 mod migrations;
+mod notices;
+mod operator;
 mod place;
 mod placements;
 mod ports;
 mod postgres;
 mod projects;
+mod queue;
 mod runs;
 mod secrets;
 mod servers;
 mod setups;
 mod sqlite;
+mod telegram;
+mod users;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,13 +46,19 @@ pub use deployments::Deployments;
 pub use error::Error;
 pub use incidents::Incidents;
 pub use leases::Leases;
+pub use links::{SecretLink, SecretLinks};
+pub use notices::{Delivery, DeliveryStatus, Notices, Recipient};
+pub use operator::OperatorSecrets;
 pub use placements::Placements;
 pub use ports::Ports;
 pub use projects::Projects;
+pub use queue::{Queue, Queued};
 pub use runs::{Appended, RunFilter, Runs};
 pub use secrets::ProjectSecrets;
 pub use servers::{Seen, Servers};
 pub use setups::{Setup, SetupEnd, Setups};
+pub use telegram::Telegram;
+pub use users::{Invited, Users};
 
 /// An open store. Clones share its connections.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use super::engine::{Row, args, transaction};
 use super::{Error, Store};
-use crate::domain::ids::ProjectId;
+use crate::domain::ids::{ProjectId, UserId};
 use crate::domain::names::ProjectName;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::time::Timestamp;
@@ -58,8 +58,9 @@ fn decode(row: &Row) -> Result<Project, Error> {
         folder: row.text(4)?,
         modules: row.parsed(5, |text| serde_json::from_str(text).ok())?,
         status: row.parsed(6, |text| ProjectStatus::ALL.into_iter().find(|status| status.as_str() == text))?,
-        created_at: row.time(7)?,
-        updated_at: row.time(8)?,
+        owner: row.maybe_parsed(7, |text| UserId::parse(text).ok())?,
+        created_at: row.time(8)?,
+        updated_at: row.time(9)?,
     })
 }
 
@@ -73,8 +74,8 @@ impl Projects for Store {
                 return Err(Error::IdTaken { what: "project", id: id.to_owned() });
             }
             tx.execute(
-                "insert into project (id, name, title, description, folder, modules, status, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                "insert into project (id, name, title, description, folder, modules, status, owner_id, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, (select id from person where id = $8), $9, $10)",
                 args![
                     id,
                     project.name.as_str(),
@@ -83,6 +84,8 @@ impl Projects for Store {
                     &project.folder,
                     &modules,
                     project.status.as_str(),
+                    // Somebody who was removed meanwhile leaves it to the operator.
+                    project.owner.as_ref().map(UserId::as_str),
                     project.created_at,
                     project.updated_at,
                 ],
@@ -95,7 +98,7 @@ impl Projects for Store {
 
     async fn project(&self, id: &ProjectId) -> Result<Option<Project>, Error> {
         self.find(
-            "select id, name, title, description, folder, modules, status, created_at, updated_at \
+            "select id, name, title, description, folder, modules, status, owner_id, created_at, updated_at \
              from project where id = $1",
             args![id.as_str()],
             decode,
@@ -105,7 +108,7 @@ impl Projects for Store {
 
     async fn project_by_name(&self, name: &ProjectName) -> Result<Option<Project>, Error> {
         self.find(
-            "select id, name, title, description, folder, modules, status, created_at, updated_at \
+            "select id, name, title, description, folder, modules, status, owner_id, created_at, updated_at \
              from project where name = $1",
             args![name.as_str()],
             decode,
@@ -115,7 +118,7 @@ impl Projects for Store {
 
     async fn projects(&self) -> Result<Vec<Project>, Error> {
         self.list(
-            "select id, name, title, description, folder, modules, status, created_at, updated_at \
+            "select id, name, title, description, folder, modules, status, owner_id, created_at, updated_at \
              from project order by name",
             args![],
             decode,
@@ -144,7 +147,7 @@ impl Projects for Store {
             let changed = tx
                 .execute(
                     "update project set name = $2, title = $3, description = $4, folder = $5, modules = $6, \
-                     status = $7, updated_at = $8 where id = $1",
+                     status = $7, updated_at = $8, owner_id = (select id from person where id = $9) where id = $1",
                     args![
                         project.id.as_str(),
                         project.name.as_str(),
@@ -154,6 +157,7 @@ impl Projects for Store {
                         &modules,
                         project.status.as_str(),
                         project.updated_at,
+                        project.owner.as_ref().map(UserId::as_str),
                     ],
                 )
                 .await?;

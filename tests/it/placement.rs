@@ -62,6 +62,7 @@ impl Desk {
             holder: identity::me(),
             supervisor: Vec::new(),
             user: "tester".to_owned(),
+            person: cgo::domain::user::Person::operator("tester"),
             approvers: Vec::new(),
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: ops::real(),
@@ -106,6 +107,7 @@ fn project(folder: &str, name: &str) -> Project {
         folder: folder.to_owned(),
         modules: vec![Module::Backend],
         status: ProjectStatus::Built,
+        owner: None,
         created_at: now,
         updated_at: now,
     }
@@ -246,6 +248,7 @@ pub async fn release_at(
         request,
         status: RunStatus::Queued,
         reason: None,
+        asked_by: None,
         forked_from: None,
         seq: 0,
         created_at: now,

@@ -66,6 +66,7 @@ fn bare(env: &TestEnv) {
         folder: env.work().join("notes-api").display().to_string(),
         modules: vec![Module::Backend],
         status: ProjectStatus::Built,
+        owner: None,
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     };

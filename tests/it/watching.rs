@@ -42,15 +42,17 @@ fn a_run_cancelled_from_another_process_stops_between_two_steps() {
     let cancelled = child.end();
     assert_eq!((cancelled.code, cancelled.stdout.as_str()), (Some(1), ""), "{cancelled:?}");
     let error = &cancelled.stderr[cancelled.stderr.find("error: ").unwrap()..];
-    assert_snapshot!(env.stable(error), @r##"
-    error: run `run-ID` was cancelled by a person
+    let by = format!("cancelled by {}", cgo::app::user());
+    let stable = |text: &str| env.stable(text).replace(&by, "cancelled by ME");
+    assert_snapshot!(stable(error), @r##"
+    error: run `run-ID` was cancelled by ME
     hint: run `cgo project remove notes-api` to remove what was made
     "##);
     let watched = watching.end();
     assert_eq!(watched.code, Some(1), "{watched:?}");
     assert!(watched.stdout.lines().last().unwrap().contains("cancelled"), "{watched:?}");
-    assert_snapshot!(env.stable(&watched.stderr), @r##"
-    error: run `run-ID` is over: cancelled by a person
+    assert_snapshot!(stable(&watched.stderr), @r##"
+    error: run `run-ID` is over: cancelled by ME
     hint: run `cgo run show run-ID`
     "##);
 

@@ -10,8 +10,10 @@ mod lock;
 mod project;
 mod run;
 mod secrets;
+mod serve;
 mod servers;
 mod spec;
+mod users;
 
 use std::path::PathBuf;
 
@@ -27,8 +29,10 @@ pub use lock::Lock;
 pub use project::{Maintenance, Project, ProjectNew};
 pub use run::{Run, Tape};
 pub use secrets::Secrets;
+pub use serve::{Listen, Serve};
 pub use servers::{Servers, ServersAdd, ServersProvision};
 pub use spec::Spec;
+pub use users::Users;
 
 /// Turn the description of a project into a running project, and operate it
 #[derive(Debug, Parser)]
@@ -99,6 +103,11 @@ pub enum Command {
     /// Set, list and remove the secrets of projects
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Add, invite and remove people beside the operator, and say what they may do
+    #[command(subcommand)]
+    Users(Users),
+    /// Stay, and work on what front ends ask for
+    Serve(Serve),
     /// See, hold and release who may change a project on its server
     #[command(subcommand)]
     Lock(Lock),
@@ -131,6 +140,12 @@ pub enum Command {
     /// List the exit codes
     #[command(name = "exit-codes", hide = true, long_about = exit_codes_help())]
     ExitCodes,
+    /// Work on one run until it is over, waits or stops (started by cgo itself)
+    #[command(hide = true)]
+    Work {
+        /// The run
+        run: String,
+    },
     /// Keep one application running (started by cgo itself)
     #[command(hide = true)]
     Supervise {

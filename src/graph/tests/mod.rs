@@ -87,7 +87,7 @@ impl Journal for Memory {
         }
         self.writes.set(self.writes.get() + 1);
         self.written.notify_waiters();
-        Ok(Written { cancel_requested: self.cancel.get() })
+        Ok(Written { cancel_wanted_by: self.cancel.get().then(|| "Anna".to_owned()) })
     }
 }
 

@@ -45,6 +45,7 @@ impl Lab {
                 folder: folder.path().display().to_string(),
                 modules: Vec::new(),
                 status: ProjectStatus::Built,
+                owner: None,
                 created_at: Timestamp(0),
                 updated_at: Timestamp(0),
             },

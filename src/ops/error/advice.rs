@@ -31,6 +31,7 @@ pub(super) fn of(error: &Error) -> Option<Advice> {
         Error::Superseded { .. } => say("deploy again if you want this version to serve".to_owned()),
         Error::FolderNotOurs { .. } => say("remove the folder yourself, and the project without --folder".to_owned()),
         Error::Server(error) => error.advice(),
+        Error::User(error) => error.advice(),
         Error::Remote(error) => error.advice(),
         Error::Render(error) => error.advice(),
         Error::Vault(error) => error.advice(),

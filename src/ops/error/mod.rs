@@ -5,7 +5,7 @@ mod advice;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use super::servers;
+use super::{servers, users};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::{AgentName, InvalidName, ProjectName};
@@ -94,6 +94,9 @@ pub enum Error {
     /// A server that is reached over SSH.
     #[error(transparent)]
     Server(#[from] servers::Error),
+    /// People and their rights.
+    #[error(transparent)]
+    User(#[from] users::Error),
     /// The processes on a server.
     #[error(transparent)]
     Remote(#[from] remote::error::Error),
@@ -410,6 +413,18 @@ impl Error {
         }
     }
 
+    /// The same may do well a little later, without anything being changed.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(error) | Self::User(users::Error::Lookup { source: error, .. }) if error.may_pass())
+    }
+
+    /// Somebody else has answered that question first.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        matches!(self, Self::Store(store::Error::AlreadyAnswered { .. }))
+    }
+
     /// There was no room left on a disk in the middle of the work, whoever noticed it.
     #[must_use]
     pub fn is_full_disk(&self) -> bool {
@@ -488,6 +503,7 @@ impl Diagnose for Error {
             Self::GateUnknown(error) => error.kind(),
             Self::NoAnswer(error) => error.kind(),
             Self::Server(error) => error.kind(),
+            Self::User(error) => error.kind(),
             Self::Remote(error) => error.kind(),
             Self::Render(error) => error.kind(),
             Self::Vault(error) => error.kind(),

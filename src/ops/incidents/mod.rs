@@ -5,10 +5,11 @@ pub mod check;
 mod front;
 pub mod recover;
 
-use super::{Context, Error, projects, random, servers};
+use super::{Context, Error, projects, random, servers, users};
 use crate::domain::ids::{IncidentId, RunId};
 use crate::domain::incident::{self, Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::names::ProjectName;
+use crate::domain::user::{Right, Role};
 use crate::store::{self, Incidents as _};
 
 /// What is reported.
@@ -85,7 +86,8 @@ pub async fn opened(context: &Context, report: &Incident) -> Result<Option<Incid
 /// # Errors
 /// When the store fails.
 pub async fn active(context: &Context) -> Result<Vec<Incident>, Error> {
-    Ok(context.store.open_incidents().await?)
+    let all = context.store.open_incidents().await?;
+    seen(context, all).await
 }
 
 /// The newest incidents, resolved ones too, newest first.
@@ -93,7 +95,36 @@ pub async fn active(context: &Context) -> Result<Vec<Incident>, Error> {
 /// # Errors
 /// When the store fails.
 pub async fn newest(context: &Context, limit: u32) -> Result<Vec<Incident>, Error> {
-    Ok(context.store.incidents(limit).await?)
+    let all = context.store.incidents(limit).await?;
+    seen(context, all).await
+}
+
+/// Those incidents that whoever is worked for may see: of their projects; an admin all of them.
+async fn seen(context: &Context, all: Vec<Incident>) -> Result<Vec<Incident>, Error> {
+    let mut seen = Vec::with_capacity(all.len());
+    for incident in all {
+        match permit(context, Right::See, &incident).await {
+            Ok(()) => seen.push(incident),
+            Err(Error::User(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(seen)
+}
+
+/// Refuses what whoever is worked for may not do with an incident: it is whose its project is, or everybody's.
+async fn permit(context: &Context, right: Right, incident: &Incident) -> Result<(), Error> {
+    if context.person.role == Role::Admin {
+        return Ok(());
+    }
+    let project = match &incident.project {
+        Some(id) => projects::find(context, id).await?,
+        None => None,
+    };
+    match project {
+        Some(project) => users::require(context, right, Some(&project)),
+        None => users::require(context, Right::Administer, None),
+    }
 }
 
 /// An incident, with what was seen and tried.
@@ -103,6 +134,7 @@ pub async fn newest(context: &Context, limit: u32) -> Result<Vec<Incident>, Erro
 pub async fn show(context: &Context, id: &IncidentId) -> Result<(Incident, Vec<IncidentEvent>), Error> {
     let missing = || store::Error::NotFound { what: "incident", id: id.to_string() };
     let incident = context.store.incident(id).await?.ok_or_else(missing)?;
+    permit(context, Right::See, &incident).await.map_err(|_| missing())?;
     Ok((incident, context.store.incident_events(id).await?))
 }
 
@@ -128,6 +160,9 @@ async fn close(context: &Context, id: &IncidentId, resolution: &str) -> Result<I
 /// # Errors
 /// When there is none of that id, or somebody else resolved it.
 pub async fn resolve(context: &Context, id: &IncidentId, resolution: &str) -> Result<Incident, Error> {
+    if let Some(incident) = context.store.incident(id).await? {
+        permit(context, Right::Operate, &incident).await?;
+    }
     match context.store.resolve_incident(id, resolution, context.now()).await {
         Ok(()) => {}
         Err(conflict @ store::Error::Conflict { .. }) => {

@@ -15,6 +15,7 @@ use crate::domain::ids::{IncidentId, ReleaseId};
 use crate::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::names::ProjectName;
 use crate::domain::project::{Project, ProjectStatus};
+use crate::domain::user::Right;
 use crate::store::Incidents as _;
 
 /// Restarts of one service within [`RESTARTS_WITHIN_MS`].
@@ -64,6 +65,7 @@ pub enum Recovery {
 /// When there is no such incident, the store fails, or another process works on the project.
 pub async fn recover(context: &Context, id: &IncidentId, cancel: &CancellationToken) -> Result<Recovery, Error> {
     let (incident, _) = show(context, id).await?;
+    super::permit(context, Right::Operate, &incident).await?;
     if incident.status != IncidentStatus::Open {
         return Ok(Recovery::Over(incident));
     }

@@ -6,6 +6,7 @@
 //! the operator's, and a contract may be written by a model.
 
 mod format;
+pub mod links;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::environment::contract::{self, Declared, Names};
-use super::{Context, Error, deploy, projects, runs};
+use super::{Context, Error, deploy, projects, runs, users};
 use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
@@ -24,6 +25,7 @@ use crate::domain::redact::Handle;
 use crate::domain::run::RunStatus;
 use crate::domain::secret::{Kept, Origin};
 use crate::domain::time::Timestamp;
+use crate::domain::user::Right;
 use crate::scaffold::spec::EnvSource;
 use crate::store::{ProjectSecrets as _, Projects as _};
 use crate::vault::{self, Sealed};
@@ -166,6 +168,7 @@ async fn sealed(
 /// [`Error::NoSuchProject`], [`Error::Vault`].
 pub async fn set(context: &Context, project: &ProjectName, name: &EnvName, value: &Secret) -> Result<Set, Error> {
     let project = projects::by_name(context, project).await?;
+    users::require(context, Right::Operate, Some(&project))?;
     let kept = sealed(context, &project, name, value, Origin::Given).await?;
     let created = context.store.put_secret(&kept).await?;
     let declared = contract::read(Path::new(&project.folder)).ok().map(|declared| {
@@ -191,6 +194,7 @@ pub async fn set(context: &Context, project: &ProjectName, name: &EnvName, value
 /// [`Error::NoSuchSecret`].
 pub async fn remove(context: &Context, project: &ProjectName, name: &EnvName) -> Result<(), Error> {
     let project = projects::by_name(context, project).await?;
+    users::require(context, Right::Operate, Some(&project))?;
     if context.store.remove_secret(&project.id, name).await? {
         return Ok(());
     }
@@ -209,6 +213,7 @@ async fn no_such(context: &Context, project: &Project, name: &EnvName) -> Result
 /// [`Error::Usage`] for a secret that a person gives; [`Error::NoSuchSecret`].
 pub async fn rotate(context: &Context, project: &ProjectName, name: &EnvName) -> Result<SecretView, Error> {
     let project = projects::by_name(context, project).await?;
+    users::require(context, Right::Operate, Some(&project))?;
     let declared = contract::read(Path::new(&project.folder))?;
     let declared = declared.get(name.as_str());
     let present = context.store.secret(&project.id, name).await?;
@@ -292,6 +297,7 @@ pub async fn get(
     reveal: bool,
 ) -> Result<(SecretView, Option<Secret>), Error> {
     let project = projects::by_name(context, project).await?;
+    users::require(context, Right::Operate, Some(&project))?;
     let kept = context.store.secret(&project.id, name).await?;
     let declared = contract::read(Path::new(&project.folder)).unwrap_or_default();
     let declared = declared.get(name.as_str());

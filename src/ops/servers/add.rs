@@ -13,7 +13,8 @@ use crate::domain::host::{Access, Destination, Fingerprint, HostKey};
 use crate::domain::ids::ServerId;
 use crate::domain::names::ServerName;
 use crate::domain::server::{LOCAL, Server, ServerStatus};
-use crate::ops;
+use crate::domain::user::Right;
+use crate::ops::{self, users};
 use crate::remote::host::facts;
 use crate::remote::host::ssh::{self, Ssh};
 use crate::store::Servers as _;
@@ -109,6 +110,7 @@ pub async fn add(
     rootless: bool,
     cancel: &CancellationToken,
 ) -> Result<ServerView, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     let added = try_add(context, offer, rootless, cancel).await;
     if added.is_err() {
         ssh::forget(offer.id.as_str());
@@ -189,6 +191,7 @@ pub async fn offered_again(
 /// # Errors
 /// When the store fails.
 pub async fn trust(context: &Context, offer: &Offer) -> Result<ServerView, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     if offer.pinned.as_ref() != Some(&offer.host_key) {
         context.store.pin_host_key(&offer.id, &offer.host_key, context.now()).await?;
         ssh::forget(offer.id.as_str());
@@ -201,6 +204,7 @@ pub async fn trust(context: &Context, offer: &Offer) -> Result<ServerView, ops::
 /// # Errors
 /// [`Error::Local`]; when there is no such server, or projects are on it.
 pub async fn remove(context: &Context, name: &ServerName) -> Result<Server, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     if name.as_str() == LOCAL {
         return Err(Error::Local.into());
     }

@@ -230,7 +230,7 @@ impl Context<'_> {
         kind: &str,
         effect: impl Future<Output = Result<T, Failed<ops::Error>>>,
     ) -> Result<Result<T, Failed<ops::Error>>, ToolError> {
-        if self.cancel.is_cancelled() || self.recorder.cancel_requested() {
+        if self.cancel.is_cancelled() || self.recorder.cancel_wanted_by().is_some() {
             return Err(ToolError::Node(NodeError::Interrupted));
         }
         (self.activity)(&Activity::Acts { effect: kind });

@@ -126,7 +126,10 @@ pub(super) async fn take(context: &Context<'_>, project: &Project, effect: &str)
             async |_| find().await,
             async |_| match find().await? {
                 Some(id) => Ok(id),
-                None => projects::create(context.ops, project).await.map(|()| project.id.clone()),
+                None => {
+                    let owned = Project { owner: context.run.asked_by.clone(), ..project.clone() };
+                    projects::create(context.ops, &owned).await.map(|()| project.id.clone())
+                }
             },
         )
         .await?;

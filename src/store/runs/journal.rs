@@ -6,10 +6,11 @@
 
 use super::{Appended, Standing, insert, missing};
 use crate::domain::ids::{ProjectId, RunId};
+use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow, Lease, Run};
 use crate::domain::time::Timestamp;
 use crate::store::engine::{Row, Tx, args, transaction};
-use crate::store::{Error, Store, calls, leases};
+use crate::store::{Error, Store, calls, leases, notices};
 
 /// Bits of an event's key that number it in its run.
 const SEQ_BITS: u32 = 24;
@@ -42,7 +43,7 @@ pub(super) async fn append(
     transaction!(store, |tx| {
         leases::check(tx, lease).await?;
         let standing = Standing::of(tx, run).await?;
-        let appended = Appended { cancel_requested: standing.cancel_requested };
+        let appended = Appended { cancel_wanted_by: standing.cancel_wanted_by.clone() };
         if batch.is_empty() {
             return Ok(appended);
         }
@@ -74,6 +75,10 @@ pub(super) async fn append(
             insert_ask(tx, ask, at).await?;
         }
         let status = batch.status.as_ref();
+        if let Some(kind) = status.and_then(|(status, _)| NoticeKind::of_status(*status)) {
+            let ask = batch.ask.as_ref().map(|ask| ask.id.clone());
+            notices::owe(tx, &Notice { ask, ..Notice::of_run(kind, run, seq, at) }).await?;
+        }
         let updated = tx
             .execute(
                 "update run set seq = $2, status = coalesce($3, status), \

@@ -10,7 +10,7 @@ mod moves;
 
 use super::engine::{Row, Tx, args, locking, transaction};
 use super::{Error, Store};
-use crate::domain::ids::{AskId, ProjectId, RunId};
+use crate::domain::ids::{AskId, ProjectId, RunId, UserId};
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, IllegalMove, Lease, Run, RunStatus};
 use crate::domain::time::Timestamp;
 
@@ -34,10 +34,10 @@ impl Default for RunFilter {
 }
 
 /// What came of an append.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// A person asked for the run to end.
-    pub cancel_requested: bool,
+    /// Who asked for the run to end, if somebody did.
+    pub cancel_wanted_by: Option<String>,
 }
 
 /// What can be done with the runs of a store.
@@ -87,9 +87,9 @@ pub trait Runs {
     ///
     /// # Errors
     /// [`Error::IllegalMove`] when the run is over; [`Error::NotFound`].
-    fn request_cancel(&self, run: &RunId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Whether somebody left that note. One small read.
-    fn is_cancel_requested(&self, run: &RunId) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn request_cancel(&self, run: &RunId, by: &str, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Who left that note, if somebody did. One small read.
+    fn cancel_wanted_by(&self, run: &RunId) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// Moves a run that nobody holds, with the event that says so.
     ///
     /// # Errors
@@ -106,6 +106,10 @@ pub trait Runs {
     ) -> impl Future<Output = Result<(), Error>> + Send;
     /// The ask with that id.
     fn ask(&self, id: &AskId) -> impl Future<Output = Result<Option<Ask>, Error>> + Send;
+    /// The number on the buttons of an ask, this one from the first time on; none for an ask that is not there.
+    fn ask_nonce(&self, id: &AskId, fresh: &str) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+    /// The number on the buttons of an ask, if it has buttons.
+    fn nonce_of(&self, id: &AskId) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// What a run waits for now: its newest ask without an answer, while the run waits.
     fn open_ask(&self, run: &RunId) -> impl Future<Output = Result<Option<Ask>, Error>> + Send;
     /// Stores the first answer to an ask and queues the run, with the event that says so.
@@ -127,7 +131,7 @@ fn status(text: &str) -> Option<RunStatus> {
     RunStatus::ALL.into_iter().find(|status| status.as_str() == text)
 }
 
-fn decode(row: &Row) -> Result<Run, Error> {
+pub(super) fn decode(row: &Row) -> Result<Run, Error> {
     let row = row.of("run");
     let forked_from = row.maybe_parsed(5, |text| RunId::parse(text).ok())?;
     Ok(Run {
@@ -141,8 +145,9 @@ fn decode(row: &Row) -> Result<Run, Error> {
             None => None,
         },
         seq: row.number(7)?,
-        created_at: row.time(8)?,
-        updated_at: row.time(9)?,
+        asked_by: row.maybe_parsed(8, |text| UserId::parse(text).ok())?,
+        created_at: row.time(9)?,
+        updated_at: row.time(10)?,
     })
 }
 
@@ -151,14 +156,17 @@ struct Standing {
     number: i64,
     seq: u64,
     status: RunStatus,
-    cancel_requested: bool,
+    cancel_wanted_by: Option<String>,
 }
 
 impl Standing {
     /// Looks at a run and keeps it as it is until the transaction ends.
     async fn of(tx: &mut Tx, run: &RunId) -> Result<Self, Error> {
         let row = tx
-            .row(locking!("select number, seq, status, cancel_requested from run where id = $1"), args![run.as_str()])
+            .row(
+                locking!("select number, seq, status, cancel_requested, cancel_by from run where id = $1"),
+                args![run.as_str()],
+            )
             .await?;
         let Some(row) = row else { return Err(missing(run)) };
         let row = row.of("run");
@@ -166,7 +174,7 @@ impl Standing {
             number: row.int(0)?,
             seq: row.number(1)?,
             status: row.parsed(2, status)?,
-            cancel_requested: row.bool(3)?,
+            cancel_wanted_by: wanted_by(row.bool(3)?, row.maybe_text(4)?),
         })
     }
 
@@ -195,6 +203,11 @@ impl Standing {
     }
 }
 
+/// Who wants a run to end. A store from before names were kept does not say.
+fn wanted_by(wanted: bool, by: Option<String>) -> Option<String> {
+    wanted.then(|| by.unwrap_or_else(|| "a person".to_owned()))
+}
+
 fn missing(run: &RunId) -> Error {
     Error::NotFound { what: "run", id: run.to_string() }
 }
@@ -205,7 +218,8 @@ async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     let inserted = tx
         .execute(
             "insert into run (id, project_id, request, status, reason, forked_from, forked_at, seq, \
-             cancel_requested, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, false, $9, $10)",
+             cancel_requested, asked_by, created_at, updated_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, false, (select id from person where id = $9), $10, $11)",
             args![
                 run.id.as_str(),
                 run.project.as_ref().map(ProjectId::as_str),
@@ -215,6 +229,7 @@ async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
                 forked_from,
                 forked_at,
                 run.seq,
+                run.asked_by.as_ref().map(UserId::as_str),
                 run.created_at,
                 run.updated_at,
             ],
@@ -230,22 +245,25 @@ async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     }
 }
 
+/// Adds a run with its first event.
+pub(super) async fn begin(tx: &mut Tx, run: &Run, first: &EventRow) -> Result<(), Error> {
+    insert(tx, run).await?;
+    let standing = Standing::of(tx, &run.id).await?;
+    journal::append_event(tx, &run.id, &standing, first).await
+}
+
 impl Runs for Store {
     async fn create_run(&self, run: &Run) -> Result<(), Error> {
         transaction!(self, |tx| { insert(tx, run).await })
     }
 
     async fn begin_run(&self, run: &Run, first: &EventRow) -> Result<(), Error> {
-        transaction!(self, |tx| {
-            insert(tx, run).await?;
-            let standing = Standing::of(tx, &run.id).await?;
-            journal::append_event(tx, &run.id, &standing, first).await
-        })
+        transaction!(self, |tx| { begin(tx, run, first).await })
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, Error> {
         self.find(
-            "select id, project_id, request, status, reason, forked_from, forked_at, seq, created_at, updated_at \
+            "select id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, created_at, updated_at \
              from run where id = $1",
             args![id.as_str()],
             decode,
@@ -262,7 +280,7 @@ impl Runs for Store {
             statuses.push(',');
         }
         self.list(
-            "select id, project_id, request, status, reason, forked_from, forked_at, seq, created_at, updated_at \
+            "select id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, created_at, updated_at \
              from run where (cast($1 as text) is null or project_id = $1) \
              and ($2 = '' or $2 like '%,' || status || ',%') \
              and substr(id, 1, length(cast($3 as text))) = $3 \
@@ -329,14 +347,14 @@ impl Runs for Store {
         .await
     }
 
-    async fn request_cancel(&self, run: &RunId, at: Timestamp) -> Result<(), Error> {
-        moves::request_cancel(self, run, at).await
+    async fn request_cancel(&self, run: &RunId, by: &str, at: Timestamp) -> Result<(), Error> {
+        moves::request_cancel(self, run, by, at).await
     }
 
-    async fn is_cancel_requested(&self, run: &RunId) -> Result<bool, Error> {
-        let sql = "select cancel_requested from run where id = $1";
-        let requested = self.find(sql, args![run.as_str()], |row| row.of("run").bool(0)).await?;
-        Ok(requested.unwrap_or(false))
+    async fn cancel_wanted_by(&self, run: &RunId) -> Result<Option<String>, Error> {
+        let sql = "select cancel_requested, cancel_by from run where id = $1";
+        let wanted = |row: &Row| Ok(wanted_by(row.of("run").bool(0)?, row.of("run").maybe_text(1)?));
+        Ok(self.find(sql, args![run.as_str()], wanted).await?.flatten())
     }
 
     async fn move_run(
@@ -358,6 +376,19 @@ impl Runs for Store {
             moves::decode_ask,
         )
         .await
+    }
+
+    async fn ask_nonce(&self, id: &AskId, fresh: &str) -> Result<Option<String>, Error> {
+        transaction!(self, |tx| {
+            let sql = "update ask set nonce = coalesce(nonce, $2) where id = $1 returning nonce";
+            let row = tx.row(sql, args![id.as_str(), fresh]).await?;
+            row.map(|row| row.of("ask").text(0)).transpose()
+        })
+    }
+
+    async fn nonce_of(&self, id: &AskId) -> Result<Option<String>, Error> {
+        let sql = "select nonce from ask where id = $1";
+        Ok(self.find(sql, args![id.as_str()], |row| row.of("ask").maybe_text(0)).await?.flatten())
     }
 
     async fn open_ask(&self, run: &RunId) -> Result<Option<Ask>, Error> {

@@ -3,10 +3,11 @@
 use super::Standing;
 use super::journal::append_event;
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::run::{Answer, Ask, EventRow, RunMove, RunStatus, Wait};
 use crate::domain::time::Timestamp;
 use crate::store::engine::{Row, Tx, args, locking, transaction};
-use crate::store::{Error, Store};
+use crate::store::{Error, Store, notices};
 
 const WAITS: [Wait; 4] = [Wait::Input, Wait::Approval, Wait::Secret, Wait::Capacity];
 
@@ -53,6 +54,9 @@ async fn set(
     at: Timestamp,
 ) -> Result<(), Error> {
     append_event(tx, run, standing, event).await?;
+    if let Some(kind) = NoticeKind::of_status(to) {
+        notices::owe(tx, &Notice::of_run(kind, run, event.seq, at)).await?;
+    }
     tx.execute(
         "update run set seq = $2, status = $3, reason = $4, updated_at = $5 where number = $1",
         args![standing.number, event.seq, to.as_str(), reason, at],
@@ -69,11 +73,15 @@ fn moved(run: &RunId, expected: RunStatus, found: RunStatus) -> Error {
     }
 }
 
-pub(super) async fn request_cancel(store: &Store, run: &RunId, at: Timestamp) -> Result<(), Error> {
+pub(super) async fn request_cancel(store: &Store, run: &RunId, by: &str, at: Timestamp) -> Result<(), Error> {
     transaction!(store, |tx| {
         Standing::of(tx, run).await?.status.next(RunMove::Cancel)?;
-        tx.execute("update run set cancel_requested = true, updated_at = $2 where id = $1", args![run.as_str(), at])
-            .await?;
+        // The first one who asks is told of.
+        tx.execute(
+            "update run set cancel_requested = true, cancel_by = coalesce(cancel_by, $3), updated_at = $2 where id = $1",
+            args![run.as_str(), at, by],
+        )
+        .await?;
         Ok(())
     })
 }

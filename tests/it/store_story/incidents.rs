@@ -13,7 +13,7 @@ on_both!(
     what_was_tried_is_kept_in_order_and_bounded_for_the_cause,
 );
 
-fn incident(number: u32, ms: i64) -> Incident {
+pub(super) fn incident(number: u32, ms: i64) -> Incident {
     Incident {
         id: IncidentId::new(at(0), number),
         cause: cause(IncidentKind::ServiceDown, None, None, Some("backend"), ""),

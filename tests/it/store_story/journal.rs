@@ -106,7 +106,7 @@ async fn a_batch_is_written_whole_and_read_back(place: &Place) {
     batch.status = Some((RunStatus::Running, Some("busy".to_owned())));
     batch.project = Some(notes.id.clone());
     let appended = store.append(&lease, &work.id, &batch, at(50)).await.unwrap();
-    assert!(!appended.cancel_requested);
+    assert_eq!(appended.cancel_wanted_by, None);
 
     let row = stored(&store, &work).await;
     assert_eq!((row.seq, row.status, row.updated_at), (3, RunStatus::Running, at(50)));
@@ -126,10 +126,12 @@ async fn a_batch_is_written_whole_and_read_back(place: &Place) {
     let row = stored(&store, &work).await;
     assert_eq!((row.seq, row.status, row.reason.as_deref()), (4, RunStatus::Running, Some("busy")));
     assert_eq!(row.project.as_ref(), Some(&notes.id));
-    assert!(!store.is_cancel_requested(&work.id).await.unwrap());
-    store.request_cancel(&work.id, at(70)).await.unwrap();
-    assert!(store.is_cancel_requested(&work.id).await.unwrap());
-    assert!(store.append(&lease, &work.id, &Batch::default(), at(80)).await.unwrap().cancel_requested);
+    assert_eq!(store.cancel_wanted_by(&work.id).await.unwrap(), None);
+    store.request_cancel(&work.id, ODD, at(70)).await.unwrap();
+    store.request_cancel(&work.id, "somebody later", at(70)).await.unwrap();
+    assert_eq!(store.cancel_wanted_by(&work.id).await.unwrap().as_deref(), Some(ODD), "the first one is told of");
+    let appended = store.append(&lease, &work.id, &Batch::default(), at(80)).await.unwrap();
+    assert_eq!(appended.cancel_wanted_by.as_deref(), Some(ODD));
     assert_eq!(stored(&store, &work).await.updated_at, at(70));
     let batch = Batch { status: Some((RunStatus::Queued, None)), snapshot: Some((4, "4".to_owned())), ..events(5..=5) };
     store.append(&lease, &work.id, &batch, at(90)).await.unwrap();
@@ -200,14 +202,14 @@ async fn a_run_that_is_over_stays_as_it_is(place: &Place) {
         let again = Batch { status: Some((RunStatus::Running, None)), ..events(2..=2) };
         let error = store.append(&lease, &work.id, &again, at(2)).await.unwrap_err();
         assert!(matches!(error, Error::IllegalMove(_)), "{error}");
-        let error = store.request_cancel(&work.id, at(2)).await.unwrap_err();
+        let error = store.request_cancel(&work.id, "me", at(2)).await.unwrap_err();
         assert!(matches!(error, Error::IllegalMove(_)), "{error}");
         let moved = store.move_run(&work.id, over, RunStatus::Queued, None, &event(2), at(2)).await.unwrap_err();
         assert!(matches!(moved, Error::IllegalMove(_)), "{moved}");
         let row = stored(&store, &work).await;
         assert_eq!((row.status, row.seq), (over, 1));
     }
-    let error = store.request_cancel(&run_id(9), at(2)).await.unwrap_err();
+    let error = store.request_cancel(&run_id(9), "me", at(2)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "run", .. }), "{error}");
 }
 
@@ -312,7 +314,7 @@ async fn an_unknown_status_of_a_run_is_named(place: &Place) {
     for error in [
         store.run(&work.id).await.unwrap_err(),
         store.append(&lease, &work.id, &events(1..=1), at(1)).await.unwrap_err(),
-        store.request_cancel(&work.id, at(1)).await.unwrap_err(),
+        store.request_cancel(&work.id, "me", at(1)).await.unwrap_err(),
     ] {
         assert_eq!(error.to_string(), "the store holds `napping` in `run.status`, which cgo does not know");
     }

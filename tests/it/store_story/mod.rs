@@ -7,12 +7,16 @@ mod calls;
 mod incidents;
 mod journal;
 mod leases;
+mod notices;
 mod opening;
+mod people;
 mod placements;
+mod queue;
 mod records;
 mod secrets;
 mod setups;
 mod statements;
+mod telegram;
 mod waiting;
 
 use cgo::domain::ids::{AskId, ProjectId, ReleaseId, RunId, ServerId};
@@ -108,6 +112,7 @@ fn project(number: u32, name: &str) -> Project {
         folder: "/srv/notes".to_owned(),
         modules: vec![Module::Backend],
         status: ProjectStatus::Building,
+        owner: None,
         created_at: at(0),
         updated_at: at(0),
     }
@@ -137,6 +142,7 @@ fn run(number: u32) -> Run {
         },
         status: RunStatus::Queued,
         reason: None,
+        asked_by: None,
         forked_from: None,
         seq: 0,
         created_at: at(i64::from(number)),

@@ -61,6 +61,8 @@ async fn every_statement_prepares(place: &Place) {
         "projects",
         "servers",
         "setups",
+        "operator",
+        "telegram",
         "runs/mod",
         "runs/journal",
         "runs/moves",

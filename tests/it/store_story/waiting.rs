@@ -34,7 +34,7 @@ fn answer(by: &str) -> Answer {
     Answer { approved: true, texts: vec![ODD.to_owned(), "\0".to_owned()], by: by.to_owned(), at: at(100) }
 }
 
-async fn waiting_run(store: &Store, number: u32, status: RunStatus, wait: Wait) -> (Run, Lease, Ask) {
+pub(super) async fn waiting_run(store: &Store, number: u32, status: RunStatus, wait: Wait) -> (Run, Lease, Ask) {
     let (run, lease) = leased_run(store, number).await;
     let ask = ask(&run, number, wait);
     let batch = Batch {

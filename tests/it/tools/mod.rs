@@ -59,6 +59,7 @@ impl Desk {
             holder: identity::me(),
             supervisor: Vec::new(),
             user: "tester".to_owned(),
+            person: cgo::domain::user::Person::operator("tester"),
             approvers: Vec::new(),
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: ops::real(),

@@ -1,0 +1,291 @@
+//! `cgo serve`: stays, and works on what front ends ask for. Lines of talk, or one JSON line an event with `--json`.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Session;
+use super::args::{Listen, Serve};
+use super::outcome::{Failure, Outcome};
+use super::ui::{Tone, Ui};
+use crate::app::App;
+use crate::config::Source;
+use crate::config::env;
+use crate::domain::diagnose::Kind;
+use crate::domain::secret::Secret;
+use crate::ops::notify::Channel;
+use crate::ops::notify::webhook::Webhook;
+use crate::scheduler::http::Page;
+use crate::scheduler::unit::{Unit, notify};
+use crate::scheduler::{self, Event, Observer, Options, Standing, Turn, Wake};
+use crate::telegram::{self, Around, Bot, Token};
+
+/// `cgo serve`.
+///
+/// # Errors
+/// [`Failure`] when another process serves the store, or took it over.
+pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure> {
+    if args.systemd {
+        return unit(session, &args).map(|unit| Outcome::raw(unit.text()));
+    }
+    let app = session.app().await?;
+    let turn = Turn::take(&app).await?;
+    let page = match args.health {
+        _ if args.once => None,
+        Listen::Off => None,
+        Listen::At(address) => Some(Page::listen(address, args.public_url.as_deref()).await?),
+    };
+    let webhook = webhook(session, &app)?;
+    let bot = if args.telegram { Some(bot(session, &app, args.drop_webhook).await?) } else { None };
+    let notifier = bot.as_ref().map(Bot::notifier);
+    let mut channels: Vec<&dyn Channel> = webhook.iter().map(|webhook| webhook as &dyn Channel).collect();
+    channels.extend(notifier.iter().map(|notifier| notifier as &dyn Channel));
+    let base = page.as_ref().map(|page| page.base.clone());
+    let options = Options {
+        jobs: args.jobs.into(),
+        check_every: (args.check_every > 0).then(|| Duration::from_secs(args.check_every.into())),
+        once: args.once,
+        worker: worker(&app),
+        variables: variables(session),
+    };
+    let (lines, wake) = (Lines::new(session.ui), Wake::default());
+    notify("READY=1");
+    let note = |text: &str| lines.event(&Event::Trouble { what: "talking over Telegram", text: text.to_owned() });
+    let around = Around { note: &note, wake: &|| wake.now(), page: base.as_deref() };
+    let mut refused = None;
+    let served = {
+        let talking = async {
+            match &bot {
+                Some(bot) => bot.run(&app, &around, &session.cancel).await,
+                None => std::future::pending().await,
+            }
+        };
+        let serving = scheduler::serve(&app, turn, &options, (&channels, page), &lines, &wake, &session.cancel);
+        tokio::pin!(serving);
+        tokio::select! {
+            served = &mut serving => served,
+            () = session.cancel.cancelled() => {
+                notify("STOPPING=1");
+                serving.await
+            }
+            ended = talking => {
+                // Without the bot that was asked for it is not what was asked for.
+                refused = ended.err();
+                session.cancel.cancel();
+                notify("STOPPING=1");
+                serving.await
+            }
+        }
+    };
+    lines.clear();
+    served?;
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
+    Ok(Outcome::streamed(0))
+}
+
+/// The bot whose token the environment, a file or the store holds.
+async fn bot(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<Bot, Failure> {
+    let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
+    let projects = app.context.data.join("projects");
+    let settings = telegram::Settings {
+        api: session.settings.telegram_api.value.clone(),
+        drop_webhook,
+        ..telegram::Settings::new(token, projects)
+    };
+    Ok(Bot::new(&app.context, settings)?)
+}
+
+/// The webhook the settings name.
+fn webhook(session: &Session<'_>, app: &App) -> Result<Option<Webhook>, Failure> {
+    let settings = &session.settings.notify;
+    if settings.webhook.value.is_empty() {
+        return Ok(None);
+    }
+    let secret = std::env::var(&settings.secret_env.value).ok().filter(|secret| !secret.is_empty());
+    if let Some(secret) = &secret {
+        let handle = crate::domain::redact::Handle::of_operator(&settings.secret_env.value);
+        let _ = app.context.secrets.add(&handle, secret);
+    }
+    Ok(Some(Webhook::new(&settings.webhook.value, secret.map(Secret::new))?))
+}
+
+/// The program that works on one run: this one.
+fn worker(app: &App) -> Vec<OsString> {
+    let program = app.context.supervisor.first().cloned().unwrap_or_else(|| OsString::from("cgo"));
+    vec![program, "work".into(), "--json".into()]
+}
+
+/// What of the command line a worker has to know: where store and settings are. Not as arguments, which others see.
+fn variables(session: &Session<'_>) -> Vec<(String, String)> {
+    let settings = session.settings;
+    let mut variables = vec![(env::STORE.to_owned(), settings.store.value.clone())];
+    if settings.config.source != Source::Default {
+        variables.push((env::CONFIG.to_owned(), settings.config.value.display().to_string()));
+    }
+    variables
+}
+
+/// The unit that serves this store with these flags.
+fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
+    let settings = session.settings;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(Kind::Internal, format!("cannot tell where cgo is: {error}"), None))?;
+    let mut arguments = vec!["serve".to_owned()];
+    let defaults = (2, 60, Listen::At(SocketAddr::from(([127, 0, 0, 1], 7717))));
+    if args.jobs != defaults.0 {
+        arguments.extend(["--jobs".to_owned(), args.jobs.to_string()]);
+    }
+    if args.check_every != defaults.1 {
+        arguments.extend(["--check-every".to_owned(), args.check_every.to_string()]);
+    }
+    match args.health {
+        health if health == defaults.2 => {}
+        Listen::Off => arguments.extend(["--health".to_owned(), "off".to_owned()]),
+        Listen::At(address) => arguments.extend(["--health".to_owned(), address.to_string()]),
+    }
+    if let Some(url) = &args.public_url {
+        arguments.extend(["--public-url".to_owned(), url.clone()]);
+    }
+    if args.telegram {
+        arguments.push("--telegram".to_owned());
+    }
+    let mut variables = Vec::new();
+    if settings.config.source != Source::Default {
+        variables.push((env::CONFIG.to_owned(), settings.config.value.display().to_string()));
+    }
+    // A password has no place in a unit that everybody may read: it goes into the file of the environment.
+    let store = &settings.store.value;
+    if settings.store.source != Source::Default && crate::config::without_password(store) == *store {
+        variables.push((env::STORE.to_owned(), store.clone()));
+    }
+    for (name, folder) in [(env::DATA, &settings.data), (env::CACHE, &settings.cache)] {
+        if folder.source != Source::Default {
+            variables.push((name.to_owned(), folder.value.display().to_string()));
+        }
+    }
+    let mut writes: Vec<PathBuf> = vec![settings.data.value.clone(), settings.cache.value.clone()];
+    writes.extend(settings.identity.value.parent().map(PathBuf::from));
+    writes.extend(std::env::var_os("HOME").map(PathBuf::from));
+    writes.extend(store.strip_prefix("sqlite:").and_then(|path| PathBuf::from(path).parent().map(PathBuf::from)));
+    writes.sort();
+    writes.dedup();
+    Ok(Unit { program, arguments, variables, account: crate::app::user(), writes })
+}
+
+/// Says what happens.
+struct Lines<'a> {
+    ui: &'a Ui,
+    /// On a terminal: how it stands, in the last line.
+    bar: Option<ProgressBar>,
+    last: RefCell<String>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(ui: &'a Ui) -> Self {
+        let bar = (ui.live && !ui.json).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
+            bar.with_style(ProgressStyle::with_template("{msg}").expect("a constant template"))
+        });
+        Self { ui, bar, last: RefCell::default() }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, line: &str) {
+        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.ui.say(&line)),
+            None => self.ui.say(&line),
+        }
+    }
+}
+
+/// The time of day, for lines that people read.
+fn clock() -> String {
+    jiff::Zoned::now().strftime("%H:%M:%S").to_string()
+}
+
+fn with(text: Option<&String>) -> String {
+    text.map(|text| format!(": {}", text.lines().next().unwrap_or_default())).unwrap_or_default()
+}
+
+impl Observer for Lines<'_> {
+    fn event(&self, event: &Event) {
+        if self.ui.json {
+            let mut line = json!({ "at": jiff::Timestamp::now().to_string() });
+            if let (Value::Object(line), Ok(Value::Object(fields))) = (&mut line, serde_json::to_value(event)) {
+                line.extend(fields);
+            }
+            self.ui.answer(&line.to_string());
+            return;
+        }
+        let (good, bad) = (self.ui.tone_err(Tone::Good, "✓"), self.ui.tone_err(Tone::Bad, "✗"));
+        let said = match event {
+            Event::Started { pid, health: Some(at) } => format!("  serving as process {pid}; http://{at}/health"),
+            Event::Started { pid, health: None } => format!("  serving as process {pid}"),
+            Event::RunTaken { run, project, attempt } => {
+                let project = project.as_ref().map(|project| format!(" {project}")).unwrap_or_default();
+                let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                format!("▸ {run}{project}{again}")
+            }
+            // Stages are what a person wants to see; the rest is in the JSON lines.
+            Event::RunSays { run, what, text: Some(text), .. } if what == "node_started" => format!("  {run}  {text}"),
+            Event::RunSays { .. } => return,
+            Event::RunLeft { run, status: "succeeded", .. } => format!("{good} {run} succeeded"),
+            Event::RunLeft { run, status: "failed", text } => format!("{bad} {run} failed{}", with(text.as_ref())),
+            Event::RunLeft { run, status, text } => format!("  {run} is {status}{}", with(text.as_ref())),
+            Event::RunStuck { run, text } => {
+                format!("{bad} {run} is left to a person after several attempts{}", with(text.as_ref()))
+            }
+            Event::RunReady { run } => format!("  {run} goes on"),
+            Event::IncidentOpened { incident, title } => format!("{bad} {title}  {incident}"),
+            Event::IncidentClosed { incident, title } => format!("{good} over: {title}  {incident}"),
+            Event::Told { .. } => return,
+            Event::Trouble { what, text } => format!("{bad} {what}: {text}"),
+            Event::Stopping { running: 0 } => "  stopping".to_owned(),
+            Event::Stopping { running } => format!("  stopping; {running} runs are put down"),
+            Event::Stopped => "  stopped".to_owned(),
+        };
+        self.say(&format!("{} {said}", self.ui.tone_err(Tone::Faint, &clock())));
+    }
+
+    fn standing(&self, standing: &Standing) {
+        let Some(bar) = &self.bar else { return };
+        let Standing { running, queued, waiting, .. } = standing;
+        let line = format!("{running} at work · {queued} queued · {waiting} waiting");
+        if *self.last.borrow() != line {
+            bar.set_message(self.ui.tone_err(Tone::Faint, &line));
+            *self.last.borrow_mut() = line;
+        }
+    }
+}
+
+impl From<scheduler::Error> for Failure {
+    fn from(error: scheduler::Error) -> Self {
+        match error {
+            scheduler::Error::Ops(error) => error.into(),
+            other => Self::from_error(&other, std::error::Error::source(&other)),
+        }
+    }
+}
+
+impl From<telegram::Error> for Failure {
+    fn from(error: telegram::Error) -> Self {
+        match error {
+            telegram::Error::Ops(error) => error.into(),
+            telegram::Error::Run(error) => error.into(),
+            other => Self::from_error(&other, std::error::Error::source(&other)),
+        }
+    }
+}

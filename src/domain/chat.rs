@@ -1,0 +1,87 @@
+//! What is kept of conversations with a bot: what was said and waits, runs that are followed, questions, buttons.
+//!
+//! Plain records; what they mean in a conversation is the front end's business.
+
+use super::ids::{AskId, RunId};
+use super::spec::Language;
+use super::time::Timestamp;
+
+/// A bot, by the number its token begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BotId(pub i64);
+
+/// A chat. Groups have negative numbers, a person's own chat has the person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChatId(pub i64);
+
+/// A person with an account at Telegram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonId(pub i64);
+
+/// Something that was said to a bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// Its number, which is its place in the order.
+    pub id: i64,
+    /// The chat it is dealt with in: those of one chat one after the other.
+    pub chat: ChatId,
+    /// It, as JSON.
+    pub body: String,
+    /// When it was received.
+    pub at: Timestamp,
+}
+
+/// A run that a chat follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// The run.
+    pub run: RunId,
+    /// The chat.
+    pub chat: ChatId,
+    /// Who asked for the run.
+    pub person: PersonId,
+    /// The language it is told in.
+    pub language: Language,
+    /// The message that shows how far it is.
+    pub message: Option<i64>,
+    /// What that message shows.
+    pub shown: Option<String>,
+    /// The question that was put last.
+    pub asked: Option<AskId>,
+    /// Its result was told.
+    pub over: bool,
+}
+
+/// A question of a run, as it is put to a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The question.
+    pub ask: AskId,
+    /// The run that asks.
+    pub run: RunId,
+    /// The chat.
+    pub chat: ChatId,
+    /// The message it stands in.
+    pub message: Option<i64>,
+    /// What was said so far, as JSON.
+    pub said: String,
+    /// It was answered, or its run is over.
+    pub closed: bool,
+}
+
+/// A button that works once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// What the press has to carry.
+    pub nonce: String,
+    /// The chat it was shown in.
+    pub chat: ChatId,
+    /// Who may press it.
+    pub person: PersonId,
+    /// What it does, as JSON.
+    pub action: String,
+    /// The update that pressed it.
+    pub used_by: Option<i64>,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+}

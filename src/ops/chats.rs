@@ -1,0 +1,232 @@
+//! Conversations with a bot as they are kept: what was said and waits, runs that chats follow, questions and buttons.
+//!
+//! What is said in them is the front end's; here stands what must survive it.
+
+use super::{Context, Error, users};
+use crate::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use crate::domain::ids::{AskId, RunId};
+use crate::domain::time::Timestamp;
+use crate::store::Telegram as _;
+
+/// Telegram numbers updates anew when none came for a week: a number that is older says nothing about what comes next.
+const NUMBERS_LAST_MS: i64 = 6 * 24 * 60 * 60 * 1000;
+/// How long it is remembered what was dealt with: longer than Telegram keeps it, which is a day.
+const REMEMBERED_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// How long a button that works once can be pressed.
+const BUTTONS_LAST_MS: i64 = 15 * 60 * 1000;
+
+/// The conversations of one bot.
+#[derive(Debug, Clone)]
+pub struct Chats {
+    context: Context,
+    bot: BotId,
+}
+
+/// What came of a press of a button that works once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pressed {
+    /// It does this now, as JSON.
+    Acts(String),
+    /// There is no such button in this chat: it was forged, or is long over.
+    Unknown,
+    /// It is another person's.
+    Foreign,
+    /// It was pressed before.
+    Used,
+    /// It was pressed too late.
+    Late,
+}
+
+impl Chats {
+    /// Those of a bot.
+    #[must_use]
+    pub fn of(context: &Context, bot: BotId) -> Self {
+        Self { context: context.clone(), bot }
+    }
+
+    /// The number to ask for next; 0 where every number may come.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn next_update(&self) -> Result<i64, Error> {
+        let known = self.context.store.next_update(self.bot).await?;
+        let fresh = known.filter(|(_, at)| self.context.now().since(*at) < NUMBERS_LAST_MS);
+        Ok(fresh.map_or(0, |(next, _)| next))
+    }
+
+    /// Takes what was said, and the number to ask for next, at once. What was received before is not received again.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was taken.
+    pub async fn receive(&self, next: i64, updates: &[Queued]) -> Result<(), Error> {
+        Ok(self.context.store.receive(self.bot, next, updates, self.context.now()).await?)
+    }
+
+    /// What is to be dealt with first in each chat, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn heads(&self) -> Result<Vec<Queued>, Error> {
+        Ok(self.context.store.heads(self.bot).await?)
+    }
+
+    /// What is to be dealt with next in a chat.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn head(&self, chat: ChatId) -> Result<Option<Queued>, Error> {
+        Ok(self.context.store.head(self.bot, chat).await?)
+    }
+
+    /// How much waits to be dealt with.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn waiting(&self) -> Result<u64, Error> {
+        Ok(self.context.store.waiting(self.bot).await?)
+    }
+
+    /// Something is dealt with; its text is kept no longer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn dealt_with(&self, update: i64) -> Result<(), Error> {
+        Ok(self.context.store.dealt_with(self.bot, update, self.context.now()).await?)
+    }
+
+    /// Forgets what is old enough to be forgotten.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget(&self) -> Result<(), Error> {
+        let before = self.context.now().plus_ms(-REMEMBERED_MS);
+        Ok(self.context.store.forget_updates(self.bot, before).await?)
+    }
+
+    /// Why a chat cannot be written to; none when it can.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn unreachable(&self, chat: ChatId) -> Result<Option<String>, Error> {
+        Ok(self.context.store.unreachable(self.bot, chat).await?)
+    }
+
+    /// Keeps that a chat cannot be written to, or that it can again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_unreachable(&self, chat: ChatId, why: Option<&str>) -> Result<(), Error> {
+        Ok(self.context.store.set_unreachable(self.bot, chat, why, self.context.now()).await?)
+    }
+
+    /// Has a chat follow a run. One that is followed already stays with its chat.
+    ///
+    /// # Errors
+    /// When the run is not there or the store fails.
+    pub async fn follow(&self, followed: &Followed) -> Result<(), Error> {
+        Ok(self.context.store.follow(self.bot, followed, self.context.now()).await?)
+    }
+
+    /// Keeps what was shown of a run.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_followed(&self, followed: &Followed) -> Result<(), Error> {
+        Ok(self.context.store.note_followed(self.bot, followed, self.context.now()).await?)
+    }
+
+    /// The runs whose result was not told yet, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn followed(&self) -> Result<Vec<Followed>, Error> {
+        Ok(self.context.store.followed(self.bot).await?)
+    }
+
+    /// Who follows a run.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn follower(&self, run: &RunId) -> Result<Option<Followed>, Error> {
+        Ok(self.context.store.follower(self.bot, run).await?)
+    }
+
+    /// Keeps a question before it is put, unless it is kept already; returns what is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn card(&self, card: Card) -> Result<Card, Error> {
+        self.context.store.put_card(self.bot, &card, self.context.now()).await?;
+        Ok(self.context.store.card(self.bot, &card.ask).await?.unwrap_or(card))
+    }
+
+    /// The question of that id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn card_of(&self, ask: &AskId) -> Result<Option<Card>, Error> {
+        Ok(self.context.store.card(self.bot, ask).await?)
+    }
+
+    /// The open questions of a chat, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn open_cards(&self, chat: ChatId) -> Result<Vec<Card>, Error> {
+        Ok(self.context.store.open_cards(self.bot, chat).await?)
+    }
+
+    /// Keeps how a question stands, if what was said until now is `before`. False when somebody else said something.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_card(&self, card: &Card, before: &str) -> Result<bool, Error> {
+        Ok(self.context.store.note_card(self.bot, card, before, self.context.now()).await?)
+    }
+
+    /// Makes a button that works once, for one person in one chat; returns what its press has to carry.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn button(&self, chat: ChatId, person: PersonId, action: String) -> Result<String, Error> {
+        let nonce = users::code();
+        let expires_at = self.context.now().plus_ms(BUTTONS_LAST_MS);
+        let button = Button { nonce: nonce.clone(), chat, person, action, used_by: None, expires_at };
+        self.context.store.put_button(self.bot, &button, self.context.now()).await?;
+        Ok(nonce)
+    }
+
+    /// Presses such a button in the name of an update. The same update may press again: it was cut short.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn press(&self, nonce: &str, chat: ChatId, person: PersonId, update: i64) -> Result<Pressed, Error> {
+        let now: Timestamp = self.context.now();
+        let found = self.context.store.press(self.bot, nonce, chat, person, update, now).await?;
+        Ok(match found {
+            None => Pressed::Unknown,
+            Some(button) if button.chat != chat => Pressed::Unknown,
+            Some(button) if button.person != person => Pressed::Foreign,
+            Some(button) if button.used_by == Some(update) => Pressed::Acts(button.action),
+            Some(button) if button.used_by.is_some() => Pressed::Used,
+            Some(button) if button.expires_at <= now => Pressed::Late,
+            Some(button) => Pressed::Acts(button.action),
+        })
+    }
+
+    /// Keeps what a reply to a message means.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put_prompt(&self, chat: ChatId, message: i64, action: &str) -> Result<(), Error> {
+        Ok(self.context.store.put_prompt(self.bot, chat, message, action, self.context.now()).await?)
+    }
+
+    /// What a reply to a message means, if it means something.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn prompt(&self, chat: ChatId, message: i64) -> Result<Option<String>, Error> {
+        Ok(self.context.store.prompt(self.bot, chat, message).await?)
+    }
+}

@@ -1,0 +1,45 @@
+//! Secrets of cgo itself, such as the token of its bot: in the store, encrypted for the operator's identity.
+//!
+//! Those of projects are [`super::secrets`]'s.
+
+use super::{Context, Error};
+use crate::domain::secret::Secret;
+use crate::store::{OperatorSecrets as _, ProjectSecrets as _};
+use crate::vault::{self, Sealed};
+
+/// What the vault calls such a secret.
+fn label(name: &str) -> String {
+    format!("cgo {name}")
+}
+
+/// Puts a value in its place, over one that is there.
+///
+/// # Errors
+/// [`Error::Vault`], and when the store fails.
+pub async fn set_secret(context: &Context, name: &str, value: &Secret) -> Result<(), Error> {
+    if context.vault.key()?.is_none() {
+        if let Some(other) = context.store.all_secrets().await?.into_iter().next() {
+            return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(other.key) }.into());
+        }
+        context.vault.make()?;
+    }
+    let Sealed { key, text } = context.vault.seal(&label(name), value)?;
+    Ok(context.store.put_operator_secret(name, &key, &text, context.now()).await?)
+}
+
+/// A value; none when there is none of that name.
+///
+/// # Errors
+/// [`Error::Vault`] when it is there and cannot be read.
+pub async fn secret(context: &Context, name: &str) -> Result<Option<Secret>, Error> {
+    let Some((key, text)) = context.store.operator_secret(name).await? else { return Ok(None) };
+    Ok(Some(context.vault.open(&label(name), &Sealed { key, text })?))
+}
+
+/// Takes a value out. False when there was none.
+///
+/// # Errors
+/// When the store fails.
+pub async fn remove_secret(context: &Context, name: &str) -> Result<bool, Error> {
+    Ok(context.store.remove_operator_secret(name).await?)
+}

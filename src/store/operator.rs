@@ -1,0 +1,51 @@
+//! The encrypted secrets of cgo itself. What is in them is none of the store's business.
+
+use super::engine::{args, transaction};
+use super::{Error, Store};
+use crate::domain::time::Timestamp;
+
+/// What can be done with the secrets of cgo itself.
+pub trait OperatorSecrets {
+    /// Puts a value in its place, over one that is there.
+    fn put_operator_secret(
+        &self,
+        name: &str,
+        key: &str,
+        sealed: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// One secret: the key it is encrypted for, and the encrypted text.
+    fn operator_secret(&self, name: &str) -> impl Future<Output = Result<Option<(String, String)>, Error>> + Send;
+    /// Takes a secret out. False when there was none.
+    fn remove_operator_secret(&self, name: &str) -> impl Future<Output = Result<bool, Error>> + Send;
+}
+
+impl OperatorSecrets for Store {
+    async fn put_operator_secret(&self, name: &str, key: &str, sealed: &str, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into operator_secret (name, key_id, sealed, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $4) on conflict (name) do update set key_id = excluded.key_id, \
+                 sealed = excluded.sealed, updated_at = excluded.updated_at",
+                args![name, key, sealed, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn operator_secret(&self, name: &str) -> Result<Option<(String, String)>, Error> {
+        self.find("select key_id, sealed from operator_secret where name = $1", args![name], |row| {
+            let row = row.of("operator_secret");
+            Ok((row.text(0)?, row.text(1)?))
+        })
+        .await
+    }
+
+    async fn remove_operator_secret(&self, name: &str) -> Result<bool, Error> {
+        transaction!(self, |tx| {
+            let removed = tx.execute("delete from operator_secret where name = $1", args![name]).await?;
+            Ok(removed > 0)
+        })
+    }
+}

@@ -1,0 +1,450 @@
+//! What was said to a bot, the runs that chats follow, questions and buttons.
+//!
+//! [`Telegram::receive`] is the heart: what was said and the number that is asked for next are written together.
+
+use super::engine::{Row, args, locking, transaction};
+use super::{Error, Store};
+use crate::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use crate::domain::ids::{AskId, RunId};
+use crate::domain::spec::Language;
+use crate::domain::time::Timestamp;
+
+/// What can be done with the conversations of a store.
+pub trait Telegram {
+    /// The number a bot asks for next, and when something came last; none for a bot that never asked.
+    fn next_update(&self, bot: BotId) -> impl Future<Output = Result<Option<(i64, Timestamp)>, Error>> + Send;
+    /// Takes what was said, and the number to ask for next, in one transaction. What is there already stays as it is.
+    fn receive(
+        &self,
+        bot: BotId,
+        next: i64,
+        updates: &[Queued],
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The oldest that waits in each chat, oldest first.
+    fn heads(&self, bot: BotId) -> impl Future<Output = Result<Vec<Queued>, Error>> + Send;
+    /// The oldest that waits in a chat.
+    fn head(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Option<Queued>, Error>> + Send;
+    /// How many wait.
+    fn waiting(&self, bot: BotId) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// Something that was said is dealt with. Only its number is kept.
+    fn dealt_with(&self, bot: BotId, update: i64, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Forgets what was dealt with before a moment, and buttons that ended before it.
+    fn forget_updates(&self, bot: BotId, before: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Why a chat cannot be written to; none when it can.
+    fn unreachable(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+    /// Keeps whether a chat can be written to.
+    fn set_unreachable(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        why: Option<&str>,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Begins to follow a run. One that is followed stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without that run.
+    fn follow(&self, bot: BotId, followed: &Followed, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Keeps what was shown of a run, unless it is over.
+    fn note_followed(
+        &self,
+        bot: BotId,
+        followed: &Followed,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The runs whose result was not told yet, oldest first.
+    fn followed(&self, bot: BotId) -> impl Future<Output = Result<Vec<Followed>, Error>> + Send;
+    /// Who follows a run.
+    fn follower(&self, bot: BotId, run: &RunId) -> impl Future<Output = Result<Option<Followed>, Error>> + Send;
+
+    /// Keeps a question before it is put. One that is there stays as it is.
+    fn put_card(&self, bot: BotId, card: &Card, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// A question.
+    fn card(&self, bot: BotId, ask: &AskId) -> impl Future<Output = Result<Option<Card>, Error>> + Send;
+    /// The open questions of a chat, oldest first.
+    fn open_cards(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Vec<Card>, Error>> + Send;
+    /// Keeps a question's message, what was said and whether it is closed, if `before` is what was said until now. False
+    /// when it is not.
+    fn note_card(
+        &self,
+        bot: BotId,
+        card: &Card,
+        before: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Keeps a button.
+    fn put_button(&self, bot: BotId, button: &Button, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// A button, as it was before this press; used up by this update from then on, if nobody was first.
+    fn press(
+        &self,
+        bot: BotId,
+        nonce: &str,
+        chat: ChatId,
+        person: PersonId,
+        update: i64,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Button>, Error>> + Send;
+    /// Keeps what a reply to a message means.
+    fn put_prompt(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        message: i64,
+        action: &str,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+    /// What a reply to a message means, if it means something.
+    fn prompt(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        message: i64,
+    ) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+}
+
+fn language_of(text: &str) -> Option<Language> {
+    [Language::En, Language::Ru].into_iter().find(|language| language.as_str() == text)
+}
+
+fn queued(row: &Row) -> Result<Queued, Error> {
+    let row = row.of("telegram_update");
+    Ok(Queued { id: row.int(0)?, chat: ChatId(row.int(1)?), body: row.text(2)?, at: row.time(3)? })
+}
+
+fn followed(row: &Row) -> Result<Followed, Error> {
+    let row = row.of("telegram_run");
+    Ok(Followed {
+        run: row.parsed(0, |text| RunId::parse(text).ok())?,
+        chat: ChatId(row.int(1)?),
+        person: PersonId(row.int(2)?),
+        language: row.parsed(3, language_of)?,
+        message: row.maybe_int(4)?,
+        shown: row.maybe_text(5)?,
+        asked: row.maybe_parsed(6, |text| AskId::parse(text).ok())?,
+        over: row.bool(7)?,
+    })
+}
+
+fn card(row: &Row) -> Result<Card, Error> {
+    let row = row.of("telegram_question");
+    Ok(Card {
+        ask: row.parsed(0, |text| AskId::parse(text).ok())?,
+        run: row.parsed(1, |text| RunId::parse(text).ok())?,
+        chat: ChatId(row.int(2)?),
+        message: row.maybe_int(3)?,
+        said: row.text(4)?,
+        closed: row.bool(5)?,
+    })
+}
+
+fn button(row: &Row) -> Result<Button, Error> {
+    let row = row.of("telegram_button");
+    Ok(Button {
+        nonce: row.text(0)?,
+        chat: ChatId(row.int(1)?),
+        person: PersonId(row.int(2)?),
+        action: row.text(3)?,
+        used_by: row.maybe_int(4)?,
+        expires_at: row.time(5)?,
+    })
+}
+
+impl Telegram for Store {
+    async fn next_update(&self, bot: BotId) -> Result<Option<(i64, Timestamp)>, Error> {
+        self.find("select next_update, updated_at from telegram_bot where bot_id = $1", args![bot.0], |row| {
+            let row = row.of("telegram_bot");
+            Ok((row.int(0)?, row.time(1)?))
+        })
+        .await
+    }
+
+    async fn receive(&self, bot: BotId, next: i64, updates: &[Queued], at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            for update in updates {
+                tx.execute(
+                    "insert into telegram_update (bot_id, update_id, chat_id, body, state, created_at, updated_at) \
+                     values ($1, $2, $3, $4, 'queued', $5, $5) on conflict (bot_id, update_id) do nothing",
+                    args![bot.0, update.id, update.chat.0, &update.body, at],
+                )
+                .await?;
+            }
+            tx.execute(
+                "insert into telegram_bot (bot_id, next_update, created_at, updated_at) values ($1, $2, $3, $3) \
+                 on conflict (bot_id) do update set next_update = excluded.next_update, \
+                 updated_at = excluded.updated_at",
+                args![bot.0, next, at],
+            )
+            .await?;
+            Ok(())
+        })
+    }
+
+    async fn heads(&self, bot: BotId) -> Result<Vec<Queued>, Error> {
+        self.list(
+            "select u.update_id, u.chat_id, u.body, u.created_at from telegram_update u join \
+             (select min(update_id) as first from telegram_update where bot_id = $1 and state = 'queued' \
+             group by chat_id) h on h.first = u.update_id where u.bot_id = $1 order by u.update_id",
+            args![bot.0],
+            queued,
+        )
+        .await
+    }
+
+    async fn head(&self, bot: BotId, chat: ChatId) -> Result<Option<Queued>, Error> {
+        self.find(
+            "select update_id, chat_id, body, created_at from telegram_update \
+             where bot_id = $1 and state = 'queued' and chat_id = $2 order by update_id limit 1",
+            args![bot.0, chat.0],
+            queued,
+        )
+        .await
+    }
+
+    async fn waiting(&self, bot: BotId) -> Result<u64, Error> {
+        let sql = "select count(*) from telegram_update where bot_id = $1 and state = 'queued'";
+        Ok(self.find(sql, args![bot.0], |row| row.of("telegram_update").number(0)).await?.unwrap_or(0))
+    }
+
+    async fn dealt_with(&self, bot: BotId, update: i64, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "update telegram_update set state = 'done', body = '', updated_at = $3 \
+                 where bot_id = $1 and update_id = $2",
+                args![bot.0, update, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn forget_updates(&self, bot: BotId, before: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "delete from telegram_update where bot_id = $1 and state = 'done' and updated_at < $2",
+                args![bot.0, before],
+            )
+            .await?;
+            tx.execute("delete from telegram_button where bot_id = $1 and expires_at < $2", args![bot.0, before])
+                .await?;
+            tx.execute("delete from telegram_prompt where bot_id = $1 and created_at < $2", args![bot.0, before])
+                .await
+                .map(drop)
+        })
+    }
+
+    async fn unreachable(&self, bot: BotId, chat: ChatId) -> Result<Option<String>, Error> {
+        let sql = "select unreachable from telegram_chat where bot_id = $1 and chat_id = $2";
+        let found = self.find(sql, args![bot.0, chat.0], |row| row.of("telegram_chat").maybe_text(0)).await?;
+        Ok(found.flatten())
+    }
+
+    async fn set_unreachable(&self, bot: BotId, chat: ChatId, why: Option<&str>, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_chat (bot_id, chat_id, unreachable, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $4) on conflict (bot_id, chat_id) \
+                 do update set unreachable = excluded.unreachable, updated_at = excluded.updated_at",
+                args![bot.0, chat.0, why, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn follow(&self, bot: BotId, followed: &Followed, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            if tx.row("select 1 from run where id = $1", args![followed.run.as_str()]).await?.is_none() {
+                return Err(Error::NotFound { what: "run", id: followed.run.to_string() });
+            }
+            tx.execute(
+                "insert into telegram_run (bot_id, run_id, chat_id, person_id, language, message_id, shown, asked, \
+                 over, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) \
+                 on conflict (bot_id, run_id) do nothing",
+                args![
+                    bot.0,
+                    followed.run.as_str(),
+                    followed.chat.0,
+                    followed.person.0,
+                    followed.language.as_str(),
+                    followed.message,
+                    followed.shown.as_deref(),
+                    followed.asked.as_ref().map(AskId::as_str),
+                    followed.over,
+                    at,
+                ],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn note_followed(&self, bot: BotId, followed: &Followed, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "update telegram_run set message_id = $3, shown = $4, asked = $5, over = $6, updated_at = $7 \
+                 where bot_id = $1 and run_id = $2 and not over",
+                args![
+                    bot.0,
+                    followed.run.as_str(),
+                    followed.message,
+                    followed.shown.as_deref(),
+                    followed.asked.as_ref().map(AskId::as_str),
+                    followed.over,
+                    at,
+                ],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn followed(&self, bot: BotId) -> Result<Vec<Followed>, Error> {
+        self.list(
+            "select run_id, chat_id, person_id, language, message_id, shown, asked, over \
+             from telegram_run where bot_id = $1 and not over order by created_at, run_id",
+            args![bot.0],
+            followed,
+        )
+        .await
+    }
+
+    async fn follower(&self, bot: BotId, run: &RunId) -> Result<Option<Followed>, Error> {
+        self.find(
+            "select run_id, chat_id, person_id, language, message_id, shown, asked, over \
+             from telegram_run where bot_id = $1 and run_id = $2",
+            args![bot.0, run.as_str()],
+            followed,
+        )
+        .await
+    }
+
+    async fn put_card(&self, bot: BotId, card: &Card, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_question (bot_id, ask_id, run_id, chat_id, message_id, said, closed, \
+                 created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
+                 on conflict (bot_id, ask_id) do nothing",
+                args![
+                    bot.0,
+                    card.ask.as_str(),
+                    card.run.as_str(),
+                    card.chat.0,
+                    card.message,
+                    &card.said,
+                    card.closed,
+                    at,
+                ],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn card(&self, bot: BotId, ask: &AskId) -> Result<Option<Card>, Error> {
+        self.find(
+            "select ask_id, run_id, chat_id, message_id, said, closed from telegram_question \
+             where bot_id = $1 and ask_id = $2",
+            args![bot.0, ask.as_str()],
+            card,
+        )
+        .await
+    }
+
+    async fn open_cards(&self, bot: BotId, chat: ChatId) -> Result<Vec<Card>, Error> {
+        self.list(
+            "select ask_id, run_id, chat_id, message_id, said, closed from telegram_question \
+             where bot_id = $1 and chat_id = $2 and not closed order by created_at, ask_id",
+            args![bot.0, chat.0],
+            card,
+        )
+        .await
+    }
+
+    async fn note_card(&self, bot: BotId, card: &Card, before: &str, at: Timestamp) -> Result<bool, Error> {
+        transaction!(self, |tx| {
+            let changed = tx
+                .execute(
+                    "update telegram_question set message_id = $3, said = $4, closed = $5, updated_at = $6 \
+                     where bot_id = $1 and ask_id = $2 and said = $7",
+                    args![bot.0, card.ask.as_str(), card.message, &card.said, card.closed, at, before],
+                )
+                .await?;
+            Ok(changed > 0)
+        })
+    }
+
+    async fn put_button(&self, bot: BotId, button: &Button, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_button (nonce, bot_id, chat_id, person_id, action, used_by, expires_at, \
+                 created_at, updated_at) values ($1, $2, $3, $4, $5, null, $6, $7, $7)",
+                args![&button.nonce, bot.0, button.chat.0, button.person.0, &button.action, button.expires_at, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn press(
+        &self,
+        bot: BotId,
+        nonce: &str,
+        chat: ChatId,
+        person: PersonId,
+        update: i64,
+        at: Timestamp,
+    ) -> Result<Option<Button>, Error> {
+        transaction!(self, |tx| {
+            let row = tx
+                .row(
+                    locking!(
+                        "select nonce, chat_id, person_id, action, used_by, expires_at \
+                         from telegram_button where bot_id = $1 and nonce = $2"
+                    ),
+                    args![bot.0, nonce],
+                )
+                .await?;
+            let Some(found) = row.as_ref().map(button).transpose()? else { return Ok(None) };
+            tx.execute(
+                "update telegram_button set used_by = $3, updated_at = $6 where bot_id = $1 and nonce = $2 \
+                 and chat_id = $4 and person_id = $5 and used_by is null and expires_at > $6",
+                args![bot.0, nonce, update, chat.0, person.0, at],
+            )
+            .await?;
+            Ok(Some(found))
+        })
+    }
+
+    async fn put_prompt(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        message: i64,
+        action: &str,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_prompt (bot_id, chat_id, message_id, action, created_at) \
+                 values ($1, $2, $3, $4, $5) on conflict (bot_id, chat_id, message_id) \
+                 do update set action = excluded.action",
+                args![bot.0, chat.0, message, action, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn prompt(&self, bot: BotId, chat: ChatId, message: i64) -> Result<Option<String>, Error> {
+        self.find(
+            "select action from telegram_prompt where bot_id = $1 and chat_id = $2 and message_id = $3",
+            args![bot.0, chat.0, message],
+            |row| row.of("telegram_prompt").text(0),
+        )
+        .await
+    }
+}

@@ -1,0 +1,215 @@
+//! From what a person writes or sends to a run: the same requests that `cgo project new` and `cgo deploy` make.
+
+use super::api::{Document, Error};
+use super::desk::{Desk, Talk};
+use super::markup::Text;
+use super::sender::Outgoing;
+use super::words::fill;
+use crate::domain::coder::CoderChoice;
+use crate::domain::ids::ReleaseId;
+use crate::domain::names::{AgentName, ProjectName};
+use crate::domain::provider::{ModelChoice, OFFLINE};
+use crate::domain::request::Rollout;
+use crate::domain::run::{NewProject, Request};
+use crate::domain::spec::Language;
+use crate::domain::user::Right;
+use crate::ops::{agents, deploy, placement, projects, runs, specs, users};
+
+/// The longest description and the longest spec, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+/// What is wrong with a text that was to be a description.
+enum Wrong {
+    Empty,
+    Long,
+    Control(usize),
+}
+
+fn check(text: &str) -> Result<&str, Wrong> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Wrong::Empty);
+    }
+    if text.len() > LONGEST {
+        return Err(Wrong::Long);
+    }
+    let bad = |line: &str| line.chars().any(|c| c.is_control() && c != '\t' && c != '\r');
+    match text.lines().position(bad) {
+        Some(line) => Err(Wrong::Control(line + 1)),
+        None => Ok(text),
+    }
+}
+
+impl Desk<'_> {
+    async fn refuse_text(&self, talk: &Talk, wrong: Wrong) -> Result<(), Error> {
+        let words = talk.words();
+        let text = match wrong {
+            Wrong::Empty => words.empty.to_owned(),
+            Wrong::Long => fill(words.too_long, &[&(LONGEST / 1024).to_string()]),
+            Wrong::Control(line) => fill(words.control, &[&line.to_string()]),
+        };
+        self.say(talk, Text::of(text)).await
+    }
+
+    fn new_project(&self, text: String, spec: Option<String>) -> Request {
+        Request::NewProject(Box::new(NewProject {
+            text,
+            name: None,
+            folder: None,
+            parent: self.settings.projects.display().to_string(),
+            spec,
+            until: None,
+            deploy: true,
+            server: None,
+            github: None,
+            assume: false,
+            models: ModelChoice::default(),
+            coders: CoderChoice::default(),
+            cassette: None,
+        }))
+    }
+
+    /// Begins a run from what a person wrote.
+    pub async fn begin_from_text(&self, talk: &Talk, text: &str) -> Result<(), Error> {
+        match check(text) {
+            Ok(text) => self.begin(talk, self.new_project(text.to_owned(), None)).await,
+            Err(wrong) => self.refuse_text(talk, wrong).await,
+        }
+    }
+
+    /// Takes a file as a description or as a spec.
+    pub async fn file(&self, talk: &Talk, document: &Document, caption: &str) -> Result<(), Error> {
+        let words = talk.words();
+        let ending = document.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+        let is_spec = matches!(ending.as_str(), "yaml" | "yml");
+        if !is_spec && !matches!(ending.as_str(), "txt" | "md") {
+            let shown: String = document.name.chars().take(60).collect();
+            let shown = if shown.is_empty() { "?" } else { shown.as_str() };
+            return self.say(talk, Text::of(fill(words.file_kind, &[shown]))).await;
+        }
+        if document.size.is_some_and(|size| size > LONGEST as u64) {
+            return self.refuse_text(talk, Wrong::Long).await;
+        }
+        let bytes = match self.sender.client().file(&document.id, LONGEST).await {
+            Ok(bytes) => bytes,
+            Err(Error::TooLarge { .. }) => return self.refuse_text(talk, Wrong::Long).await,
+            Err(error) => return Err(error),
+        };
+        let Ok(text) = String::from_utf8(bytes) else {
+            return self.say(talk, Text::of(words.file_text)).await;
+        };
+        let text = text.trim_start_matches('\u{feff}');
+        if is_spec {
+            return self.begin_from_spec(talk, text).await;
+        }
+        let whole = if caption.is_empty() { text.to_owned() } else { format!("{caption}\n\n{text}") };
+        self.begin_from_text(talk, &whole).await
+    }
+
+    async fn begin_from_spec(&self, talk: &Talk, text: &str) -> Result<(), Error> {
+        if text.trim().is_empty() {
+            return self.refuse_text(talk, Wrong::Empty).await;
+        }
+        let folder = talk.context.data.join("telegram");
+        let file = folder.join(format!("{}-{}.yaml", self.me.id, talk.update));
+        let fail = |source| Error::Ops(crate::ops::Error::Path { action: "write", path: file.clone(), source });
+        std::fs::create_dir_all(&folder).map_err(fail)?;
+        std::fs::write(&file, text).map_err(fail)?;
+        let read = specs::read(&file);
+        // A file that stays is written over when its number comes again.
+        let _ = std::fs::remove_file(&file);
+        let problems = match read {
+            Ok(spec) => {
+                let spec = serde_json::to_string(&spec).expect("a spec has text keys only");
+                return self.begin(talk, self.new_project(String::new(), Some(spec))).await;
+            }
+            Err(crate::ops::Error::Spec { problems }) => problems,
+            Err(error) => return Err(error.into()),
+        };
+        // The person knows nothing of the place it was read from.
+        let place = format!("{}/", folder.display());
+        let shown: Vec<String> = problems.iter().take(10).map(|problem| problem.replace(&place, "")).collect();
+        self.say(talk, Text::new().bold("spec").plain(": ").plain(problems.len().to_string()).block(shown.join("\n")))
+            .await
+    }
+
+    /// A change of a living project. Who understands it is the product owner, whom only a model can play.
+    pub async fn begin_update(&self, talk: &Talk, project: &ProjectName, change: &str) -> Result<(), Error> {
+        let project = projects::by_name(&talk.context, project).await?;
+        users::require(&talk.context, Right::Operate, Some(&project))?;
+        let change = match check(change) {
+            Ok(change) => change,
+            Err(wrong) => return self.refuse_text(talk, wrong).await,
+        };
+        let owner = AgentName::parse("product_owner").expect("a constant name");
+        let owner = agents::current(&talk.context, &owner).await?;
+        let chosen =
+            self.app.models.of(&owner, &ModelChoice::default()).map_err(crate::pipeline::runner::Error::from)?;
+        if chosen.provider.name() == OFFLINE {
+            return self.say(talk, Text::of(talk.words().needs_model)).await;
+        }
+        if self.is_busy(talk, &project).await? {
+            return Ok(());
+        }
+        let text = match talk.language {
+            Language::En => format!("Change the project `{}`: {change}", project.name),
+            Language::Ru => format!("Измени проект `{}`: {change}", project.name),
+        };
+        self.begin(talk, self.new_project(text, None)).await
+    }
+
+    /// Says so when a run is at work on a project already.
+    async fn is_busy(&self, talk: &Talk, project: &crate::domain::project::Project) -> Result<bool, Error> {
+        let unfinished = runs::unfinished(&talk.context, &project.id).await?;
+        // What this very update began before it was cut short is no other's: nothing else can have begun after it came.
+        let own = |run: &crate::domain::run::Run| run.created_at >= talk.at;
+        let Some(run) = unfinished.iter().find(|run| !own(run)) else { return Ok(false) };
+        let text = fill(talk.words().at_work, &[run.id.as_str(), project.name.as_str()]);
+        let message = Outgoing::of(Text::of(text));
+        self.send(talk, &message).await?;
+        Ok(true)
+    }
+
+    /// A new release.
+    pub async fn begin_deploy(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
+        let project = projects::by_name(&talk.context, name).await?;
+        users::require(&talk.context, Right::Operate, Some(&project))?;
+        if self.is_busy(talk, &project).await? {
+            return Ok(());
+        }
+        deploy::check_folder(&project, &self.cancel).await?;
+        placement::check(&talk.context, &project, None).await?;
+        let project = project.name;
+        self.begin(talk, Request::Deploy { project, sandbox: None, server: None, rollout: Rollout::default(), cassette: None }).await
+    }
+
+    /// Back to a release that served before; asked for twice by now.
+    pub async fn begin_rollback(
+        &self,
+        talk: &Talk,
+        name: &ProjectName,
+        release: Option<ReleaseId>,
+    ) -> Result<(), Error> {
+        let project = projects::by_name(&talk.context, name).await?;
+        users::require(&talk.context, Right::Operate, Some(&project))?;
+        if self.is_busy(talk, &project).await? {
+            return Ok(());
+        }
+        deploy::check_rollback_of(&talk.context, &project, release.as_ref()).await?;
+        self.begin(talk, Request::Rollback { project: project.name, release, rollout: Rollout::default() }).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_looked_at_before_anybody_reads_it() {
+        assert!(matches!(check(" \n"), Err(Wrong::Empty)));
+        assert!(matches!(check(&"x".repeat(LONGEST + 1)), Err(Wrong::Long)));
+        assert!(matches!(check("a\nb\u{1b}[2J"), Err(Wrong::Control(2))));
+        assert!(matches!(check("a\u{0}"), Err(Wrong::Control(1))));
+        assert!(matches!(check("\n заметки\tс текстом\r\n"), Ok("заметки\tс текстом")));
+    }
+}

@@ -1,0 +1,342 @@
+//! Where what was said is dealt with: who says it, whether they may, and which part of the conversation it belongs to.
+//!
+//! Whoever is not known is refused before anything else is looked at. What is done is done in the name and with the rights
+//! of the sender, in a group too; what is decided stands in `ops`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, User};
+use super::markup::Text;
+use super::sender::{Outgoing, Sender};
+use super::settings::Settings;
+use super::words::{self, Words, fill};
+use crate::app::App;
+use crate::domain::chat::{ChatId, Followed, PersonId, Queued};
+use crate::domain::coder::CoderChoice;
+use crate::domain::diagnose::{Advice, Diagnose, Kind, told};
+use crate::domain::provider::ModelChoice;
+use crate::domain::run::Request;
+use crate::domain::spec::Language;
+use crate::domain::time::Timestamp;
+use crate::domain::user::{Actor, Identity};
+use crate::ops::chats::Chats;
+use crate::ops::{self, Context, users};
+use crate::pipeline::runner;
+
+/// How often a stranger is answered; after that they are counted only.
+const STRANGER_ANSWERS: u64 = 3;
+
+/// The desk of one bot.
+pub(super) struct Desk<'a> {
+    pub app: &'a App,
+    pub me: Me,
+    pub chats: Chats,
+    pub sender: Arc<Sender>,
+    pub settings: &'a Settings,
+    /// Told when a run is to be looked at.
+    pub look: Arc<Notify>,
+    pub cancel: CancellationToken,
+    pub told: &'a dyn Fn(&str),
+    /// Has runs taken up that can go on.
+    pub wake: &'a dyn Fn(),
+    /// The beginning of the addresses of the page that takes secrets, where there is one.
+    pub page: Option<&'a str>,
+}
+
+/// One turn of a conversation: who says something, where, and with which rights.
+pub(super) struct Talk {
+    pub chat: Chat,
+    pub user: User,
+    /// Acts in the name of the person.
+    pub context: Context,
+    pub language: Language,
+    pub update: i64,
+    pub at: Timestamp,
+}
+
+impl Talk {
+    pub fn words(&self) -> &'static Words {
+        words::of(self.language)
+    }
+
+    pub fn place(&self) -> ChatId {
+        ChatId(self.chat.id)
+    }
+
+    pub fn actor(&self) -> Actor {
+        Actor::Somebody { identity: Identity::Telegram(self.user.id), called: self.user.name.clone() }
+    }
+
+    pub fn person(&self) -> PersonId {
+        PersonId(self.user.id)
+    }
+}
+
+/// A command: its name and what follows it.
+struct Command<'t> {
+    name: String,
+    rest: &'t str,
+    /// It names another bot.
+    foreign: bool,
+}
+
+impl Desk<'_> {
+    pub fn note(&self, what: &str) {
+        (self.told)(&self.app.context.secrets.clean(what));
+    }
+
+    /// Deals with something that was said. May be done again when it was cut short.
+    pub async fn deal_with(&self, update: &Queued) -> Result<(), Error> {
+        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else {
+            self.note(&format!("update {} is of a form this cgo does not know", update.id));
+            return Ok(());
+        };
+        if self.chats.unreachable(update.chat).await?.is_some() {
+            self.chats.set_unreachable(update.chat, None).await?;
+        }
+        match incoming {
+            Incoming::Message(message) => self.message(update, &message).await,
+            Incoming::Edited(message) => self.edited(update, &message).await,
+            Incoming::Callback(callback) => self.pressed(update, &callback).await,
+        }
+    }
+
+    /// Says that something could not be dealt with.
+    pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
+        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else { return Ok(()) };
+        let (Incoming::Message(Message { from, .. }) | Incoming::Edited(Message { from, .. })) = &incoming else {
+            return Ok(());
+        };
+        let language = words::language(from.language.as_deref());
+        let text = Text::of(fill(words::of(language).trouble, &[&update.id.to_string()]));
+        self.sender.send(update.chat, &Outgoing::of(text)).await.map(drop)
+    }
+
+    /// Who somebody is, with their rights; none for a stranger, with how often they came.
+    pub async fn admit(&self, update: &Queued, user: &User, chat: Chat) -> Result<Result<Talk, u64>, Error> {
+        let actor = Actor::Somebody { identity: Identity::Telegram(user.id), called: user.name.clone() };
+        let person = match users::identify(&self.app.context, &actor).await {
+            Ok(person) => person,
+            Err(users::Error::Stranger { attempts, .. }) => return Ok(Err(attempts)),
+            Err(error) => return Err(Error::Ops(error.into())),
+        };
+        let context = self.app.context.acting_as(person);
+        let chosen = users::me(&context).await?.and_then(|user| user.language);
+        let language = chosen.unwrap_or_else(|| words::language(user.language.as_deref()));
+        Ok(Ok(Talk { chat, user: user.clone(), context, language, update: update.id, at: update.at }))
+    }
+
+    async fn message(&self, update: &Queued, message: &Message) -> Result<(), Error> {
+        let text = message.text.as_deref().unwrap_or_default().trim();
+        let command = command(text, &self.me.username);
+        if command.as_ref().is_some_and(|command| command.foreign) {
+            return Ok(());
+        }
+        let (text, mentioned) = without_mention(text, &self.me.username);
+        let addressed =
+            message.chat.kind == ChatKind::Private || message.reply_to_bot || mentioned || command.is_some();
+        if !addressed {
+            return Ok(());
+        }
+        let talk = match self.admit(update, &message.from, message.chat).await? {
+            Ok(talk) => talk,
+            Err(attempts) => return self.stranger(update, message, command.as_ref(), attempts).await,
+        };
+        let done = {
+            let typing = self.sender.typing(talk.place());
+            let work = Box::pin(self.understand(&talk, message, &text, command));
+            tokio::pin!(typing, work);
+            let mut seen = false;
+            loop {
+                tokio::select! {
+                    // Something is seen to happen before anything that takes time, and nothing waits for it.
+                    biased;
+                    () = &mut typing, if !seen => seen = true,
+                    done = &mut work => break done,
+                }
+            }
+        };
+        self.settle(&talk, done).await
+    }
+
+    async fn understand(
+        &self,
+        talk: &Talk,
+        message: &Message,
+        text: &str,
+        command: Option<Command<'_>>,
+    ) -> Result<(), Error> {
+        if let Some(command) = command {
+            return self.command(talk, &command.name, command.rest).await;
+        }
+        if let Some(document) = &message.document {
+            return self.file(talk, document, text).await;
+        }
+        if text.is_empty() {
+            return self.say(talk, Text::of(talk.words().text_only)).await;
+        }
+        if self.is_answer(talk, message, text).await? {
+            return Ok(());
+        }
+        self.begin_from_text(talk, text).await
+    }
+
+    /// Tells the person what went wrong, unless it may pass.
+    pub async fn settle(&self, talk: &Talk, done: Result<(), Error>) -> Result<(), Error> {
+        match done {
+            Err(error) if error.may_pass() => Err(error),
+            Err(error) => self.say(talk, self.explained(talk, &error)).await,
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// An error as the person reads it: without the inner workings, and with what to do next.
+    pub fn explained(&self, talk: &Talk, error: &Error) -> Text {
+        let words = talk.words();
+        if let Error::Ops(ops::Error::User(refused)) | Error::Run(runner::Error::Ops(ops::Error::User(refused))) = error
+            && refused.is_refusal()
+        {
+            return Text::of(words.refused);
+        }
+        if error.kind() == Kind::Internal {
+            self.note(&format!("update {}: {}", talk.update, told(error)));
+            return Text::of(fill(words.trouble, &[&talk.update.to_string()]));
+        }
+        let text = Text::of(self.app.context.secrets.clean(&told(error)));
+        match error.advice() {
+            Some(Advice::Run(command)) => text.line().bold(words.hint).plain(": ").code(command),
+            Some(Advice::Do(what)) => text.line().bold(words.hint).plain(": ").plain(what),
+            None => text,
+        }
+    }
+
+    async fn edited(&self, update: &Queued, message: &Message) -> Result<(), Error> {
+        if message.chat.kind != ChatKind::Private {
+            return Ok(());
+        }
+        match self.admit(update, &message.from, message.chat).await? {
+            Ok(talk) => {
+                let told = Outgoing { reply_to: Some(message.id), ..Outgoing::of(Text::of(talk.words().edited)) };
+                self.sender.send(talk.place(), &told).await.map(drop)
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Somebody nobody knows: let in with an invitation, else told their id and nothing more.
+    async fn stranger(
+        &self,
+        update: &Queued,
+        message: &Message,
+        command: Option<&Command<'_>>,
+        attempts: u64,
+    ) -> Result<(), Error> {
+        let language = words::language(message.from.language.as_deref());
+        let words = words::of(language);
+        let chat = ChatId(message.chat.id);
+        let code = command.filter(|command| command.name == "start" && !command.rest.is_empty());
+        if let Some(code) = code.filter(|_| message.chat.kind == ChatKind::Private) {
+            let identity = Identity::Telegram(message.from.id);
+            match users::redeem(&self.app.context, code.rest, &identity, &message.from.name).await {
+                Ok(user) => {
+                    let text = Text::of(fill(words.welcome, &[user.name.as_str()]));
+                    return self.sender.send(chat, &Outgoing::of(text)).await.map(drop);
+                }
+                Err(ops::Error::User(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if attempts > STRANGER_ANSWERS {
+            return Ok(());
+        }
+        self.note(&format!("update {}: refused telegram:{}", update.id, message.from.id));
+        let text =
+            Text::of(words.stranger).code(message.from.id.to_string()).plain(".").line().plain(words.stranger_how);
+        self.sender.send(chat, &Outgoing::of(text)).await.map(drop)
+    }
+
+    pub async fn say(&self, talk: &Talk, text: Text) -> Result<(), Error> {
+        self.send(talk, &Outgoing::of(text)).await.map(drop)
+    }
+
+    pub async fn send(&self, talk: &Talk, message: &Outgoing) -> Result<Option<i64>, Error> {
+        self.sender.send(talk.place(), message).await
+    }
+
+    /// Begins a run in the name of an update: however often that is dealt with, there is one.
+    pub async fn begin(&self, talk: &Talk, request: Request) -> Result<(), Error> {
+        if matches!(request, Request::NewProject(_)) {
+            let choice = (&ModelChoice::default(), CoderChoice::default());
+            runner::check(&talk.context, &self.app.models, &self.app.coders, choice, &self.cancel).await?;
+        }
+        let key = format!("telegram {} {}", self.me.id, talk.update);
+        let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
+        let followed = Followed {
+            run: run.id,
+            chat: talk.place(),
+            person: talk.person(),
+            language: talk.language,
+            message: None,
+            shown: None,
+            asked: None,
+            over: false,
+        };
+        self.chats.follow(&followed).await?;
+        self.look.notify_one();
+        (self.wake)();
+        Ok(())
+    }
+}
+
+/// The command a text is, if it is one.
+fn command<'t>(text: &'t str, me: &str) -> Option<Command<'t>> {
+    let rest = text.strip_prefix('/')?;
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let (word, rest) = rest.split_at(end);
+    let (name, bot) = word.split_once('@').unwrap_or((word, me));
+    let known = !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    known.then(|| Command {
+        name: name.to_ascii_lowercase(),
+        rest: rest.trim(),
+        foreign: !bot.eq_ignore_ascii_case(me),
+    })
+}
+
+/// The text without the bot's name, and whether it was in it.
+fn without_mention<'t>(text: &'t str, me: &str) -> (Cow<'t, str>, bool) {
+    let mention = format!("@{me}");
+    let words = || text.split_whitespace();
+    if !words().any(|word| word.trim_end_matches([',', ':', '.', '!', '?']).eq_ignore_ascii_case(&mention)) {
+        return (Cow::Borrowed(text), false);
+    }
+    let is_mention = |word: &&str| word.trim_end_matches([',', ':', '.', '!', '?']).eq_ignore_ascii_case(&mention);
+    (Cow::Owned(words().filter(|word| !is_mention(word)).collect::<Vec<_>>().join(" ")), true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_and_those_of_other_bots_are_told() {
+        let read = |text: &'static str| {
+            command(text, "CgoBot").map(|command| (command.name, command.rest.to_owned(), command.foreign))
+        };
+        assert_eq!(read("/new  a  b"), Some(("new".to_owned(), "a  b".to_owned(), false)));
+        assert_eq!(read("/Help@cgobot"), Some(("help".to_owned(), String::new(), false)));
+        assert_eq!(read("/stop@other x").map(|(_, _, foreign)| foreign), Some(true));
+        for text in ["help", "/", "/etc/passwd", "//x", "/\u{202e}x"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mention_is_taken_out() {
+        assert_eq!(without_mention("@CgoBot, a notes API", "cgobot"), (Cow::Owned("a notes API".to_owned()), true));
+        assert_eq!(without_mention("a notes API", "cgobot"), (Cow::Borrowed("a notes API"), false));
+    }
+}

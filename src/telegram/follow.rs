@@ -1,0 +1,346 @@
+//! Runs that chats follow: one message that shows how far a run is, the questions it asks, and what came of it.
+//!
+//! Everything is told from the store, so whoever drives the run, here or in another process, needs to know nothing of
+//! chats; and what was not told when a process was killed is told by the next one.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
+
+use super::api::Error;
+use super::buttons::{self, Verb};
+use super::desk::Desk;
+use super::markup::Text;
+use super::questions::subject;
+use super::sender::{Button, Outgoing};
+use super::words;
+use crate::domain::chat::Followed;
+use crate::domain::diagnose::told;
+use crate::domain::ids::RunId;
+use crate::domain::run::{Request, Run, RunStatus};
+use crate::domain::spec::Language;
+use crate::ops::{self, runs};
+use crate::pipeline::report::{self, Summary};
+use crate::pipeline::runner;
+
+/// How many runs are told of at once.
+const AT_ONCE: usize = 64;
+/// How often runs are looked at in which nothing happens.
+const QUIET: Duration = Duration::from_secs(3);
+/// For how long nothing has to happen until they are.
+const QUIET_AFTER: Duration = Duration::from_secs(20);
+/// How often it is looked for runs to follow while there are none.
+const IDLE: Duration = Duration::from_mins(1);
+/// The most assumptions, and the like, that are told.
+const REMARKS: usize = 12;
+/// The most characters of what a failed run has to show.
+const EVIDENCE: usize = 1500;
+
+/// What is remembered of a run between two looks; all that matters is in the store.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// The newest event that was told, and where the run stood.
+    told: Option<(u64, RunStatus)>,
+    edited_at: Option<Instant>,
+}
+
+/// Tells of runs for as long as it is polled.
+pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
+    let mut seen: HashMap<RunId, Option<Seen>> = HashMap::new();
+    let mut at_work = FuturesUnordered::new();
+    let mut last_change = Instant::now();
+    loop {
+        let open = match desk.chats.followed().await {
+            Ok(open) => open,
+            Err(error) => {
+                desk.note(&told(&error));
+                Vec::new()
+            }
+        };
+        seen.retain(|run, state| state.is_none() || open.iter().any(|followed| followed.run == *run));
+        let pause = if open.is_empty() {
+            IDLE
+        } else if last_change.elapsed() > QUIET_AFTER {
+            QUIET
+        } else {
+            desk.settings.patience.between_looks
+        };
+        for followed in open {
+            // None stands for one that is being told of.
+            let state = seen.entry(followed.run.clone()).or_insert_with(|| Some(Seen::default()));
+            if at_work.len() < AT_ONCE
+                && let Some(state) = state.take()
+            {
+                at_work.push(one(desk, followed, state));
+            }
+        }
+        let look_again = tokio::time::sleep(pause);
+        tokio::pin!(look_again);
+        loop {
+            tokio::select! {
+                Some((run, state, changed)) = at_work.next(), if !at_work.is_empty() => {
+                    seen.insert(run, Some(state));
+                    if changed {
+                        last_change = Instant::now();
+                    }
+                }
+                () = desk.look.notified() => {
+                    last_change = Instant::now();
+                    break;
+                }
+                () = &mut look_again => break,
+            }
+        }
+    }
+}
+
+/// Tells of one run what is new.
+async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, bool) {
+    let run = followed.run.clone();
+    let before = state.clone();
+    let mut state = state;
+    match tell(desk, followed, &mut state).await {
+        Ok(()) | Err(Error::Flood { .. }) => {}
+        Err(error) => {
+            desk.note(&format!("run {run}: {}", told(&error)));
+            // Not again at once, whatever is wrong.
+            tokio::time::sleep(desk.settings.patience.between_edits).await;
+        }
+    }
+    let changed = state.told != before.told;
+    (run, state, changed)
+}
+
+async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Result<(), Error> {
+    let context = &desk.app.context;
+    let run = match runs::find(context, followed.run.as_str()).await {
+        Ok(run) => run,
+        Err(ops::Error::NoSuchRun(_)) => {
+            followed.over = true;
+            return Ok(desk.chats.note_followed(&followed).await?);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let stands = (run.seq, run.status);
+    if state.told == Some(stands) {
+        return Ok(());
+    }
+    let early = state.edited_at.is_some_and(|at| at.elapsed() < desk.settings.patience.between_edits);
+    if early && followed.message.is_some() {
+        // It is told with what comes next; the next look is soon.
+        return Ok(());
+    }
+    let summary = report::summary(context, &run).await?;
+    let message = progress(desk, &run, &summary, followed.language).await?;
+    show(desk, &mut followed, &message, state).await?;
+    if run.status.is_waiting()
+        && let Some(ask) = runs::waits_for(context, &run).await?
+        && followed.asked.as_ref() != Some(&ask.id)
+    {
+        desk.put(followed.chat, followed.language, &run, &ask).await?;
+        followed.asked = Some(ask.id);
+        desk.chats.note_followed(&followed).await?;
+    }
+    if run.status.is_terminal() {
+        let result = result(desk, &run, &summary, followed.language).await?;
+        match desk.sender.send(followed.chat, &result).await {
+            Err(error @ Error::Refused { .. }) => desk.note(&format!("run {}: {error}", followed.run)),
+            sent => drop(sent?),
+        }
+        followed.over = true;
+        desk.chats.note_followed(&followed).await?;
+        for card in desk.chats.open_cards(followed.chat).await?.into_iter().filter(|card| card.run == run.id) {
+            desk.close(card).await?;
+        }
+    }
+    state.told = Some(stands);
+    Ok(())
+}
+
+/// Shows how far a run is in its one message.
+async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, state: &mut Seen) -> Result<(), Error> {
+    let words = message.text.words();
+    if let Some(number) = followed.message {
+        if followed.shown.as_deref() == Some(words.as_str()) {
+            return Ok(());
+        }
+        state.edited_at = Some(Instant::now());
+        let edited = match desk.sender.edit(followed.chat, number, message).await {
+            // What Telegram does not take keeps the result from nobody.
+            Err(error @ Error::Refused { .. }) => {
+                desk.note(&format!("run {}: {error}", followed.run));
+                true
+            }
+            edited => edited?,
+        };
+        if edited {
+            followed.shown = Some(words);
+            return Ok(desk.chats.note_followed(followed).await?);
+        }
+    }
+    state.edited_at = Some(Instant::now());
+    if let Some(number) = desk.sender.send(followed.chat, message).await? {
+        followed.message = Some(number);
+        followed.shown = Some(words);
+        desk.chats.note_followed(followed).await?;
+    }
+    Ok(())
+}
+
+/// The stages of a run, and where it stands.
+async fn progress(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Language) -> Result<Outgoing, Error> {
+    let said = words::of(language);
+    let mut text = Text::of("🛠 ").bold(title(run, summary));
+    let progress = runner::progress(&desk.app.context, &run.id).await?;
+    let active: Vec<&str> = progress.active.values().map(|visit| visit.node.as_str()).collect();
+    for stage in &summary.stages {
+        let mark = match run.status {
+            _ if !active.contains(&stage.node.as_str()) => "✅",
+            RunStatus::Failed | RunStatus::Cancelled => "❌",
+            status if status.is_waiting() => "❓",
+            _ => "⏳",
+        };
+        text = text.line().plain(format!("{mark} {}", words::stage(&stage.node, &stage.label, language)));
+    }
+    let mut stands = words::status(run.status, language).to_owned();
+    if let (RunStatus::Queued, Some(reason)) = (run.status, &run.reason) {
+        stands = format!("{stands}: {}", desk.app.context.secrets.clean(reason));
+    }
+    text = text.line().italic(stands);
+    let mut message = Outgoing::of(text);
+    if !run.status.is_terminal() {
+        message = message.row([Button::tell(said.cancel, buttons::cancel(&run.id))]);
+    }
+    Ok(message)
+}
+
+/// What a run is called: the project's name once there is one, until then what was asked for.
+fn title(run: &Run, summary: &Summary) -> String {
+    if let Some(name) = &summary.project {
+        return name.to_string();
+    }
+    match &run.request {
+        Request::NewProject(new) if !new.text.is_empty() => {
+            let line = new.text.lines().next().unwrap_or_default();
+            let short: String = line.chars().take(60).collect();
+            if short.len() < line.len() { format!("{short}…") } else { short }
+        }
+        _ => subject(run),
+    }
+}
+
+/// What came of a run.
+async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Language) -> Result<Outgoing, Error> {
+    let said = words::of(language);
+    let clean = |text: &str| desk.app.context.secrets.clean(text).into_owned();
+    let heading = match run.status {
+        RunStatus::Succeeded if summary.url.is_some() => ("🎉", said.live),
+        RunStatus::Succeeded if summary.tests.is_some() => ("✅", said.built),
+        RunStatus::Cancelled => ("🚫", said.was_cancelled),
+        RunStatus::Failed => ("❌", said.failed),
+        _ => ("✅", said.done),
+    };
+    let mut text = Text::of(format!("{} ", heading.0)).bold(title(run, summary)).plain(" — ").plain(heading.1);
+    if run.status == RunStatus::Succeeded {
+        if let Some(url) = &summary.url {
+            text = text.plain(" ").plain(url);
+        }
+        if let Some(docs) = &summary.docs_url {
+            text = text.line().plain(format!("{}: {docs}", said.docs));
+        }
+        if !summary.models.is_empty() {
+            text = text.line().bold(said.models);
+            text =
+                summary.models.iter().take(REMARKS).fold(text, |text, model| text.line().plain(format!("• {model}")));
+        }
+        if let Some(tests) = &summary.tests {
+            let failed =
+                if tests.failed > 0 { format!(", {} {}", tests.failed, said.failed_tests) } else { String::new() };
+            text = text.line().plain(format!("{}: {} {}{failed}", said.tests, tests.passed, said.passed));
+        }
+        text = text.line().plain(format!("{}: {}", said.took, duration(summary.ms, language)));
+    } else if let Some(reason) = &run.reason {
+        text = text.line().plain(clean(reason));
+        if run.status == RunStatus::Failed {
+            text = text.and(evidence(desk, run, language).await?);
+        }
+    }
+    text = remarks(text, said.assumed, summary.assumptions.iter().map(|one| clean(one)));
+    text =
+        remarks(text, said.not_built, summary.not_built.iter().map(|one| clean(&format!("{}: {}", one.what, one.why))));
+    if run.status == RunStatus::Succeeded {
+        text = remarks(text, said.not_verified, summary.not_verified.iter().map(|one| clean(one)));
+    }
+    let mut message = Outgoing::of(text);
+    if let Some(name) = &summary.project {
+        let key = |label: &str, verb| Button::tell(label, buttons::project(verb, name));
+        let open = summary.url.as_deref().and_then(|url| Button::open(said.open, url));
+        message = message
+            .row(open.into_iter().chain([key(said.logs, Verb::Logs), key(said.update, Verb::Update)]))
+            .row([key(said.redeploy, Verb::Deploy), key(said.rollback, Verb::Rollback)]);
+    }
+    Ok(message)
+}
+
+fn remarks(text: Text, heading: &str, lines: impl Iterator<Item = String>) -> Text {
+    let mut lines = lines.take(REMARKS).peekable();
+    if lines.peek().is_none() {
+        return text;
+    }
+    lines.fold(text.line().line().bold(heading), |text, line| text.line().plain(format!("• {line}")))
+}
+
+/// What a failed run has to show, and what to do next.
+async fn evidence(desk: &Desk<'_>, run: &Run, language: Language) -> Result<Text, Error> {
+    let context = &desk.app.context;
+    let events = runs::events(context, &run.id, run.seq.saturating_sub(1)).await?;
+    let body: serde_json::Value =
+        events.last().and_then(|last| serde_json::from_str(&last.body).ok()).unwrap_or_default();
+    let failure = &body["failed"];
+    let lines: Vec<&str> =
+        failure["evidence"].as_array().into_iter().flatten().filter_map(|line| line.as_str()).collect();
+    let all = context.secrets.clean(&lines.join("\n")).into_owned();
+    let skipped = all.chars().count().saturating_sub(EVIDENCE);
+    let shown: String = all.chars().skip(skipped).collect();
+    let mut text = Text::new();
+    if !shown.trim().is_empty() {
+        text = text.block(shown);
+    }
+    if let Some(hint) = failure["hint"].as_str() {
+        text = text.line().bold(words::of(language).hint).plain(": ").plain(context.secrets.clean(hint));
+    }
+    Ok(text)
+}
+
+fn duration(ms: i64, language: Language) -> String {
+    let seconds = ms / 1000;
+    let (s, min) = match language {
+        Language::En => ("s", "min"),
+        Language::Ru => ("с", "мин"),
+    };
+    if seconds < 60 {
+        format!("{}.{} {s}", seconds, ms % 1000 / 100)
+    } else {
+        format!("{} {min} {} {s}", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_short_and_in_the_language() {
+        assert_eq!(duration(3_240, Language::En), "3.2 s");
+        assert_eq!(duration(125_000, Language::Ru), "2 мин 5 с");
+    }
+
+    #[test]
+    fn remarks_have_a_heading_only_when_there_are_some() {
+        assert_eq!(remarks(Text::of("a"), "H", std::iter::empty()).words(), "a");
+        assert_eq!(remarks(Text::of("a"), "H", ["x".to_owned()].into_iter()).words(), "a\n\nH\n• x");
+    }
+}

@@ -1,0 +1,248 @@
+//! What there is: lists in pages with buttons, and one thing looked at closely.
+
+use super::api::Error;
+use super::buttons::{self, List, Verb};
+use super::commands::run_line;
+use super::desk::{Desk, Talk};
+use super::markup::Text;
+use super::sender::{Button, Outgoing};
+use super::words::{Words, fill};
+use crate::domain::diagnose::told;
+use crate::domain::ids::{IncidentId, RunId};
+use crate::domain::incident::Incident;
+use crate::domain::ledger::Dimension;
+use crate::domain::names::ProjectName;
+use crate::domain::user::Right;
+use crate::ops::{agents, costs, incidents, projects, runs, servers, services, users};
+
+/// How many rows of a list fit on a phone.
+const ROWS: usize = 8;
+/// How many runs are listed.
+const RUNS: u32 = 40;
+/// How many lines of a log are shown.
+const LINES: usize = 40;
+/// The most characters of a log that are shown.
+const LOG: usize = 3000;
+/// How many days of costs are shown.
+const DAYS: u32 = 30;
+
+/// One row of a list.
+struct Row {
+    line: String,
+    button: Option<Button>,
+}
+
+/// A page of a list, with buttons for its rows and for the pages around it.
+fn paged(words: &Words, title: &str, list: List, rows: &[Row], page: usize) -> Outgoing {
+    let pages = rows.len().div_ceil(ROWS).max(1);
+    let page = page.min(pages - 1);
+    let shown = &rows[page * ROWS..rows.len().min((page + 1) * ROWS)];
+    let mut text = Text::new().bold(title);
+    for row in shown {
+        text = text.line().plain(&row.line);
+    }
+    let mut message = Outgoing::of(text);
+    let keys: Vec<Button> = shown.iter().filter_map(|row| row.button.clone()).collect();
+    for pair in keys.chunks(2) {
+        message = message.row(pair.to_vec());
+    }
+    if pages > 1 {
+        let here = fill(words.page, &[&(page + 1).to_string(), &pages.to_string()]);
+        let before = (page > 0).then(|| Button::tell("‹", buttons::page(list, page - 1)));
+        let after = (page + 1 < pages).then(|| Button::tell("›", buttons::page(list, page + 1)));
+        let here = Button::tell(here, buttons::page(list, page));
+        message = message.row(before.into_iter().chain([here]).chain(after));
+    }
+    message
+}
+
+impl Desk<'_> {
+    /// Shows a page of a list, in the place of the one a button was pressed under.
+    pub async fn list(&self, talk: &Talk, list: List, page: usize, over: Option<i64>) -> Result<(), Error> {
+        let words = talk.words();
+        let (title, nothing, rows) = match list {
+            List::Projects => (words.projects, words.no_projects, project_rows(talk).await?),
+            List::Runs => (words.runs, words.no_runs, run_rows(talk).await?),
+            List::Servers => (words.servers, words.no_servers, server_rows(talk).await?),
+            List::Incidents => (words.incidents, words.no_incidents, incident_rows(talk).await?),
+            List::Agents => (words.agents, words.agents, agent_rows(talk).await?),
+        };
+        if rows.is_empty() {
+            return self.say(talk, Text::of(nothing)).await;
+        }
+        let message = paged(words, title, list, &rows, page);
+        if let Some(number) = over
+            && self.sender.edit(talk.place(), number, &message).await?
+        {
+            return Ok(());
+        }
+        self.send(talk, &message).await.map(drop)
+    }
+
+    pub async fn show_project(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
+        let words = talk.words();
+        let project = projects::by_name(&talk.context, name).await?;
+        let live = services::live(&talk.context, &project).await?;
+        let mut text = Text::new().bold(project.name.as_str()).plain(" — ").plain(&project.title).line();
+        text = text.plain(&live.words);
+        if let Some(url) = &live.url {
+            text = text.line().plain(url);
+        }
+        if let Some(problem) = &live.problem {
+            text = text.line().plain("⚠️ ").plain(self.app.context.secrets.clean(problem));
+        }
+        for run in runs::unfinished(&talk.context, &project.id).await?.iter().take(3) {
+            text = text.line().plain("• ").plain(run_line(talk, run));
+        }
+        let key = |label: &str, verb| Button::tell(label, buttons::project(verb, &project.name));
+        let open = live.url.as_deref().filter(|_| live.serves).and_then(|url| Button::open(words.open, url));
+        let message = Outgoing::of(text)
+            .row(open.into_iter().chain([key(words.logs, Verb::Logs)]))
+            .row([key(words.update, Verb::Update), key(words.redeploy, Verb::Deploy)])
+            .row([key(words.rollback, Verb::Rollback), key(words.stop, Verb::Stop)]);
+        self.send(talk, &message).await.map(drop)
+    }
+
+    pub async fn show_logs(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
+        let project = projects::by_name(&talk.context, name).await?;
+        let lines = services::logs(&talk.context, &project, LINES, &self.cancel).await?;
+        let all = self.app.context.secrets.clean(&lines.join("\n")).into_owned();
+        // The newest lines say most.
+        let skipped = all.chars().count().saturating_sub(LOG);
+        let shown: String = all.chars().skip(skipped).collect();
+        let shown = if skipped > 0 { shown.split_once('\n').map_or(shown.as_str(), |(_, rest)| rest) } else { &shown };
+        if shown.trim().is_empty() {
+            return self.say(talk, Text::of(talk.words().no_logs)).await;
+        }
+        self.say(talk, Text::new().bold(project.name.as_str()).block(shown)).await
+    }
+
+    pub async fn show_run(&self, talk: &Talk, id: &RunId) -> Result<(), Error> {
+        let run = runs::find(&talk.context, id.as_str()).await?;
+        let mut text = Text::new().bold(run_line(talk, &run)).line().code(run.id.as_str());
+        if let Some(reason) = &run.reason {
+            text = text.line().plain(self.app.context.secrets.clean(reason));
+        }
+        let mut message = Outgoing::of(text);
+        if !run.status.is_terminal() {
+            message = message.row([Button::tell(talk.words().cancel, buttons::cancel(&run.id))]);
+        }
+        self.send(talk, &message).await.map(drop)
+    }
+
+    pub async fn show_incident(&self, talk: &Talk, id: &IncidentId) -> Result<(), Error> {
+        let seen = seen_incidents(talk).await?;
+        let Some(incident) = seen.into_iter().find(|incident| incident.id == *id) else {
+            return self.say(talk, Text::of(talk.words().no_incidents)).await;
+        };
+        let details = self.app.context.secrets.clean(&incident.details).into_owned();
+        self.say(talk, Text::new().bold(&incident.title).line().plain(details)).await
+    }
+
+    pub async fn costs(&self, talk: &Talk) -> Result<(), Error> {
+        let words = talk.words();
+        let mut rows: Vec<(String, crate::domain::money::Usd)> = Vec::new();
+        for project in projects::list(&talk.context).await? {
+            let of = costs::Of { project: Some(project.name.clone()), run: None, days: Some(DAYS) };
+            let totals = costs::totals(&talk.context, Dimension::Project, of).await?;
+            rows.extend(totals.into_iter().map(|total| (project.name.to_string(), total.cost)));
+        }
+        if rows.is_empty() {
+            return self.say(talk, Text::of(words.no_costs)).await;
+        }
+        let mut all = crate::domain::money::Usd::ZERO;
+        let mut text = Text::new().bold(words.costs);
+        for (name, cost) in rows {
+            all += cost;
+            text = text.line().plain(format!("• {name}: {cost}"));
+        }
+        self.say(talk, text.line().bold(words.in_all).plain(format!(": {all}"))).await
+    }
+}
+
+async fn project_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    let all = projects::list(&talk.context).await?;
+    let row = |project: &crate::domain::project::Project| Row {
+        line: format!("• {} — {} ({})", project.name, project.title, project.status.as_str()),
+        button: Some(Button::tell(project.name.as_str(), buttons::project(Verb::Show, &project.name))),
+    };
+    Ok(all.iter().map(row).collect())
+}
+
+async fn run_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    let all = runs::list(&talk.context, RUNS).await?;
+    let row = |view: &runs::RunView| Row {
+        line: format!("• {}", run_line(talk, &view.run)),
+        button: Some(Button::tell(run_line(talk, &view.run), buttons::run(&view.run.id))),
+    };
+    Ok(all.iter().map(row).collect())
+}
+
+async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    users::require(&talk.context, Right::Administer, None)?;
+    let all = servers::list(&talk.context).await?;
+    let row = |view: &servers::ServerView| Row {
+        line: format!(
+            "• {} — {} ({})",
+            view.server.handle,
+            view.server.status.as_str().replace('_', " "),
+            view.projects
+        ),
+        button: None,
+    };
+    Ok(all.iter().map(row).collect())
+}
+
+/// What is broken of what the person may see.
+async fn seen_incidents(talk: &Talk) -> Result<Vec<Incident>, Error> {
+    let own = projects::list(&talk.context).await?;
+    let everything = users::require(&talk.context, Right::Administer, None).is_ok();
+    let mut all = incidents::active(&talk.context).await?;
+    all.retain(|incident| {
+        everything || incident.project.as_ref().is_some_and(|id| own.iter().any(|project| project.id == *id))
+    });
+    Ok(all)
+}
+
+async fn incident_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    let row = |incident: &Incident| Row {
+        line: format!("• {}", incident.title),
+        button: Some(Button::tell(&incident.title, buttons::incident(&incident.id))),
+    };
+    Ok(seen_incidents(talk).await?.iter().map(row).collect())
+}
+
+async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    users::require(&talk.context, Right::Administer, None)?;
+    let mut rows = Vec::new();
+    for version in agents::list(&talk.context).await? {
+        let line = match agents::parse(&version.agent, &version.text) {
+            Ok(agent) => format!("• {} — {} (v{})", version.agent, agent.description, version.version),
+            Err(problem) => format!("• {} — {}", version.agent, told(&problem)),
+        };
+        rows.push(Row { line, button: None });
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words;
+    use super::*;
+    use crate::domain::spec::Language;
+
+    #[test]
+    fn a_list_is_paged_and_a_page_that_is_gone_is_the_last_one() {
+        let rows: Vec<Row> = (0..20).map(|at| Row { line: format!("row {at}"), button: None }).collect();
+        let words = words::of(Language::En);
+        let page = |at| paged(words, "Runs", List::Runs, &rows, at);
+        let labels = |message: &Outgoing| {
+            message.rows.last().unwrap().iter().map(|button| button.label.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(labels(&page(0)), ["1 of 3", "›"]);
+        assert_eq!(labels(&page(1)), ["‹", "2 of 3", "›"]);
+        assert_eq!(labels(&page(99)), ["‹", "3 of 3"]);
+        assert!(page(99).text.words().ends_with("row 19"));
+        assert!(paged(words, "Runs", List::Runs, &rows[..3], 0).rows.is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! cgo behind Telegram: what a person writes in a chat is what they would type at a terminal, with their own rights.
+//!
+//! [`check`] finds out whether the bot can be used; [`Bot::run`] is the front end: `poll` takes what is said into
+//! the store, `work` deals with it chat by chat at the `desk`, `follow` tells how runs go. Runs themselves are driven by
+//! whoever looks after the store (`cgo serve`). Nothing is decided here that another front end would have to decide too:
+//! who somebody is and what they may do is [`crate::ops::users`]'s.
+
+pub mod api;
+mod begin;
+mod buttons;
+mod commands;
+mod desk;
+mod follow;
+mod lists;
+pub mod markup;
+mod notifier;
+mod poll;
+mod questions;
+pub mod sender;
+mod settings;
+mod token;
+mod words;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub use api::Error;
+pub use notifier::Notifier;
+pub use settings::{API, Patience, Settings};
+pub use token::{FILE_VARIABLE, KEPT_AS, Token, VARIABLE};
+
+use crate::app::App;
+use crate::domain::chat::BotId;
+use crate::domain::diagnose::told;
+use crate::domain::spec::Language;
+use crate::ops::Context;
+use crate::ops::chats::Chats;
+use api::{Client, Me};
+use desk::Desk;
+use sender::Sender;
+
+/// The longest wait between two attempts to begin.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What the front end stands in.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Told what is worth a line in a log.
+    pub note: &'a dyn Fn(&str),
+    /// Has runs taken up that can go on; where nobody does at once, they are found a little later.
+    pub wake: &'a dyn Fn(),
+    /// The beginning of the addresses of the page that takes secrets (`https://cgo.example.com`), where there is one.
+    pub page: Option<&'a str>,
+}
+
+/// A bot.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    id: i64,
+    settings: Settings,
+    sender: Arc<Sender>,
+    chats: Chats,
+    look: Arc<Notify>,
+}
+
+/// Finds out whether a bot can be used: who it is, whether its updates come here, and whether anybody else asks for them.
+///
+/// # Errors
+/// Each reason has its own [`Error`], with what to do about it.
+pub async fn check(settings: &Settings) -> Result<String, Error> {
+    let client = Client::new(&settings.api, settings.token.clone(), settings.timers)?;
+    let me = client.me().await?;
+    own_updates(&client, settings).await?;
+    // It confirms nothing: what waits goes on waiting.
+    client.updates(0, me.id, Duration::ZERO).await?;
+    Ok(me.username)
+}
+
+async fn own_updates(client: &Client, settings: &Settings) -> Result<(), Error> {
+    match client.webhook().await? {
+        Some(_) if settings.drop_webhook => client.delete_webhook().await,
+        Some(url) => {
+            let host = reqwest::Url::parse(&url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            Err(Error::WebhookSet { host })
+        }
+        None => Ok(()),
+    }
+}
+
+impl Bot {
+    /// The bot of a token; nobody is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::BadAddress`].
+    pub fn new(context: &Context, settings: Settings) -> Result<Self, Error> {
+        let client = Client::new(&settings.api, settings.token.clone(), settings.timers)?;
+        let id = settings.token.bot();
+        let chats = Chats::of(context, BotId(id));
+        let sender = Arc::new(Sender::new(client, chats.clone()));
+        Ok(Self { id, settings, sender, chats, look: Arc::default() })
+    }
+
+    /// Tells people of what happens over this bot.
+    #[must_use]
+    pub fn notifier(&self) -> Notifier {
+        Notifier { sender: self.sender.clone(), chats: self.chats.clone(), look: self.look.clone() }
+    }
+
+    /// Gets to know the bot, however long Telegram cannot be reached.
+    async fn connect(&self, note: &dyn Fn(&str)) -> Result<Me, Error> {
+        let client = self.sender.client();
+        let mut tried = 0_u32;
+        loop {
+            let known = async {
+                let me = client.me().await?;
+                own_updates(client, &self.settings).await?;
+                Ok(me)
+            };
+            match known.await {
+                Ok(me) => return Ok(me),
+                Err(Error::Flood { after }) => tokio::time::sleep(after).await,
+                Err(error) if error.may_pass() => {
+                    if tried == 0 {
+                        note(&told(&error));
+                    }
+                    tried += 1;
+                    tokio::time::sleep(Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Talks with people until it is cancelled. What it does not finish then, or when the process is killed, is done the
+    /// next time.
+    ///
+    /// # Errors
+    /// What only a person can mend: see [`Error`].
+    pub async fn run(&self, app: &App, around: &Around<'_>, cancel: &CancellationToken) -> Result<(), Error> {
+        let note = around.note;
+        let me = tokio::select! {
+            me = self.connect(note) => me?,
+            () = cancel.cancelled() => return Ok(()),
+        };
+        let came = Notify::new();
+        let desk = Desk {
+            app,
+            me,
+            chats: self.chats.clone(),
+            sender: self.sender.clone(),
+            settings: &self.settings,
+            look: self.look.clone(),
+            cancel: cancel.clone(),
+            told: note,
+            wake: around.wake,
+            page: around.page,
+        };
+        let polling = poll::poll(self.sender.client(), self.id, &self.chats, self.settings.patience, &came, note);
+        let registering = async {
+            self.register(note).await;
+            std::future::pending::<()>().await;
+        };
+        let (working, following) = (work::work(&desk, &came), follow::follow(&desk));
+        tokio::select! {
+            () = cancel.cancelled() => Ok(()),
+            polled = polling => polled.map(|never| match never {}),
+            never = working => match never {},
+            never = following => match never {},
+            () = registering => Ok(()),
+        }
+    }
+
+    /// Has the commands shown to people; those who know them need no list.
+    async fn register(&self, note: &dyn Fn(&str)) {
+        for (language, code) in [(Language::En, None), (Language::Ru, Some("ru"))] {
+            if let Err(error) = self.sender.client().set_commands(words::of(language).commands, code).await {
+                note(&format!("the commands are not registered: {}", told(&error)));
+                return;
+            }
+        }
+    }
+}

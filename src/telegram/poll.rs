@@ -1,0 +1,77 @@
+//! What people say, into the store: asked for from Telegram, taken with the number to ask for next in one transaction.
+//!
+//! Telegram sends an update again until a later one is asked for, so what was not written down is not lost.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::api::{Client, Error, Received};
+use super::settings::Patience;
+use crate::domain::chat::{ChatId, Queued};
+use crate::domain::time::Timestamp;
+use crate::ops::chats::Chats;
+
+/// The longest wait between two attempts to reach Telegram.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Asks for updates for as long as it is polled; ends only with what nobody but a person can mend.
+///
+/// # Errors
+/// [`Error::TokenRefused`], [`Error::WebhookSet`], [`Error::OtherPoller`] when it does not go away; when the store fails.
+pub(super) async fn poll(
+    client: &Client,
+    bot: i64,
+    chats: &Chats,
+    patience: Patience,
+    came: &Notify,
+    note: &dyn Fn(&str),
+) -> Result<Infallible, Error> {
+    let (mut failed, mut competed) = (0_u32, 0_u32);
+    loop {
+        let turn = async {
+            let from = chats.next_update().await?;
+            let received = client.updates(from, bot, client.timers().poll).await?;
+            take(chats, &received).await?;
+            Ok(!received.is_empty())
+        };
+        match turn.await {
+            Ok(some) => {
+                (failed, competed) = (0, 0);
+                if some {
+                    came.notify_one();
+                }
+            }
+            Err(Error::OtherPoller) => {
+                // One that has just been killed is still waited for by Telegram; one that lives comes again.
+                competed += 1;
+                if competed > patience.competitors {
+                    return Err(Error::OtherPoller);
+                }
+                tokio::time::sleep(patience.between_competitors).await;
+            }
+            Err(Error::Flood { after }) => tokio::time::sleep(after).await,
+            Err(error) if error.may_pass() => {
+                if failed == 0 {
+                    note(&crate::domain::diagnose::told(&error));
+                }
+                failed += 1;
+                let wait = Duration::from_millis(250 << failed.min(7)).min(LONGEST_WAIT);
+                tokio::time::sleep(wait.mul_f64(rand::random_range(0.75..1.0))).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn take(chats: &Chats, received: &[Received]) -> Result<(), Error> {
+    let Some(next) = received.iter().map(|update| update.id + 1).max() else { return Ok(()) };
+    let said = received.iter().filter_map(|update| {
+        let what = update.what.as_ref()?;
+        let body = serde_json::to_string(what).expect("it has text keys only");
+        Some(Queued { id: update.id, chat: ChatId(what.chat().id), body, at: Timestamp(0) })
+    });
+    let said: Vec<Queued> = said.collect();
+    Ok(chats.receive(next, &said).await?)
+}

@@ -1,0 +1,525 @@
+//! Questions of runs: put to a chat one at a time, answered by a button, by a reply or in plain words.
+//!
+//! An answer to several questions is put together from several messages; what was said is kept with the question and with
+//! the number of the update that said it, so that the same update says it once. Whether an answer counts is
+//! [`crate::ops::approvals`]'s and [`crate::ops::runs`]'s.
+
+use serde::{Deserialize, Serialize};
+
+use super::api::{Callback, ChatKind, Error, Message};
+use super::buttons::{self, Pressed};
+use super::desk::{Desk, Talk};
+use super::markup::Text;
+use super::sender::{Button, Outgoing};
+use super::words::{self, fill};
+use crate::domain::chat::{Card, ChatId};
+use crate::domain::guard::{QUESTION, Ruling};
+use crate::domain::ids::AskId;
+use crate::domain::names::ProjectName;
+use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
+use crate::domain::spec::Language;
+use crate::domain::user::{Actor, Identity, Right};
+use crate::ops::approvals::{self, Press, Refusal};
+use crate::ops::runs::{self, Reply};
+use crate::ops::secrets::links;
+use crate::ops::{projects, users};
+use crate::pipeline::{runner, tape};
+
+/// The most buttons under a question; with more choices words are quicker.
+const CHOICES: usize = 10;
+/// Choices of up to so many characters stand side by side.
+const SHORT: usize = 14;
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Said {
+    /// The update that said it.
+    update: i64,
+    text: String,
+}
+
+/// What a reply to a message means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Prompt {
+    /// An answer to this question.
+    Answer(AskId),
+    /// A change of this project.
+    Update(ProjectName),
+}
+
+impl Prompt {
+    pub fn spelled(&self) -> String {
+        serde_json::to_string(self).expect("a prompt has text keys only")
+    }
+}
+
+fn said(card: &Card) -> Vec<Said> {
+    serde_json::from_str(&card.said).unwrap_or_default()
+}
+
+fn spelled(said: &[Said]) -> String {
+    serde_json::to_string(said).expect("what was said has text keys only")
+}
+
+impl Desk<'_> {
+    /// Puts what a run asks to a chat; what was put already is put once more when it has not arrived.
+    pub async fn put(&self, chat: ChatId, language: Language, run: &Run, ask: &Ask) -> Result<(), Error> {
+        let card =
+            Card { ask: ask.id.clone(), run: run.id.clone(), chat, message: None, said: spelled(&[]), closed: false };
+        let card = self.chats.card(card).await?;
+        self.show(card, language, run, ask).await
+    }
+
+    /// Shows the question that is to be answered next.
+    async fn show(&self, mut card: Card, language: Language, run: &Run, ask: &Ask) -> Result<(), Error> {
+        let press = approvals::press(&self.app.context, &ask.id).await?;
+        let at = said(&card).len();
+        let message = match ask.wait {
+            Wait::Input => question(language, ask, at, &press),
+            Wait::Approval => approval(language, ask, &press),
+            Wait::Secret => self.secret(&card, language, run, ask, &press).await?,
+            Wait::Capacity => capacity(language, ask, &press),
+        };
+        if let Some(number) = self.sender.send(card.chat, &message).await? {
+            self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
+            card.message = Some(number);
+            self.chats.note_card(&card, &card.said).await?;
+        }
+        Ok(())
+    }
+
+    /// What is missing and for what, and how it is set: never in words, here or anywhere.
+    async fn secret(
+        &self,
+        card: &Card,
+        language: Language,
+        run: &Run,
+        ask: &Ask,
+        press: &Press,
+    ) -> Result<Outgoing, Error> {
+        let words = words::of(language);
+        let mut text = Text::of("🔑 ").bold(words.secret).line();
+        for question in &ask.questions {
+            text = text.plain(self.app.context.secrets.clean(&question.text)).line();
+        }
+        if let Some(link) = self.secret_link(card, run, ask).await? {
+            text = text.plain(words.secret_link).line().plain(link).line();
+        }
+        text = text.plain(words.secret_how);
+        if let Some(id) = &run.project {
+            let project = projects::by_id(&self.app.context, id).await?;
+            let commands: Vec<String> = ask
+                .questions
+                .iter()
+                .map(|question| format!("cgo secrets set {} {}", project.name, question.id))
+                .collect();
+            text = text.block(commands.join("\n"));
+        }
+        Ok(Outgoing::of(text).row([Button::tell(words.secret_set, buttons::go_on(press))]))
+    }
+
+    /// A link that takes the value once, for whoever the chat is with: in a group others would use it.
+    async fn secret_link(&self, card: &Card, run: &Run, ask: &Ask) -> Result<Option<String>, Error> {
+        let Some(page) = self.page.filter(|_| card.chat.0 > 0) else { return Ok(None) };
+        let actor = Actor::Somebody { identity: Identity::Telegram(card.chat.0), called: String::new() };
+        let Ok(person) = users::identify(&self.app.context, &actor).await else { return Ok(None) };
+        let context = self.app.context.acting_as(person);
+        match links::for_ask(&context, run, ask).await {
+            Ok(link) => Ok(link.map(|link| format!("{page}/secret/{}", link.token))),
+            Err(crate::ops::Error::User(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes a message as an answer, if it can be meant as one.
+    pub async fn is_answer(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
+        let open = self.chats.open_cards(talk.place()).await?;
+        if let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) {
+            let prompt = self.chats.prompt(talk.place(), replied).await?;
+            match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
+                Some(Prompt::Update(project)) => {
+                    self.begin_update(talk, &project, text).await?;
+                    return Ok(true);
+                }
+                Some(Prompt::Answer(ask)) => {
+                    match self.chats.card_of(&ask).await? {
+                        Some(card) => self.answer_in_words(talk, message, card, text).await?,
+                        None => self.say(talk, Text::of(talk.words().answered_already)).await?,
+                    }
+                    return Ok(true);
+                }
+                None => {}
+            }
+        }
+        if talk.chat.kind != ChatKind::Private {
+            return Ok(false);
+        }
+        // What this update has answered already is still its.
+        let mine = |card: &Card| said(card).iter().any(|one| one.update == talk.update);
+        let mut open = open;
+        if let Some(at) = open.iter().position(mine) {
+            open = vec![open.swap_remove(at)];
+        }
+        let mut waiting = Vec::new();
+        for card in open {
+            match self.open_ask(&card).await? {
+                // Words bring no room: they are about something else.
+                Some(ask) if ask.wait == Wait::Capacity => {}
+                Some(_) => waiting.push(card),
+                None => self.close(card).await?,
+            }
+        }
+        match waiting.len() {
+            0 => Ok(false),
+            1 => {
+                let card = waiting.remove(0);
+                self.answer_in_words(talk, message, card, text).await?;
+                Ok(true)
+            }
+            _ => {
+                self.say(talk, Text::of(talk.words().which_question)).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// The question of a card, while its run waits for it.
+    async fn open_ask(&self, card: &Card) -> Result<Option<Ask>, Error> {
+        let run = runs::find(&self.app.context, card.run.as_str()).await?;
+        Ok(runs::waits_for(&self.app.context, &run).await?.filter(|ask| ask.id == card.ask))
+    }
+
+    /// Nothing more is to be said to a question.
+    pub async fn close(&self, card: Card) -> Result<(), Error> {
+        let closed = Card { closed: true, ..card };
+        self.chats.note_card(&closed, &closed.said).await?;
+        if let Some(message) = closed.message {
+            self.sender.take_buttons(closed.chat, message).await;
+        }
+        Ok(())
+    }
+
+    async fn answer_in_words(&self, talk: &Talk, message: &Message, card: Card, text: &str) -> Result<(), Error> {
+        let words = talk.words();
+        if said(&card).iter().any(|one| one.update == talk.update) {
+            return self.go_on_with(talk, card).await;
+        }
+        let run = runs::find(&talk.context, card.run.as_str()).await?;
+        let open = runs::waits_for(&talk.context, &run).await?.filter(|ask| ask.id == card.ask);
+        let Some(ask) = open else {
+            self.close(card).await?;
+            return self.say(talk, Text::of(words.answered_already)).await;
+        };
+        match ask.wait {
+            Wait::Input => self.take(talk, card, &run, &ask, text).await,
+            Wait::Approval => match approves(text) {
+                Some(approved) => self.rule(talk, card, &run, &ask, approved, None).await,
+                None => self.say(talk, Text::of(words.by_button)).await,
+            },
+            Wait::Secret if !is_word_for_set(text) => {
+                // It may be the value: nobody is to read it here any more, and no run gets it.
+                let _ = self.sender.client().delete(talk.chat.id, message.id).await;
+                self.say(talk, Text::of("⚠️ ").plain(words.secret_exposed)).await
+            }
+            Wait::Secret | Wait::Capacity => self.give(talk, card, &run, &ask, Vec::new()).await,
+        }
+    }
+
+    /// Notes an answer to the question that is next, and goes on.
+    async fn take(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, text: &str) -> Result<(), Error> {
+        users::require_run(&talk.context, Right::Operate, run).await?;
+        let mut so_far = said(&card);
+        let Some(question) = ask.questions.get(so_far.len()) else { return self.go_on_with(talk, card).await };
+        if question.id == QUESTION && Ruling::parse(text).is_none() {
+            let asks = Outgoing { wants_reply: true, ..Outgoing::of(Text::of(talk.words().what_different)) };
+            if let Some(number) = self.send(talk, &asks).await? {
+                self.chats.put_prompt(talk.place(), number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
+            }
+            return Ok(());
+        }
+        talk.context.secrets.check("an answer", text).map_err(runner::Error::from)?;
+        so_far.push(Said { update: talk.update, text: text.to_owned() });
+        let noted = Card { said: spelled(&so_far), ..card.clone() };
+        if !self.chats.note_card(&noted, &card.said).await? {
+            return self.say(talk, Text::of(talk.words().answered_already)).await;
+        }
+        if let Some(message) = card.message {
+            self.sender.take_buttons(card.chat, message).await;
+        }
+        self.go_on_with(talk, noted).await
+    }
+
+    /// Asks the next question, or gives the run its answer when there is none left.
+    async fn go_on_with(&self, talk: &Talk, card: Card) -> Result<(), Error> {
+        let run = runs::find(&talk.context, card.run.as_str()).await?;
+        let open = runs::waits_for(&talk.context, &run).await?.filter(|ask| ask.id == card.ask);
+        // An update that comes here once more has been told, or is told by the run going on.
+        let Some(ask) = open else { return self.close(card).await };
+        let texts: Vec<String> = said(&card).into_iter().map(|one| one.text).collect();
+        if texts.len() < ask.questions.len() {
+            return self.show(card, talk.language, &run, &ask).await;
+        }
+        self.give(talk, card, &run, &ask, texts).await
+    }
+
+    /// Notes that an update answers, before it does: done once more, it is not told that somebody else was first.
+    async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
+        let mut so_far = said(&card);
+        if so_far.iter().all(|one| one.update != talk.update) {
+            so_far.push(Said { update: talk.update, text: String::new() });
+        }
+        let marked = Card { said: spelled(&so_far), ..card.clone() };
+        self.chats.note_card(&marked, &card.said).await?;
+        Ok(marked)
+    }
+
+    async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
+        let ends = ask.questions.iter().any(|question| question.id == QUESTION)
+            && texts.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
+        let reply = Reply { approved: true, texts, by: None };
+        match tape::answer(&talk.context, run, ask, reply, &self.cancel).await {
+            Ok(()) => {}
+            Err(runner::Error::Ops(error)) if error.is_answered() => return self.close(card).await,
+            Err(runner::Error::Ops(error @ crate::ops::Error::MissingSecrets { .. })) => {
+                self.say(talk, self.explained(talk, &error.into())).await?;
+                let anew = Card { said: spelled(&[]), ..card.clone() };
+                self.chats.note_card(&anew, &card.said).await?;
+                return self.show(anew, talk.language, run, ask).await;
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                // What was said does not do: it is asked again from the beginning.
+                if !error.may_pass() {
+                    let anew = Card { said: spelled(&[]), ..card.clone() };
+                    self.chats.note_card(&anew, &card.said).await?;
+                }
+                return Err(error);
+            }
+        }
+        if ends {
+            self.end(talk, run).await?;
+        } else {
+            self.goes_on(talk, run).await?;
+        }
+        self.close(card).await
+    }
+
+    /// Approves, or rejects and ends the run.
+    pub async fn rule(
+        &self,
+        talk: &Talk,
+        card: Card,
+        run: &Run,
+        ask: &Ask,
+        approved: bool,
+        why: Option<String>,
+    ) -> Result<(), Error> {
+        let reply = Reply { approved, texts: why.into_iter().collect(), by: None };
+        tape::answer(&talk.context, run, ask, reply, &self.cancel).await?;
+        if approved {
+            self.goes_on(talk, run).await?;
+        } else {
+            self.end(talk, run).await?;
+        }
+        self.close(card).await?;
+        let words = talk.words();
+        let done = if approved { words.approved } else { words.rejected };
+        self.say(talk, Text::of(if approved { "✅ " } else { "🚫 " }).bold(done).plain(": ").plain(subject(run))).await
+    }
+
+    /// A run has what it waited for: it is taken up, also one that was begun at a terminal.
+    async fn goes_on(&self, talk: &Talk, run: &Run) -> Result<(), Error> {
+        runs::queue(&talk.context, run).await?;
+        self.look.notify_one();
+        (self.wake)();
+        Ok(())
+    }
+
+    /// Ends a run in the name of the person.
+    pub async fn end(&self, talk: &Talk, run: &Run) -> Result<RunStatus, Error> {
+        let run = runs::find(&talk.context, run.id.as_str()).await?;
+        if run.status == RunStatus::Cancelled {
+            return Ok(run.status);
+        }
+        let status = runs::cancel(&talk.context, &run, runner::cancelled(&talk.context.person.name)).await?;
+        self.look.notify_one();
+        Ok(status)
+    }
+
+    /// A button under a question was pressed.
+    pub async fn answer_by_button(&self, talk: &Talk, pressed: &Pressed, callback: &Callback) -> Result<(), Error> {
+        let (words, id) = (talk.words(), callback.id.as_str());
+        let (Pressed::Choice { press, .. } | Pressed::Rule { press, .. } | Pressed::GoOn { press }) = pressed else {
+            return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+        };
+        let card = self.chats.card_of(&press.ask).await?.filter(|card| card.chat == talk.place());
+        // It may be pressed before it is noted that it arrived.
+        let card = card.map(|card| Card { message: card.message.or(Some(callback.message)), ..card });
+        let again = card.as_ref().is_some_and(|card| said(card).iter().any(|one| one.update == talk.update));
+        let counts = match approvals::check(&self.app.context, &talk.actor(), press).await {
+            Ok(counts) => counts,
+            Err(Refusal::Failed(error)) => return Err(error.into()),
+            Err(_) if again => {
+                // It was this very press that answered, before the process was killed.
+                return match card {
+                    Some(card) => self.close(card).await,
+                    None => Ok(()),
+                };
+            }
+            Err(refusal) => {
+                let told = match refusal {
+                    Refusal::Stranger(_) => words.refused,
+                    Refusal::Repeated { .. } | Refusal::Late { .. } => words.answered_already,
+                    Refusal::Forged | Refusal::Failed(_) => words.button_unknown,
+                };
+                return self.sender.answer_press(id, Some(told), true).await;
+            }
+        };
+        let Some(card) = card else {
+            return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+        };
+        match pressed {
+            Pressed::Choice { question, choice, .. } => {
+                let so_far = said(&card).len();
+                let asked = counts.ask.questions.get(*question).filter(|_| *question == so_far || again);
+                let Some(asked) = asked else {
+                    return self.sender.answer_press(id, Some(words.answered_already), true).await;
+                };
+                let text = match choice {
+                    Some(at) => asked.choices.get(*at).cloned(),
+                    None => asked.assumption.clone(),
+                };
+                let Some(text) = text else {
+                    return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+                };
+                self.sender.answer_press(id, Some(&text), false).await?;
+                if again {
+                    return self.go_on_with(talk, card).await;
+                }
+                self.take(talk, card, &counts.run, &counts.ask, &text).await
+            }
+            Pressed::Rule { approved, .. } if counts.ask.wait == Wait::Approval => {
+                let done = if *approved { words.approved } else { words.rejected };
+                self.sender.answer_press(id, Some(done), false).await?;
+                let card = self.marked(talk, card).await?;
+                self.rule(talk, card, &counts.run, &counts.ask, *approved, None).await
+            }
+            Pressed::GoOn { .. } if matches!(counts.ask.wait, Wait::Secret | Wait::Capacity) => {
+                self.sender.answer_press(id, None, false).await?;
+                let card = self.marked(talk, card).await?;
+                self.give(talk, card, &counts.run, &counts.ask, Vec::new()).await
+            }
+            _ => self.sender.answer_press(id, Some(words.button_unknown), true).await,
+        }
+    }
+}
+
+/// The question that is to be answered next, with its buttons.
+fn question(language: Language, ask: &Ask, at: usize, press: &Press) -> Outgoing {
+    let words = words::of(language);
+    let Some(question) = ask.questions.get(at) else { return Outgoing::default() };
+    let head = if ask.questions.len() > 1 {
+        fill(words.asks_of, &[&(at + 1).to_string(), &ask.questions.len().to_string()])
+    } else {
+        words.asks.to_owned()
+    };
+    let text = Text::of("❓ ").bold(head).line().plain(&question.text);
+    let mut message = Outgoing::of(text);
+    message.rows = choices(question, at, press);
+    if let Some(assumption) = question.assumption.as_ref().filter(|text| !question.choices.contains(text)) {
+        let label = fill(words.assume, &[assumption]);
+        message.rows.push(vec![Button::tell(label, buttons::choice(press, at, None))]);
+    }
+    message.wants_reply = message.rows.is_empty();
+    message
+}
+
+fn choices(question: &Question, at: usize, press: &Press) -> Vec<Vec<Button>> {
+    if question.choices.len() > CHOICES {
+        return Vec::new();
+    }
+    let button = |(number, choice): (usize, &String)| Button::tell(choice, buttons::choice(press, at, Some(number)));
+    let all: Vec<Button> = question.choices.iter().enumerate().map(button).collect();
+    let wide = question.choices.iter().any(|choice| choice.chars().count() > SHORT);
+    all.chunks(if wide { 1 } else { 3 }).map(<[Button]>::to_vec).collect()
+}
+
+fn approval(language: Language, ask: &Ask, press: &Press) -> Outgoing {
+    let words = words::of(language);
+    let mut text = Text::of("✋ ").bold(words.approval);
+    for question in &ask.questions {
+        text = text.line().plain(&question.text);
+    }
+    Outgoing::of(text).row([
+        Button::tell(words.approve, buttons::rule(press, true)),
+        Button::tell(words.reject, buttons::rule(press, false)),
+    ])
+}
+
+fn capacity(language: Language, ask: &Ask, press: &Press) -> Outgoing {
+    let words = words::of(language);
+    let mut text = Text::of("⏸ ").bold(words.capacity);
+    for question in &ask.questions {
+        text = text.line().plain(&question.text);
+    }
+    Outgoing::of(text).row([Button::tell(words.go_on, buttons::go_on(press))])
+}
+
+/// What a run is about, as short as it can be said.
+pub(super) fn subject(run: &Run) -> String {
+    run.request.project().map_or_else(|| run.id.to_string(), ToString::to_string)
+}
+
+/// An approval in words; none for anything that could mean something else.
+fn approves(text: &str) -> Option<bool> {
+    match text.trim().trim_end_matches(['.', '!']).to_lowercase().as_str() {
+        "approve" | "approved" | "одобряю" | "одобрить" => Some(true),
+        "reject" | "rejected" | "отклоняю" | "отклонить" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_word_for_set(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "set" | "done" | "ok" | "готово" | "задано" | "задан")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(choices: &[&str], assumption: Option<&str>) -> (Ask, Press) {
+        let question = Question {
+            id: "who".to_owned(),
+            text: "Who?".to_owned(),
+            choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
+            assumption: assumption.map(str::to_owned),
+        };
+        let id = AskId::parse("ask-3k8d0xq7m2v1").unwrap();
+        let run = crate::domain::ids::RunId::parse("run-3k8d0xq7m2v1").unwrap();
+        let created_at = crate::domain::time::Timestamp(0);
+        let ask = Ask { id, run, wait: Wait::Input, questions: vec![question], answer: None, created_at };
+        (ask, Press::parse("ask-3k8d0xq7m2v1:0123456789abcdef").unwrap())
+    }
+
+    #[test]
+    fn few_answers_are_buttons_many_are_words_and_an_assumption_is_one_more_button() {
+        let rows = |choices: &[&str], assumption| {
+            let (ask, press) = asked(choices, assumption);
+            let message = question(Language::En, &ask, 0, &press);
+            (message.rows.iter().map(Vec::len).collect::<Vec<_>>(), message.wants_reply)
+        };
+        assert_eq!(rows(&["me", "all", "nobody", "x"], None), (vec![3, 1], false));
+        assert_eq!(rows(&["everybody who comes", "me"], Some("me")), (vec![1, 1], false));
+        assert_eq!(rows(&[], Some("everybody")), (vec![1], false));
+        assert_eq!(rows(&["a"; 30], None), (vec![], true));
+    }
+
+    #[test]
+    fn only_plain_words_approve() {
+        assert_eq!(
+            (approves("Approve"), approves("Отклоняю."), approves("yes please, a shop")),
+            (Some(true), Some(false), None)
+        );
+    }
+}

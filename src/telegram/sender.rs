@@ -1,0 +1,301 @@
+//! Messages out: in pages, with buttons, at the pace Telegram allows, and plain where it cannot read the marks.
+//!
+//! A chat that takes no messages is noted in the store and left alone until something comes from there.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::api::{Client, Error};
+use super::markup::{Page, Text};
+use crate::domain::chat::ChatId;
+use crate::ops::chats::Chats;
+
+/// The most bytes a button may carry.
+pub const CARRIED: usize = 64;
+/// The most characters of a button's words: more do not fit on a phone.
+const LABEL: usize = 40;
+/// How often a message is tried that does not get through.
+const TRIES: u32 = 4;
+/// How often Telegram may ask for patience before a message is given up for now.
+const PATIENCE: u32 = 6;
+
+/// A button under a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// Its words.
+    pub label: String,
+    /// What it does.
+    pub act: Act,
+}
+
+/// What a button does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Tells the bot this.
+    Tell(String),
+    /// Opens an address.
+    Open(String),
+}
+
+/// A message to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What it says.
+    pub text: Text,
+    /// The buttons, row by row.
+    pub rows: Vec<Vec<Button>>,
+    /// The message it replies to.
+    pub reply_to: Option<i64>,
+    /// The person's program opens a reply to it.
+    pub wants_reply: bool,
+}
+
+impl Button {
+    /// A button that tells the bot something.
+    #[must_use]
+    pub fn tell(label: impl AsRef<str>, data: impl Into<String>) -> Self {
+        Self { label: shortened(label.as_ref()), act: Act::Tell(data.into()) }
+    }
+
+    /// A button that opens an address; none for an address that a phone cannot open.
+    #[must_use]
+    pub fn open(label: impl AsRef<str>, url: &str) -> Option<Self> {
+        let parsed = reqwest::Url::parse(url).ok()?;
+        let host = parsed.host_str()?;
+        let outside =
+            matches!(parsed.scheme(), "http" | "https") && host.contains('.') && !crate::net::is_loopback(&parsed);
+        outside.then(|| Self { label: shortened(label.as_ref()), act: Act::Open(url.to_owned()) })
+    }
+}
+
+/// The words of a button: on one line, and no more than fit.
+fn shortened(label: &str) -> String {
+    let line = crate::net::text::line(label);
+    if line.chars().count() <= LABEL {
+        return line;
+    }
+    line.chars().take(LABEL - 1).chain(['…']).collect()
+}
+
+impl Outgoing {
+    /// A message of text alone.
+    #[must_use]
+    pub fn of(text: Text) -> Self {
+        Self { text, ..Self::default() }
+    }
+
+    /// With one more row of buttons; an empty one is none.
+    #[must_use]
+    pub fn row(mut self, buttons: impl IntoIterator<Item = Button>) -> Self {
+        let row: Vec<Button> = buttons.into_iter().collect();
+        if !row.is_empty() {
+            self.rows.push(row);
+        }
+        self
+    }
+
+    fn keyboard(&self) -> Option<Value> {
+        if self.rows.is_empty() {
+            return self.wants_reply.then(|| json!({ "force_reply": true, "selective": true }));
+        }
+        let button = |button: &Button| match &button.act {
+            Act::Tell(data) => {
+                debug_assert!(!data.is_empty() && data.len() <= CARRIED, "{data}");
+                json!({ "text": button.label, "callback_data": data })
+            }
+            Act::Open(url) => json!({ "text": button.label, "url": url }),
+        };
+        let rows: Vec<Vec<Value>> = self.rows.iter().map(|row| row.iter().map(button).collect()).collect();
+        Some(json!({ "inline_keyboard": rows }))
+    }
+}
+
+/// Until when nothing is sent.
+#[derive(Debug, Default)]
+struct Pace {
+    everywhere: Option<Instant>,
+    chats: HashMap<i64, Instant>,
+}
+
+/// Sends for one bot.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    chats: Chats,
+    pace: Mutex<Pace>,
+}
+
+impl Sender {
+    /// A sender that was never asked for patience.
+    #[must_use]
+    pub fn new(client: Client, chats: Chats) -> Self {
+        Self { client, chats, pace: Mutex::default() }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a message; returns the number of its last part, which has the buttons. None when the chat takes no messages:
+    /// that is noted, and no error.
+    ///
+    /// # Errors
+    /// When it does not get through.
+    pub async fn send(&self, chat: ChatId, message: &Outgoing) -> Result<Option<i64>, Error> {
+        if self.chats.unreachable(chat).await?.is_some() {
+            return Ok(None);
+        }
+        let (pages, keyboard) = (message.text.pages(), message.keyboard());
+        let mut sent = None;
+        for (at, page) in pages.iter().enumerate() {
+            let keyboard = keyboard.as_ref().filter(|_| at + 1 == pages.len());
+            let reply_to = message.reply_to.filter(|_| at == 0);
+            match self.send_page(chat.0, page, keyboard, reply_to).await {
+                Ok(number) => sent = Some(number),
+                Err(error) if error.is_unreachable() => {
+                    self.chats.set_unreachable(chat, Some(&error.to_string())).await?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn send_page(
+        &self,
+        chat: i64,
+        page: &Page,
+        keyboard: Option<&Value>,
+        reply_to: Option<i64>,
+    ) -> Result<i64, Error> {
+        let marked = async |chat: i64| self.client.send(chat, &page.marked, true, keyboard, reply_to).await;
+        let plain = async |chat: i64| self.client.send(chat, &page.plain, false, keyboard, reply_to).await;
+        match self.paced(chat, async || marked(chat).await).await {
+            Err(Error::Entities { .. }) => self.paced(chat, async || plain(chat).await).await,
+            Err(Error::Moved { to }) => self.paced(to, async || marked(to).await).await,
+            other => other,
+        }
+    }
+
+    /// Changes a message to another one of a single page; what does not fit is left out. It is tried once: who changes a
+    /// message again and again can do it later. False when the message is gone or the chat takes none.
+    ///
+    /// # Errors
+    /// [`Error::Flood`] while it is too early, and when it does not get through.
+    pub async fn edit(&self, chat: ChatId, number: i64, message: &Outgoing) -> Result<bool, Error> {
+        if let Some(left) = self.left(chat.0) {
+            return Err(Error::Flood { after: left });
+        }
+        let Some(page) = message.text.pages().into_iter().next() else { return Ok(true) };
+        let keyboard = message.keyboard();
+        let mut edited = self.client.edit(chat.0, number, &page.marked, true, keyboard.as_ref()).await;
+        if let Err(Error::Entities { .. }) = edited {
+            edited = self.client.edit(chat.0, number, &page.plain, false, keyboard.as_ref()).await;
+        }
+        match edited {
+            Ok(()) | Err(Error::Same) => Ok(true),
+            Err(Error::Gone { .. }) => Ok(false),
+            Err(error) if error.is_unreachable() => {
+                self.chats.set_unreachable(chat, Some(&error.to_string())).await?;
+                Ok(false)
+            }
+            Err(Error::Flood { after }) => {
+                self.hold(chat.0, after);
+                Err(Error::Flood { after })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Shows that the bot is at work; that it could not is nobody's concern.
+    pub async fn typing(&self, chat: ChatId) {
+        if self.left(chat.0).is_none()
+            && let Err(Error::Flood { after }) = self.client.typing(chat.0).await
+        {
+            self.hold(chat.0, after);
+        }
+    }
+
+    /// Ends the waiting of a button that was pressed. One that was pressed too long ago needs no answer.
+    ///
+    /// # Errors
+    /// When it does not get through.
+    pub async fn answer_press(&self, id: &str, words: Option<&str>, window: bool) -> Result<(), Error> {
+        let words = words.map(|words| words.chars().take(190).collect::<String>());
+        match self.client.answer_press(id, words.as_deref(), window).await {
+            Ok(()) | Err(Error::Gone { .. } | Error::Refused { .. } | Error::Flood { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the buttons off a message, or leaves them: who presses them is told.
+    pub async fn take_buttons(&self, chat: ChatId, number: i64) {
+        if self.left(chat.0).is_none()
+            && let Err(Error::Flood { after }) = self.client.take_buttons(chat.0, number).await
+        {
+            self.hold(chat.0, after);
+        }
+    }
+
+    /// Asks until there is an answer, or no sense in asking; waits where Telegram wants it.
+    async fn paced<T>(&self, chat: i64, ask: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+        let (mut floods, mut tries) = (0, 0);
+        loop {
+            while let Some(left) = self.left(chat) {
+                tokio::time::sleep(left).await;
+            }
+            match ask().await {
+                Err(Error::Flood { after }) if floods < PATIENCE => {
+                    floods += 1;
+                    self.hold(chat, after);
+                }
+                Err(error) if error.may_pass() && tries < TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(150 << tries)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn hold(&self, chat: i64, after: Duration) {
+        let mut pace = self.pace.lock().expect("nobody panics with this lock");
+        let (now, until) = (Instant::now(), Instant::now() + after);
+        pace.chats.retain(|_, until| *until > now);
+        // Telegram does not say whether one chat or all are meant: two chats at once are all.
+        if pace.chats.keys().any(|other| *other != chat) {
+            pace.everywhere = pace.everywhere.max(Some(until));
+        }
+        pace.chats.insert(chat, until);
+    }
+
+    /// How long nothing may be sent to a chat.
+    fn left(&self, chat: i64) -> Option<Duration> {
+        let pace = self.pace.lock().expect("nobody panics with this lock");
+        let until = pace.everywhere.max(pace.chats.get(&chat).copied())?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_button_opens_only_what_a_phone_can_open_and_its_words_fit() {
+        assert!(Button::open("x", "https://notes.example.com/").is_some());
+        for bad in ["http://127.0.0.1:8000", "http://localhost:1", "javascript:alert(1)", "http://box/", ""] {
+            assert_eq!(Button::open("x", bad), None, "{bad}");
+        }
+        let button = Button::tell("a\nb\u{202e}".repeat(100), "x");
+        assert_eq!(button.label.chars().count(), LABEL);
+        assert!(button.label.starts_with("a ba b"), "{}", button.label);
+    }
+}

@@ -1,0 +1,100 @@
+//! What was said is dealt with: in each chat one thing after the other, in different chats at once.
+//!
+//! An update is in the store until it is dealt with, so a process that is killed in the middle is followed by one that
+//! does it again; what it changes is keyed by its number and happens once. Nothing that is said can end the front end.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::Notify;
+
+use super::api::Error;
+use super::desk::Desk;
+use crate::domain::chat::{ChatId, Queued};
+use crate::domain::diagnose::told;
+
+/// How many chats are dealt with at once. A chat that waits for Telegram takes a place, so there are many.
+const CHATS: usize = 256;
+/// How much of one chat is dealt with before another has its turn.
+const TURN: u32 = 20;
+/// How often something is tried that fails for reasons that may pass: for about three minutes.
+const TRIES: u32 = 12;
+/// The longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How often it is looked whether old updates can be forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
+
+/// Deals with what is said for as long as it is polled.
+pub(super) async fn work(desk: &Desk<'_>, came: &Notify) -> Infallible {
+    let mut busy: HashSet<ChatId> = HashSet::new();
+    let mut at_work = FuturesUnordered::new();
+    let mut forget = tokio::time::interval(FORGET_EVERY);
+    loop {
+        match desk.chats.heads().await {
+            Ok(heads) => {
+                for head in heads {
+                    if at_work.len() < CHATS && busy.insert(head.chat) {
+                        at_work.push(chat(desk, head));
+                    }
+                }
+            }
+            Err(error) => {
+                desk.note(&told(&error));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                came.notify_one();
+            }
+        }
+        tokio::select! {
+            () = came.notified() => {}
+            Some(free) = at_work.next(), if !at_work.is_empty() => {
+                busy.remove(&free);
+            }
+            _ = forget.tick() => {
+                // What could not be forgotten now is forgotten later.
+                let _ = desk.chats.forget().await;
+            }
+        }
+    }
+}
+
+/// Deals with what waits in one chat.
+async fn chat(desk: &Desk<'_>, first: Queued) -> ChatId {
+    let chat = first.chat;
+    let mut next = Some(first);
+    for _ in 0..TURN {
+        let Some(update) = next else { break };
+        deal(desk, &update).await;
+        next = desk.chats.head(chat).await.unwrap_or(None);
+    }
+    chat
+}
+
+async fn deal(desk: &Desk<'_>, update: &Queued) {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let error = match AssertUnwindSafe(desk.deal_with(update)).catch_unwind().await {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) if error.may_pass() && tried < TRIES => {
+                let wait = Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT);
+                tokio::time::sleep(wait).await;
+                continue;
+            }
+            Ok(Err(error)) => error,
+            Err(_) => Error::Ops(crate::ops::Error::Internal("the update could not be dealt with".to_owned())),
+        };
+        desk.note(&format!("update {}: {}", update.id, told(&error)));
+        // That it could not even be said is noted above.
+        let _ = desk.apologise(update).await;
+        break;
+    }
+    // Until that is written down it would be done again, which nothing may be after it.
+    while let Err(error) = desk.chats.dealt_with(update.id).await {
+        desk.note(&told(&error));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,150 @@
+//! Conversations: what was said is taken with the number to ask for next, dealt with in order, and buttons work once.
+
+use cgo::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use cgo::domain::spec::Language;
+use cgo::store::{OperatorSecrets as _, Runs as _, Store, Telegram as _};
+
+use super::{ODD, Place, ask_id, at, on_both, run, run_id};
+
+on_both!(
+    what_was_said_is_taken_once_with_the_number_to_ask_for_next,
+    the_oldest_of_each_chat_comes_first_and_what_is_dealt_with_leaves_no_text,
+    of_two_who_press_a_button_one_does,
+    an_answer_is_put_together_by_one_at_a_time,
+    what_is_told_of_a_run_stands_until_it_is_over,
+    a_chat_that_cannot_be_written_to_is_told_from_one_that_can,
+    a_secret_of_cgo_itself_is_put_over_the_one_before,
+);
+
+const BOT: BotId = BotId(7);
+
+fn said(id: i64, chat: i64) -> Queued {
+    Queued { id, chat: ChatId(chat), body: format!("{id} {ODD}"), at: at(0) }
+}
+
+async fn what_was_said_is_taken_once_with_the_number_to_ask_for_next(place: &Place) {
+    let store = place.open().await;
+    assert_eq!(store.next_update(BOT).await.unwrap(), None);
+    store.receive(BOT, 12, &[said(10, 1), said(11, 2)], at(1)).await.unwrap();
+    store.dealt_with(BOT, 10, at(2)).await.unwrap();
+    // The same again, and one more: after a connection that broke.
+    store.receive(BOT, 13, &[said(10, 1), said(11, 2), said(12, 1)], at(3)).await.unwrap();
+    assert_eq!(store.next_update(BOT).await.unwrap(), Some((13, at(3))));
+    assert_eq!(store.waiting(BOT).await.unwrap(), 2, "what was dealt with does not come back");
+    assert_eq!(store.waiting(BotId(8)).await.unwrap(), 0, "another bot has its own");
+    store.forget_updates(BOT, at(3)).await.unwrap();
+    assert_eq!(store.waiting(BOT).await.unwrap(), 2, "what waits is not forgotten");
+}
+
+async fn the_oldest_of_each_chat_comes_first_and_what_is_dealt_with_leaves_no_text(place: &Place) {
+    let store = place.open().await;
+    let all = [said(5, -2), said(6, 1), said(7, -2), said(8, 1), said(9, 3)];
+    store.receive(BOT, 10, &all, at(1)).await.unwrap();
+    let ids = |heads: Vec<Queued>| heads.into_iter().map(|head| head.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.heads(BOT).await.unwrap()), [5, 6, 9]);
+    let head = store.head(BOT, ChatId(-2)).await.unwrap().unwrap();
+    assert_eq!(head, Queued { at: at(1), ..said(5, -2) });
+    store.dealt_with(BOT, 5, at(2)).await.unwrap();
+    assert_eq!(ids(store.heads(BOT).await.unwrap()), [6, 7, 9]);
+    assert_eq!(store.head(BOT, ChatId(99)).await.unwrap(), None);
+}
+
+async fn of_two_who_press_a_button_one_does(place: &Place) {
+    let store = place.open().await;
+    let button = |nonce: &str, ends: i64| Button {
+        nonce: nonce.to_owned(),
+        chat: ChatId(1),
+        person: PersonId(2),
+        action: ODD.to_owned(),
+        used_by: None,
+        expires_at: at(ends),
+    };
+    store.put_button(BOT, &button("once", 100), at(0)).await.unwrap();
+    let press = async |store: &Store, nonce: &str, chat, person, update, now| {
+        let found = store.press(BOT, nonce, ChatId(chat), PersonId(person), update, at(now)).await.unwrap();
+        found.map(|button| button.used_by)
+    };
+    assert_eq!(press(&store, "never", 1, 2, 5, 1).await, None);
+    for (chat, person, now) in [(9, 2, 1), (1, 9, 1), (1, 2, 100)] {
+        assert_eq!(press(&store, "once", chat, person, 5, now).await, Some(None));
+    }
+    let (one, other) = (place.open().await, place.open().await);
+    let (first, second) = tokio::join!(press(&one, "once", 1, 2, 6, 1), press(&other, "once", 1, 2, 7, 1));
+    let unused = [first, second].into_iter().filter(|used| *used == Some(None)).count();
+    assert_eq!(unused, 1, "{first:?} {second:?}");
+    let kept = store.press(BOT, "once", ChatId(1), PersonId(2), 8, at(1)).await.unwrap().unwrap();
+    assert!(matches!(kept.used_by, Some(6 | 7)), "{kept:?}");
+    store.put_prompt(BOT, ChatId(1), 3, "x", at(1)).await.unwrap();
+    store.put_prompt(BOT, ChatId(1), 3, ODD, at(1)).await.unwrap();
+    assert_eq!(store.prompt(BOT, ChatId(1), 3).await.unwrap().as_deref(), Some(ODD));
+    assert_eq!(store.prompt(BOT, ChatId(2), 3).await.unwrap(), None);
+}
+
+async fn an_answer_is_put_together_by_one_at_a_time(place: &Place) {
+    let store = place.open().await;
+    store.create_run(&run(1)).await.unwrap();
+    let card =
+        Card { ask: ask_id(1), run: run_id(1), chat: ChatId(1), message: None, said: "[]".to_owned(), closed: false };
+    store.put_card(BOT, &card, at(0)).await.unwrap();
+    store.put_card(BOT, &Card { said: "other".to_owned(), ..card.clone() }, at(0)).await.unwrap();
+    assert_eq!(store.card(BOT, &ask_id(1)).await.unwrap(), Some(card.clone()));
+    let (one, other) = (place.open().await, place.open().await);
+    let with = |said: &str| Card { said: said.to_owned(), message: Some(4), ..card.clone() };
+    let (a, b) = (with("[1]"), with("[2]"));
+    let (first, second) = tokio::join!(one.note_card(BOT, &a, "[]", at(1)), other.note_card(BOT, &b, "[]", at(1)));
+    assert_ne!(first.unwrap(), second.unwrap(), "both were first");
+    let open = store.open_cards(BOT, ChatId(1)).await.unwrap();
+    assert_eq!((open.len(), open[0].message), (1, Some(4)));
+    let closed = Card { closed: true, ..open[0].clone() };
+    assert!(store.note_card(BOT, &closed, &closed.said, at(2)).await.unwrap());
+    assert_eq!(store.open_cards(BOT, ChatId(1)).await.unwrap(), []);
+}
+
+async fn what_is_told_of_a_run_stands_until_it_is_over(place: &Place) {
+    let store = place.open().await;
+    store.create_run(&run(1)).await.unwrap();
+    let followed = Followed {
+        run: run_id(1),
+        chat: ChatId(-1),
+        person: PersonId(2),
+        language: Language::Ru,
+        message: None,
+        shown: None,
+        asked: None,
+        over: false,
+    };
+    store.follow(BOT, &followed, at(0)).await.unwrap();
+    store.follow(BOT, &Followed { chat: ChatId(5), ..followed.clone() }, at(1)).await.unwrap();
+    let missing = Followed { run: run_id(2), ..followed.clone() };
+    assert!(store.follow(BOT, &missing, at(0)).await.is_err());
+    let told = Followed { message: Some(9), shown: Some(ODD.to_owned()), asked: Some(ask_id(3)), ..followed };
+    store.note_followed(BOT, &told, at(2)).await.unwrap();
+    assert_eq!(store.followed(BOT).await.unwrap(), [told.clone()]);
+    let over = Followed { over: true, ..told };
+    store.note_followed(BOT, &over, at(3)).await.unwrap();
+    store.note_followed(BOT, &Followed { over: false, ..over.clone() }, at(4)).await.unwrap();
+    assert_eq!(store.followed(BOT).await.unwrap(), []);
+    assert_eq!(store.follower(BOT, &run_id(1)).await.unwrap(), Some(over));
+}
+
+async fn a_chat_that_cannot_be_written_to_is_told_from_one_that_can(place: &Place) {
+    let store = place.open().await;
+    let chat = ChatId(-100_123);
+    assert_eq!(store.unreachable(BOT, chat).await.unwrap(), None);
+    store.set_unreachable(BOT, chat, Some(ODD), at(1)).await.unwrap();
+    assert_eq!(store.unreachable(BOT, chat).await.unwrap().as_deref(), Some(ODD));
+    store.set_unreachable(BOT, chat, None, at(2)).await.unwrap();
+    assert_eq!(store.unreachable(BOT, chat).await.unwrap(), None);
+}
+
+async fn a_secret_of_cgo_itself_is_put_over_the_one_before(place: &Place) {
+    let store = place.open().await;
+    assert_eq!(store.operator_secret("TELEGRAM_TOKEN").await.unwrap(), None);
+    for sealed in ["first", ODD] {
+        store.put_operator_secret("TELEGRAM_TOKEN", "age1x", sealed, at(1)).await.unwrap();
+    }
+    let kept = store.operator_secret("TELEGRAM_TOKEN").await.unwrap();
+    assert_eq!(kept, Some(("age1x".to_owned(), ODD.to_owned())));
+    assert!(store.remove_operator_secret("TELEGRAM_TOKEN").await.unwrap());
+    assert!(!store.remove_operator_secret("TELEGRAM_TOKEN").await.unwrap());
+}

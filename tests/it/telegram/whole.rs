@@ -1,0 +1,121 @@
+//! The whole of it: `cgo serve --telegram` as people run it, from a sentence in a chat to a running service, and what is
+//! done with that; killed in the middle.
+
+use std::fs::File;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::server::{Sent, TOKEN, Telegram};
+use crate::support::env::{TestEnv, get, tools_are_here};
+
+/// A process that serves.
+struct Serving(Child);
+
+impl Serving {
+    fn start(env: &TestEnv, log: &str) -> Self {
+        let said = File::create(env.home().join(log)).expect("a file for what it says");
+        let arguments = ["serve", "--telegram", "--json", "--health", "off", "--check-every", "0"];
+        let mut command = env.signalled(arguments);
+        command.stdout(Stdio::from(said.try_clone().expect("one file"))).stderr(Stdio::from(said));
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    fn kill(mut self) {
+        kill_process(Pid::from_child(&self.0), Signal::KILL).expect("it runs");
+        self.0.wait().expect("it ends");
+    }
+
+    fn stop(mut self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).expect("it runs");
+        assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn environment(telegram: &Telegram) -> TestEnv {
+    let mut env = TestEnv::deploying();
+    env.set("CGO_TELEGRAM_API", telegram.api());
+    env.set("CGO_TELEGRAM_TOKEN", TOKEN);
+    env
+}
+
+/// Waits for the result of a run after a message: a failure is told at once.
+fn result(telegram: &Telegram, chat: i64, after: i64) -> Sent {
+    let sent = telegram.wait("the result of a run", |world| {
+        let ends = |sent: &&Sent| {
+            sent.chat == chat && sent.id > after && ["🎉", "❌", "🚫"].iter().any(|mark| sent.text.starts_with(mark))
+        };
+        world.messages.iter().find(ends).cloned()
+    });
+    assert!(sent.text.starts_with("🎉"), "{}", sent.text);
+    sent
+}
+
+#[test]
+fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_from_across_kill_9() {
+    if !tools_are_here() {
+        return;
+    }
+    let telegram = Telegram::start();
+    let env = environment(&telegram);
+    env.ok(["users", "add", "Анна", "--identity", "telegram:7", "--role", "member"]);
+    let serving = Serving::start(&env, "first.log");
+    telegram.say(7, "API для заметок с заголовком и текстом");
+    telegram.wait("a stage is done", |world| {
+        world.messages.iter().find(|sent| sent.chat == 7 && sent.text.contains("✅")).map(drop)
+    });
+    serving.kill();
+    let serving = Serving::start(&env, "second.log");
+    let built = result(&telegram, 7, 0);
+    let url = built.text.split_whitespace().find(|word| word.starts_with("http://")).expect("an address").to_owned();
+    assert_eq!(get(&format!("{url}/health")).0, 200, "{}", built.text);
+    assert!(built.text.contains("Тесты:"), "{}", built.text);
+    assert!(!built.labels().contains(&"Открыть".to_owned()), "a phone cannot open {url}");
+    let press = telegram.press(7, &built, "Развернуть снова");
+    telegram.shown(&press);
+    let again = result(&telegram, 7, built.id);
+    let name = again.text.split_whitespace().nth(1).expect("a name").to_owned();
+    telegram.say(7, &format!("/rollback {name}"));
+    let sure = telegram.hear_after(7, again.id, &name);
+    assert!(sure.labels().iter().any(|label| label.contains(&name)), "{sure:?}");
+    let press = telegram.press(7, &sure, "Да");
+    telegram.shown(&press);
+    result(&telegram, 7, sure.id);
+    telegram.say(7, &format!("/project {name}"));
+    telegram.hear_after(7, sure.id, &url);
+    serving.stop();
+    let results = telegram.chat(7).into_iter().filter(|sent| sent.text.starts_with("🎉")).count();
+    assert_eq!(results, 3);
+    for log in ["first.log", "second.log"] {
+        let said = std::fs::read_to_string(env.home().join(log)).expect("it is text");
+        assert!(!said.contains("canary"), "the token stands in the log: {said}");
+    }
+    telegram.assert_content();
+}
+
+#[test]
+fn a_bot_that_cannot_be_used_ends_serving_with_the_reason_and_the_next_step() {
+    let telegram = Telegram::start();
+    let mut env = TestEnv::new();
+    let serve = ["serve", "--telegram", "--health", "off", "--check-every", "0"];
+    let none = env.run(serve);
+    assert!(none.stderr.contains("has no token") && none.stderr.contains("@BotFather"), "{}", none.stderr);
+    assert_eq!(none.code, Some(1));
+    env.set("CGO_TELEGRAM_API", telegram.api());
+    env.set("CGO_TELEGRAM_TOKEN", "123:short-canary");
+    let short = env.run(serve);
+    assert!(short.stderr.contains("CGO_TELEGRAM_TOKEN") && !short.stderr.contains("canary"), "{}", short.stderr);
+    env.set("CGO_TELEGRAM_TOKEN", TOKEN);
+    telegram.change(|world| world.webhook = "https://hooks.example.com/x".to_owned());
+    let hooked = env.run(serve);
+    assert!(hooked.stderr.contains("cgo serve --telegram --drop-webhook"), "{}", hooked.stderr);
+    assert_eq!(hooked.code, Some(1));
+    assert!(!format!("{}{}", hooked.stdout, hooked.stderr).contains("canary"));
+}
