@@ -4208,7 +4208,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__serve)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --jobs --health --public-url --check-every --telegram --drop-webhook --once --systemd --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --jobs --health --public-url --check-every --telegram --keep-token --drop-webhook --once --systemd --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -34,6 +34,11 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
         return unit(session, &args).map(|unit| Outcome::raw(unit.text()));
     }
     let app = session.app().await?;
+    if args.keep_token {
+        let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
+        token.keep(&app.context).await?;
+        return Ok(Outcome::raw("The bot's token is kept in the store, encrypted.\n".to_owned()));
+    }
     let turn = Turn::take(&app).await?;
     let page = match args.health {
         _ if args.once => None,
@@ -241,7 +246,7 @@ impl Observer for Lines<'_> {
             }
             // Stages are what a person wants to see; the rest is in the JSON lines.
             Event::RunSays { run, what, text: Some(text), .. } if what == "node_started" => format!("  {run}  {text}"),
-            Event::RunSays { .. } => return,
+            Event::RunSays { .. } | Event::Told { .. } => return,
             Event::RunLeft { run, status: "succeeded", .. } => format!("{good} {run} succeeded"),
             Event::RunLeft { run, status: "failed", text } => format!("{bad} {run} failed{}", with(text.as_ref())),
             Event::RunLeft { run, status, text } => format!("  {run} is {status}{}", with(text.as_ref())),
@@ -251,7 +256,6 @@ impl Observer for Lines<'_> {
             Event::RunReady { run } => format!("  {run} goes on"),
             Event::IncidentOpened { incident, title } => format!("{bad} {title}  {incident}"),
             Event::IncidentClosed { incident, title } => format!("{good} over: {title}  {incident}"),
-            Event::Told { .. } => return,
             Event::Trouble { what, text } => format!("{bad} {what}: {text}"),
             Event::Stopping { running: 0 } => "  stopping".to_owned(),
             Event::Stopping { running } => format!("  stopping; {running} runs are put down"),

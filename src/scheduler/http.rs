@@ -93,6 +93,7 @@ impl Page {
 /// The beginning of a public address, and its host.
 fn authority(text: &str) -> Result<(String, String), Error> {
     let uri: Option<Uri> = text.trim_end_matches('/').parse().ok();
+    let uri = uri.filter(|uri| uri.query().is_none());
     let parts = uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?, uri.path())));
     match parts {
         Some((scheme @ ("http" | "https"), authority, "" | "/")) if !authority.as_str().contains('@') => {

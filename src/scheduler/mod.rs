@@ -257,7 +257,10 @@ impl<'a> Turn<'a> {
         let leases = Leases::new(&app.context);
         match leases.take_serve(&purpose(started_at)).await {
             Ok(()) => Ok(Self { leases, started_at }),
-            Err(error) => Err(leases::in_the_way(&error).map(served).unwrap_or_else(|| error.into())),
+            Err(error) => match leases::in_the_way(&error) {
+                Some(lease) => Err(served(lease)),
+                None => Err(error.into()),
+            },
         }
     }
 }

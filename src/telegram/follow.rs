@@ -167,8 +167,10 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
         if followed.shown.as_deref() == Some(words.as_str()) {
             return Ok(());
         }
+        let edited = desk.sender.edit(followed.chat, number, message).await;
+        // From when it has arrived: a slow one is followed by no quick one.
         state.edited_at = Some(Instant::now());
-        let edited = match desk.sender.edit(followed.chat, number, message).await {
+        let edited = match edited {
             // What Telegram does not take keeps the result from nobody.
             Err(error @ Error::Refused { .. }) => {
                 desk.note(&format!("run {}: {error}", followed.run));
@@ -181,8 +183,9 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
             return Ok(desk.chats.note_followed(followed).await?);
         }
     }
+    let sent = desk.sender.send(followed.chat, message).await;
     state.edited_at = Some(Instant::now());
-    if let Some(number) = desk.sender.send(followed.chat, message).await? {
+    if let Some(number) = sent? {
         followed.message = Some(number);
         followed.shown = Some(words);
         desk.chats.note_followed(followed).await?;

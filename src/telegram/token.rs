@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::api::Error;
+use crate::domain::redact::Handle;
+use crate::domain::secret::Secret;
 use crate::net::Key;
 use crate::ops::{Context, operator};
 
@@ -69,18 +71,17 @@ impl Token {
         } else {
             return Err(Error::NoToken);
         };
-        let handle = crate::domain::redact::Handle::of_operator(KEPT_AS);
+        let handle = Handle::of_operator(KEPT_AS);
         let _ = context.secrets.add(&handle, token.key.reveal());
         Ok(token)
     }
 
-    /// Keeps a token in the store, encrypted.
+    /// Keeps the token in the store, encrypted, where it is found when no other is named.
     ///
     /// # Errors
-    /// [`Error::BadToken`], and when it cannot be kept.
-    pub async fn keep(context: &Context, text: &str) -> Result<(), Error> {
-        let token = Self::parse(text, "what was given")?;
-        let value = crate::domain::secret::Secret::new(token.key.reveal().to_owned());
+    /// When it cannot be kept.
+    pub async fn keep(&self, context: &Context) -> Result<(), Error> {
+        let value = Secret::new(self.key.reveal().to_owned());
         Ok(operator::set_secret(context, KEPT_AS, &value).await?)
     }
 

@@ -62,7 +62,7 @@ impl Serving {
         let lines = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut serving = Self { child, lines, address: String::new() };
         let started = serving.wait("started", |_| true);
-        serving.address = started["health"].as_str().expect("it listens").to_owned();
+        started["health"].as_str().expect("it listens").clone_into(&mut serving.address);
         serving
     }
 
@@ -336,8 +336,10 @@ fn a_secret_comes_over_a_link_once_and_the_run_that_waits_for_it_goes_on() {
     let unknown = path.replace(&link.token[..4], "zzzz");
     assert_eq!(send(address, &format!("GET {unknown} HTTP/1.1\r\nhost: {address}\r\n\r\n")).0, 404);
 
-    let encoded: String = VALUE.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let body = format!("MAIL_KEY={encoded}");
+    let mut body = "MAIL_KEY=".to_owned();
+    for byte in VALUE.bytes() {
+        body.push_str(&format!("%{byte:02X}"));
+    }
     for foreign in ["origin: https://evil.example\r\n", "origin: null\r\n", "sec-fetch-site: cross-site\r\n"] {
         assert_eq!(post(address, &path, foreign, &body).0, 403, "{foreign}");
     }

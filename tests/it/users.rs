@@ -212,7 +212,7 @@ async fn a_member_sees_and_changes_what_is_theirs_and_learns_nothing_of_others()
     let foreign = runner::create(context, rollback(&his)).await.unwrap();
     runner::create(&as_anna, rollback(&his)).await.unwrap_err();
     let listed: Vec<_> = runs::list(&as_anna, 9).await.unwrap().into_iter().map(|view| view.run.id).collect();
-    assert_eq!(listed, [own.id.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&own.id));
     let hidden = runs::find(&as_anna, foreign.id.as_str()).await.unwrap_err();
     assert!(matches!(hidden, Error::NoSuchRun(_)), "{hidden}");
 

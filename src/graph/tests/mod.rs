@@ -235,7 +235,7 @@ async fn a_cancel_that_comes_with_a_question_ends_the_run_instead() {
     let (graph, memory, seen) = (graph(LOOP), Memory::begun(), Seen::default());
     memory.cancel.set(true);
     let ended = drive(&graph, &memory.recorder(), &Script(&done), &seen).await.unwrap();
-    assert_eq!(ended, Ended::Cancelled { by: "a person".to_owned() });
+    assert_eq!(ended, Ended::Cancelled { by: "Anna".to_owned() });
     assert_eq!(memory.recorder().progress().status, RunStatus::Cancelled);
 }
 

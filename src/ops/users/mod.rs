@@ -45,7 +45,7 @@ pub(super) fn code() -> String {
 
 /// What is kept of a code.
 pub(super) fn hash(code: &str) -> String {
-    Sha256::digest(code.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(code.as_bytes()))
 }
 
 /// Who somebody is. A stranger is refused and counted.
@@ -58,15 +58,13 @@ pub async fn identify(context: &Context, actor: &Actor) -> Result<Person, Error>
         Actor::Somebody { identity, called } => (identity, called),
     };
     let failed = |source| Error::Lookup { identity: identity.clone(), source };
-    match context.store.user_by_identity(identity).await.map_err(failed)? {
-        Some(user) => Ok(Person::of(&user)),
-        None => {
-            let called = UserName::of_foreign(called).map(|name| name.to_string()).unwrap_or_default();
-            // That it cannot be counted makes nobody welcome.
-            let attempts = context.store.count_stranger(identity, &called, context.now()).await.unwrap_or(1);
-            Err(Error::Stranger { identity: identity.clone(), attempts })
-        }
+    if let Some(user) = context.store.user_by_identity(identity).await.map_err(failed)? {
+        return Ok(Person::of(&user));
     }
+    let called = UserName::of_foreign(called).map(|name| name.to_string()).unwrap_or_default();
+    // That it cannot be counted makes nobody welcome.
+    let attempts = context.store.count_stranger(identity, &called, context.now()).await.unwrap_or(1);
+    Err(Error::Stranger { identity: identity.clone(), attempts })
 }
 
 /// Who somebody is, when they may do that: with a project, or without one.

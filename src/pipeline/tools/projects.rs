@@ -124,12 +124,12 @@ pub(super) async fn take(context: &Context<'_>, project: &Project, effect: &str)
             effect,
             json!({ "project": project.id }),
             async |_| find().await,
-            async |_| match find().await? {
-                Some(id) => Ok(id),
-                None => {
-                    let owned = Project { owner: context.run.asked_by.clone(), ..project.clone() };
-                    projects::create(context.ops, &owned).await.map(|()| project.id.clone())
+            async |_| {
+                if let Some(id) = find().await? {
+                    return Ok(id);
                 }
+                let owned = Project { owner: context.run.asked_by.clone(), ..project.clone() };
+                projects::create(context.ops, &owned).await.map(|()| project.id.clone())
             },
         )
         .await?;

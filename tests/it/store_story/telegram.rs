@@ -119,7 +119,7 @@ async fn what_is_told_of_a_run_stands_until_it_is_over(place: &Place) {
     assert!(store.follow(BOT, &missing, at(0)).await.is_err());
     let told = Followed { message: Some(9), shown: Some(ODD.to_owned()), asked: Some(ask_id(3)), ..followed };
     store.note_followed(BOT, &told, at(2)).await.unwrap();
-    assert_eq!(store.followed(BOT).await.unwrap(), [told.clone()]);
+    assert_eq!(store.followed(BOT).await.unwrap(), std::slice::from_ref(&told));
     let over = Followed { over: true, ..told };
     store.note_followed(BOT, &over, at(3)).await.unwrap();
     store.note_followed(BOT, &Followed { over: false, ..over.clone() }, at(4)).await.unwrap();

@@ -224,7 +224,7 @@ fn the_token_comes_from_the_environment_a_file_or_the_store_and_stands_in_none_o
         assert_eq!(Token::find(context, named).await.unwrap().bot(), BOT);
         let missing = |name: &str| (name == "CGO_TELEGRAM_TOKEN_FILE").then(|| "/nonexistent/token".to_owned());
         assert!(matches!(Token::find(context, missing).await, Err(Error::TokenFile { .. })));
-        Token::keep(context, TOKEN).await.unwrap();
+        Token::parse(TOKEN, "a test").unwrap().keep(context).await.unwrap();
         let kept = Token::find(context, |_| None).await.unwrap();
         assert_eq!((kept.bot(), kept.from.as_str()), (BOT, "the store"));
         let given = Token::find(context, |name| (name == "CGO_TELEGRAM_TOKEN").then(|| TOKEN.to_owned())).await;

@@ -416,7 +416,7 @@ fn a_message_is_changed_no_more_often_than_a_person_can_read() {
             world.messages.iter().find(|sent| sent.id == asked.id && sent.labels().is_empty()).map(drop)
         });
         telegram.change(|world| {
-            world.messages.iter_mut().filter(|sent| sent.text.contains("again?")).for_each(|sent| sent.deleted = true)
+            world.messages.iter_mut().filter(|sent| sent.text.contains("again?")).for_each(|sent| sent.deleted = true);
         });
     }
     let edited = telegram.wait("it was changed", |world| {

@@ -117,5 +117,9 @@ fn a_bot_that_cannot_be_used_ends_serving_with_the_reason_and_the_next_step() {
     let hooked = env.run(serve);
     assert!(hooked.stderr.contains("cgo serve --telegram --drop-webhook"), "{}", hooked.stderr);
     assert_eq!(hooked.code, Some(1));
+    env.ok(["serve", "--telegram", "--keep-token"]);
+    env.unset("CGO_TELEGRAM_TOKEN");
+    let kept = env.run(serve);
+    assert!(kept.stderr.contains("--drop-webhook"), "the token in the store is found: {}", kept.stderr);
     assert!(!format!("{}{}", hooked.stdout, hooked.stderr).contains("canary"));
 }
