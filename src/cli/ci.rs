@@ -39,7 +39,7 @@ impl Drop for Temporary {
 /// # Errors
 /// [`Failure`]; with `--json` it is the last line of the answer.
 pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
-    let ended = deployed(session, args).await.map_err(without_store);
+    let ended = Box::pin(deployed(session, args)).await.map_err(without_store);
     if !session.ui.json {
         return ended;
     }
@@ -84,7 +84,7 @@ async fn deployed(session: &Session<'_>, args: Args) -> Result<Outcome, Failure>
         }
         let wish = Goal::Wish(prepared.server.as_str().parse().expect("the name of a server is a wish"));
         let args = Args { project: Some(prepared.project.name), server: Some(wish), ..args };
-        deploy::with(&session, &app, args).await
+        Box::pin(deploy::with(&session, &app, args)).await
     };
     let ended = work.await;
     ci::leave(&app.context).await?;

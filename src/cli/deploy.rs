@@ -29,13 +29,13 @@ use crate::pipeline::{runner, tape};
 /// [`Failure`] with the next command.
 pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> {
     if args.ci {
-        return super::ci::run(session, args).await;
+        return Box::pin(super::ci::run(session, args)).await;
     }
     if let Some(at) = args.server.as_ref().and_then(super::args::Goal::at) {
         let hint = format!("run `cgo servers add NAME {at}` and name it, or deploy with --ci");
         return Err(Failure::usage(format!("`{at}` is no server that was added"), hint));
     }
-    with(session, &session.app().await?, args).await
+    Box::pin(with(session, &session.app().await?, args)).await
 }
 
 /// The same with the parts of cgo.
@@ -80,7 +80,7 @@ pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
     let run = runner::create(context, request).await?;
-    let driven = drive(session, app, &run.id);
+    let driven = Box::pin(drive(session, app, &run.id));
     let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
     match driven {
         Ok(summary) => deployed(session, app, &summary).await,

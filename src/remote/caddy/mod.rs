@@ -32,6 +32,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::elevate::elevated;
+use super::host::files::hex;
 use super::host::{Answer, Host, Payload, Script, failed};
 use crate::domain::host::Rights;
 use crate::domain::names::ProjectName;
@@ -144,7 +145,7 @@ impl<'a> Caddy<'a> {
     #[must_use]
     pub fn expecting(mut self, base: &Base) -> Self {
         let file = base.render(self.root) + "\n";
-        self.expected = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.expected = hex(&Sha256::digest(file));
         self
     }
 

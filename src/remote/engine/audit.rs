@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Error};
 use crate::remote::host;
+use crate::remote::host::files::hex;
 
 const READ: &str = r#"[ ! -e "$base/audit.jsonl" ] || cat "$base/audit.jsonl""#;
 const WHAT: &str = "read its audit";
@@ -78,7 +79,7 @@ struct Line {
 }
 
 fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 impl Trail {

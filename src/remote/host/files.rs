@@ -119,7 +119,7 @@ impl Source {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(in crate::remote) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a string takes any text");

@@ -141,11 +141,15 @@ fn a_domain_gets_a_certificate_and_it_is_read_as_a_visitor_reads_it() {
             acme_email: Some("ops@cgo-test.example".to_owned()),
             ..ground.base.clone()
         };
-        let caddy = ground.caddy();
-        caddy.ensure(&base, &never()).await.unwrap();
+        // One that asks another authority is not the one that is wanted.
+        ground.caddy().ensure(&ground.base, &never()).await.unwrap();
+        let caddy = ground.caddy().expecting(&base);
         let mut site = ground.site("notes");
         ground.app("blue", site.ports.blue).await;
         site.at = At::domains([name.clone()]).unwrap();
+        let other = caddy.apply(&site, &never()).await.unwrap_err();
+        assert!(matches!(other, cgo::remote::caddy::Error::NotSetUp { .. }), "{other}");
+        caddy.ensure(&base, &never()).await.unwrap();
         caddy.apply(&site, &never()).await.unwrap();
         dns::reachable(address.into(), &[http, https]).await.unwrap();
         let closed = dns::reachable(address.into(), &[free_port()]).await.unwrap_err();

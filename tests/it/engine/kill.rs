@@ -6,7 +6,6 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use cgo::domain::deployment::Slot;
-use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::remote::engine::Error;
 use cgo::remote::engine::phase::Phase;
 use cgo::remote::engine::plan::Plan;
@@ -32,9 +31,6 @@ for file; do
             case $how in
             runner) kill -9 0 ;;
             power) sleep 1000 ;;
-            full)
-                until mount -o "remount,size=$(df -Pk $here/cgo | awk 'NR > 1 { print $3 }')k" none $here/cgo; do :; done
-                ;;
             esac
             ;;
         esac
@@ -55,8 +51,6 @@ enum How {
     Cli,
     /// The connection.
     Link,
-    /// All room on its disk.
-    Room,
 }
 
 /// Every step of a deployment, with the phase it is a step of.
@@ -92,7 +86,6 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
         How::Runner => "runner",
         How::Power => "power",
         How::Cli | How::Link => "none",
-        How::Room => "full",
     };
     sshd.write("how", word);
     sshd.write("fault", at);
@@ -129,14 +122,6 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
             }
             go(stage, &plan).await
         }
-        How::Room => {
-            let (ended, ()) = tokio::join!(work, strikes);
-            if let Err(error) = ended {
-                full(stage, &plan, &error).await?;
-            }
-            sshd.root(&format!("mount -o remount,size=64m none '{}'", stage.root));
-            go(stage, &plan).await
-        }
     };
     ended.map_err(|error| format!("{error}: {:?}", error.evidence()))?;
     let seen = stage.survey().await;
@@ -164,24 +149,6 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
     Ok(())
 }
 
-/// What is not as it should be after a deployment that came to nothing for want of room.
-async fn full(stage: &Stage<'_>, plan: &Plan, error: &Error) -> Result<(), String> {
-    let kind = error.kind();
-    if !matches!(kind, Kind::Preflight | Kind::Unknown) && !matches!(error, Error::Migration { .. }) {
-        return Err(format!("a full disk is told as {kind:?}: {error}"));
-    }
-    let seen = stage.survey().await;
-    let Some((_, serving)) = &seen.serving else { return Err("nothing serves".to_owned()) };
-    let said = stage.answers().await.unwrap_or_default();
-    if !said.starts_with(serving.as_str()) {
-        return Err(format!("on a full disk {serving} is to serve, and `{said}` answers"));
-    }
-    if kind != Kind::Unknown && serving == plan.release.as_str() {
-        return Err(format!("it serves, and yet: {error}"));
-    }
-    Ok(())
-}
-
 /// Strikes at each step in some ways, on a host of its own; how often, and what did not come to its end.
 fn converge(ways: &[(How, &str)]) -> (usize, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -197,9 +164,6 @@ fn converge(ways: &[(How, &str)]) -> (usize, Vec<String>) {
     .unwrap();
     std::fs::set_permissions(folder.join("sync"), std::fs::Permissions::from_mode(0o755)).unwrap();
     sshd.root(&format!("mount --bind '{}' '{}'", folder.join("sync").display(), real.trim()));
-    if ways.iter().any(|(how, _)| *how == How::Room) {
-        sshd.root(&format!("mkdir -p '{0}/cgo' && mount -t tmpfs -o size=64m none '{0}/cgo'", folder.display()));
-    }
     let linked = Linked::to(&sshd, "root");
     let stage = Stage::new(linked.host(), &folder);
     let mut failed = Vec::new();
@@ -222,8 +186,7 @@ fn converge(ways: &[(How, &str)]) -> (usize, Vec<String>) {
 
 #[test]
 fn a_deployment_that_is_cut_off_anywhere_converges() {
-    let hosts: [&[(How, &str)]; 5] = [
-        &[(How::Room, "intent")],
+    let hosts: [&[(How, &str)]; 4] = [
         &[(How::Runner, "intent")],
         &[(How::Runner, "done")],
         &[(How::Power, "intent"), (How::Cli, "intent")],

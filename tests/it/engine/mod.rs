@@ -5,7 +5,6 @@ mod faults;
 mod kill;
 mod life;
 mod operator;
-mod own_docker;
 mod several;
 mod systemd;
 mod whole;
