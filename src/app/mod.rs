@@ -119,6 +119,10 @@ impl App {
 fn secrets_of(settings: &Settings) -> Secrets {
     let secrets = Secrets::new(if settings.strict_secrets.value { Mode::Strict } else { Mode::Replace });
     for (name, value) in std::env::vars() {
+        // The public half of a server's key is called a key, and is no secret.
+        if name == crate::config::env::SSH_HOST_KEY {
+            continue;
+        }
         let told = if dotenv::says_so(&name) { Some(value.as_str()) } else { dotenv::password(&value) };
         if let Some(secret) = told.filter(|secret| !secret.starts_with('/') && !dotenv::is_word(secret)) {
             // What is too short is not looked for, as `redact` says.
