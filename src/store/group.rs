@@ -1,7 +1,8 @@
 //! Commits that several writers share: each has its own part of one transaction, and one `fsync` makes all of them
 //! durable.
 //!
-//! A part is a savepoint: it is taken back alone when it fails. Statements run in the task that asks for them; what
+//! A part is taken back alone when it fails: beside others it is a savepoint, and the only one is the transaction itself,
+//! which saves SQLite a copy of every page it changes. Statements run in the task that asks for them; what
 //! may take long, waiting for another process's lock and the commit itself, runs on a thread. While a commit is under
 //! way the next parts wait for their turn, and then go into the next transaction together.
 
@@ -39,6 +40,8 @@ struct Inner {
 pub(super) struct Part {
     inner: OwnedMutexGuard<Inner>,
     shared: Arc<Mutex<Inner>>,
+    /// Nobody else's part is in the transaction.
+    alone: bool,
     over: bool,
 }
 
@@ -174,8 +177,11 @@ impl Group {
     pub(super) async fn begin(&self, lasting: Lasting) -> Result<Part, sqlx::Error> {
         let mut inner = Arc::clone(&self.inner).lock_owned().await;
         inner.ready(lasting).await?;
-        lite::step(inner.connection()?, "savepoint part")?;
-        Ok(Part { inner, shared: Arc::clone(&self.inner), over: false })
+        let alone = inner.waiting.is_empty() && !inner.due;
+        if !alone {
+            lite::step(inner.connection()?, "savepoint part")?;
+        }
+        Ok(Part { inner, shared: Arc::clone(&self.inner), alone, over: false })
     }
 
     /// Reads outside any part.
@@ -221,7 +227,9 @@ impl Part {
 
     /// Returns after the part is as safe as it was begun. Dropped before, it gets there all the same.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        lite::step(self.inner.connection()?, "release part")?;
+        if !self.alone {
+            lite::step(self.inner.connection()?, "release part")?;
+        }
         self.over = true;
         let (tell, told) = oneshot::channel();
         self.inner.waiting.push(tell);
@@ -243,19 +251,19 @@ impl Drop for Part {
             return;
         }
         let Some(connection) = &self.inner.connection else { return };
-        let taken_back = lite::batch(connection, "rollback to part; release part");
-        let lost = connection.is_autocommit();
-        if lost {
-            // SQLite gave up the whole transaction, for want of room for instance.
-            self.inner.fail(&taken_back.err().unwrap_or_else(crashed));
-        } else if self.inner.waiting.is_empty() && !self.inner.due {
-            // Nobody is in it: the lock is given back to other processes.
-            if lite::batch(connection, "rollback").is_ok() {
-                self.inner.open = false;
-            } else {
+        if self.alone {
+            // The lock is given back to other processes. SQLite may have given up the transaction by itself, for want of
+            // room for instance.
+            let given_up = connection.is_autocommit() || lite::batch(connection, "rollback").is_ok();
+            if !given_up {
                 self.inner.connection = None;
-                self.inner.open = false;
             }
+            self.inner.open = false;
+            return;
+        }
+        let taken_back = lite::batch(connection, "rollback to part; release part");
+        if connection.is_autocommit() {
+            self.inner.fail(&taken_back.err().unwrap_or_else(crashed));
         }
     }
 }

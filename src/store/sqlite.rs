@@ -343,6 +343,13 @@ mod tests {
         let rows = lite::rows(&there, "select resource from lease order by resource", &[]).unwrap();
         let names: Vec<String> = rows.iter().map(|row| row.text(0).ok().unwrap()).collect();
         assert_eq!(names, ["a", "c", "d", "first", "second"]);
+        // The first of several is no savepoint, but the transaction itself.
+        tokio::join!(write("e", true), write("f", false), write("g", true), write("h", false));
+        let rows =
+            lite::rows(&there, "select resource from lease where resource > 'd' and resource < 'f!'", &[]).unwrap();
+        let names: Vec<String> = rows.iter().map(|row| row.text(0).ok().unwrap()).collect();
+        assert_eq!(names, ["f"]);
+        assert_eq!(lite::rows(&there, "select 1 from lease", &[]).unwrap().len(), 7);
     }
 
     #[tokio::test]
