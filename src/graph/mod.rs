@@ -4,6 +4,7 @@
 //! [`definition`] is the graph as data and its checks; [`progress`] folds events into where a run stands, for live
 //! runs and replay alike; [`recorder`] makes events and effects durable; [`engine`] drives nodes; [`render`] draws.
 
+mod crash;
 pub mod definition;
 pub mod engine;
 pub mod progress;

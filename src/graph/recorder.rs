@@ -12,12 +12,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::crash::crash_point;
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::ledger::Entry;
@@ -31,6 +32,8 @@ const SNAPSHOT_EVERY: u64 = 200;
 /// How long a write that nobody waits for is put off, so that what follows at once shares it: a model that thinks for
 /// less costs no commit of its own, and little that was paid for is lost with the power.
 const LINGER: Duration = Duration::from_millis(50);
+/// The longest it is put off while the store is slow.
+const LONGEST_LINGER: Duration = Duration::from_millis(500);
 
 /// Where batches become durable. A write is all or nothing.
 pub trait Journal {
@@ -146,12 +149,20 @@ pub enum Failed<E> {
     Effect(E),
 }
 
+/// What is known of an effect while its place may be reached again.
+struct Known {
+    /// The visit it belongs to; none for what an earlier process did.
+    visit: Option<u32>,
+    mark: EffectMark,
+    result: Option<String>,
+}
+
 struct Inner {
     seq: u64,
     snapshot_at: u64,
     progress: Progress,
     pending: Batch,
-    effects: HashMap<String, EffectRow>,
+    effects: HashMap<String, Known>,
     /// What calls of models cost, by key: the visit and the amount.
     calls: HashMap<String, (u32, Usd)>,
     cancel_wanted_by: Option<String>,
@@ -174,7 +185,8 @@ pub struct Recorder<J> {
 impl<J: Journal> Recorder<J> {
     /// Takes up a run where its journal ends.
     pub fn new(run: RunId, journal: J, source: Arc<dyn Source>, loaded: Loaded) -> Self {
-        let effects = loaded.effects.into_iter().map(|effect| (effect.key.clone(), effect)).collect();
+        let known = |effect: EffectRow| (effect.key, Known { visit: None, mark: effect.mark, result: effect.result });
+        let effects = loaded.effects.into_iter().map(known).collect();
         Self {
             run,
             journal,
@@ -242,6 +254,10 @@ impl<J: Journal> Recorder<J> {
         let mut inner = self.inner();
         let before = inner.progress.status;
         inner.progress.apply(event)?;
+        if let Event::NodeFinished { visit, .. } | Event::Asked { visit, .. } = event {
+            // Nobody comes to its places again; the journal has what was done there.
+            inner.effects.retain(|_, effect| effect.visit != Some(*visit));
+        }
         inner.seq += 1;
         let at = self.source.moment(format_args!("event {}", inner.seq));
         let row = EventRow { seq: inner.seq, at, kind: event.kind().to_owned(), body: body(event) };
@@ -298,12 +314,16 @@ impl<J: Journal> Recorder<J> {
     /// Writes what [`Recorder::write_soon`] asked for, for as long as it is polled beside the work. It ends only when
     /// the journal fails; the work has to end with it.
     pub async fn keep_up(&self) -> JournalError {
+        let mut linger = LINGER;
         loop {
             self.wanted.notified().await;
-            tokio::time::sleep(LINGER).await;
+            tokio::time::sleep(linger).await;
+            let begun = Instant::now();
             if let Err(error) = self.flush().await {
                 return error;
             }
+            // A store that many write to has more of it at a time.
+            linger = begun.elapsed().saturating_mul(4).clamp(LINGER, LONGEST_LINGER);
         }
     }
 
@@ -358,11 +378,11 @@ impl<J: Journal> Recorder<J> {
         T: Serialize + DeserializeOwned,
     {
         let key = self.key(place, &what);
-        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
+        if let Some(done) = self.done(&key, &what).map_err(Failed::Journal)? {
             return Ok(done);
         }
         let value = compute().await.map_err(Failed::Effect)?;
-        self.mark(&key, &what, EffectMark::Done, Some(body(&value)));
+        self.mark(place, &key, &what, EffectMark::Done, Some(body(&value)));
         Ok(value)
     }
 
@@ -383,18 +403,18 @@ impl<J: Journal> Recorder<J> {
         E: Outcome,
     {
         let key = self.key(place, &effect);
-        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
+        if let Some(done) = self.done(&key, &effect).map_err(Failed::Journal)? {
             return Ok(done);
         }
         if self.mark_of(&key) == Some(EffectMark::Intended) {
             if let Some(found) = probe(&key).await.map_err(Failed::Effect)? {
-                self.mark(&key, &effect, EffectMark::Done, Some(body(&found)));
+                self.mark(place, &key, &effect, EffectMark::Done, Some(body(&found)));
                 return Ok(found);
             }
         } else {
-            self.mark(&key, &effect, EffectMark::Intended, None);
+            self.mark(place, &key, &effect, EffectMark::Intended, None);
         }
-        self.act(&key, &effect, act).await
+        self.act(place, &key, &effect, act).await
     }
 
     /// Changes the world in a way that may be repeated: doing it again changes nothing that was done already. The
@@ -413,18 +433,19 @@ impl<J: Journal> Recorder<J> {
         E: Outcome,
     {
         let key = self.key(place, &effect);
-        if let Some(done) = self.done(&key).map_err(Failed::Journal)? {
+        if let Some(done) = self.done(&key, &effect).map_err(Failed::Journal)? {
             return Ok(done);
         }
         if self.mark_of(&key) != Some(EffectMark::Repeatable) {
-            self.mark(&key, &effect, EffectMark::Repeatable, None);
+            self.mark(place, &key, &effect, EffectMark::Repeatable, None);
         }
-        self.act(&key, &effect, act).await
+        self.act(place, &key, &effect, act).await
     }
 
     /// Acts once the intent is on disk, and marks what came of it.
     async fn act<T, E>(
         &self,
+        place: &Place,
         key: &str,
         effect: &Effect<'_>,
         act: impl AsyncFnOnce(&str) -> Result<T, E>,
@@ -437,12 +458,12 @@ impl<J: Journal> Recorder<J> {
         match act(key).await {
             Ok(value) => {
                 crash_point();
-                self.mark(key, effect, EffectMark::Done, Some(body(&value)));
+                self.mark(place, key, effect, EffectMark::Done, Some(body(&value)));
                 Ok(value)
             }
             Err(error) => {
                 if error.nothing_happened() {
-                    self.mark(key, effect, EffectMark::Failed, Some(error.to_string()));
+                    self.mark(place, key, effect, EffectMark::Failed, Some(error.to_string()));
                 }
                 Err(Failed::Effect(error))
             }
@@ -454,12 +475,12 @@ impl<J: Journal> Recorder<J> {
     /// # Errors
     /// [`JournalError::Result`].
     pub fn kept<T: DeserializeOwned>(&self, place: &Place, what: &Effect<'_>) -> Result<Option<T>, JournalError> {
-        self.done(&self.key_at(place, place.first, what))
+        self.done(&self.key_at(place, place.first, what), what)
     }
 
     /// Keeps something at the beginning of a part of a visit, whatever was done in it.
     pub fn keep<T: Serialize>(&self, place: &Place, what: &Effect<'_>, value: &T) {
-        self.mark(&self.key_at(place, place.first, what), what, EffectMark::Done, Some(body(value)));
+        self.mark(place, &self.key_at(place, place.first, what), what, EffectMark::Done, Some(body(value)));
     }
 
     /// Whether the last effect of a part of a visit was begun and nobody knows whether it happened.
@@ -493,17 +514,17 @@ impl<J: Journal> Recorder<J> {
         self.inner().effects.get(key).map(|effect| effect.mark)
     }
 
-    fn done<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, JournalError> {
+    fn done<T: DeserializeOwned>(&self, key: &str, what: &Effect<'_>) -> Result<Option<T>, JournalError> {
         let inner = self.inner();
         let Some(effect) = inner.effects.get(key).filter(|effect| effect.mark == EffectMark::Done) else {
             return Ok(None);
         };
         serde_json::from_str(effect.result.as_deref().unwrap_or("null"))
             .map(Some)
-            .map_err(|source| JournalError::Result { kind: effect.kind.clone(), source })
+            .map_err(|source| JournalError::Result { kind: what.kind.to_owned(), source })
     }
 
-    fn mark(&self, key: &str, effect: &Effect<'_>, mark: EffectMark, result: Option<String>) {
+    fn mark(&self, place: &Place, key: &str, effect: &Effect<'_>, mark: EffectMark, result: Option<String>) {
         let row = EffectRow {
             key: key.to_owned(),
             run: self.run.clone(),
@@ -514,9 +535,10 @@ impl<J: Journal> Recorder<J> {
             at: self.source.moment(format_args!("effect {key} {}", mark.as_str())),
         };
         let mut inner = self.inner();
+        let known = Known { visit: Some(place.visit), mark, result: row.result.clone() };
+        inner.effects.insert(row.key.clone(), known);
         inner.pending.effects.retain(|pending| pending.key != row.key);
-        inner.pending.effects.push(row.clone());
-        inner.effects.insert(row.key.clone(), row);
+        inner.pending.effects.push(row);
     }
 }
 
@@ -568,25 +590,3 @@ impl Loaded {
 fn body(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("events, progress and results have text keys only")
 }
-
-/// Ends the process at the boundary that `CGO_TEST_CRASH_AT` names, as `kill -9` would. Counting begins at 1; with
-/// `CGO_TEST_CRASH_COUNT` the number of boundaries passed is kept in that file. Only debug builds have it.
-#[cfg(debug_assertions)]
-fn crash_point() {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static PASSED: AtomicU64 = AtomicU64::new(0);
-    let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
-    if let Some(file) = std::env::var_os("CGO_TEST_CRASH_COUNT") {
-        std::fs::write(file, passed.to_string()).expect("the test's count file can be written");
-    }
-    if std::env::var("CGO_TEST_CRASH_AT").is_ok_and(|at| at == passed.to_string()) {
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .expect("a process may kill itself");
-        loop {
-            std::thread::park();
-        }
-    }
-}
-
-#[cfg(not(debug_assertions))]
-fn crash_point() {}
