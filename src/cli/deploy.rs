@@ -79,7 +79,7 @@ pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
-    let run = runner::create(context, request).await?;
+    let run = runner::begin(context, request).await?;
     let driven = Box::pin(drive(session, app, &run.id));
     let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
     match driven {

@@ -48,7 +48,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 Recovery::Revert { project, release, .. } => {
                     ui.say(&format!("restarts did not help; going back to release {release}"));
                     let request = Request::Rollback { project, release: Some(release), rollout: Rollout::default() };
-                    let run = runner::create(context, request).await?;
+                    let run = runner::begin(context, request).await?;
                     drive(session, &app, &run.id).await?;
                     recover::reverted(context, &incident, &session.cancel).await?
                 }

@@ -56,7 +56,7 @@ pub async fn new(session: &Session<'_>, args: ProjectNew) -> Result<Outcome, Fai
         let choice = (&request.models, request.coders);
         runner::check(&app.context, &app.models, &app.coders, choice, &session.cancel).await?;
     }
-    let run = runner::create(&app.context, Request::NewProject(Box::new(request))).await?;
+    let run = runner::begin(&app.context, Request::NewProject(Box::new(request))).await?;
     Ok(Outcome::of(session.ui, &Created(run::drive(session, &app, &run.id).await?)))
 }
 
@@ -277,7 +277,7 @@ async fn dry_run(
         .collect();
     let deploys = graph.reaches(&AgentName::parse("zavhoz").expect("a constant name"), &last);
     request.until = Some(brainstorm);
-    let run = runner::create(&app.context, Request::NewProject(Box::new(request))).await?;
+    let run = runner::begin(&app.context, Request::NewProject(Box::new(request))).await?;
     let summary = run::drive(session, &app, &run.id).await?;
     let state = runner::progress(&app.context, &run.id).await?.state;
     let mut spec = state.project_spec.ok_or_else(|| Failure::new(Kind::Internal, "the plan has no spec", None))?;

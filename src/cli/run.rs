@@ -187,7 +187,7 @@ async fn replay(
         request @ Request::Deploy { .. } => request.with_cassette(cassette),
         _ => Request::NewProject(Box::new(recorded(session, &file, &here, folder, cassette).await?)),
     };
-    let run = runner::create(&app.context, request).await?;
+    let run = runner::begin(&app.context, request).await?;
     go_on(session, app, &run.id).await
 }
 

@@ -20,7 +20,12 @@ const CONTRACT: &str = "env.contract.yaml";
 /// Adds the secrets of a project to those this process knows: the values persons have given it, and in its `.env` files
 /// what its contract calls a secret, and what has the name or the looks of one. What an example shows is none.
 pub async fn learn(context: &Context, project: Option<&CurrentProject>) {
-    let Some(project) = project else { return };
+    if let Some(project) = project {
+        Box::pin(learn_of(context, project)).await;
+    }
+}
+
+async fn learn_of(context: &Context, project: &CurrentProject) {
     secrets::learn(context, &project.id, &project.name).await;
     let root = Path::new(&project.folder);
     let services = std::fs::read_dir(root.join(SERVICES)).into_iter().flatten().flatten().map(|entry| entry.path());

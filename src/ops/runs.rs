@@ -75,6 +75,7 @@ pub async fn create(
     let first = first_event(&run);
     match worker {
         Worker::Caller => context.store.begin_run(&run, &first).await.map(|()| run).map_err(Error::from),
+        Worker::AtOnce => context.store.start_run(&run, &first).await.map(|()| run).map_err(Error::from),
         Worker::Serve { key } => Ok(context.store.begin_queued_run(&run, &first, key).await?),
     }
 }
@@ -82,8 +83,10 @@ pub async fn create(
 /// Who works on a run that is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Worker<'a> {
-    /// Whoever makes it.
+    /// Whoever makes it, or whom they tell of it: it is on disk.
     Caller,
+    /// Whoever makes it, at once: it is on disk before anything is done outside.
+    AtOnce,
     /// `cgo serve`, from its queue.
     Serve {
         /// Names what asked for it: a second run with the same key is the first one.
@@ -132,6 +135,10 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
         return Err(Error::NoSuchRun(text.chars().take(40).flat_map(char::escape_debug).collect()));
     }
     let prefix = if text.starts_with(RunId::PREFIX) { text.to_owned() } else { format!("{}{text}", RunId::PREFIX) };
+    if let Ok(id) = RunId::parse(&prefix) {
+        // A whole id is looked up; the beginning of one is looked for among all.
+        return context.store.run(&id).await?.ok_or_else(|| Error::NoSuchRun(text.to_owned()));
+    }
     let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
     let mut found = visible(context, context.store.runs(&filter).await?).await?;
     match found.len() {

@@ -280,7 +280,8 @@ impl Visit<'_> {
             for call in &reply.tool_calls {
                 let tool = self.registry.find(&call.name).map(|tool| tool.name.as_str());
                 (self.activity)(&Activity::Called { tool });
-                let result = self.call(&place, call, &mut state, &mut outcome).await;
+                // On the heap for as long as it takes: a visit that waits for its model has no call.
+                let result = Box::pin(self.call(&place, call, &mut state, &mut outcome)).await;
                 (self.activity)(&returned(&result, &outcome));
                 let content = match result {
                     Ok(content) => {

@@ -217,12 +217,20 @@ impl Pipeline {
     }
 }
 
-/// Makes a run for a request; nothing is done yet.
+/// Makes a run for a request and has it on disk; nothing is done yet.
 ///
 /// # Errors
 /// When the project is not there or the store fails.
 pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
-    create_for(context, request, Worker::Caller).await
+    Box::pin(create_for(context, request, Worker::Caller)).await
+}
+
+/// The same for who drives it at once: it is on disk before anything is done outside.
+///
+/// # Errors
+/// As [`create`].
+pub async fn begin(context: &Context, request: Request) -> Result<Run, Error> {
+    Box::pin(create_for(context, request, Worker::AtOnce)).await
 }
 
 /// Makes a run for `cgo serve`, which works on it as soon as it can. Asked for again with the same key, such as the id of
@@ -231,7 +239,7 @@ pub async fn create(context: &Context, request: Request) -> Result<Run, Error> {
 /// # Errors
 /// As [`create`].
 pub async fn enqueue(context: &Context, request: Request, key: Option<&str>) -> Result<Run, Error> {
-    create_for(context, request, Worker::Serve { key }).await
+    Box::pin(create_for(context, request, Worker::Serve { key })).await
 }
 
 async fn create_for(context: &Context, request: Request, worker: Worker<'_>) -> Result<Run, Error> {
@@ -344,9 +352,11 @@ pub async fn drive_in(
     cancel: &CancellationToken,
 ) -> Result<Ended, Error> {
     let leases = Leases::new(context);
-    leases.take_run(run).await?;
+    // Here and below, what takes moments is on the heap for these moments: a run that waits for its model is small, and
+    // a process may have hundreds of them.
+    Box::pin(leases.take_run(run)).await?;
     let driven = Box::pin(drive_leased(pipeline, context, (models, coders), run, &leases, watch, cancel)).await;
-    let released = leases.release().await;
+    let released = Box::pin(leases.release()).await;
     let ended = driven?;
     released?;
     Ok(ended)
@@ -362,7 +372,7 @@ async fn drive_leased(
     cancel: &CancellationToken,
 ) -> Result<Ended, Error> {
     let graph = &pipeline.graph;
-    let run = runs::find(context, run.as_str()).await?;
+    let run = Box::pin(runs::find(context, run.as_str())).await?;
     if run.status.is_terminal() {
         return Err(Error::Over { run: run.id, status: run.status });
     }
@@ -374,12 +384,7 @@ async fn drive_leased(
     let setting = Setting::of(&theirs, Some(models), &run)?;
     let (context, models) = (&*setting.context, setting.models.as_ref().unwrap_or(models));
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
-    let (snapshot, events, effects) = runs::journal(context, &run.id).await?;
-    let mut loaded = Loaded::fold(snapshot, &events, effects).map_err(|error| engine_failed(error.into()))?;
-    loaded.calls = runs::calls(context, &run.id).await?;
-    if let Some(project) = &loaded.progress.state.current_project {
-        leases.take_project(&project.name, run.id.as_str()).await?;
-    }
+    let loaded = Box::pin(load(context, leases, &run.id)).await?;
     let recorder = Recorder::new(
         run.id.clone(),
         StoreJournal::new(context, leases, run.id.clone()),
@@ -387,7 +392,7 @@ async fn drive_leased(
         loaded,
     );
     recorder.look(|progress| context.source.learn(&progress.state));
-    let team = Team::load(context, graph, &pipeline.registry).await?;
+    let team = Box::pin(Team::load(context, graph, &pipeline.registry)).await?;
     let stop = cancel.child_token();
     let crew = Crew { context, models, coders, run: &run, leases, recorder: &recorder, pipeline, team: &team, watch };
     let engine = Engine {
@@ -418,11 +423,23 @@ async fn drive_leased(
     };
     let ended = ended.and_then(|ended| setting.check().map(|()| ended))?;
     let project = recorder.look(|progress| progress.state.current_project.as_ref().map(|project| project.id.clone()));
-    if let Err(error) = tidy(context, project.as_ref(), &run.id, &ended).await {
+    if let Err(error) = Box::pin(tidy(context, project.as_ref(), &run.id, &ended)).await {
         let node = AgentName::parse("run").expect("a constant name");
         watch.note(&node, &format!("what it left beside the project stays: {}", ops::explain(&error)));
     }
     Ok(ended)
+}
+
+/// What a run's journal holds; with a project, its lease is taken.
+async fn load(context: &Context, leases: &Leases<'_>, run: &RunId) -> Result<Loaded, Error> {
+    let (snapshot, events, effects) = runs::journal(context, run).await?;
+    let mut loaded = Loaded::fold(snapshot, &events, effects)
+        .map_err(|error| Error::Engine { run: run.clone(), source: error.into() })?;
+    loaded.calls = runs::calls(context, run).await?;
+    if let Some(project) = &loaded.progress.state.current_project {
+        leases.take_project(&project.name, run.as_str()).await?;
+    }
+    Ok(loaded)
 }
 
 /// Takes away what a run left beside its project, when nobody will go on with it. What a failed one left is there to be
@@ -448,7 +465,7 @@ async fn keep_leases(leases: &Leases<'_>, watch: &dyn Watch) -> ops::Error {
     let run = AgentName::parse("run").expect("a constant name");
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        match leases.renew().await {
+        match Box::pin(leases.renew()).await {
             Ok(()) => {}
             Err(error) if error.is_lost() => return error,
             Err(error) => watch.note(&run, &format!("the lease could not be renewed: {error}")),
@@ -469,7 +486,7 @@ async fn notice_cancel<J: Journal>(context: &Context, recorder: &Recorder<J>, st
         // A store that does not answer now is asked again; what the journal needs it for says so itself.
         let wanted = match recorder.cancel_wanted_by() {
             Some(by) => Some(by),
-            None => runs::cancel_wanted_by(context, recorder.run()).await.unwrap_or(None),
+            None => Box::pin(runs::cancel_wanted_by(context, recorder.run())).await.unwrap_or(None),
         };
         if let Some(by) = wanted {
             recorder.request_cancel(by);

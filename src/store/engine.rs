@@ -282,6 +282,13 @@ impl Drop for Taken {
     }
 }
 
+/// A connection at the beginning of a transaction.
+async fn taken(pool: &PgPool) -> Result<Taken, sqlx::Error> {
+    let mut taken = Taken(Some(pool.acquire().await?));
+    taken.link().execute("begin").await?;
+    Ok(taken)
+}
+
 /// A writing transaction. Dropped before its end, nothing of it happens.
 pub(super) struct Tx {
     link: Link,
@@ -354,13 +361,7 @@ impl Store {
     pub(super) async fn begin(&self, lasting: Lasting) -> Result<Tx, Error> {
         let link = match &self.pools {
             Pools::Sqlite(lite) => lite.group.begin(lasting).await.map(Link::Sqlite),
-            Pools::Postgres(pool) => match pool.acquire().await {
-                Ok(link) => {
-                    let mut taken = Taken(Some(link));
-                    taken.link().execute("begin").await.map(|_| Link::Postgres(taken))
-                }
-                Err(error) => Err(error),
-            },
+            Pools::Postgres(pool) => Box::pin(taken(pool)).await.map(Link::Postgres),
         };
         let link = link.map_err(|error| Error::engine(&self.place, error))?;
         Ok(Tx { link, place: Arc::clone(&self.place), secrets: self.secrets.clone() })
@@ -425,7 +426,8 @@ macro_rules! transaction {
             let mut transaction = $store.begin($lasting).await?;
             let outcome: Result<_, $crate::store::Error> = {
                 let $tx = &mut transaction;
-                async { $body }.await
+                // On the heap for as long as it runs: whoever waits for the commit, or for its turn, is small.
+                Box::pin(async { $body }).await
             };
             let outcome = match outcome {
                 Ok(value) => transaction.commit().await.map(|()| value),

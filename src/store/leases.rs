@@ -64,13 +64,21 @@ async fn held(tx: &mut Tx, resource: &str) -> Result<Option<Lease>, Error> {
 
 /// Refuses to go on for a holder who lost the lease. Nobody can take it before the transaction ends.
 pub(super) async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), Error> {
-    match held(tx, &lease.resource).await? {
-        Some(present) if present.fence == lease.fence && present.holder == lease.holder => Ok(()),
-        present => Err(Error::FenceLost {
-            resource: lease.resource.clone(),
-            holder: present.map(|present| Box::new(present.holder)),
-        }),
+    let Holder { host, boot_id, pid, started } = &lease.holder;
+    let ours = tx
+        .row(
+            locking!(
+                "select fence from lease where resource = $1 and held and fence = $2 and host = $3 and boot_id = $4 \
+                 and pid = $5 and started = $6"
+            ),
+            args![&lease.resource, lease.fence, host, boot_id, *pid, *started],
+        )
+        .await?;
+    if ours.is_some() {
+        return Ok(());
     }
+    let holder = held(tx, &lease.resource).await?.map(|present| Box::new(present.holder));
+    Err(Error::FenceLost { resource: lease.resource.clone(), holder })
 }
 
 impl Leases for Store {

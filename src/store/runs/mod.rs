@@ -8,7 +8,7 @@
 mod journal;
 mod moves;
 
-use super::engine::{Row, Tx, args, locking, transaction};
+use super::engine::{Lasting, Row, Tx, args, locking, transaction};
 use super::{Error, Store};
 use crate::domain::ids::{AskId, ProjectId, RunId, UserId};
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, IllegalMove, Lease, Run, RunStatus};
@@ -52,6 +52,12 @@ pub trait Runs {
     /// # Errors
     /// As [`Runs::create_run`].
     fn begin_run(&self, run: &Run, first: &EventRow) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The same for a run that this process goes on with at once: it survives the process, and the machine from the
+    /// next write on that is waited for, which nothing outside happens before.
+    ///
+    /// # Errors
+    /// As [`Runs::create_run`].
+    fn start_run(&self, run: &Run, first: &EventRow) -> impl Future<Output = Result<(), Error>> + Send;
     /// The run with that id.
     fn run(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, Error>> + Send;
     /// The runs a filter lets through, newest first.
@@ -259,6 +265,10 @@ impl Runs for Store {
 
     async fn begin_run(&self, run: &Run, first: &EventRow) -> Result<(), Error> {
         transaction!(self, |tx| { begin(tx, run, first).await })
+    }
+
+    async fn start_run(&self, run: &Run, first: &EventRow) -> Result<(), Error> {
+        transaction!(self, Lasting::Process, |tx| { begin(tx, run, first).await })
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, Error> {
