@@ -80,10 +80,15 @@ impl Kit {
 
     /// The floor: the same requests in a bare loop.
     pub fn floor(&self, stub: &Stub, runs: usize, at_once: usize, store: &str, mode: &str) -> Value {
+        told(&mut self.floor_command(stub, runs, at_once, store, mode))
+    }
+
+    /// The same as a command.
+    pub fn floor_command(&self, stub: &Stub, runs: usize, at_once: usize, store: &str, mode: &str) -> Command {
         let mut command = Self::pinned(&self.floor);
         command.args(["run", &stub.address]).arg(&self.bodies);
         command.args([&runs.to_string(), &at_once.to_string(), store, mode]);
-        told(&mut command)
+        command
     }
 
     /// LangGraph, when there is a Python for it.

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use kit::{Kit, Serving, Stub, number, told};
+use serde_json::Value;
 
 /// Runs in one sample: of a slow party, and of a fast one.
 const FEW: usize = 5;
@@ -26,6 +27,8 @@ const MANY: usize = 40;
 const QUIET: f64 = 0.08;
 /// How often the start of a process is timed.
 const STARTS: usize = 15;
+/// How often many at once are timed.
+const TURNS: usize = 3;
 
 /// What one sample said: latency and CPU time a run in milliseconds, and the share of others.
 type Sample = (f64, f64, f64);
@@ -172,64 +175,84 @@ fn prepare(stub: &Stub, store: &Path) {
     assert!(status.success(), "the store cannot be prepared: {status}");
 }
 
+/// What many runs at once came to: runs a second, CPU time a run in milliseconds, the most memory in MB.
+#[derive(Default)]
+struct Many {
+    pace: Vec<f64>,
+    cpu: Vec<f64>,
+    memory: Vec<f64>,
+}
+
+impl Many {
+    fn of_cgo(&mut self, said: &Value) {
+        self.pace.push(number(said, "runs_per_s"));
+        self.cpu.push(number(said, "cpu_ms_per_run"));
+        self.memory.push(number(said, "peak_kb") / 1024.0);
+    }
+
+    fn of_floor(&mut self, said: &Value) {
+        self.pace.push(number(said, "units") / number(said, "wall_s"));
+        self.cpu.push(number(said, "cpu_us_per_unit") / 1e3);
+        self.memory.push(number(said, "maxrss_kb") / 1024.0);
+    }
+
+    fn print(&self, name: &str, goal: &str) {
+        let of = |values: &Vec<f64>| middle(values.clone());
+        let (pace, cpu, memory) = (of(&self.pace), of(&self.cpu), of(&self.memory));
+        println!("  {name:<34} {pace:>8.1} runs/s {cpu:>7.2} ms CPU a run {memory:>7.1} MB{goal}");
+    }
+}
+
 fn many_at_once(kit: &Kit, stub: &Stub, folder: &Path) {
-    println!("\nmany at once, one core");
+    println!("\nmany at once, one core, {TURNS} turns: medians");
     let run = |name: &str, runs: usize, at_once: usize| {
         let store = folder.join(name);
         prepare(stub, &store);
         told(Kit::cgo("cgo-bench", stub, &store).args([runs.to_string(), at_once.to_string()]))
     };
-    let hundred = run("hundred.db", 1000, 100);
-    println!(
-        "  cgo, 100 at once             {:>8.1} runs/s {:>8.2} ms CPU a run    goal: 450 runs/s",
-        number(&hundred, "runs_per_s"),
-        number(&hundred, "cpu_ms_per_run")
-    );
-    let place = folder.join("floor-hundred.db").display().to_string();
-    let floor = kit.floor(stub, 1000, 100, &place, "barrier");
-    println!(
-        "  floor, SQLite, barrier       {:>8.1} runs/s {:>8.2} ms CPU a run",
-        number(&floor, "units") / number(&floor, "wall_s"),
-        number(&floor, "cpu_us_per_unit") / 1e3
-    );
+    let sizes = [(1, 1, "    goal: 10 MB"), (1000, 100, "    goal: 450 runs/s"), (500, 500, "    goal: 45 MB")];
+    let mut figures: [(Many, Many); 3] = Default::default();
+    for turn in 0..TURNS {
+        for ((runs, at_once, _), (cgo, floor)) in sizes.iter().zip(&mut figures) {
+            cgo.of_cgo(&run(&format!("cgo-{at_once}-{turn}.db"), *runs, *at_once));
+            let place = folder.join(format!("floor-{at_once}-{turn}.db")).display().to_string();
+            floor.of_floor(&kit.floor(stub, *runs, *at_once, &place, "barrier"));
+        }
+    }
+    for ((_, at_once, goal), (cgo, floor)) in sizes.iter().zip(&figures) {
+        cgo.print(&format!("cgo, {at_once} at once"), goal);
+        floor.print(&format!("floor, SQLite, barrier, {at_once} at once"), "");
+    }
     let react = format!("sqlite:{}", folder.join("react-hundred.db").display());
     if let Some(mut langgraph) = kit.langgraph(stub, "bench", "react", &react) {
         let said = told(langgraph.args(["--runs", "100", "--conc", "100", "--warm", "1"]));
         println!(
-            "  LangGraph react + SQLite     {:>8.1} runs/s {:>8.2} ms CPU a run",
+            "  {:<34} {:>8.1} runs/s {:>7.2} ms CPU a run",
+            "LangGraph react + SQLite, 100 at once",
             number(&said, "runs_per_s"),
             number(&said, "cpu_ms_per_run")
         );
     }
-    let (one, five_hundred, size) = (run("one.db", 1, 1), run("five-hundred.db", 500, 500), run("size.db", 200, 1));
+    let size = run("size.db", 200, 1);
     let empty = folder.join("empty.db");
     prepare(stub, &empty);
     let empty = std::fs::metadata(&empty).map_or(0, |file| file.len());
-    let bytes = |said: &serde_json::Value| number(said, "store_bytes") - f64::from(u32::try_from(empty).unwrap_or(0));
-    println!(
-        "  memory, one run              {:>8.1} MB                              goal: 10 MB",
-        number(&one, "peak_kb") / 1024.0
-    );
-    println!(
-        "  memory, 500 at once          {:>8.1} MB                              goal: 45 MB",
-        number(&five_hundred, "peak_kb") / 1024.0
-    );
-    println!(
-        "  store                        {:>8.1} kB a run                        goal: 30 kB",
-        bytes(&size) / number(&size, "runs") / 1e3
-    );
+    let bytes = number(&size, "store_bytes") - f64::from(u32::try_from(empty).unwrap_or(0));
+    println!("  store: {:.1} kB a run    goal: 30 kB", bytes / number(&size, "runs") / 1e3);
 }
 
 fn starts(kit: &Kit, stub: &Stub, folder: &Path) {
     println!("\nfrom the start of a process, {STARTS} times: medians");
     let store = folder.join("starts.db");
     prepare(stub, &store);
-    let (mut first, mut again, mut end) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..STARTS {
+    let (mut first, mut again, mut end, mut floor) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for turn in 0..STARTS {
         first.push(stub.first_request(&mut Kit::cgo("cgo-kill", stub, &store)).0);
         let (request, done) = stub.first_request(&mut Kit::cgo("cgo-resume", stub, &store));
         again.push(request);
         end.push(done);
+        let place = folder.join(format!("floor-start{turn}.db")).display().to_string();
+        floor.push(stub.first_request(&mut kit.floor_command(stub, 1, 1, &place, "barrier")).0);
     }
     println!("  cgo: first request           {:>8.2} ms    goal: 10 ms", middle(first));
     println!(
@@ -237,6 +260,7 @@ fn starts(kit: &Kit, stub: &Stub, folder: &Path) {
         middle(again),
         middle(end)
     );
+    println!("  floor: first request         {:>8.2} ms", middle(floor));
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for round in 0..3 {
         let checkpoints = format!("sqlite:{}", folder.join(format!("start{round}.db")).display());

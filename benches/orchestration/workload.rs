@@ -10,7 +10,7 @@ use std::time::Duration;
 use cgo::domain::coder::CoderChoice;
 use cgo::domain::ids::RunId;
 use cgo::domain::names::AgentName;
-use cgo::domain::provider::{Endpoint, ModelChoice, Price, Wire};
+use cgo::domain::provider::{AT_ONCE, Endpoint, ModelChoice, Price, Wire};
 use cgo::domain::redact::Secrets;
 use cgo::domain::run::{NewProject, Request};
 use cgo::domain::state::{Allocation, Change, EngineeringStatus, ProjectState, TestResults};
@@ -208,6 +208,7 @@ impl Party {
             model: "stub".to_owned(),
             fallback: None,
             stream: false,
+            at_once: AT_ONCE,
             price: Some(Price { input: usd("0.15"), output: usd("0.60"), cached: None, cache_write: None }),
         };
         let choice = ModelChoice { provider: Some("stub".to_owned()), ..ModelChoice::default() };
@@ -238,7 +239,7 @@ impl Party {
             coders: CoderChoice::default(),
             cassette: None,
         }));
-        let run = runner::create(&self.context, request).await.expect("the run is made");
+        let run = runner::begin(&self.context, request).await.expect("the run is made");
         self.go_on(&run.id).await;
     }
 

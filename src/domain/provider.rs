@@ -1,5 +1,7 @@
 //! Where models are asked: the providers a person has set up, as data.
 
+use std::num::NonZeroU16;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,10 @@ pub struct Endpoint {
     /// Whether answers are taken as they come.
     #[serde(default = "yes")]
     pub stream: bool,
+    /// The most questions this process has under way there at once; the others wait their turn, first come, first served.
+    /// Each takes a connection.
+    #[serde(default = "many", skip_serializing_if = "is_many")]
+    pub at_once: NonZeroU16,
     /// What every model of this endpoint costs; absent where the built-in prices, or the endpoint itself, say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
@@ -66,6 +72,18 @@ pub struct Endpoint {
 
 fn yes() -> bool {
     true
+}
+
+/// What endpoints are asked at once unless their settings say otherwise.
+pub const AT_ONCE: NonZeroU16 = NonZeroU16::new(128).expect("it is not zero");
+
+fn many() -> NonZeroU16 {
+    AT_ONCE
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_many(at_once: &NonZeroU16) -> bool {
+    *at_once == AT_ONCE
 }
 
 /// What a model costs, per million tokens.
@@ -108,6 +126,7 @@ impl Endpoint {
             model: String::new(),
             fallback: None,
             stream: true,
+            at_once: AT_ONCE,
             price,
         })
     }

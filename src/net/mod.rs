@@ -29,6 +29,8 @@ pub fn client(address: &Url, connect: Duration) -> Result<reqwest::Client, reqwe
     let mut builder = builder()
         .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
+        // Whoever asks decides about asking again; without this a copy of each question is kept for it.
+        .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(connect)
         .pool_idle_timeout(Duration::from_secs(30));

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
-use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, Price, Wire};
+use crate::domain::provider::{AT_ONCE, DEFAULT_BUDGET, Endpoint, Price, Wire};
 use crate::domain::spec::Language;
 use crate::graph::recorder::{Journal, Recorder};
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
@@ -33,6 +33,7 @@ impl Tariff {
             model: model.to_owned(),
             fallback: None,
             stream: false,
+            at_once: AT_ONCE,
             price: Some(Price::default()),
         };
         Self { endpoint, run_limit: DEFAULT_BUDGET, allow_unpriced: true }

@@ -62,8 +62,9 @@ impl Anthropic {
         let asked = Usage { input_tokens: text::request_tokens(request), estimated: true, ..Usage::default() };
         loop {
             let streamed = self.endpoint.stream;
-            let body = request::body(request, model, streamed, self.takes_temperature(model));
-            let mut incoming = self.http.post(body.to_string().into_bytes(), streamed, asked).await?;
+            let body =
+                || text::spelled(&request::body(request, model, streamed, self.takes_temperature(model)), &asked);
+            let mut incoming = self.http.post(body, streamed, asked).await?;
             if !(200..300).contains(&incoming.status()) {
                 let fault = incoming.refused().await;
                 if self.learns(model, &fault) {

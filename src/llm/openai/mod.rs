@@ -69,11 +69,8 @@ impl Openai {
         loop {
             let dialect = self.dialect(model);
             let streamed = self.endpoint.stream && dialect.takes("stream");
-            let mut incoming = {
-                let body = request::body(request, model, streamed, &dialect);
-                let body = serde_json::to_vec(&body).expect("a request has text keys only");
-                self.http.post(body, streamed, asked).await?
-            };
+            let body = || text::spelled(&request::body(request, model, streamed, &dialect), &asked);
+            let mut incoming = self.http.post(body, streamed, asked).await?;
             if !(200..300).contains(&incoming.status()) {
                 let fault = incoming.refused().await;
                 let sent = |parameter: &str| request::body(request, model, streamed, &dialect).has(parameter);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::{Error, Refusal, Trouble, Usage};
@@ -66,6 +67,7 @@ pub struct Http {
     missing_key: bool,
     who: Who,
     timers: Timers,
+    turns: Semaphore,
 }
 
 impl Http {
@@ -108,7 +110,8 @@ impl Http {
             Error::Permanent { refusal: Refusal::Endpoint, reason, hint: None, usage: Usage::default() }
         })?;
         let missing_key = key.is_none() && endpoint.key_env.is_some() && !loopback;
-        Ok(Self { client, address, headers, key, missing_key, who, timers })
+        let turns = Semaphore::new(endpoint.at_once.get().into());
+        Ok(Self { client, address, headers, key, missing_key, who, timers, turns })
     }
 
     /// Whose endpoint it is.
@@ -130,26 +133,34 @@ impl Http {
         self
     }
 
-    /// Asks once; the body is JSON. `asked` is what the question costs when it arrives and no answer does.
+    /// Asks once, when it is this question's turn; the body is JSON, and made then. `asked` is what the question costs when
+    /// it arrives and no answer does.
     ///
     /// # Errors
     /// When no head of an answer comes; any status is an answer.
-    pub async fn post(&self, body: Vec<u8>, streamed: bool, asked: Usage) -> Result<Incoming<'_>, Error> {
+    pub async fn post(
+        &self,
+        body: impl FnOnce() -> Vec<u8>,
+        streamed: bool,
+        asked: Usage,
+    ) -> Result<Incoming<'_>, Error> {
         if self.missing_key {
             let reason = format!("`{}` needs a key and there is none", self.who.provider);
             return Err(self.who.refusal(Refusal::Key, reason));
         }
+        let turn = self.turns.acquire().await.expect("nobody closes it");
         let accept = if streamed { "text/event-stream, application/json" } else { "application/json" };
         let request = self
             .client
             .post(self.address.clone())
             .headers(self.headers.clone())
             .header(ACCEPT, accept)
-            .body(body)
+            .body(body())
             .send();
         match timeout(self.timers.first_byte, request).await {
             Ok(Ok(response)) => Ok(Incoming {
                 http: self,
+                _turn: turn,
                 asked,
                 received: 0,
                 progress_at: Instant::now(),
@@ -246,6 +257,8 @@ impl Http {
 #[derive(Debug)]
 pub struct Incoming<'a> {
     http: &'a Http,
+    /// Others wait for it until the answer is taken.
+    _turn: SemaphorePermit<'a>,
     response: reqwest::Response,
     after: Option<Duration>,
     asked: Usage,

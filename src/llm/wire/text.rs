@@ -1,6 +1,8 @@
 //! The size of text for a model, beside foreign text as a person may read it.
 
-use super::super::{Message, Request};
+use serde::Serialize;
+
+use super::super::{Message, Request, Usage};
 pub use crate::net::text::{is_page, line, page};
 
 /// About how many tokens a text has; never less than is true for common models by much, and never none.
@@ -45,6 +47,18 @@ pub fn request_tokens(request: &Request) -> u64 {
         .map(|tool| tokens(&tool.name) + tokens(&tool.description) + tokens(tool.parameters.text()))
         .sum();
     request.messages.iter().map(message_tokens).sum::<u64>() + tools
+}
+
+/// The body of a question as it is sent, spelled in one piece of memory. `asked` says how long it is, about.
+///
+/// # Panics
+/// When a map in it has keys that are no texts.
+#[must_use]
+pub fn spelled(body: &impl Serialize, asked: &Usage) -> Vec<u8> {
+    let about = usize::try_from(asked.input_tokens).unwrap_or_default().saturating_mul(4);
+    let mut bytes = Vec::with_capacity((about + about / 8).clamp(1 << 10, 1 << 20));
+    serde_json::to_writer(&mut bytes, body).expect("a question has text keys only, and memory takes everything");
+    bytes
 }
 
 #[cfg(test)]

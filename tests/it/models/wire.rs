@@ -1,5 +1,6 @@
 //! What goes wrong around an answer: addresses, keys, times, sizes.
 
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use cgo::domain::diagnose::Diagnose as _;
@@ -8,6 +9,7 @@ use cgo::llm::anthropic::Anthropic;
 use cgo::llm::openai::Openai;
 use cgo::llm::wire::{Key, Timers};
 use cgo::llm::{Error, Provider as _, Refusal, Trouble};
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::server::{Answer, Ending, KEY, Outcome, Server, answer, outcome, question, raw_stream, timers, whole};
@@ -56,6 +58,29 @@ async fn a_wrong_key_says_which_variable_and_is_never_shown() {
         assert!(advice.contains(variable), "{advice}");
         let shown = format!("{error} {error:?} {advice}");
         assert!(shown.contains("***") && !shown.contains(wrong), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn questions_past_what_an_endpoint_takes_at_once_wait_their_turn() {
+    for wire in BOTH {
+        let server = Server::start(wire, vec![said(wire).ending(Ending::Silent), said(wire)]).await;
+        let narrow = Endpoint { at_once: NonZeroU16::MIN, ..server.endpoint(true) };
+        let narrow = server.provider_with(&narrow, KEY, Timers::default());
+        let (question, unheard) = (question(), |_: &str| {});
+        let mut first = narrow.complete(&question, &unheard);
+        let mut second = narrow.complete(&question, &unheard);
+        while server.requests().is_empty() {
+            assert!((&mut first).now_or_never().is_none(), "nobody answers the first");
+            tokio::task::yield_now().await;
+        }
+        assert!((&mut second).now_or_never().is_none());
+        server.provider(true).complete(&question, &unheard).await.unwrap();
+        assert!((&mut second).now_or_never().is_none());
+        assert_eq!(server.requests().len(), 2, "the first, and the one of another provider");
+        drop(first);
+        second.await.unwrap();
+        assert_eq!(server.requests().len(), 3);
     }
 }
 

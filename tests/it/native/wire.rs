@@ -2,7 +2,7 @@
 
 use cgo::coder::native::{Ask, AskError, AskFuture, Error};
 use cgo::coder::verdict::Verdict;
-use cgo::domain::provider::{Endpoint, Wire};
+use cgo::domain::provider::{AT_ONCE, Endpoint, Wire};
 use cgo::llm::openai::Openai;
 use cgo::llm::wire::{Key, Timers};
 use cgo::llm::{self, Provider, Refusal, Request};
@@ -35,6 +35,7 @@ fn provider(model: &Model) -> Provided {
         model: "m-1".to_owned(),
         fallback: None,
         stream: true,
+        at_once: AT_ONCE,
         price: None,
     };
     Provided(Openai::new("test", &endpoint, Some(Key::new(KEY)), Timers::default()).unwrap())
