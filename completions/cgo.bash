@@ -758,8 +758,7 @@ _cgo() {
 
     case "${cmd}" in
         cgo)
-            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help"
-            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help"
+            opts="-q -y -h -V --json --quiet --no-color --yes --config --store --show-settings --help --version init doctor project run deploy cost servers incidents secrets users serve lock audit agent spec explain completions man exit-codes work supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1333,7 +1332,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --parallel --allow-partial --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1360,6 +1359,10 @@ _cgo() {
                     return 0
                     ;;
                 --bake)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parallel)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1445,8 +1448,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help)
-            opts="init doctor project run deploy cost servers incidents secrets lock audit agent spec explain completions man exit-codes supervise help"
-            opts="init doctor project run deploy cost servers incidents secrets users serve lock agent spec explain completions man exit-codes work supervise help"
+            opts="init doctor project run deploy cost servers incidents secrets users serve lock audit agent spec explain completions man exit-codes work supervise help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

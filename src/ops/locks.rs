@@ -53,6 +53,7 @@ async fn standing(project: &Project, places: &[Place], cancel: &CancellationToke
 /// # Errors
 /// When a server cannot be asked.
 pub async fn status(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Vec<Lock>, Error> {
+    users::require(context, Right::See, Some(project))?;
     standing(project, &places_of(context, project, cancel).await?, cancel).await
 }
 

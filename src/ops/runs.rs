@@ -135,12 +135,15 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
         return Err(Error::NoSuchRun(text.chars().take(40).flat_map(char::escape_debug).collect()));
     }
     let prefix = if text.starts_with(RunId::PREFIX) { text.to_owned() } else { format!("{}{text}", RunId::PREFIX) };
-    if let Ok(id) = RunId::parse(&prefix) {
-        // A whole id is looked up; the beginning of one is looked for among all.
-        return context.store.run(&id).await?.ok_or_else(|| Error::NoSuchRun(text.to_owned()));
-    }
-    let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
-    let mut found = visible(context, context.store.runs(&filter).await?).await?;
+    // A whole id is looked up; the beginning of one is looked for among all.
+    let found = match RunId::parse(&prefix) {
+        Ok(id) => context.store.run(&id).await?.into_iter().collect(),
+        Err(_) => {
+            let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
+            context.store.runs(&filter).await?
+        }
+    };
+    let mut found = visible(context, found).await?;
     match found.len() {
         0 => Err(Error::NoSuchRun(text.to_owned())),
         1 => Ok(found.remove(0)),

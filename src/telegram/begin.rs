@@ -180,7 +180,11 @@ impl Desk<'_> {
         deploy::check_folder(&project, &self.cancel).await?;
         placement::check(&talk.context, &project, None).await?;
         let project = project.name;
-        self.begin(talk, Request::Deploy { project, sandbox: None, server: None, rollout: Rollout::default(), cassette: None }).await
+        self.begin(
+            talk,
+            Request::Deploy { project, sandbox: None, server: None, rollout: Rollout::default(), cassette: None },
+        )
+        .await
     }
 
     /// Back to a release that served before; asked for twice by now.

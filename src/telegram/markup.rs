@@ -385,12 +385,12 @@ mod tests {
 
     #[test]
     fn code_goes_to_the_next_message_whole_and_a_long_one_is_cut_between_lines() {
-        let lines: String = (0..100).map(|at| format!("line {at}\n")).collect();
+        let lines = (0..100).map(|at| format!("line {at}\n")).collect::<Vec<_>>().concat();
         let text = Text::of("w".repeat(4000)).block(&lines).plain("end");
         let pages = text.pages();
         assert_eq!(pages.len(), 2);
         assert!(pages[1].marked.starts_with("\n```\nline 0\n") && pages[1].marked.ends_with("line 99\n```\nend"));
-        let long: String = (0..2000).map(|at| format!("line {at}\n")).collect();
+        let long = (0..2000).map(|at| format!("line {at}\n")).collect::<Vec<_>>().concat();
         for page in Text::new().block(&long).pages() {
             assert!(page.marked.starts_with("\n```\nline ") && page.marked.ends_with("\n```\n"), "{}", page.marked);
             assert!(page.marked.encode_utf16().count() <= LONGEST);

@@ -206,7 +206,11 @@ async fn a_member_sees_and_changes_what_is_theirs_and_learns_nothing_of_others()
     let Error::NoSuchProject { known, .. } = &hidden else { panic!("{hidden}") };
     assert_eq!(known, &["hers"], "no names of others are told");
 
-    let rollback = |project: &Project| Request::Rollback { project: project.name.clone(), release: None, rollout: Rollout::default() };
+    let rollback = |project: &Project| Request::Rollback {
+        project: project.name.clone(),
+        release: None,
+        rollout: Rollout::default(),
+    };
     let own = runner::create(&as_anna, rollback(&hers)).await.unwrap();
     assert_eq!(own.asked_by, Some(anna.id.clone()));
     let foreign = runner::create(context, rollback(&his)).await.unwrap();

@@ -50,6 +50,7 @@ impl FromStr for Goal {
 
 /// Deploy a new release of a project, or go back to an older one
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Deploy {
     /// The project; the one of the current folder if not given
     pub project: Option<ProjectName>,

@@ -55,7 +55,7 @@ async fn deploy_service(context: &Context<'_>, _: Nothing) -> Result<Output, Too
     }
     let places = place::of_project(context.ops, &project, context.cancel).await.map_err(failed)?;
     if !places.is_empty() {
-        return deploy_there(context, &project, &places, &commit).await;
+        return Box::pin(deploy_there(context, &project, &places, &commit)).await;
     }
     let plan = context
         .remember("plan_deployment", json!({ "commit": commit }), async || {

@@ -53,7 +53,7 @@ fn a_command_runs_in_the_place_of_the_release_and_ends_with_who_asked_for_it() {
 
         let words = ["printf", "%s|", "a b", "$HOME", "it's", "", "-n", "two\nlines\n", "`id`"];
         let (out, err, code) = exec(&stage, &words, "").await;
-        let wanted: String = words[2..].iter().map(|word| format!("{word}|")).collect();
+        let wanted = words[2..].iter().map(|word| format!("{word}|")).collect::<Vec<_>>().concat();
         assert_eq!((out, err.as_str(), code), (wanted, "", Some(0)), "no shell has a word in it");
         let (out, _, _) = exec(&stage, &["python", "-c", "import sys; print(sys.prefix)"], "").await;
         assert!(out.ends_with("/environment\n"), "{out}");

@@ -102,7 +102,7 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// What a server fails with.
     pub async fn build(&self, say: &dyn Fn(&str)) -> Result<Rolled, Error> {
-        self.noted(self.build_on_each(say).await).await
+        self.noted(Box::pin(self.build_on_each(say)).await).await
     }
 
     async fn noted(&self, done: Result<Rolled, Error>) -> Result<Rolled, Error> {
@@ -135,14 +135,13 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// What the server fails with, or [`servers::Error::Fleet`] with what became of the others.
     pub async fn roll(&self, on: &[ServerId], say: &dyn Fn(&str)) -> Result<Rolled, Error> {
-        self.noted(self.roll_over(on, say).await).await
+        self.noted(Box::pin(self.roll_over(on, say)).await).await
     }
 
     async fn roll_over(&self, on: &[ServerId], say: &dyn Fn(&str)) -> Result<Rolled, Error> {
         let hosts: Vec<&Steps<'a>> = self.hosts.iter().filter(|host| on.contains(&host.plan.server)).collect();
         if let ([only], 1) = (&hosts[..], self.hosts.len()) {
-            let mut rolled = Rolled::default();
-            rolled.warnings = serve(only, say).await?;
+            let mut rolled = Rolled { warnings: serve(only, say).await?, ..Rolled::default() };
             rolled.note(only);
             return Ok(rolled);
         }

@@ -14,7 +14,7 @@ use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::{self, Place};
-use super::super::{Context, Error, environment, explain, projects, repository, servers};
+use super::super::{Context, Error, environment, explain, projects, repository, servers, users};
 use super::{front, here, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Diagnose as _, Kind, told};
@@ -25,6 +25,7 @@ use crate::domain::manifest::{BuiltAt, Service};
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::secret::Secret;
 use crate::domain::server::Server;
+use crate::domain::user::Right;
 use crate::exec::{self, Command};
 use crate::remote::caddy::certificate::{self, Roots};
 use crate::remote::caddy::{At, Site};
@@ -346,6 +347,7 @@ impl<'a> Steps<'a> {
 /// # Errors
 /// When a server cannot be asked, or does not do it in time.
 pub async fn recall(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<String>, Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let places = place::of_project(context, project, cancel).await?;
     let called = places.iter().map(async |place| {
         let app = place.app(&project.name, None);
