@@ -136,12 +136,11 @@ pub async fn find(context: &Context, text: &str) -> Result<Run, Error> {
     }
     let prefix = if text.starts_with(RunId::PREFIX) { text.to_owned() } else { format!("{}{text}", RunId::PREFIX) };
     // A whole id is looked up; the beginning of one is looked for among all.
-    let found = match RunId::parse(&prefix) {
-        Ok(id) => context.store.run(&id).await?.into_iter().collect(),
-        Err(_) => {
-            let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
-            context.store.runs(&filter).await?
-        }
+    let found = if let Ok(id) = RunId::parse(&prefix) {
+        context.store.run(&id).await?.into_iter().collect()
+    } else {
+        let filter = RunFilter { id_prefix: Some(prefix), limit: 10, ..RunFilter::default() };
+        context.store.runs(&filter).await?
     };
     let mut found = visible(context, found).await?;
     match found.len() {
