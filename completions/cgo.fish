@@ -675,7 +675,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand serve" -l config -d 'Read settin
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l jobs -d 'How many runs are worked on at once' -r
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l health -d 'Where health is told and the page for secrets is; off for nowhere' -r
-complete -c cgo -n "__fish_cgo_using_subcommand serve" -l public-url -d 'The address under which others reach that page, such as https://cgo.example.com' -r
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l public-url -d 'The address under which others reach that page, such as `https://cgo.example.com`' -r
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l check-every -d 'Seconds between two looks at servers and services; 0 for never' -r
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -s q -l quiet -d 'Print the answer only, no progress'

@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::user::{QuietHours, Role, User, UserName};
 use crate::ops;
 use crate::ops::users::{self, Listing, Wishes};
+use crate::pipeline::runner;
 
 /// `cgo users …`.
 ///
@@ -42,7 +43,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::Remove { name } => {
             let user = users::by_name(context, &name).await?;
             allowed(session, &user).await?;
-            let user = users::remove(context, &name).await?;
+            let user = users::remove(context, &name, &runner::cancelled(&context.user)).await?;
             Ok(Outcome::of(ui, &Changed { what: What::Removed, user }))
         }
         Args::Role { name, role } => {

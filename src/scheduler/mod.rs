@@ -2,7 +2,7 @@
 //!
 //! Each run is worked on by a process of its own ([`jobs`]), which a fault of the run, or the memory it takes, ends
 //! alone; everything about it stands in the store, so any process can end at any moment. [`http`] tells how it stands and
-//! has the page for secrets; [`unit`] is for systemd. Front ends that stay, such as a bot, run beside it and wake it
+//! has the page for secrets; [`mod@unit`] is for systemd. Front ends that stay, such as a bot, run beside it and wake it
 //! with [`Wake`].
 
 pub mod http;

@@ -244,7 +244,22 @@ async fn a_member_sees_and_changes_what_is_theirs_and_learns_nothing_of_others()
     let over = runs::find(context, own.id.as_str()).await.unwrap();
     assert_eq!(over.reason.as_deref(), Some("cancelled by Anna"), "in the name of who did it");
     let worker = users::worker(context, &over).await.unwrap();
-    assert_eq!(worker.person.user, Some(anna.id), "agents have the rights of who asked");
+    assert_eq!(worker.person.user, Some(anna.id.clone()), "agents have the rights of who asked");
+}
+
+#[tokio::test]
+async fn what_somebody_has_begun_ends_when_they_are_removed() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let hers = owned(&desk, "hers", &anna).await;
+    let rollback = || Request::Rollback { project: hers.name.clone(), release: None, rollout: Rollout::default() };
+    let own = runner::create(&context.acting_as(Person::of(&anna)), rollback()).await.unwrap();
+    let other = runner::create(context, rollback()).await.unwrap();
+    users::remove(context, "Anna", &runner::cancelled("Root")).await.unwrap();
+    let status = async |run: &Run| runs::find(context, run.id.as_str()).await.unwrap().status;
+    assert_eq!(status(&own).await, RunStatus::Cancelled, "it would go on with the operator's rights");
+    assert_eq!(status(&other).await, RunStatus::Queued);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub struct Serve {
     /// Where health is told and the page for secrets is; off for nowhere
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7717", value_parser = address)]
     pub health: Listen,
-    /// The address under which others reach that page, such as https://cgo.example.com
+    /// The address under which others reach that page, such as `https://cgo.example.com`
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// Seconds between two looks at servers and services; 0 for never

@@ -11,15 +11,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Context, Error as OpsError, random};
+use super::{Context, Error as OpsError, random, runs};
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::project::Project;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, RunStatus};
 use crate::domain::spec::Language;
 use crate::domain::user::{
     Actor, Identity, Invitation, Owner, Person, QuietHours, Right, Role, Stranger, User, UserName,
 };
-use crate::store::{Invited, Projects as _, Users as _};
+use crate::store::{Invited, Projects as _, RunFilter, Runs as _, Users as _};
 
 pub use error::Error;
 
@@ -299,14 +299,21 @@ fn numbered(base: &UserName, number: u32) -> Result<UserName, Error> {
     Ok(UserName::parse(&format!("{stem} {number}"))?)
 }
 
-/// Removes a user. What was theirs is the operator's.
+/// Removes a user. What was theirs is the operator's; their unfinished runs get the event `cancelled`, so that nothing
+/// goes on with other rights than it was begun with.
 ///
 /// # Errors
 /// [`Error::Forbidden`], [`Error::NoSuchUser`]; for the last admin.
-pub async fn remove(context: &Context, name: &str) -> Result<User, OpsError> {
+pub async fn remove(context: &Context, name: &str, cancelled: &(String, String)) -> Result<User, OpsError> {
     require(context, Right::Administer, None)?;
     let user = by_name(context, name).await?;
+    let statuses = RunStatus::ALL.into_iter().filter(|status| !status.is_terminal()).collect();
+    let unfinished = context.store.runs(&RunFilter { statuses, ..RunFilter::default() }).await?;
+    // The last admin stays, and with them what they asked for.
     context.store.remove_user(&user.id).await?;
+    for run in unfinished.iter().filter(|run| run.asked_by.as_ref() == Some(&user.id)) {
+        runs::cancel(context, run, cancelled.clone()).await?;
+    }
     Ok(user)
 }
 
