@@ -7,7 +7,7 @@ use cgo::ops::incidents::check::check;
 use cgo::ops::incidents::recover::{NEW_MS, RESTARTS, Recovery, recover};
 use cgo::ops::incidents::{self, Report};
 use cgo::ops::servers;
-use cgo::store::{Ports as _, Projects as _, Servers as _};
+use cgo::store::{Placements as _, Ports as _, Projects as _, Servers as _};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +47,9 @@ async fn a_service_whose_server_is_silent_is_not_known_and_opens_nothing() {
     let desk = Desk::new().await;
     let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
     let project = desk.project("shop").await;
+    let now = desk.context.now();
+    let placed = desk.context.store.place(&project.id, &[web.clone()], 1, 1, &|_| Ok(vec![web.clone()]), now).await;
+    placed.unwrap().unwrap();
     release(&desk.context, &project, &web, 1).await;
     desk.context
         .store
