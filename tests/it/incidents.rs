@@ -48,7 +48,8 @@ async fn a_service_whose_server_is_silent_is_not_known_and_opens_nothing() {
     let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
     let project = desk.project("shop").await;
     let now = desk.context.now();
-    let placed = desk.context.store.place(&project.id, &[web.clone()], 1, 1, &|_| Ok(vec![web.clone()]), now).await;
+    let placed =
+        desk.context.store.place(&project.id, std::slice::from_ref(&web), 1, 1, &|_| Ok(vec![web.clone()]), now).await;
     placed.unwrap().unwrap();
     release(&desk.context, &project, &web, 1).await;
     desk.context
