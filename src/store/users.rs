@@ -70,6 +70,10 @@ pub trait Users {
         called: &str,
         now: Timestamp,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// How often a stranger was answered.
+    fn stranger_answers(&self, identity: &Identity) -> impl Future<Output = Result<u64, Error>> + Send;
+    /// Notes that a stranger was answered.
+    fn note_stranger_answer(&self, identity: &Identity) -> impl Future<Output = Result<(), Error>> + Send;
     /// The strangers that came, newest first.
     fn strangers(&self) -> impl Future<Output = Result<Vec<Stranger>, Error>> + Send;
 }
@@ -371,6 +375,30 @@ impl Users for Store {
                 .await?;
             }
             Ok(attempts)
+        })
+    }
+
+    async fn stranger_answers(&self, identity: &Identity) -> Result<u64, Error> {
+        let (provider, subject) = identity.parts();
+        let answers = self
+            .find(
+                "select answers from stranger where provider = $1 and subject = $2",
+                args![provider, &subject],
+                |row| row.of("stranger").number(0),
+            )
+            .await?;
+        Ok(answers.unwrap_or(0))
+    }
+
+    async fn note_stranger_answer(&self, identity: &Identity) -> Result<(), Error> {
+        let (provider, subject) = identity.parts();
+        transaction!(self, |tx| {
+            tx.execute(
+                "update stranger set answers = answers + 1 where provider = $1 and subject = $2",
+                args![provider, &subject],
+            )
+            .await
+            .map(drop)
         })
     }
 

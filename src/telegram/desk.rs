@@ -76,6 +76,9 @@ impl Talk {
     }
 }
 
+/// A stranger.
+pub(super) struct Unknown;
+
 /// A command: its name and what follows it.
 struct Command<'t> {
     name: String,
@@ -116,12 +119,12 @@ impl Desk<'_> {
         self.sender.send(update.chat, &Outgoing::of(text)).await.map(drop)
     }
 
-    /// Who somebody is, with their rights; none for a stranger, with how often they came.
-    pub async fn admit(&self, update: &Queued, user: &User, chat: Chat) -> Result<Result<Talk, u64>, Error> {
+    /// Who somebody is, with their rights.
+    pub async fn admit(&self, update: &Queued, user: &User, chat: Chat) -> Result<Result<Talk, Unknown>, Error> {
         let actor = Actor::Somebody { identity: Identity::Telegram(user.id), called: user.name.clone() };
         let person = match users::identify(&self.app.context, &actor).await {
             Ok(person) => person,
-            Err(users::Error::Stranger { attempts, .. }) => return Ok(Err(attempts)),
+            Err(users::Error::Stranger { .. }) => return Ok(Err(Unknown)),
             Err(error) => return Err(Error::Ops(error.into())),
         };
         let context = self.app.context.acting_as(person);
@@ -144,7 +147,7 @@ impl Desk<'_> {
         }
         let talk = match self.admit(update, &message.from, message.chat).await? {
             Ok(talk) => talk,
-            Err(attempts) => return self.stranger(update, message, command.as_ref(), attempts).await,
+            Err(Unknown) => return self.stranger(update, message, command.as_ref()).await,
         };
         let done = {
             let typing = self.sender.typing(talk.place());
@@ -228,13 +231,7 @@ impl Desk<'_> {
     }
 
     /// Somebody nobody knows: let in with an invitation, else told their id and nothing more.
-    async fn stranger(
-        &self,
-        update: &Queued,
-        message: &Message,
-        command: Option<&Command<'_>>,
-        attempts: u64,
-    ) -> Result<(), Error> {
+    async fn stranger(&self, update: &Queued, message: &Message, command: Option<&Command<'_>>) -> Result<(), Error> {
         let language = words::language(message.from.language.as_deref());
         let words = words::of(language);
         let chat = ChatId(message.chat.id);
@@ -250,13 +247,16 @@ impl Desk<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if attempts > STRANGER_ANSWERS {
+        // Answers are counted, not attempts: what is dealt with again was not answered yet.
+        let identity = Identity::Telegram(message.from.id);
+        if users::stranger_answers(&self.app.context, &identity).await? >= STRANGER_ANSWERS {
             return Ok(());
         }
         self.note(&format!("update {}: refused telegram:{}", update.id, message.from.id));
         let text =
             Text::of(words.stranger).code(message.from.id.to_string()).plain(".").line().plain(words.stranger_how);
-        self.sender.send(chat, &Outgoing::of(text)).await.map(drop)
+        self.sender.send(chat, &Outgoing::of(text)).await?;
+        Ok(users::note_stranger_answer(&self.app.context, &identity).await?)
     }
 
     pub async fn say(&self, talk: &Talk, text: Text) -> Result<(), Error> {

@@ -262,7 +262,7 @@ mod tests {
     fn a_key_is_a_path_or_is_written_for_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(key_file("/home/ci/key\n", folder.path()).unwrap(), Path::new("/home/ci/key"));
+        assert_eq!(key_file("keys/deploy\n", folder.path()).unwrap(), Path::new("keys/deploy"));
         let path = key_file("-----BEGIN KEY-----\r\nabc\r\n-----END KEY-----", folder.path()).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "-----BEGIN KEY-----\nabc\n-----END KEY-----\n");
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);

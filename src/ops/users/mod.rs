@@ -67,6 +67,22 @@ pub async fn identify(context: &Context, actor: &Actor) -> Result<Person, Error>
     Err(Error::Stranger { identity: identity.clone(), attempts })
 }
 
+/// How often a stranger was told that they are not known.
+///
+/// # Errors
+/// When the store fails.
+pub async fn stranger_answers(context: &Context, identity: &Identity) -> Result<u64, OpsError> {
+    Ok(context.store.stranger_answers(identity).await?)
+}
+
+/// Notes that a stranger was told so.
+///
+/// # Errors
+/// When the store fails.
+pub async fn note_stranger_answer(context: &Context, identity: &Identity) -> Result<(), OpsError> {
+    Ok(context.store.note_stranger_answer(identity).await?)
+}
+
 /// Who somebody is, when they may do that: with a project, or without one.
 ///
 /// # Errors

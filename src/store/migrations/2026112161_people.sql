@@ -40,6 +40,8 @@ create table stranger (
     subject text not null,
     called text not null,
     attempts bigint not null,
+    -- how often they were told that they are not known
+    answers bigint not null default 0,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (provider, subject)
