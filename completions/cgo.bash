@@ -307,6 +307,9 @@ _cgo() {
             cgo__subcmd__help__subcmd__project,stop)
                 cmd="cgo__subcmd__help__subcmd__project__subcmd__stop"
                 ;;
+            cgo__subcmd__help__subcmd__project,update)
+                cmd="cgo__subcmd__help__subcmd__project__subcmd__update"
+                ;;
             cgo__subcmd__help__subcmd__run,answer)
                 cmd="cgo__subcmd__help__subcmd__run__subcmd__answer"
                 ;;
@@ -496,6 +499,9 @@ _cgo() {
             cgo__subcmd__project,stop)
                 cmd="cgo__subcmd__project__subcmd__stop"
                 ;;
+            cgo__subcmd__project,update)
+                cmd="cgo__subcmd__project__subcmd__update"
+                ;;
             cgo__subcmd__project__subcmd__help,exec)
                 cmd="cgo__subcmd__project__subcmd__help__subcmd__exec"
                 ;;
@@ -528,6 +534,9 @@ _cgo() {
                 ;;
             cgo__subcmd__project__subcmd__help,stop)
                 cmd="cgo__subcmd__project__subcmd__help__subcmd__stop"
+                ;;
+            cgo__subcmd__project__subcmd__help,update)
+                cmd="cgo__subcmd__project__subcmd__help__subcmd__update"
                 ;;
             cgo__subcmd__run,answer)
                 cmd="cgo__subcmd__run__subcmd__answer"
@@ -1910,7 +1919,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__project)
-            opts="new list show logs stop start exec maintenance remove generate"
+            opts="new update list show logs stop start exec maintenance remove generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2050,6 +2059,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__project__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__project__subcmd__update)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3072,7 +3095,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help new list show logs stop start exec maintenance remove generate help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help new update list show logs stop start exec maintenance remove generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3138,7 +3161,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__help)
-            opts="new list show logs stop start exec maintenance remove generate help"
+            opts="new update list show logs stop start exec maintenance remove generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3292,6 +3315,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__project__subcmd__help__subcmd__stop)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__help__subcmd__update)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3535,6 +3572,60 @@ _cgo() {
                     return 0
                     ;;
                 --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__project__subcmd__update)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --file --provider --model --budget --allow-unpriced --coder --sandbox --record --replay --loose --no-deploy --dry-run --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --coder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sandbox)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -71,25 +71,26 @@ complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l no-color -d 'Use no c
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "new" -d 'Make a running project from a description'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "list" -d 'List the projects'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "logs" -d 'Print what the project\'s service wrote'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "start" -d 'Start the project\'s service again'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "exec" -d 'Run a command where the project\'s service runs: its folder and variables, or its container'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "maintenance" -d 'Tell the visitors of a project on a server to come back later, or let them in again'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
-complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new list show logs stop start exec maintenance remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "update" -d 'Change a project that exists'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "list" -d 'List the projects'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "logs" -d 'Print what the project\'s service wrote'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "stop" -d 'Stop the project\'s service; its data stays'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "start" -d 'Start the project\'s service again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "exec" -d 'Run a command where the project\'s service runs: its folder and variables, or its container'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "maintenance" -d 'Tell the visitors of a project on a server to come back later, or let them in again'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "remove" -d 'Take the project off its server, with its data there'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "generate" -d 'Write the generated code of a project again from its spec'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and not __fish_seen_subcommand_from new update list show logs stop start exec maintenance remove generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l file -d 'Read the description from a file' -r -F
@@ -117,6 +118,26 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l public -d 'Let everybody see it there (with --github)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -l dry-run -d 'Show what would be made, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l file -d 'Read it from a file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l provider -d 'Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l model -d 'The model that is asked, by its name at the provider' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l budget -d 'US dollars the run may spend on models before a person is asked' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l coder -d 'Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l sandbox -d 'What keeps that coder from the rest of the machine: bubblewrap, off' -r
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l record -d 'Record everything the run is told on a new cassette' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l allow-unpriced -d 'Ask models whose price nobody knows, too'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l no-deploy -d 'Stop when the change is built and tested'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -l dry-run -d 'Show what would change, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
@@ -197,6 +218,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -l detailed-exit-code -d 'Exit with 3 when there are changes (with --dry-run)'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from generate" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "update" -d 'Change a project that exists: say what should be different'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the projects'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
 complete -c cgo -n "__fish_cgo_using_subcommand project; and __fish_seen_subcommand_from help" -f -a "logs" -d 'Print what the project\'s service wrote'
@@ -979,6 +1001,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcom
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock audit agent spec explain completions man exit-codes work supervise help" -f -a "supervise" -d 'Keep one application running (started by cgo itself)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and not __fish_seen_subcommand_from init doctor project run deploy cost servers incidents secrets users serve lock audit agent spec explain completions man exit-codes work supervise help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "new" -d 'Make a running project from a description'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "update" -d 'Change a project that exists: say what should be different'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "list" -d 'List the projects'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "show" -d 'Show one project: where it is, what runs, its releases'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from project" -f -a "logs" -d 'Print what the project\'s service wrote'

@@ -194,6 +194,7 @@ impl Party {
             source: cgo::ops::real(),
             secrets: Secrets::default(),
             vault: cgo::vault::Vault::at(store.with_extension("identity")),
+            ports: cgo::domain::server::PortRange::ALL,
             acme: cgo::domain::acme::Authorities::default(),
             agents: Arc::new(Cache::new(Duration::from_mins(10))),
         };
@@ -235,6 +236,8 @@ impl Party {
             server: None,
             github: None,
             assume: true,
+            open: false,
+            earlier: Vec::new(),
             models: ModelChoice::default(),
             coders: CoderChoice::default(),
             cassette: None,

@@ -76,6 +76,7 @@ impl App {
             secrets: secrets.clone(),
             vault: Vault::at(settings.identity.value.clone()),
             acme: settings.authorities(),
+            ports: settings.ports.value,
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
         let choice = ModelChoice {

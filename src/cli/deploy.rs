@@ -96,7 +96,7 @@ fn recorded(context: &Context, file: &Path) -> Result<(ProjectName, Option<Walls
     let here = std::env::current_dir().unwrap_or_default();
     match tape::request(context, file, &here)? {
         Request::Deploy { project, sandbox, .. } => Ok((project, sandbox)),
-        Request::NewProject(_) | Request::Rollback { .. } => Err(Failure::usage(
+        Request::NewProject(_) | Request::Update(_) | Request::Rollback { .. } => Err(Failure::usage(
             format!("`{}` was not recorded from a deployment", file.display()),
             format!("run `cgo run replay {}`", file.display()),
         )),

@@ -12,6 +12,7 @@ pub mod cost;
 pub mod deploy;
 pub mod exit;
 pub mod explain;
+mod given;
 pub mod incidents;
 mod lock;
 mod operate;
@@ -19,6 +20,7 @@ pub mod outcome;
 pub mod progress;
 pub mod project;
 pub mod project_new;
+mod project_update;
 pub mod prompt;
 pub mod provision;
 pub mod run;
@@ -143,6 +145,7 @@ async fn dispatch(session: &Session<'_>, command: Command) -> Result<Outcome, Fa
         Command::Init => setup::init(session).await,
         Command::Doctor => setup::doctor(session).await,
         Command::Project(Project::New(new)) => Box::pin(project_new::new(session, *new)).await,
+        Command::Project(Project::Update(update)) => Box::pin(project_update::update(session, *update)).await,
         Command::Project(project) => project::run(session, project).await,
         Command::Run(command) => Box::pin(run::run(session, command)).await,
         Command::Deploy(deploy) => Box::pin(deploy::run(session, deploy)).await,

@@ -73,7 +73,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         }
         Args::Exec { project, command } => operate::exec(session, &app, &project, &command).await,
         Args::Maintenance { project, wanted } => operate::maintenance(session, &app, &project, wanted).await,
-        Args::New(_) => unreachable!("has its own file"),
+        Args::New(_) | Args::Update(_) => unreachable!("each has its own file"),
     }
 }
 

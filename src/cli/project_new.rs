@@ -1,6 +1,5 @@
 //! `cgo project new`: reads what was given, drives the run, asks what the run asks, and tells what came of it.
 
-use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -8,9 +7,9 @@ use serde::Serialize;
 
 use super::Session;
 use super::args::ProjectNew;
+use super::given::{self, Wanted};
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
-use super::prompt::{self, Said};
 use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
@@ -27,10 +26,13 @@ use crate::ops::{github, servers, services, specs};
 use crate::pipeline::report::Summary;
 use crate::pipeline::runner;
 
-/// The longest description, in bytes.
-const DESCRIPTION_LIMIT: u64 = 64 * 1024;
-
-const HINT: &str = "say what the project keeps, for instance: cgo project new \"a notes API with title and body\"";
+const WANTED: Wanted = Wanted {
+    what: "the description",
+    no: "no description was given",
+    question: "What should the project do?",
+    hint: "say what the project keeps, for instance: cgo project new \"a notes API with title and body\"",
+    shorten: "shorten it, or write a spec and pass it with --spec",
+};
 
 /// `cgo project new`.
 ///
@@ -103,7 +105,11 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         return run::recorded(session, file, &here, folder, run::tape(&args.tape)).await;
     }
     let spec = args.spec.as_deref().map(|path| read_spec(&absolute(path))).transpose()?;
-    let text = if spec.is_some() { String::new() } else { description(session, args).await? };
+    let text = if spec.is_some() {
+        String::new()
+    } else {
+        given::text(session, &WANTED, args.text.as_deref(), args.file.as_deref()).await?
+    };
     let folder = args.dir.as_deref().map(|path| absolute(path).display().to_string());
     let visibility = if args.share.public { Visibility::Public } else { Visibility::Private };
     Ok(NewProject {
@@ -117,6 +123,8 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         server: args.server.clone(),
         github: args.share.github.clone().map(|place| Place { visibility, ..place }),
         assume: session.ui.yes,
+        open: false,
+        earlier: Vec::new(),
         models: ModelChoice {
             provider: args.provider.clone(),
             model: args.model.clone(),
@@ -131,64 +139,6 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
 fn read_spec(path: &Path) -> Result<String, Failure> {
     let spec = specs::read(path)?;
     Ok(serde_json::to_string(&spec).expect("a spec has text keys only"))
-}
-
-/// The description: the argument, the file, standard input, or what a person types.
-async fn description(session: &Session<'_>, args: &ProjectNew) -> Result<String, Failure> {
-    let (bytes, named) = match (&args.text, &args.file) {
-        (Some(text), _) if text != "-" => (text.clone().into_bytes(), "the description".to_owned()),
-        (None, Some(file)) => (read_file(file)?, format!("the description in `{}`", file.display())),
-        (None, None) if session.ui.interactive => {
-            (ask_description(session).await?.into_bytes(), "the description".to_owned())
-        }
-        _ if std::io::stdin().is_terminal() => return Err(Failure::usage("no description was given", HINT)),
-        _ => (read_limited(std::io::stdin().lock(), "standard input")?, "the description on standard input".to_owned()),
-    };
-    if bytes.len() as u64 > DESCRIPTION_LIMIT {
-        return Err(Failure::usage(
-            format!("{named} is too long: the most is {DESCRIPTION_LIMIT} bytes"),
-            "shorten it, or write a spec and pass it with --spec",
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        Failure::usage(format!("{named} is not UTF-8 text: byte {} is not", error.utf8_error().valid_up_to() + 1), HINT)
-    })?;
-    if let Some((line, bad)) = text.lines().enumerate().find_map(|(line, content)| {
-        content.chars().find(|c| c.is_control() && *c != '\t' && *c != '\r').map(|bad| (line + 1, bad))
-    }) {
-        return Err(Failure::usage(
-            format!("{named} has a control character in line {line}: `{}`", bad.escape_default()),
-            "remove it and run the command again",
-        ));
-    }
-    if text.trim().is_empty() {
-        return Err(Failure::usage(format!("{named} is empty"), HINT));
-    }
-    Ok(text.trim().to_owned())
-}
-
-async fn ask_description(session: &Session<'_>) -> Result<String, Failure> {
-    match prompt::text(session, "What should the project do?", None).await {
-        Said::Answer(text) => Ok(text),
-        Said::Nothing | Said::Interrupted => {
-            Err(Failure::new(Kind::Interrupted, "interrupted, nothing was made", Some(HINT.to_owned())))
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
-        Failure::usage(format!("cannot read `{}`: {error}", path.display()), "name a text file with the description")
-    })?;
-    read_limited(file, &format!("`{}`", path.display()))
-}
-
-fn read_limited(source: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    source.take(DESCRIPTION_LIMIT + 1).read_to_end(&mut bytes).map_err(|error| {
-        Failure::usage(format!("cannot read {name}: {error}"), "name a text file with the description")
-    })?;
-    Ok(bytes)
 }
 
 /// A repository at GitHub that would be made.
@@ -326,6 +276,7 @@ struct Words {
     passed: &'static str,
     failed: &'static str,
     server: &'static str,
+    changed: &'static str,
     models: &'static str,
     time: &'static str,
     next: &'static str,
@@ -346,6 +297,7 @@ const EN: Words = Words {
     passed: "passed",
     failed: "failed",
     server: "Server",
+    changed: "Changed",
     models: "Models",
     time: "Time",
     next: "Next",
@@ -365,6 +317,7 @@ const RU: Words = Words {
     passed: "прошло",
     failed: "не прошло",
     server: "Сервер",
+    changed: "Изменено",
     models: "Модели",
     time: "Время",
     next: "Дальше",
@@ -385,51 +338,70 @@ impl Answer for Created {
     const NAME: &'static str = "project.new";
 
     fn text(&self, ui: &Ui) -> String {
-        let summary = &self.0;
-        let words = words(summary.language);
-        let mut out = String::new();
-        let name = summary.project.as_ref().map_or("", |name| name.as_str());
-        let title = summary.title.as_deref().unwrap_or_default();
-        out.push_str(&format!("\n{}  {}\n\n", ui.tone(Tone::Strong, name), ui.tone(Tone::Faint, title)));
-        let mut rows: Vec<(&str, String)> = Vec::new();
-        if let Some(url) = &summary.url {
-            rows.push((words.live, ui.tone(Tone::Good, url)));
-        }
-        if let Some(docs) = &summary.docs_url {
-            rows.push((words.docs, docs.clone()));
-        }
-        if let Some(folder) = &summary.folder {
-            rows.push((words.folder, folder.clone()));
-        }
-        if let Some(github) = &summary.github {
-            let seen = github.visibility.map(|visibility| format!(" ({})", seen_by(words, visibility)));
-            rows.push(("GitHub", format!("{}{}", github.html_url, seen.unwrap_or_default())));
-        }
-        if let Some(tests) = &summary.tests {
-            let failed = if tests.failed > 0 { format!(", {} {}", tests.failed, words.failed) } else { String::new() };
-            rows.push((words.tests, format!("{} {}{failed}", tests.passed, words.passed)));
-        }
-        if !summary.commits.is_empty() {
-            let short: Vec<&str> = summary.commits.iter().map(|commit| &commit[..commit.len().min(10)]).collect();
-            rows.push((words.commits, short.join(" ")));
-        }
-        if let Some(server) = &summary.server {
-            rows.push((words.server, server.clone()));
-        }
-        let stages: Vec<String> =
-            summary.stages.iter().map(|stage| format!("{} {}", stage.node, span(stage.ms))).collect();
-        rows.push((words.time, format!("{} ({})", span(summary.ms), stages.join(", "))));
-        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in rows {
-            let pad = " ".repeat(width - name.chars().count());
-            out.push_str(&format!("  {name}{pad}  {value}\n"));
-        }
-        list(&mut out, words.models, &summary.models);
-        remarks(&mut out, &summary.assumptions, &summary.not_built, summary.language);
-        list(&mut out, words.not_verified, &summary.not_verified);
-        list(&mut out, words.next, &summary.next);
-        out
+        summary_text(&self.0, ui)
     }
+}
+
+/// What a finished run of `cgo project update` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Updated(pub Summary);
+
+impl Answer for Updated {
+    const NAME: &'static str = "project.update";
+
+    fn text(&self, ui: &Ui) -> String {
+        summary_text(&self.0, ui)
+    }
+}
+
+fn summary_text(summary: &Summary, ui: &Ui) -> String {
+    let words = words(summary.language);
+    if let Some(answer) = &summary.answer {
+        return format!("{answer}\n");
+    }
+    let mut out = String::new();
+    let name = summary.project.as_ref().map_or("", |name| name.as_str());
+    let title = summary.title.as_deref().unwrap_or_default();
+    out.push_str(&format!("\n{}  {}\n\n", ui.tone(Tone::Strong, name), ui.tone(Tone::Faint, title)));
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    if let Some(url) = &summary.url {
+        rows.push((words.live, ui.tone(Tone::Good, url)));
+    }
+    if let Some(docs) = &summary.docs_url {
+        rows.push((words.docs, docs.clone()));
+    }
+    if let Some(folder) = &summary.folder {
+        rows.push((words.folder, folder.clone()));
+    }
+    if let Some(github) = &summary.github {
+        let seen = github.visibility.map(|visibility| format!(" ({})", seen_by(words, visibility)));
+        rows.push(("GitHub", format!("{}{}", github.html_url, seen.unwrap_or_default())));
+    }
+    if let Some(tests) = &summary.tests {
+        let failed = if tests.failed > 0 { format!(", {} {}", tests.failed, words.failed) } else { String::new() };
+        rows.push((words.tests, format!("{} {}{failed}", tests.passed, words.passed)));
+    }
+    if !summary.commits.is_empty() {
+        let short: Vec<&str> = summary.commits.iter().map(|commit| &commit[..commit.len().min(10)]).collect();
+        rows.push((words.commits, short.join(" ")));
+    }
+    if let Some(server) = &summary.server {
+        rows.push((words.server, server.clone()));
+    }
+    let stages: Vec<String> = summary.stages.iter().map(|stage| format!("{} {}", stage.node, span(stage.ms))).collect();
+    rows.push((words.time, format!("{} ({})", span(summary.ms), stages.join(", "))));
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, value) in rows {
+        let pad = " ".repeat(width - name.chars().count());
+        out.push_str(&format!("  {name}{pad}  {value}\n"));
+    }
+    list(&mut out, words.changed, &summary.changes);
+    list(&mut out, words.models, &summary.models);
+    remarks(&mut out, &summary.assumptions, &summary.not_built, summary.language);
+    list(&mut out, words.not_verified, &summary.not_verified);
+    list(&mut out, words.next, &summary.next);
+    out
 }
 
 fn span(ms: i64) -> String {

@@ -6,7 +6,7 @@ use super::Session;
 use super::args::{Run as Args, Tape};
 use super::outcome::{Failure, Outcome};
 use super::progress::Progress;
-use super::project_new::Created;
+use super::project_new::{Created, Updated};
 use super::prompt::{self, Said};
 use super::run_answers::{Forked, Moved, Runs, shown};
 use super::ui::Ui;
@@ -154,6 +154,10 @@ pub(super) async fn recorded(
             let folder = folder.map(|folder| folder.display().to_string());
             Ok(NewProject { folder, cassette, ..*new })
         }
+        Request::Update(update) => Err(Failure::usage(
+            format!("`{}` was recorded from a change of `{}`", file.display(), update.project),
+            format!("run `cgo project update {} --replay {}`", update.project, file.display()),
+        )),
         Request::Deploy { project, .. } | Request::Rollback { project, .. } => Err(Failure::usage(
             format!("`{}` was recorded from a deployment", file.display()),
             format!("run `cgo deploy {project} --replay {}`", file.display()),
@@ -184,7 +188,7 @@ async fn replay(
     let folder = folder.map(|folder| std::path::absolute(&folder).unwrap_or(folder));
     let cassette = Some(tape::cassette(mode, &file));
     let request = match tape::request(&app.context, &file, &here)? {
-        request @ Request::Deploy { .. } => request.with_cassette(cassette),
+        request @ (Request::Deploy { .. } | Request::Update(_)) => request.with_cassette(cassette),
         _ => Request::NewProject(Box::new(recorded(session, &file, &here, folder, cassette).await?)),
     };
     let run = runner::begin(&app.context, request).await?;
@@ -205,6 +209,7 @@ async fn summary_outcome(session: &Session<'_>, app: &App, summary: Summary) -> 
     let run = runs::find(&app.context, summary.run.as_str()).await?;
     match run.request.kind() {
         RequestKind::NewProject => Ok(Outcome::of(session.ui, &Created(summary))),
+        RequestKind::Update => Ok(Outcome::of(session.ui, &Updated(summary))),
         RequestKind::Deploy | RequestKind::Rollback => super::deploy::deployed(session, app, &summary).await,
     }
 }
@@ -292,10 +297,17 @@ fn later(id: &RunId, failure: pipeline::Failure) -> pipeline::Failure {
 
 /// A cancelled run leaves what it has made: that is for the person to keep or to remove.
 async fn cancelled_by(app: &App, id: &RunId, by: &str) -> Result<Failure, Failure> {
-    let made = runner::progress(&app.context, id).await?.state.current_project;
-    let hint = match made {
-        Some(project) => format!("run `cgo project remove {}` to remove what was made", project.name),
-        None => format!("run `cgo run show {id}`"),
+    let state = runner::progress(&app.context, id).await?.state;
+    let kind = runs::find(&app.context, id.as_str()).await?.request.kind();
+    let commits = state.repo_info.map(|info| info.commits).unwrap_or_default();
+    let hint = match (kind, state.current_project, commits.first()) {
+        (RequestKind::NewProject, Some(project), _) => {
+            format!("run `cgo project remove {}` to remove what was made", project.name)
+        }
+        (RequestKind::Update, Some(project), Some(first)) => {
+            format!("run `git -C {} reset --keep {first}^` to take its commits back", project.folder)
+        }
+        _ => format!("run `cgo run show {id}`"),
     };
     Ok(Failure::new(Kind::User, format!("run `{id}` was cancelled by {by}"), Some(hint)))
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::outcome::Answer;
 use super::{
-    agent_answers, audit, deploy, explain, incidents, lock, operate, project, project_new, provision, run_answers,
-    secrets, servers, setup, spec, users,
+    agent_answers, audit, deploy, explain, incidents, lock, operate, project, project_new, project_update, provision,
+    run_answers, secrets, servers, setup, spec, users,
 };
 use crate::domain::agent::Agent;
 use crate::domain::manifest::Manifest;
@@ -29,6 +29,8 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<super::cost::Costs>(),
         answer::<project_new::Created>(),
         answer::<project_new::Plan>(),
+        answer::<project_new::Updated>(),
+        answer::<project_update::Plan>(),
         answer::<project::Projects>(),
         answer::<project::Shown>(),
         answer::<project::Logs>(),

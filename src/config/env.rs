@@ -29,6 +29,8 @@ pub const CODER: &str = "CGO_CODER";
 pub const SANDBOX: &str = "CGO_SANDBOX";
 /// How many tasks of a run are worked on at once.
 pub const TASKS_AT_ONCE: &str = "CGO_TASKS_AT_ONCE";
+/// The public ports that services get, such as `8000-8999`.
+pub const PORTS: &str = "CGO_PORTS";
 /// The address of GitHub's API.
 pub const GITHUB_API: &str = "CGO_GITHUB_API";
 /// Whether a run fails when a secret would reach a model.
@@ -69,6 +71,7 @@ pub const ALL: &[(&str, &str)] = &[
     (CODER, "who writes code: native, claude, codex, opencode, aider, goose, droid, none"),
     (SANDBOX, "what keeps a coder from the rest of the machine: bubblewrap, off"),
     (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),
+    (PORTS, "public ports that services get, out of 8000-9999: where several share a machine, a range each"),
     (GITHUB_API, "address of GitHub's API; of an Enterprise Server: https://HOST/api/v3"),
     ("GH_TOKEN", "token for GitHub; GITHUB_TOKEN comes after it"),
     (STRICT_SECRETS, "true: a run fails when a secret would reach a model; else its handle goes in its place"),

@@ -15,6 +15,7 @@ use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
+use crate::domain::server::PortRange;
 
 /// Tasks of a run that are worked on at once: each has a model, tests and a Python of its own.
 const TASKS_AT_ONCE: u16 = 2;
@@ -73,6 +74,8 @@ pub struct Settings {
     pub sandbox: Sourced<Walls>,
     /// How many tasks of a run are worked on at once.
     pub tasks_at_once: Sourced<u16>,
+    /// The public ports that services get.
+    pub ports: Sourced<PortRange>,
     /// The address of GitHub's API.
     pub github_api: Sourced<String>,
     /// The address of Telegram's Bot API.
@@ -153,6 +156,9 @@ pub struct UserFile {
     /// See [`Settings::tasks_at_once`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks_at_once: Option<u16>,
+    /// See [`Settings::ports`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<PortRange>,
     /// See [`Settings::github_api`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github_api: Option<String>,
@@ -304,20 +310,16 @@ impl Settings {
         };
         let provider = text(env::PROVIDER, file.provider, OFFLINE);
         let model = text(env::MODEL, file.model, "");
-        let agent_cache_seconds = parsed(
-            env,
-            &config.value,
-            env::AGENT_CACHE_SECONDS,
-            file.agent_cache_seconds,
-            60,
-            "a whole number of seconds",
-        )?;
+        let whole = "a whole number of seconds";
+        let agent_cache_seconds =
+            parsed(env, &config.value, env::AGENT_CACHE_SECONDS, file.agent_cache_seconds, 60, whole)?;
         let budget = parsed(env, &config.value, env::BUDGET, file.budget, DEFAULT_BUDGET, "an amount of US dollars")?;
         let coder =
             parsed(env, &config.value, env::CODER, file.coder, Coder::default(), "one of the coders (see --help)")?;
         let sandbox = parsed(env, &config.value, env::SANDBOX, file.sandbox, Walls::default(), "bubblewrap or off")?;
         let tasks_at_once =
             parsed(env, &config.value, env::TASKS_AT_ONCE, file.tasks_at_once, TASKS_AT_ONCE, "a whole number")?;
+        let ports = parsed(env, &config.value, env::PORTS, file.ports, PortRange::ALL, "a range such as 8000-8999")?;
         let github_api = text(env::GITHUB_API, file.github_api, GITHUB_API);
         let telegram_api = text(env::TELEGRAM_API, file.telegram_api, TELEGRAM_API);
         let approvers = match file.approvers {
@@ -351,6 +353,7 @@ impl Settings {
             coder,
             sandbox,
             tasks_at_once,
+            ports,
             github_api,
             telegram_api,
             approvers,
@@ -380,6 +383,7 @@ impl Settings {
             ("coder", self.coder.value.to_string(), &self.coder.source),
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
+            ("ports", self.ports.value.to_string(), &self.ports.source),
             ("github_api", without_password(&self.github_api.value), &self.github_api.source),
             ("telegram_api", without_password(&self.telegram_api.value), &self.telegram_api.source),
             ("approvers", self.approvers.value.join(" "), &self.approvers.source),

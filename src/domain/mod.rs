@@ -36,6 +36,7 @@ pub mod setup;
 pub mod sharing;
 pub mod source;
 pub mod spec;
+pub mod spec_change;
 pub mod spec_edit;
 pub mod standard;
 pub mod state;

@@ -16,6 +16,8 @@ use super::sharing::Place;
 pub enum Request {
     /// From a description or a spec to a running project.
     NewProject(Box<NewProject>),
+    /// From a wish to a change of a project that exists.
+    Update(Box<Update>),
     /// A new release of a project.
     Deploy {
         /// The project.
@@ -96,6 +98,8 @@ pub enum TapeMode {
 pub enum RequestKind {
     /// `cgo project new`.
     NewProject,
+    /// `cgo project update`.
+    Update,
     /// `cgo deploy`.
     Deploy,
     /// `cgo deploy --rollback`.
@@ -108,6 +112,7 @@ impl RequestKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NewProject => "new_project",
+            Self::Update => "update",
             Self::Deploy => "deploy",
             Self::Rollback => "rollback",
         }
@@ -120,6 +125,7 @@ impl Request {
     pub fn kind(&self) -> RequestKind {
         match self {
             Self::NewProject(_) => RequestKind::NewProject,
+            Self::Update(_) => RequestKind::Update,
             Self::Deploy { .. } => RequestKind::Deploy,
             Self::Rollback { .. } => RequestKind::Rollback,
         }
@@ -130,6 +136,7 @@ impl Request {
     pub fn models(&self) -> ModelChoice {
         match self {
             Self::NewProject(new) => new.models.clone(),
+            Self::Update(update) => update.models.clone(),
             Self::Deploy { .. } | Self::Rollback { .. } => ModelChoice::default(),
         }
     }
@@ -139,6 +146,7 @@ impl Request {
     pub fn coders(&self) -> CoderChoice {
         match self {
             Self::NewProject(new) => new.coders,
+            Self::Update(update) => update.coders,
             Self::Deploy { sandbox, .. } => CoderChoice { coder: None, sandbox: *sandbox },
             Self::Rollback { .. } => CoderChoice::default(),
         }
@@ -150,7 +158,7 @@ impl Request {
         match self {
             Self::NewProject(new) => new.server.as_ref(),
             Self::Deploy { server, .. } => server.as_ref(),
-            Self::Rollback { .. } => None,
+            Self::Update(_) | Self::Rollback { .. } => None,
         }
     }
 
@@ -159,6 +167,7 @@ impl Request {
     pub fn cassette(&self) -> Option<&Cassette> {
         match self {
             Self::NewProject(new) => new.cassette.as_ref(),
+            Self::Update(update) => update.cassette.as_ref(),
             Self::Deploy { cassette, .. } => cassette.as_ref(),
             Self::Rollback { .. } => None,
         }
@@ -169,6 +178,7 @@ impl Request {
     pub fn with_cassette(mut self, wanted: Option<Cassette>) -> Self {
         match &mut self {
             Self::NewProject(new) => new.cassette = wanted,
+            Self::Update(update) => update.cassette = wanted,
             Self::Deploy { cassette, .. } => *cassette = wanted,
             Self::Rollback { .. } => {}
         }
@@ -179,7 +189,7 @@ impl Request {
     #[must_use]
     pub fn rollout(&self) -> Rollout {
         match self {
-            Self::NewProject(_) => Rollout::default(),
+            Self::NewProject(_) | Self::Update(_) => Rollout::default(),
             Self::Deploy { rollout, .. } | Self::Rollback { rollout, .. } => *rollout,
         }
     }
@@ -189,9 +199,81 @@ impl Request {
     pub fn project(&self) -> Option<&ProjectName> {
         match self {
             Self::NewProject(new) => new.name.as_ref(),
+            Self::Update(update) => Some(&update.project),
             Self::Deploy { project, .. } | Self::Rollback { project, .. } => Some(project),
         }
     }
+}
+
+impl Request {
+    /// What the person wrote, where the command takes a text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        let text = match self {
+            Self::NewProject(new) => &new.text,
+            Self::Update(update) => &update.text,
+            Self::Deploy { .. } | Self::Rollback { .. } => return None,
+        };
+        Some(text.as_str()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether questions get their stated assumptions instead of an answer.
+    #[must_use]
+    pub fn assumes(&self) -> bool {
+        match self {
+            Self::NewProject(new) => new.assume,
+            Self::Update(update) => update.assume,
+            Self::Deploy { .. } | Self::Rollback { .. } => false,
+        }
+    }
+
+    /// What was said in the conversation before, oldest first.
+    #[must_use]
+    pub fn earlier(&self) -> &[Earlier] {
+        match self {
+            Self::NewProject(new) => &new.earlier,
+            Self::Update(_) | Self::Deploy { .. } | Self::Rollback { .. } => &[],
+        }
+    }
+}
+
+/// Something that was said, or came to be, in a conversation before a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// What the person wrote.
+    pub said: String,
+    /// What came of it, in a line.
+    pub outcome: String,
+    /// The project it was about, once there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectName>,
+}
+
+/// What `cgo project update` was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    /// The project.
+    pub project: ProjectName,
+    /// What is to be different.
+    pub text: String,
+    /// The last node to visit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<AgentName>,
+    /// Whether the run ends with a deployment.
+    pub deploy: bool,
+    /// Whether questions get their stated assumptions instead of an answer.
+    pub assume: bool,
+    /// Who answers for the agents.
+    #[serde(default)]
+    pub models: ModelChoice,
+    /// Who writes code.
+    #[serde(default)]
+    pub coders: CoderChoice,
+    /// The cassette it is recorded on, or replayed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cassette: Option<Cassette>,
 }
 
 /// What `cgo project new` was given.
@@ -220,6 +302,12 @@ pub struct NewProject {
     pub github: Option<Place>,
     /// Whether questions get their stated assumptions instead of an answer.
     pub assume: bool,
+    /// It came without a command: it may as well be a change, a question or an operation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
+    /// What was said in the conversation before, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Earlier>,
     /// Who answers for the agents.
     #[serde(default)]
     pub models: ModelChoice,

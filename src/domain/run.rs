@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{AskId, ProjectId, RunId, UserId};
 use super::ledger::Entry;
-pub use super::request::{Cassette, NewProject, Request, RequestKind, TapeMode};
+pub use super::request::{Cassette, Earlier, NewProject, Request, RequestKind, TapeMode, Update};
 use super::time::Timestamp;
 
 /// A run in the store.

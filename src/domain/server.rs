@@ -264,15 +264,89 @@ impl PortPurpose {
             Self::Green => "green",
         }
     }
+}
 
-    /// The ports it is taken from, first gap first. Public ports begin at 8000; the inner ones stand
-    /// apart, below the range from which systems hand out ports to outgoing connections.
+/// The public ports that services get on a server. The inner ones stand apart, four to each of them, below the range
+/// from which systems hand out ports to outgoing connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// All there are.
+    pub const ALL: Self = Self { first: 8000, last: 9999 };
+    /// The first of all inner ports.
+    const INNER: u16 = 21_000;
+
+    /// The ports for a purpose, the first gap of which is taken.
     #[must_use]
-    pub fn range(self) -> std::ops::RangeInclusive<u16> {
-        match self {
-            Self::Public => 8000..=9999,
-            Self::Blue | Self::Green => 21_000..=28_999,
+    pub fn of(self, purpose: PortPurpose) -> std::ops::RangeInclusive<u16> {
+        let inner = |port: u16| Self::INNER + (port - Self::ALL.first) * 4;
+        match purpose {
+            PortPurpose::Public => self.first..=self.last,
+            PortPurpose::Blue | PortPurpose::Green => inner(self.first)..=inner(self.last) + 3,
         }
+    }
+}
+
+impl Default for PortRange {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl std::fmt::Display for PortRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// A text that is no range of ports.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no range of ports between 8000 and 9999, such as 8000-8999")]
+pub struct InvalidRange(String);
+
+impl std::str::FromStr for PortRange {
+    type Err = InvalidRange;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRange> {
+        let bounds = text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+        bounds
+            .map(|(first, last)| Self { first, last })
+            .filter(|range| Self::ALL.first <= range.first && range.first <= range.last && range.last <= Self::ALL.last)
+            .ok_or_else(|| InvalidRange(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for PortRange {
+    type Error = InvalidRange;
+
+    fn try_from(text: String) -> Result<Self, InvalidRange> {
+        text.parse()
+    }
+}
+
+impl From<PortRange> for String {
+    fn from(range: PortRange) -> Self {
+        range.to_string()
+    }
+}
+
+/// A port that is wanted: what for, and out of which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortWish {
+    /// What for.
+    pub purpose: PortPurpose,
+    /// Out of which.
+    pub range: PortRange,
+}
+
+impl From<PortPurpose> for PortWish {
+    fn from(purpose: PortPurpose) -> Self {
+        Self { purpose, range: PortRange::ALL }
     }
 }
 
@@ -296,6 +370,18 @@ pub struct PortReservation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_of_ports_keep_apart_inside_too() {
+        let range = |text: &str| text.parse::<PortRange>().unwrap();
+        assert_eq!(PortRange::ALL.of(PortPurpose::Blue), 21_000..=28_999);
+        assert_eq!(range("8000-8019").of(PortPurpose::Public), 8000..=8019);
+        assert_eq!(range("8000-8019").of(PortPurpose::Green), 21_000..=21_079);
+        assert_eq!(range("8020-8039").of(PortPurpose::Green), 21_080..=21_159);
+        for bad in ["", "8000", "8000-", "8100-8000", "80-90", "8000-10000", "a-b", "8000-8010-8020"] {
+            assert!(bad.parse::<PortRange>().unwrap_err().to_string().contains("8000-8999"), "{bad}");
+        }
+    }
 
     #[test]
     fn a_server_is_set_up_used_and_given_up() {

@@ -339,6 +339,17 @@ pub enum Feature {
     Redirect(RedirectFields),
 }
 
+impl Feature {
+    /// The model it is about.
+    #[must_use]
+    pub fn model(&self) -> &ModelName {
+        match self {
+            Self::ExportCsv { model } | Self::Summary { model } => model,
+            Self::Redirect(fields) => &fields.model,
+        }
+    }
+}
+
 /// The fields a short link works with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

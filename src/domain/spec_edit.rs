@@ -153,7 +153,7 @@ impl Spec {
             Edit::RemoveModel { model } => {
                 self.model_mut(model)?;
                 self.models.retain(|present| present.name != *model);
-                self.features.retain(|feature| feature_model(feature) != model);
+                self.features.retain(|feature| feature.model() != model);
                 for domain in &mut self.domains {
                     domain.operations.retain(|operation| operation.model.as_ref() != Some(model));
                 }
@@ -181,7 +181,7 @@ impl Spec {
                 if self.features.contains(feature) {
                     return Err(Impossible("there is such an ability already".to_owned()));
                 }
-                let model = feature_model(feature).clone();
+                let model = feature.model().clone();
                 self.model_mut(&model)?;
                 self.features.push(feature.clone());
                 if !self.domains.is_empty() {
@@ -194,7 +194,7 @@ impl Spec {
                 if self.features.len() == before {
                     return Err(Impossible("there is no such ability".to_owned()));
                 }
-                let model = feature_model(feature);
+                let model = feature.model();
                 for domain in &mut self.domains {
                     domain.operations.retain(|operation| {
                         operation.model.as_ref() != Some(model)
@@ -262,7 +262,8 @@ impl Spec {
             .ok_or_else(|| no("operation", name.as_str(), names))
     }
 
-    /// The standard operations of a model that its domain does not have.
+    /// The standard operations of a model that its domain does not have, each before the one it precedes: a path with a
+    /// word, such as an export's, is never reached after one with an id.
     fn add_standard(&mut self, model: &ModelName) -> Result<(), Impossible> {
         let standard = self.standard_domains().map_err(|error| Impossible(error.to_string()))?;
         let at = self.models.iter().position(|present| present.name == *model);
@@ -270,9 +271,14 @@ impl Spec {
         match self.domains.iter_mut().find(|domain| domain.name == wanted.name) {
             None => self.domains.push(wanted),
             Some(present) => {
-                let new = |operation: &Operation| present.operations.iter().all(|other| other.name != operation.name);
-                let missing: Vec<Operation> = wanted.operations.iter().filter(|of| new(of)).cloned().collect();
-                present.operations.extend(missing);
+                for (nth, operation) in wanted.operations.iter().enumerate() {
+                    let find = |name: &Identifier| present.operations.iter().position(|other| other.name == *name);
+                    if find(&operation.name).is_some() {
+                        continue;
+                    }
+                    let next = wanted.operations[nth + 1..].iter().find_map(|later| find(&later.name));
+                    present.operations.insert(next.unwrap_or(present.operations.len()), operation.clone());
+                }
             }
         }
         Ok(())
@@ -306,13 +312,6 @@ impl Spec {
             [&mut fields.key, &mut fields.target].into_iter().chain(optional).for_each(rename);
         }
         Ok(())
-    }
-}
-
-fn feature_model(feature: &Feature) -> &ModelName {
-    match feature {
-        Feature::ExportCsv { model } | Feature::Summary { model } => model,
-        Feature::Redirect(fields) => &fields.model,
     }
 }
 
@@ -371,6 +370,12 @@ mod tests {
         for name in ["list_tags", "create_tag", "export_tags", "open_link"] {
             assert!(names.iter().any(|present| present == name), "{name} of {names:?}");
         }
+        let later = next
+            .edited(&edits(json!([{ "op": "add_feature", "feature": { "export_csv": { "model": "Link" } } }])))
+            .unwrap();
+        let names = operations(&later);
+        let place = |name: &str| names.iter().position(|present| present == name).unwrap();
+        assert!(place("export_links") < place("get_link"), "a path with a word comes before one with an id: {names:?}");
         assert_eq!((next.project.title.as_str(), next.models.len()), ("Links", 2));
         let back = next
             .edited(&edits(json!([

@@ -151,6 +151,14 @@ impl Chats {
         Ok(self.context.store.follower(self.bot, run).await?)
     }
 
+    /// The runs a person had begun in a chat, newest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_runs(&self, chat: ChatId, person: PersonId, limit: u32) -> Result<Vec<RunId>, Error> {
+        Ok(self.context.store.last_followed(self.bot, chat, person, limit).await?)
+    }
+
     /// Keeps a question before it is put, unless it is kept already; returns what is kept.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ pub async fn check(context: &Context, cancel: &CancellationToken) -> Vec<Check> 
             name: "ports".to_owned(),
             ok: false,
             needed: true,
-            found: "no public port from 8000 to 9999 is free".to_owned(),
+            found: format!("no public port of {} is free", context.ports),
             mend: Some("cgo project list".to_owned()),
         },
         Err(error) => bad("ports", &error),

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod agents;
 pub mod approvals;
+pub mod changes;
 pub mod chats;
 pub mod checks;
 pub mod costs;
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::redact::Secrets;
 use crate::domain::run::Holder;
+use crate::domain::server::{PortPurpose, PortRange, PortWish};
 use crate::domain::source::{Real, Source};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Person;
@@ -76,6 +78,8 @@ pub struct Context {
     pub vault: Vault,
     /// Of whom the certificates of projects' domains are asked.
     pub acme: crate::domain::acme::Authorities,
+    /// The ports that services get.
+    pub ports: PortRange,
     /// Agents kept in memory.
     pub agents: std::sync::Arc<agents::Cache>,
 }
@@ -86,6 +90,12 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         now()
+    }
+
+    /// A port for a purpose, out of those that services get.
+    #[must_use]
+    pub fn wish(&self, purpose: PortPurpose) -> PortWish {
+        PortWish { purpose, range: self.ports }
     }
 
     /// Who works here, for those on other machines who have to wait.

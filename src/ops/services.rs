@@ -268,7 +268,7 @@ pub async fn likely_port(context: &Context) -> Result<Option<u16>, Error> {
         Some(server) => context.store.ports(&server.id).await?.into_iter().map(|port| port.port).collect(),
         None => Vec::new(),
     };
-    Ok(PortPurpose::Public.range().find(|port| !listening.contains(port) && !reserved.contains(port)))
+    Ok(context.ports.of(PortPurpose::Public).find(|port| !listening.contains(port) && !reserved.contains(port)))
 }
 
 async fn deployed(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<At, Error> {

@@ -22,10 +22,10 @@ use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::guard::Guard;
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
-use crate::domain::run::{Question, Request as RunRequest, Run};
+use crate::domain::run::{Question, Request as RunRequest, RequestKind, Run};
 use crate::domain::source::Source;
 use crate::domain::spec::Language;
-use crate::domain::state::ProjectState;
+use crate::domain::state::{Field, ProjectState};
 use crate::graph::definition::Graph;
 use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::Failure;
@@ -207,9 +207,17 @@ pub fn briefing(visit: &Visit<'_>, state: &ProjectState) -> String {
     if let Some((by, why)) = &visit.handed_over {
         task["handed_over"] = json!({ "by": by, "reason": why });
     }
+    if matches!(visit.run.request.kind(), RequestKind::NewProject | RequestKind::Update) {
+        task["assume"] = json!(visit.run.request.assumes());
+    }
+    if !visit.run.request.earlier().is_empty() && visit.agent.reads.contains(&Field::Messages) {
+        task["earlier"] = json!(visit.run.request.earlier());
+    }
     if let RunRequest::NewProject(new) = &visit.run.request {
-        task["assume"] = json!(new.assume);
         task["chosen_name"] = json!(new.name);
+        if new.open {
+            task["open"] = json!(true);
+        }
         if let Some(spec) = &new.spec {
             task["given_spec"] = serde_json::from_str(spec).unwrap_or(Value::Null);
         }

@@ -9,7 +9,8 @@ use crate::domain::names::ProjectName;
 use crate::domain::run::{EventRow, Run, RunStatus};
 use crate::domain::sharing::{Shared, Visibility};
 use crate::domain::spec::{FieldType, Language, Spec};
-use crate::domain::state::{NotBuilt, ProjectState, TestResults};
+use crate::domain::spec_change::SpecChange;
+use crate::domain::state::{Intent, NotBuilt, ProjectState, Role, TestResults};
 use crate::graph::progress::Event;
 use crate::ops::{Context, github, runs};
 
@@ -54,6 +55,12 @@ pub struct Summary {
     pub docs_url: Option<String>,
     /// The project's folder.
     pub folder: Option<String>,
+    /// What a question about how things stand was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+    /// What of the spec of a project that existed is different now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// The models, each with its fields in words.
     pub models: Vec<String>,
     /// The commits of the run, oldest first, in full.
@@ -98,6 +105,8 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         docs_url: state.deployed_url.as_ref().map(|url| format!("{url}/docs")),
         url: state.deployed_url.clone(),
         folder: state.current_project.as_ref().map(|project| project.folder.clone()),
+        answer: answer(&state),
+        changes: changes(&events, &state),
         models: spec.map(models).unwrap_or_default(),
         commits: state.repo_info.as_ref().map(|repo| repo.commits.clone()).unwrap_or_default(),
         github: hosted(&state),
@@ -112,6 +121,21 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         language: spec.map(|spec| spec.project.language).unwrap_or_default(),
         project: name,
     })
+}
+
+/// What the documenter answered to a question.
+fn answer(state: &ProjectState) -> Option<String> {
+    let last = state.messages.iter().rfind(|message| message.role == Role::Assistant && message.agent.is_some())?;
+    (state.po_intent == Some(Intent::Status)).then(|| last.content.clone())
+}
+
+/// What is different in the spec, where the run began with one.
+fn changes(events: &[EventRow], now: &ProjectState) -> Vec<String> {
+    let begun = events.first().and_then(|row| serde_json::from_str::<Event>(&row.body).ok());
+    let (Some(Event::Created { state }), Some(after)) = (begun, &now.project_spec) else { return Vec::new() };
+    let before = state.project_spec.iter();
+    let changes = before.flat_map(|before| SpecChange::between(before, after));
+    changes.map(|change| change.words(now.language())).collect()
 }
 
 fn hosted(state: &ProjectState) -> Option<Hosted> {

@@ -20,12 +20,13 @@ use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
+use crate::domain::project::Project;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::Leak;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
-use crate::domain::sharing::Sharing;
+use crate::domain::sharing::{Place, Sharing};
 use crate::domain::source::Source as _;
-use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, Role};
+use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, RepoInfo, Role};
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
@@ -191,10 +192,14 @@ pub fn nodes() -> Result<Vec<AgentName>, definition::Error> {
 /// The last node a request leads to; none for the whole graph.
 #[must_use]
 pub fn last(request: &Request) -> Option<AgentName> {
-    let Request::NewProject(new) = request else { return None };
-    let built = if new.github.is_some() { "publish" } else { "tester" };
-    let built = (!new.deploy).then(|| AgentName::parse(built).expect("a constant name"));
-    new.until.clone().or(built)
+    let (until, deploy, built) = match request {
+        Request::NewProject(new) => {
+            (new.until.clone(), new.deploy, if new.github.is_some() { "publish" } else { "tester" })
+        }
+        Request::Update(update) => (update.until.clone(), update.deploy, "tester"),
+        Request::Deploy { .. } | Request::Rollback { .. } => return None,
+    };
+    until.or_else(|| (!deploy).then(|| AgentName::parse(built).expect("a constant name")))
 }
 
 /// What runs are made of: the graph, the tools its agents may call, and what an agent is told of its visit.
@@ -266,24 +271,39 @@ async fn first_state(context: &Context, request: &Request) -> Result<(ProjectSta
     match request {
         Request::NewProject(new) => {
             state.sharing = new.github.clone().map(|place| Sharing { place, outcome: None });
-            if !new.text.is_empty() {
-                state.messages.push(Message { role: Role::User, agent: None, content: new.text.clone() });
+            if let Some(text) = request.text() {
+                state.messages.push(Message { role: Role::User, agent: None, content: text.to_owned() });
             }
             Ok((state, None))
+        }
+        Request::Update(update) => {
+            let (project, spec) = ops::changes::changeable(context, &update.project, &CancellationToken::new()).await?;
+            state.po_intent = Some(Intent::UpdateProject);
+            state.messages.push(Message { role: Role::User, agent: None, content: update.text.clone() });
+            state.project_spec = Some(spec);
+            let info = ops::repository::info(&project);
+            // What was shared once is kept up to date there.
+            state.sharing = ops::github::place_of(&info).map(|at| {
+                let place = Place { owner: Some(at.owner), name: Some(at.name), ..Place::default() };
+                Sharing { place, outcome: None }
+            });
+            Ok(of_project(state, info, &project))
         }
         Request::Deploy { project, .. } | Request::Rollback { project, .. } => {
             let project = ops::projects::by_name(context, project).await?;
             state.po_intent = Some(Intent::Deploy);
             state.project_spec = ops::specs::of_project(&project).ok();
-            state.repo_info = Some(ops::repository::info(&project));
-            state.current_project = Some(CurrentProject {
-                id: project.id.clone(),
-                name: project.name.clone(),
-                folder: project.folder.clone(),
-            });
-            Ok((state, Some(project.id)))
+            Ok(of_project(state, ops::repository::info(&project), &project))
         }
     }
+}
+
+/// A state that begins with a project that exists.
+fn of_project(mut state: ProjectState, info: RepoInfo, project: &Project) -> (ProjectState, Option<ProjectId>) {
+    state.repo_info = Some(info);
+    state.current_project =
+        Some(CurrentProject { id: project.id.clone(), name: project.name.clone(), folder: project.folder.clone() });
+    (state, Some(project.id.clone()))
 }
 
 fn row(seq: u64, context: &Context, event: &Event) -> EventRow {

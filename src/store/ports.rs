@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::engine::{Row, args, locking, transaction};
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, ServerId};
-use crate::domain::server::{PortPurpose, PortReservation};
+use crate::domain::server::{PortPurpose, PortReservation, PortWish};
 use crate::domain::time::Timestamp;
 
 /// What can be done with the ports of a store.
@@ -20,7 +20,7 @@ pub trait Ports {
         server: &ServerId,
         project: &ProjectId,
         service: &str,
-        purpose: PortPurpose,
+        wish: PortWish,
         listening: &BTreeSet<u16>,
         at: Timestamp,
     ) -> impl Future<Output = Result<PortReservation, Error>> + Send;
@@ -54,10 +54,11 @@ impl Ports for Store {
         server: &ServerId,
         project: &ProjectId,
         service: &str,
-        purpose: PortPurpose,
+        wish: PortWish,
         listening: &BTreeSet<u16>,
         at: Timestamp,
     ) -> Result<PortReservation, Error> {
+        let purpose = wish.purpose;
         transaction!(self, |tx| {
             // One choice at a time on a server.
             let handle = tx.row(locking!("select handle from server where id = $1"), args![server.as_str()]).await?;
@@ -74,7 +75,7 @@ impl Ports for Store {
             if let Some(row) = present {
                 return decode(&row);
             }
-            let range = purpose.range();
+            let range = wish.range.of(purpose);
             let reserved = tx
                 .rows(
                     "select port from port_reservation where server_id = $1 and port between $2 and $3 order by port",

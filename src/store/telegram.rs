@@ -60,6 +60,15 @@ pub trait Telegram {
     /// Who follows a run.
     fn follower(&self, bot: BotId, run: &RunId) -> impl Future<Output = Result<Option<Followed>, Error>> + Send;
 
+    /// The runs a person had begun in a chat, newest first.
+    fn last_followed(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        person: PersonId,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<RunId>, Error>> + Send;
+
     /// Keeps a question before it is put. One that is there stays as it is.
     fn put_card(&self, bot: BotId, card: &Card, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// A question.
@@ -318,6 +327,16 @@ impl Telegram for Store {
              from telegram_run where bot_id = $1 and run_id = $2",
             args![bot.0, run.as_str()],
             followed,
+        )
+        .await
+    }
+
+    async fn last_followed(&self, bot: BotId, chat: ChatId, person: PersonId, limit: u32) -> Result<Vec<RunId>, Error> {
+        self.list(
+            "select run_id from telegram_run where bot_id = $1 and chat_id = $2 and person_id = $3 \
+             order by created_at desc, run_id desc limit $4",
+            args![bot.0, chat.0, person.0, i64::from(limit)],
+            |row| row.of("telegram_run").parsed(0, |text| RunId::parse(text).ok()),
         )
         .await
     }

@@ -3,20 +3,24 @@
 use super::api::{Document, Error};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
+use super::questions::subject;
 use super::sender::Outgoing;
 use super::words::fill;
 use crate::domain::coder::CoderChoice;
 use crate::domain::ids::ReleaseId;
-use crate::domain::names::{AgentName, ProjectName};
-use crate::domain::provider::{ModelChoice, OFFLINE};
+use crate::domain::names::ProjectName;
+use crate::domain::provider::ModelChoice;
 use crate::domain::request::Rollout;
-use crate::domain::run::{NewProject, Request};
-use crate::domain::spec::Language;
+use crate::domain::run::{Earlier, NewProject, Request, Update};
 use crate::domain::user::Right;
-use crate::ops::{agents, deploy, placement, projects, runs, specs, users};
+use crate::ops::{changes, deploy, placement, projects, runs, specs, users};
 
 /// The longest description and the longest spec, in bytes.
 const LONGEST: usize = 64 * 1024;
+
+/// How many runs of a chat are remembered in it, and how much of each text, in characters.
+const EARLIER: u32 = 6;
+const SAID: usize = 400;
 
 /// What is wrong with a text that was to be a description.
 enum Wrong {
@@ -51,9 +55,11 @@ impl Desk<'_> {
         self.say(talk, Text::of(text)).await
     }
 
-    fn new_project(&self, text: String, spec: Option<String>) -> Request {
+    fn new_project(&self, text: String, spec: Option<String>, earlier: Option<Vec<Earlier>>) -> Request {
         Request::NewProject(Box::new(NewProject {
             text,
+            open: earlier.is_some(),
+            earlier: earlier.unwrap_or_default(),
             name: None,
             folder: None,
             parent: self.settings.projects.display().to_string(),
@@ -69,12 +75,48 @@ impl Desk<'_> {
         }))
     }
 
-    /// Begins a run from what a person wrote.
+    /// Begins a run from a description.
     pub async fn begin_from_text(&self, talk: &Talk, text: &str) -> Result<(), Error> {
         match check(text) {
-            Ok(text) => self.begin(talk, self.new_project(text.to_owned(), None)).await,
+            Ok(text) => self.begin(talk, self.new_project(text.to_owned(), None, None)).await,
             Err(wrong) => self.refuse_text(talk, wrong).await,
         }
+    }
+
+    /// Begins a run from something a person just wrote: the product owner finds out what is wanted, in the light of what
+    /// was said here before.
+    pub async fn begin_from_chat(&self, talk: &Talk, text: &str) -> Result<(), Error> {
+        match check(text) {
+            Ok(text) => {
+                let earlier = self.earlier(talk).await?;
+                self.begin(talk, self.new_project(text.to_owned(), None, Some(earlier))).await
+            }
+            Err(wrong) => self.refuse_text(talk, wrong).await,
+        }
+    }
+
+    /// What this person had done in this chat before, oldest first.
+    async fn earlier(&self, talk: &Talk) -> Result<Vec<Earlier>, Error> {
+        let mut earlier = Vec::new();
+        for id in self.chats.last_runs(talk.place(), talk.person(), EARLIER).await? {
+            // One that was removed meanwhile, or is no longer this person's to see, is not told of.
+            let Ok(run) = runs::find(&talk.context, id.as_str()).await else { continue };
+            if run.created_at >= talk.at {
+                continue;
+            }
+            let project = match &run.project {
+                Some(id) => projects::by_id(&talk.context, id).await.ok().map(|project| project.name),
+                None => None,
+            };
+            let said = run.request.text().map_or_else(|| subject(&run), str::to_owned);
+            let said: String = said.chars().take(SAID).collect();
+            let reason = run.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let outcome = format!("{}{reason}", run.status.as_str());
+            let outcome: String = self.app.context.secrets.clean(&outcome).chars().take(SAID).collect();
+            earlier.push(Earlier { said, outcome, project });
+        }
+        earlier.reverse();
+        Ok(earlier)
     }
 
     /// Takes a file as a description or as a spec.
@@ -121,7 +163,7 @@ impl Desk<'_> {
         let problems = match read {
             Ok(spec) => {
                 let spec = serde_json::to_string(&spec).expect("a spec has text keys only");
-                return self.begin(talk, self.new_project(String::new(), Some(spec))).await;
+                return self.begin(talk, self.new_project(String::new(), Some(spec), None)).await;
             }
             Err(crate::ops::Error::Spec { problems }) => problems,
             Err(error) => return Err(error.into()),
@@ -133,29 +175,20 @@ impl Desk<'_> {
             .await
     }
 
-    /// A change of a living project. Who understands it is the product owner, whom only a model can play.
+    /// A change of a living project.
     pub async fn begin_update(&self, talk: &Talk, project: &ProjectName, change: &str) -> Result<(), Error> {
-        let project = projects::by_name(&talk.context, project).await?;
-        users::require(&talk.context, Right::Operate, Some(&project))?;
-        let change = match check(change) {
-            Ok(change) => change,
+        let (project, _) = changes::changeable(&talk.context, project, &self.cancel).await?;
+        let text = match check(change) {
+            Ok(change) => change.to_owned(),
             Err(wrong) => return self.refuse_text(talk, wrong).await,
         };
-        let owner = AgentName::parse("product_owner").expect("a constant name");
-        let owner = agents::current(&talk.context, &owner).await?;
-        let chosen =
-            self.app.models.of(&owner, &ModelChoice::default()).map_err(crate::pipeline::runner::Error::from)?;
-        if chosen.provider.name() == OFFLINE {
-            return self.say(talk, Text::of(talk.words().needs_model)).await;
-        }
         if self.is_busy(talk, &project).await? {
             return Ok(());
         }
-        let text = match talk.language {
-            Language::En => format!("Change the project `{}`: {change}", project.name),
-            Language::Ru => format!("Измени проект `{}`: {change}", project.name),
-        };
-        self.begin(talk, self.new_project(text, None)).await
+        let (models, coders) = (ModelChoice::default(), CoderChoice::default());
+        let (project, until, cassette) = (project.name, None, None);
+        let update = Update { project, text, until, deploy: true, assume: false, models, coders, cassette };
+        self.begin(talk, Request::Update(Box::new(update))).await
     }
 
     /// Says so when a run is at work on a project already.

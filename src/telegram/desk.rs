@@ -185,7 +185,7 @@ impl Desk<'_> {
         if self.is_answer(talk, message, text).await? {
             return Ok(());
         }
-        self.begin_from_text(talk, text).await
+        self.begin_from_chat(talk, text).await
     }
 
     /// Tells the person what went wrong, unless it may pass.
@@ -269,7 +269,7 @@ impl Desk<'_> {
 
     /// Begins a run in the name of an update: however often that is dealt with, there is one.
     pub async fn begin(&self, talk: &Talk, request: Request) -> Result<(), Error> {
-        if matches!(request, Request::NewProject(_)) {
+        if matches!(request, Request::NewProject(_) | Request::Update(_)) {
             let choice = (&ModelChoice::default(), CoderChoice::default());
             runner::check(&talk.context, &self.app.models, &self.app.coders, choice, &self.cancel).await?;
         }

@@ -20,7 +20,7 @@ use super::words;
 use crate::domain::chat::Followed;
 use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
-use crate::domain::run::{Request, Run, RunStatus};
+use crate::domain::run::{Run, RunStatus};
 use crate::domain::spec::Language;
 use crate::ops::{self, runs};
 use crate::pipeline::report::{self, Summary};
@@ -225,14 +225,10 @@ fn title(run: &Run, summary: &Summary) -> String {
     if let Some(name) = &summary.project {
         return name.to_string();
     }
-    match &run.request {
-        Request::NewProject(new) if !new.text.is_empty() => {
-            let line = new.text.lines().next().unwrap_or_default();
-            let short: String = line.chars().take(60).collect();
-            if short.len() < line.len() { format!("{short}…") } else { short }
-        }
-        _ => subject(run),
-    }
+    let Some(asked) = run.request.text() else { return subject(run) };
+    let line = asked.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short.len() < line.len() { format!("{short}…") } else { short }
 }
 
 /// What came of a run.
@@ -246,6 +242,9 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
         RunStatus::Failed => ("❌", said.failed),
         _ => ("✅", said.done),
     };
+    if let Some(answer) = summary.answer.as_deref().filter(|_| run.status == RunStatus::Succeeded) {
+        return Ok(Outgoing::of(Text::of(clean(answer))));
+    }
     let mut text = Text::of(format!("{} ", heading.0)).bold(title(run, summary)).plain(" — ").plain(heading.1);
     if run.status == RunStatus::Succeeded {
         if let Some(url) = &summary.url {
@@ -254,7 +253,14 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
         if let Some(docs) = &summary.docs_url {
             text = text.line().plain(format!("{}: {docs}", said.docs));
         }
-        if !summary.models.is_empty() {
+        if !summary.changes.is_empty() {
+            text = text.line().bold(said.changed);
+            text = summary
+                .changes
+                .iter()
+                .take(REMARKS)
+                .fold(text, |text, change| text.line().plain(format!("• {}", change.replace('`', ""))));
+        } else if !summary.models.is_empty() {
             text = text.line().bold(said.models);
             text =
                 summary.models.iter().take(REMARKS).fold(text, |text, model| text.line().plain(format!("• {model}")));

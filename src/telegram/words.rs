@@ -72,7 +72,6 @@ pub struct Words {
     pub nothing_to_cancel: &'static str,
     pub at_work: &'static str,
     pub what_change: &'static str,
-    pub needs_model: &'static str,
     pub language: &'static str,
     pub language_set: &'static str,
     pub live: &'static str,
@@ -98,6 +97,7 @@ pub struct Words {
     pub cancel: &'static str,
     pub no_logs: &'static str,
     pub trouble: &'static str,
+    pub changed: &'static str,
     pub models: &'static str,
     pub commands: &'static [(&'static str, &'static str)],
 }
@@ -253,7 +253,6 @@ const EN: Words = Words {
     nothing_to_cancel: "Nothing of yours is at work here.",
     at_work: "{} is at work on {} already.",
     what_change: "What should change in {}? Reply to this message.",
-    needs_model: "Changing a living project needs a model, and none is set up: `cgo agent set product_owner provider …`",
     language: "Which language?",
     language_set: "English it is.",
     live: "Live at",
@@ -279,6 +278,7 @@ const EN: Words = Words {
     cancel: "Cancel",
     no_logs: "It has written nothing yet.",
     trouble: "Something went wrong on my side; it is on record under {}.",
+    changed: "Changed",
     models: "Data",
     commands: &[
         ("new", "make a project from a description"),
@@ -369,7 +369,6 @@ const RU: Words = Words {
     nothing_to_cancel: "Здесь ничего вашего не в работе.",
     at_work: "{} уже работает над {}.",
     what_change: "Что изменить в {}? Ответьте на это сообщение.",
-    needs_model: "Чтобы менять живой проект, нужна модель, а она не настроена: `cgo agent set product_owner provider …`",
     language: "На каком языке?",
     language_set: "Буду отвечать по-русски.",
     live: "Работает",
@@ -395,6 +394,7 @@ const RU: Words = Words {
     cancel: "Отменить",
     no_logs: "Он ещё ничего не написал.",
     trouble: "Что-то пошло не так с моей стороны; это записано под {}.",
+    changed: "Изменено",
     models: "Данные",
     commands: &[
         ("new", "сделать проект по описанию"),

@@ -38,30 +38,32 @@ fn when_every_port_is_taken_the_run_waits_for_one_and_goes_on() {
     if !tools_are_here() {
         return;
     }
-    let env = TestEnv::deploying();
+    let mut env = TestEnv::deploying();
+    // No other test is given these.
+    env.set("CGO_PORTS", "9900-9939");
     env.json(["project", "new", "pens with colour", "--until", "brainstorm", "--name", "hog"]);
     env.ok(["servers", "list"]);
     meddle(
         &env.data().join("cgo.db"),
-        "with recursive free(port) as (select 8000 union all select port + 1 from free where port < 9999) \
+        "with recursive free(port) as (select 9900 union all select port + 1 from free where port < 9939) \
          insert into port_reservation (server_id, port, project_id, service, purpose, created_at) \
          select server.id, port, project.id, 'service-' || port, 'public', 0 from free, server, project",
     );
     let refused = env.run(["project", "new", "books with title"]);
     assert!(refused.stdout.is_empty(), "{}", refused.stdout);
     assert_snapshot!(complaint(&env, &refused), @r##"
-    error: no port from 8000 to 9999 is free on server `local`: 2000 reserved, 0 in use by others
+    error: no port from 9900 to 9939 is free on server `local`: 40 reserved, 0 in use by others
     hint: remove a project from the server with `cgo project remove NAME`, then run `cgo run resume run-ID`
     exit 9
     "##);
     assert_eq!(newest_run(&env)["status"], "queued");
     let ports = env.json(["servers", "list"])["servers"][0]["ports"].as_array().unwrap().len();
-    assert_eq!(ports, 2000, "a port was reserved all the same");
+    assert_eq!(ports, 40, "a port was reserved all the same");
 
     let again = env.run(["run", "resume", "--json"]);
     let envelope: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!((again.code, &envelope["error"]["code"]), (Some(9), &"preflight".into()), "{envelope:#}");
-    assert!(envelope["error"]["message"].as_str().unwrap().contains("no port from 8000 to 9999"), "{envelope:#}");
+    assert!(envelope["error"]["message"].as_str().unwrap().contains("no port from 9900 to 9939"), "{envelope:#}");
     assert!(envelope["error"]["hint"].as_str().unwrap().contains("cgo run resume run-"), "{envelope:#}");
 
     env.ok(["project", "remove", "hog", "--yes"]);

@@ -54,7 +54,7 @@ async fn a_service_whose_server_is_silent_is_not_known_and_opens_nothing() {
     release(&desk.context, &project, &web, 1).await;
     desk.context
         .store
-        .reserve_port(&web, &project.id, "api", PortPurpose::Public, &[].into(), desk.context.now())
+        .reserve_port(&web, &project.id, "api", PortPurpose::Public.into(), &[].into(), desk.context.now())
         .await
         .unwrap();
     desk.context

@@ -4,6 +4,7 @@
 //! an effect before its result is on record.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -94,20 +95,33 @@ fn a_run_killed_at_any_boundary_is_resumed_to_the_same_end_with_nothing_done_twi
         (essence(&env, made["run"].as_str().unwrap()), boundaries)
     };
     assert!(boundaries > 20, "only {boundaries} boundaries were passed");
-    for at in 1..=boundaries {
-        let mut env = TestEnv::deploying();
-        env.set("CGO_TEST_CRASH_AT", at.to_string());
-        let killed = env.run(["project", "new", DESCRIPTION]);
-        assert_eq!(killed.code, None, "crash {at} did not happen: {}", killed.stderr);
-        env.unset("CGO_TEST_CRASH_AT");
-        let runs = env.json(["run", "list"]);
-        let id = runs["runs"][0]["id"].as_str().expect("the run was on record before it began").to_owned();
-        if runs["runs"][0]["status"] != "succeeded" {
-            let resumed = env.run(["run", "resume"]);
-            assert_eq!(resumed.code, Some(0), "crash {at}: {}\n{}", resumed.stdout, resumed.stderr);
+    let next = AtomicU64::new(1);
+    let boundary = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        (at <= boundaries).then_some(at)
+    };
+    // Most of the time each waits for processes to start and to end.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| std::iter::from_fn(boundary).for_each(|at| resumed_after(at, &expected)));
         }
-        assert_once(&env, at);
-        assert_eq!(essence(&env, &id), expected, "crash {at} ends in another state");
-    }
+    });
     println!("killed and resumed at {boundaries} of {boundaries} boundaries");
+}
+
+/// Kills a run at a boundary, resumes it, and looks at what came of it.
+fn resumed_after(at: u64, expected: &Value) {
+    let mut env = TestEnv::deploying();
+    env.set("CGO_TEST_CRASH_AT", at.to_string());
+    let killed = env.run(["project", "new", DESCRIPTION]);
+    assert_eq!(killed.code, None, "crash {at} did not happen: {}", killed.stderr);
+    env.unset("CGO_TEST_CRASH_AT");
+    let runs = env.json(["run", "list"]);
+    let id = runs["runs"][0]["id"].as_str().expect("the run was on record before it began").to_owned();
+    if runs["runs"][0]["status"] != "succeeded" {
+        let resumed = env.run(["run", "resume"]);
+        assert_eq!(resumed.code, Some(0), "crash {at}: {}\n{}", resumed.stdout, resumed.stderr);
+    }
+    assert_once(&env, at);
+    assert_eq!(essence(&env, &id), *expected, "crash {at} ends in another state");
 }

@@ -43,6 +43,7 @@ mod telemetry;
 mod terminal;
 mod tools;
 mod two_at_once;
+mod updates;
 mod users;
 mod watching;
 mod workspace;

@@ -10,7 +10,7 @@ use cgo::domain::placement::{FRESH_MS, Reason, Wish};
 use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::redact::Secrets;
 use cgo::domain::request::Rollout;
-use cgo::domain::server::{PortPurpose, Server, ServerStatus};
+use cgo::domain::server::{PortPurpose, PortRange, Server, ServerStatus};
 use cgo::domain::spec::Module;
 use cgo::domain::time::Timestamp;
 use cgo::exec::identity;
@@ -68,6 +68,7 @@ impl Desk {
             source: ops::real(),
             secrets: Secrets::default(),
             vault: cgo::vault::Vault::at(home.path().join("identity.txt")),
+            ports: PortRange::ALL,
             acme: cgo::domain::acme::Authorities::default(),
             agents: Arc::new(agents::Cache::new(Duration::ZERO)),
         };

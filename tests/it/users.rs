@@ -48,6 +48,8 @@ pub fn new_project(context: &Context, text: &str) -> Request {
         server: None,
         github: None,
         assume: false,
+        open: false,
+        earlier: Vec::new(),
         models: cgo::domain::provider::ModelChoice::default(),
         coders: cgo::domain::coder::CoderChoice::default(),
         cassette: None,

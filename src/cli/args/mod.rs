@@ -26,7 +26,7 @@ pub use cost::{Cost, CostBy};
 pub use deploy::{Deploy, Goal};
 pub use incidents::Incidents;
 pub use lock::Lock;
-pub use project::{Maintenance, Project, ProjectNew};
+pub use project::{Maintenance, Project, ProjectNew, ProjectUpdate};
 pub use run::{Run, Tape};
 pub use secrets::Secrets;
 pub use serve::{Listen, Serve};

@@ -17,6 +17,8 @@ use crate::domain::sharing::Place;
 pub enum Project {
     /// Make a running project from a description
     New(Box<ProjectNew>),
+    /// Change a project that exists: say what should be different
+    Update(Box<ProjectUpdate>),
     /// List the projects
     List,
     /// Show one project: where it is, what runs, its releases
@@ -153,6 +155,46 @@ pub struct ProjectNew {
     #[command(flatten)]
     pub share: Share,
     /// Show what would be made, and end
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Change a project that exists
+#[derive(Debug, Args)]
+pub struct ProjectUpdate {
+    /// The project
+    pub project: ProjectName,
+    /// What should be different: "add a due date to tasks"; `-` reads standard input
+    #[arg(conflicts_with = "file")]
+    pub text: Option<String>,
+    /// Read it from a file
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The model that is asked, by its name at the provider
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// US dollars the run may spend on models before a person is asked
+    #[arg(long, value_name = "USD")]
+    pub budget: Option<Usd>,
+    /// Ask models whose price nobody knows, too
+    #[arg(long)]
+    pub allow_unpriced: bool,
+    /// Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none
+    #[arg(long, value_name = "NAME")]
+    pub coder: Option<Coder>,
+    /// What keeps that coder from the rest of the machine: bubblewrap, off
+    #[arg(long, value_name = "KIND")]
+    pub sandbox: Option<Walls>,
+    /// Which cassette, if any
+    #[command(flatten)]
+    pub tape: Tape,
+    /// Stop when the change is built and tested
+    #[arg(long)]
+    pub no_deploy: bool,
+    /// Show what would change, and end
     #[arg(long)]
     pub dry_run: bool,
 }

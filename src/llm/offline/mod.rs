@@ -3,13 +3,17 @@
 //! It sees what a model sees, the task and the results of earlier calls, and decides the next call from them alone.
 //! Understanding a description is in [`mod@understand`]; what needs real judgement it does not pretend to have.
 
+pub mod change;
+mod owner;
 pub mod understand;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Error, OnText, Provider, Reply, ReplyFuture, Request};
-use crate::domain::state::{Message, ProjectState, Role};
+use crate::domain::request::Earlier;
+use crate::domain::spec::{Language, Spec};
+use crate::domain::state::{self, Message, ProjectState, Role};
 use understand::{Answer, Understanding, understand};
 
 /// The offline provider.
@@ -27,6 +31,10 @@ struct Task {
     chosen_name: Option<String>,
     #[serde(default)]
     assume: bool,
+    #[serde(default)]
+    open: bool,
+    #[serde(default)]
+    earlier: Vec<Earlier>,
 }
 
 impl Provider for Offline {
@@ -45,7 +53,7 @@ fn answer(request: &Request) -> Result<Reply, Error> {
     let task: Task = serde_json::from_str(request.task())
         .map_err(|error| unanswerable(format!("the task is not readable ({error})")))?;
     let calls: Vec<(&str, Value)> = match task.node.as_str() {
-        "product_owner" => product_owner(&task),
+        "product_owner" => return Ok(owner::product_owner(request, &task)),
         "brainstorm" => return Ok(brainstorm(request, &task)),
         "architect" => vec![("write_domains", json!({})), ("create_repository", json!({})), ("plan", plan(&task))],
         "developer" if task.state.review_feedback.is_some() => {
@@ -54,7 +62,7 @@ fn answer(request: &Request) -> Result<Reply, Error> {
         "developer" => vec![("generate_project", json!({}))],
         "tester" => vec![("install_dependencies", json!({})), ("run_tests", json!({}))],
         "probe" => vec![("probe_service", json!({}))],
-        "documenter" => vec![("write_report", json!({}))],
+        "documenter" => return Ok(owner::documenter(request, &task)),
         other => return Err(unanswerable(format!("it has no part in `{other}`"))),
     };
     Ok(next_of(request, &calls))
@@ -76,9 +84,14 @@ fn refused(content: &str) -> bool {
     serde_json::from_str::<Value>(content).is_ok_and(|value| value.get("error").is_some())
 }
 
+/// What the person said, oldest first.
+fn users_words(messages: &[Message]) -> impl Iterator<Item = &str> {
+    messages.iter().filter(|message| message.role == Role::User).map(|message| message.content.as_str())
+}
+
 /// The description: the first thing the person said.
 fn description(state: &ProjectState) -> &str {
-    state.messages.iter().find(|message| message.role == Role::User).map_or("", |message| message.content.as_str())
+    users_words(&state.messages).next().unwrap_or_default()
 }
 
 /// The person's answers: what was said after each question, matched in order.
@@ -97,17 +110,10 @@ fn answers(messages: &[Message]) -> Vec<Answer> {
     answers
 }
 
-fn product_owner(task: &Task) -> Vec<(&'static str, Value)> {
-    let text = description(&task.state);
-    let summary = if text.is_empty() {
-        "a project from a spec".to_owned()
-    } else {
-        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect()
-    };
-    vec![("set_intent", json!({ "intent": "new_project", "summary": summary }))]
-}
-
 fn brainstorm(request: &Request, task: &Task) -> Reply {
+    if let (Some(state::Intent::UpdateProject), Some(spec)) = (task.state.po_intent, &task.state.project_spec) {
+        return update(request, task, spec);
+    }
     if let Some(spec) = &task.given_spec {
         return next_of(request, &[("propose_spec", json!({ "spec": spec, "assumptions": [], "not_built": [] }))]);
     }
@@ -132,16 +138,72 @@ fn brainstorm(request: &Request, task: &Task) -> Reply {
     }
 }
 
+/// The answers that say to go on without what was not understood.
+const LEAVE_OUT: [&str; 6] = ["leave it out", "skip", "no", "пропусти", "без этого", "нет"];
+
+/// Changes the spec of a project that exists, or asks what is meant.
+fn update(request: &Request, task: &Task, spec: &Spec) -> Reply {
+    let language = Language::of(description(&task.state));
+    let said: Vec<&str> = users_words(&task.state.messages).collect();
+    let mut whole = change::Changes::default();
+    let mut so_far = spec.clone();
+    for text in said.iter().filter(|text| !is_ruling(text)) {
+        let more = change::changes(&so_far, text);
+        so_far = so_far.edited(&more.edits).unwrap_or(so_far);
+        whole.edits.extend(more.edits);
+        whole.assumptions.extend(more.assumptions);
+        whole.gaps.extend(more.gaps);
+        // What was asked about before is said anew by now.
+        whole.unclear = more.unclear;
+    }
+    let left_out = said.last().is_some_and(|text| LEAVE_OUT.contains(&text.trim().to_lowercase().as_str()));
+    if !whole.edits.is_empty() && (whole.unclear.is_empty() || task.assume || left_out) {
+        let left = whole.unclear.into_iter().filter(|_| task.assume);
+        let assumptions: Vec<String> = whole.assumptions.into_iter().chain(left).collect();
+        let not_built: Vec<Value> = whole.gaps.iter().map(gap).collect();
+        let edits = json!({ "edits": whole.edits, "assumptions": assumptions, "not_built": not_built });
+        return next_of(request, &[("edit_spec", edits)]);
+    }
+    let mut reasons = whole.unclear;
+    reasons.extend(whole.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why)));
+    let example = spec.models.first().map_or("Note", |model| model.name.as_str());
+    let (text, leave) = match language {
+        Language::En => (
+            format!(
+                "What should be different? For example: add a due date to {example}; remove body from {example}; rename title to name; add comments with author and text to {example}"
+            ),
+            "leave it out",
+        ),
+        Language::Ru => (
+            format!(
+                "Что изменить? Например: добавь срок к {example}; убери описание из {example}; переименуй title в name"
+            ),
+            "без этого",
+        ),
+    };
+    let reasons = if reasons.is_empty() { String::new() } else { format!("{}. ", reasons.join("; ")) };
+    let choices: Vec<&str> = if whole.edits.is_empty() { Vec::new() } else { vec![leave] };
+    let question =
+        json!({ "id": "what_changes", "text": format!("{reasons}{text}"), "choices": choices, "assumption": null });
+    next_of(request, &[("ask_user", json!({ "questions": [question] }))])
+}
+
+/// A bare yes or no, or a word that goes on: it answers a question and wishes for nothing.
+fn is_ruling(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    LEAVE_OUT.contains(&text.as_str()) || ["yes", "y", "да", "д"].contains(&text.as_str())
+}
+
+fn gap(gap: &understand::Gap) -> Value {
+    json!({ "what": gap.what, "why": gap.why, "model_would_add": gap.model_would_add })
+}
+
 fn proposal(understood: Understanding, chosen_name: Option<&str>) -> Option<Value> {
     let mut spec = serde_json::to_value(understood.spec?).expect("a spec has text keys only");
     if let Some(name) = chosen_name {
         spec["project"]["name"] = json!(name);
     }
-    let not_built: Vec<Value> = understood
-        .gaps
-        .iter()
-        .map(|gap| json!({ "what": gap.what, "why": gap.why, "model_would_add": gap.model_would_add }))
-        .collect();
+    let not_built: Vec<Value> = understood.gaps.iter().map(gap).collect();
     Some(json!({ "spec": spec, "assumptions": understood.assumptions, "not_built": not_built }))
 }
 

@@ -16,7 +16,7 @@ use crate::domain::manifest::{EnvName, Manifest};
 use crate::domain::names::ServerName;
 use crate::domain::project::Project;
 use crate::domain::secret::Secret;
-use crate::domain::server::{LOCAL, PortPurpose, ServerStatus};
+use crate::domain::server::{LOCAL, PortPurpose, PortWish, ServerStatus};
 use crate::domain::time::Timestamp;
 use crate::remote::caddy::Caddy;
 use crate::remote::host::ssh;
@@ -196,9 +196,11 @@ async fn adopt(
     let (service, _) = service(manifest);
     for (purpose, port) in ports {
         // All others are taken, as far as this choice goes.
-        let others = purpose.range().filter(|other| *other != port).collect();
+        // Whatever the range is here: it was chosen before.
+        let wish = PortWish::from(purpose);
+        let others = wish.range.of(purpose).filter(|other| *other != port).collect();
         let (server, now) = (&place.server.id, context.now());
-        context.store.reserve_port(server, &project.id, service, purpose, &others, now).await?;
+        context.store.reserve_port(server, &project.id, service, wish, &others, now).await?;
     }
     if made_up.is_empty() {
         return Ok(());

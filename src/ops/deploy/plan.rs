@@ -57,7 +57,7 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
             let commit = release.commit.clone();
             (Some(release), commit)
         }
-        Request::NewProject(_) | Request::Deploy { .. } => (None, commit.to_owned()),
+        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => (None, commit.to_owned()),
     };
     let manifest = match &known {
         None => manifest(manifest_folder)?,
@@ -119,7 +119,7 @@ pub async fn preview(
             let release = check_rollback_of(context, project, release.as_ref()).await?;
             (release.commit.clone(), vec![format!("take release {} as it was built", release.release)])
         }
-        Request::NewProject(_) | Request::Deploy { .. } => {
+        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => {
             let manifest = manifest(Path::new(&project.folder))?;
             let (_, service) = service(&manifest);
             let checks: Vec<&str> = service.checks.iter().map(|check| check.name.as_str()).collect();

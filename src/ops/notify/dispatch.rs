@@ -295,10 +295,7 @@ async fn letter(
 
 /// The language a run was asked for in.
 fn spoken(run: Option<&Run>) -> Language {
-    match run.map(|run| &run.request) {
-        Some(crate::domain::run::Request::NewProject(new)) => Language::of(&new.text),
-        _ => Language::En,
-    }
+    run.and_then(|run| run.request.text()).map_or(Language::En, Language::of)
 }
 
 /// Forgets what was told long ago.

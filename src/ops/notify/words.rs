@@ -67,10 +67,12 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::En, NoticeKind::RunSucceeded) => match request {
             Some(RequestKind::Deploy) => format!("{name}: the new release serves"),
             Some(RequestKind::Rollback) => format!("{name}: the release before serves again"),
+            Some(RequestKind::Update) => format!("{name}: changed"),
             Some(RequestKind::NewProject) | None => format!("{name}: done"),
         },
         (Language::En, NoticeKind::RunFailed) => match request {
             Some(RequestKind::Deploy | RequestKind::Rollback) => format!("{name}: the deployment failed"),
+            Some(RequestKind::Update) => format!("{name}: the change failed"),
             Some(RequestKind::NewProject) | None => format!("{name}: failed"),
         },
         (Language::En, NoticeKind::RunCancelled) => format!("{name}: cancelled"),
@@ -85,10 +87,12 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::Ru, NoticeKind::RunSucceeded) => match request {
             Some(RequestKind::Deploy) => format!("{name}: новая версия работает"),
             Some(RequestKind::Rollback) => format!("{name}: снова работает прежняя версия"),
+            Some(RequestKind::Update) => format!("{name}: изменено"),
             Some(RequestKind::NewProject) | None => format!("{name}: готово"),
         },
         (Language::Ru, NoticeKind::RunFailed) => match request {
             Some(RequestKind::Deploy | RequestKind::Rollback) => format!("{name}: выкладка не удалась"),
+            Some(RequestKind::Update) => format!("{name}: изменить не удалось"),
             Some(RequestKind::NewProject) | None => format!("{name}: не получилось"),
         },
         (Language::Ru, NoticeKind::RunCancelled) => format!("{name}: отменено"),

@@ -258,7 +258,7 @@ pub async fn likely_port(
 ) -> Result<Option<u16>, ops::Error> {
     let listening = listening(context, server, cancel).await?;
     let reserved: BTreeSet<u16> = context.store.ports(&server.id).await?.into_iter().map(|port| port.port).collect();
-    Ok(PortPurpose::Public.range().find(|port| !listening.contains(port) && !reserved.contains(port)))
+    Ok(context.ports.of(PortPurpose::Public).find(|port| !listening.contains(port) && !reserved.contains(port)))
 }
 
 /// Reserves a port, or returns the one the project has there already, for which the server is not asked. The choice looks
@@ -283,5 +283,8 @@ pub async fn reserve_port(
         return Ok(present);
     }
     let listening = listening(context, server, &CancellationToken::new()).await?;
-    Ok(context.store.reserve_port(&server.id, project, service, purpose, &listening, context.now()).await?)
+    Ok(context
+        .store
+        .reserve_port(&server.id, project, service, context.wish(purpose), &listening, context.now())
+        .await?)
 }

@@ -90,7 +90,9 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
             context.change(Change::ReviewFeedback(None));
             Ok(json!({ "passed": results.passed, "skipped": results.skipped }).into())
         }
-        Checked::Wrong { results, what } if context.run.request.kind() != RequestKind::NewProject => {
+        Checked::Wrong { results, what }
+            if !matches!(context.run.request.kind(), RequestKind::NewProject | RequestKind::Update) =>
+        {
             let evidence = results.output.lines().map(str::to_owned).collect();
             Err(ToolError::failed(format!("{what}; nothing was deployed"), 1, evidence))
         }

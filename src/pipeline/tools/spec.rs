@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use super::{Context, Output, Tool, ToolError, WorldEffect};
 use crate::domain::names::ModelName;
-use crate::domain::spec::{Module, Spec};
+use crate::domain::run::{Question, RequestKind, Wait};
+use crate::domain::spec::{Language, Module, Spec};
+use crate::domain::spec_change::SpecChange;
 use crate::domain::spec_edit::Edit;
-use crate::domain::state::{Change, CurrentProject, NotBuilt, ProjectIntent};
+use crate::domain::state::{Change, CurrentProject, Field, Intent, NotBuilt, ProjectIntent, Role};
 use crate::ops::projects;
 
 /// Proposes what is to be built.
@@ -42,6 +44,12 @@ struct ReadSpec {
 struct EditSpec {
     /// The changes, made in order, all of them or none.
     edits: Vec<Edit>,
+    /// What was assumed because the person does not say it.
+    #[serde(default)]
+    assumptions: Vec<String>,
+    /// What was asked for and cannot be built.
+    #[serde(default)]
+    not_built: Vec<NotBuilt>,
 }
 
 /// The tools of this file.
@@ -62,9 +70,9 @@ pub fn tools() -> Vec<Tool> {
         ),
         Tool::new(
             "edit_spec",
-            "Change models, fields, abilities and operations of the spec in small steps. The result is checked as a whole; nothing changes when it is refused. A new model or ability brings its standard operations.",
+            "Change models, fields, abilities and operations of the spec in small steps. The result is checked as a whole; nothing changes when it is refused. A new model or ability brings its standard operations. When records of a living project would be lost, the person is asked by itself.",
             WorldEffect::Changes,
-            |context, args| Box::pin(ready(edit_spec(context, &args))),
+            |context, args| Box::pin(ready(edit_spec(context, args))),
         ),
     ]
 }
@@ -84,6 +92,11 @@ async fn propose_spec(context: &Context<'_>, args: ProposeSpec) -> Result<Output
         spec.modules.insert(0, Module::Backend);
     }
     super::check_spec(&spec)?;
+    if let Some(before) = &context.state.project_spec
+        && let Some(asks) = keeping_data(context, before, &spec, &mut assumptions)?
+    {
+        return Ok(asks);
+    }
     let (project, note) = super::projects::establish(context, &spec).await?;
     spec.project.name = project.name.clone();
     assumptions.extend(note);
@@ -124,7 +137,7 @@ fn read_spec(context: &Context<'_>, args: &ReadSpec) -> Result<Output, ToolError
     Ok(json!({ "model": model, "domains": domains, "features": spec.features, "pointed_to_by": pointing }).into())
 }
 
-fn edit_spec(context: &Context<'_>, args: &EditSpec) -> Result<Output, ToolError> {
+fn edit_spec(context: &Context<'_>, args: EditSpec) -> Result<Output, ToolError> {
     if args.edits.is_empty() {
         return Err(ToolError::refused("there is no change among `edits`"));
     }
@@ -134,9 +147,99 @@ fn edit_spec(context: &Context<'_>, args: &EditSpec) -> Result<Output, ToolError
     if spec == *before {
         return Ok(json!({ "changed": false }).into());
     }
+    let language = context.state.language();
+    let mut assumptions = args.assumptions;
+    if let Some(asks) = keeping_data(context, before, &spec, &mut assumptions)? {
+        return Ok(asks);
+    }
     let operations: usize = spec.domains.iter().map(|domain| domain.operations.len()).sum();
     let models: Vec<String> = spec.models.iter().map(|model| model.name.to_string()).collect();
-    (context.notes)(&format!("{} changes of the spec: {}", args.edits.len(), models.join(", ")));
+    let words: Vec<String> = SpecChange::between(before, &spec).iter().map(|change| change.words(language)).collect();
+    (context.notes)(&words.join("; "));
+    if context.agent.writes.contains(&Field::ProjectIntent) {
+        let summary = words.join("; ");
+        let mut intent = ProjectIntent { summary, assumptions, not_built: args.not_built };
+        if let Some(present) = context.state.project_intent.clone() {
+            intent.summary = present.summary;
+            intent.assumptions.splice(0..0, present.assumptions);
+            intent.not_built.splice(0..0, present.not_built);
+        }
+        context.change(Change::ProjectIntent(intent));
+    }
     context.change(Change::ProjectSpec(Box::new(spec)));
     Ok(json!({ "changed": true, "models": models, "operations": operations }).into())
+}
+
+/// Sees to it that no records of a living project are lost that a person wants to keep: asks for what nobody was asked
+/// yet, and takes it among what was assumed where no questions are wanted.
+fn keeping_data(
+    context: &Context<'_>,
+    before: &Spec,
+    after: &Spec,
+    assumptions: &mut Vec<String>,
+) -> Result<Option<Output>, ToolError> {
+    let is_new = context.run.request.kind() == RequestKind::NewProject;
+    if is_new && context.state.po_intent != Some(Intent::UpdateProject) {
+        return Ok(None);
+    }
+    let language = context.state.language();
+    let losses: Vec<String> = SpecChange::between(before, after)
+        .iter()
+        .filter(|change| change.loses_data())
+        .map(|change| change.words(language))
+        .collect();
+    match permission(context, language, &losses) {
+        Permission::Given => Ok(None),
+        Permission::Assumed => {
+            assumptions.extend(losses);
+            Ok(None)
+        }
+        Permission::Refused => {
+            let kept = losses.join("; ");
+            Err(ToolError::refused(format!("the person said no to this, so leave it out: {kept}")))
+        }
+        Permission::Open(question) => {
+            Ok(Some(Output { ask: Some((Wait::Input, vec![question])), ..Output::default() }))
+        }
+    }
+}
+
+/// Whether records may be lost.
+enum Permission {
+    /// Nothing is lost, or the person has said yes.
+    Given,
+    /// The person wants no questions.
+    Assumed,
+    /// The person has said no.
+    Refused,
+    /// Nobody was asked yet.
+    Open(Question),
+}
+
+/// What the person said to losing just that. The question is the tool's own, so no agent can word it otherwise.
+fn permission(context: &Context<'_>, language: Language, losses: &[String]) -> Permission {
+    if losses.is_empty() {
+        return Permission::Given;
+    }
+    if context.run.request.assumes() {
+        return Permission::Assumed;
+    }
+    let project = context.state.current_project.as_ref().map_or("", |project| project.name.as_str());
+    let (text, yes, no) = match language {
+        Language::En => (format!("This loses data of `{project}`: {}. Do it?", losses.join("; ")), "yes", "no"),
+        Language::Ru => (format!("Данные `{project}` пропадут: {}. Сделать?", losses.join("; ")), "да", "нет"),
+    };
+    let said = &context.state.messages;
+    let asked = said.iter().rposition(|message| message.role == Role::Assistant && message.content == text);
+    let answer = asked.and_then(|at| said[at..].iter().find(|message| message.role == Role::User));
+    match answer.map(|message| message.content.trim().to_lowercase()) {
+        None => Permission::Open(Question {
+            id: "loses_data".to_owned(),
+            text,
+            choices: vec![yes.to_owned(), no.to_owned()],
+            assumption: None,
+        }),
+        Some(answer) if ["yes", "y", "да", "д"].contains(&answer.as_str()) => Permission::Given,
+        Some(_) => Permission::Refused,
+    }
 }

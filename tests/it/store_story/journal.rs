@@ -56,6 +56,8 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
         server: None,
         github: Some("octo-org/notes".parse().unwrap()),
         assume: false,
+        open: false,
+        earlier: Vec::new(),
         models: cgo::domain::provider::ModelChoice { provider: Some("ollama".to_owned()), ..Default::default() },
         coders: cgo::domain::coder::CoderChoice {
             coder: Some(cgo::domain::coder::Coder::Codex),

@@ -93,7 +93,7 @@ async fn reserve(store: &Store, number: u32, count: u32) -> Vec<u16> {
     for service in 0..count {
         let service = format!("service-{service}");
         let reserved =
-            store.reserve_port(&server.id, &project.id, &service, PortPurpose::Public, &listening, at(0)).await;
+            store.reserve_port(&server.id, &project.id, &service, PortPurpose::Public.into(), &listening, at(0)).await;
         ports.push(reserved.unwrap().port);
     }
     ports

@@ -47,7 +47,7 @@ async fn a_project_has_the_places_that_were_chosen_and_leaves_its_ports_when_it_
         created_at: at(1),
     };
     assert_eq!(first, std::slice::from_ref(&want));
-    store.reserve_port(&one, &shop.id, "backend", PortPurpose::Public, &[].into(), at(2)).await.unwrap();
+    store.reserve_port(&one, &shop.id, "backend", PortPurpose::Public.into(), &[].into(), at(2)).await.unwrap();
     let again = put(std::slice::from_ref(&one), 3).await;
     assert_eq!(again, std::slice::from_ref(&want), "the same place since the same moment");
     assert_eq!(store.ports(&one).await.unwrap().len(), 1);

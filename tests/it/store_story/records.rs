@@ -7,7 +7,7 @@ use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::project::ProjectStatus;
-use cgo::domain::server::{PortPurpose, ServerStatus};
+use cgo::domain::server::{PortPurpose, PortWish, ServerStatus};
 use cgo::domain::spec::Module;
 use cgo::store::{Agents, Deployments, Error, Ports, Projects, Runs, Seen, Servers};
 
@@ -75,7 +75,10 @@ async fn removing_a_project_takes_its_ports_and_deployments_and_leaves_its_runs(
     let mut work = run(1);
     work.project = Some(notes.id.clone());
     store.create_run(&work).await.unwrap();
-    store.reserve_port(&server.id, &notes.id, "web", PortPurpose::Public, &BTreeSet::new(), at(0)).await.unwrap();
+    store
+        .reserve_port(&server.id, &notes.id, "web", PortPurpose::Public.into(), &BTreeSet::new(), at(0))
+        .await
+        .unwrap();
     store.create_deployment(&deployment(1, &notes.id, &server.id)).await.unwrap();
 
     store.remove_project(&notes.id).await.unwrap();
@@ -170,7 +173,7 @@ async fn servers_over_ssh_are_kept_with_their_access_and_looks(place: &Place) {
     store.create_project(&project(1, "notes")).await.unwrap();
     let none = BTreeSet::new();
     let id = project(1, "notes").id;
-    store.reserve_port(&web.id, &id, "backend", PortPurpose::Public, &none, at(1)).await.unwrap();
+    store.reserve_port(&web.id, &id, "backend", PortPurpose::Public.into(), &none, at(1)).await.unwrap();
     let error = store.remove_server(&web.id, at(9)).await.unwrap_err();
     assert!(matches!(error, Error::ServerInUse { projects: 1, .. }), "{error}");
     assert_eq!(store.accesses().await.unwrap().len(), 1, "a refusal changes nothing");
@@ -187,7 +190,7 @@ async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {
     let (books, _) = placed_project(&store, 2, "books").await;
     let listening = BTreeSet::from([8001, 8003]);
     let reserve = async |project: &cgo::domain::project::Project, service: &str, purpose| {
-        store.reserve_port(&server.id, &project.id, service, purpose, &listening, at(3)).await
+        store.reserve_port(&server.id, &project.id, service, PortWish::from(purpose), &listening, at(3)).await
     };
     assert_eq!(reserve(&notes, "web", PortPurpose::Public).await.unwrap().port, 8000);
     assert_eq!(reserve(&notes, "api", PortPurpose::Public).await.unwrap().port, 8002);
@@ -212,8 +215,10 @@ async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {
     let stranger = project(9, "stranger");
     let error = reserve(&stranger, "web", PortPurpose::Public).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "project", .. }), "{error}");
-    let nowhere =
-        store.reserve_port(&local(9).id, &books.id, "x", PortPurpose::Public, &listening, at(0)).await.unwrap_err();
+    let nowhere = store
+        .reserve_port(&local(9).id, &books.id, "x", PortPurpose::Public.into(), &listening, at(0))
+        .await
+        .unwrap_err();
     assert!(matches!(nowhere, Error::NotFound { what: "server", .. }), "{nowhere}");
 }
 
@@ -222,7 +227,7 @@ async fn an_exhausted_range_says_what_is_in_the_way(place: &Place) {
     let (notes, server) = placed_project(&store, 1, "notes").await;
     let listening: BTreeSet<u16> = (8001..=9999).collect();
     let reserve = async |service: &str| {
-        store.reserve_port(&server.id, &notes.id, service, PortPurpose::Public, &listening, at(0)).await
+        store.reserve_port(&server.id, &notes.id, service, PortPurpose::Public.into(), &listening, at(0)).await
     };
     assert_eq!(reserve("a").await.unwrap().port, 8000);
     let error = reserve("b").await.unwrap_err();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -14,9 +14,43 @@ use tempfile::TempDir;
 
 use super::disk::Disk;
 
-/// Public ports are one range for all tests of this machine, and stores of different tests do not know each other:
-/// tests that deploy take turns.
-static DEPLOYING: Mutex<()> = Mutex::new(());
+/// Stores of different tests do not know each other: each test that deploys has ports of its own, and there are no more
+/// at once than a small machine can bear.
+static DEPLOYING: (Mutex<Vec<u16>>, Condvar) = (Mutex::new(Vec::new()), Condvar::new());
+/// How many tests deploy at once.
+const AT_ONCE: u16 = 3;
+/// How many public ports each has.
+const PORTS: u16 = 40;
+
+/// Ports that no other test deploys to, given back when it is dropped.
+struct Turn(u16);
+
+impl Turn {
+    fn take() -> Self {
+        let (taken, freed) = &DEPLOYING;
+        let taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = freed
+            .wait_while(taken, |taken| taken.len() >= usize::from(AT_ONCE))
+            .unwrap_or_else(PoisonError::into_inner);
+        let turn = (0..AT_ONCE).find(|turn| !taken.contains(turn)).expect("one is free");
+        taken.push(turn);
+        Self(turn)
+    }
+
+    /// The range, as the program takes it; away from the first ports, which are for tests and people who say nothing.
+    fn ports(&self) -> String {
+        let first = 9000 + self.0 * PORTS;
+        format!("{first}-{}", first + PORTS - 1)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (taken, freed) = &DEPLOYING;
+        taken.lock().unwrap_or_else(PoisonError::into_inner).retain(|turn| *turn != self.0);
+        freed.notify_one();
+    }
+}
 
 /// A home and a working folder.
 pub struct TestEnv {
@@ -24,7 +58,7 @@ pub struct TestEnv {
     vars: BTreeMap<String, String>,
     /// Seen by the programs of this test alone.
     disk: Option<Disk>,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<Turn>,
 }
 
 /// A command at work.
@@ -100,13 +134,16 @@ impl TestEnv {
         Self::with(None)
     }
 
-    /// An empty home, for tests that deploy; one at a time.
+    /// An empty home, for tests that deploy; a few at a time.
     pub fn deploying() -> Self {
-        let turn = DEPLOYING.lock().unwrap_or_else(PoisonError::into_inner);
-        Self::with(Some(turn))
+        let turn = Turn::take();
+        let ports = turn.ports();
+        let mut env = Self::with(Some(turn));
+        env.set("CGO_PORTS", ports);
+        env
     }
 
-    fn with(turn: Option<MutexGuard<'static, ()>>) -> Self {
+    fn with(turn: Option<Turn>) -> Self {
         let home = tempfile::tempdir().expect("a folder for the test");
         std::fs::create_dir(home.path().join("work")).expect("a working folder");
         std::fs::create_dir(home.path().join("run")).expect("a folder for sockets");

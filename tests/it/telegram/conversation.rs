@@ -188,6 +188,30 @@ fn two_questions_are_answered_in_words_and_by_a_button_and_the_run_goes_on_acros
 }
 
 #[test]
+fn a_question_is_answered_and_begins_nothing() {
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    house.admit(10, "Cy", Role::Member);
+    house.project(10, "secret-plans");
+    let telegram = house.telegram.clone();
+    let _bot = house.open();
+    telegram.say(8, "How are things?");
+    progress(&house, 8);
+    let run = house.only_run();
+    assert!(matches!(house.drive(&run, "never"), Ended::Succeeded));
+    telegram.hear(8, "There are no projects yet");
+    assert!(telegram.chat(8).iter().all(|sent| !sent.text.contains("secret-plans")), "another's project is told of");
+    telegram.say(10, "status");
+    let seen = telegram.wait("the run of the other", |_| {
+        let all = house.with(async |app| runs::list(&app.context, 10).await.unwrap());
+        all.into_iter().map(|view| view.run.id).find(|id| *id != run)
+    });
+    assert!(matches!(house.drive(&seen, "never"), Ended::Succeeded));
+    telegram.hear(10, "secret-plans");
+    telegram.assert_content();
+}
+
+#[test]
 fn of_several_open_questions_a_reply_says_which_one_is_answered() {
     let house = House::new();
     house.admit(8, "Bo", Role::Member);
@@ -349,7 +373,7 @@ fn a_list_is_paged_in_its_place_and_what_people_wrote_stays_text() {
     telegram.shown(&press);
     let asks = telegram.hear(8, "What should change in shelf-03?");
     telegram.reply(8, &asks, "add a colour");
-    telegram.hear(8, "needs a model");
+    telegram.hear(8, "the project's folder");
     telegram.assert_content();
 }
 

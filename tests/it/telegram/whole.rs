@@ -82,6 +82,12 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     telegram.shown(&press);
     let again = result(&telegram, 7, built.id);
     let name = again.text.split_whitespace().nth(1).expect("a name").to_owned();
+    // A change without a word about what it is of: the product owner knows from what was said before.
+    telegram.say(7, "добавь срок");
+    let changed = result(&telegram, 7, again.id);
+    assert!(changed.text.contains("Изменено") && changed.text.contains("due_date"), "{}", changed.text);
+    assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"));
+    let again = changed;
     telegram.say(7, &format!("/rollback {name}"));
     let sure = telegram.hear_after(7, again.id, &name);
     assert!(sure.labels().iter().any(|label| label.contains(&name)), "{sure:?}");
@@ -92,7 +98,7 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     telegram.hear_after(7, sure.id, &url);
     serving.stop();
     let results = telegram.chat(7).into_iter().filter(|sent| sent.text.starts_with("🎉")).count();
-    assert_eq!(results, 3);
+    assert_eq!(results, 4);
     for log in ["first.log", "second.log"] {
         let said = std::fs::read_to_string(env.home().join(log)).expect("it is text");
         assert!(!said.contains("canary"), "the token stands in the log: {said}");

@@ -65,6 +65,7 @@ impl Desk {
             source: ops::real(),
             secrets: Secrets::default(),
             vault: cgo::vault::Vault::at(home.path().join("identity.txt")),
+            ports: cgo::domain::server::PortRange::ALL,
             acme: cgo::domain::acme::Authorities::default(),
             agents: Arc::new(agents::Cache::new(Duration::ZERO)),
         };
@@ -81,6 +82,8 @@ impl Desk {
             server: server.map(|name| name.parse().unwrap()),
             github: None,
             assume: true,
+            open: false,
+            earlier: Vec::new(),
             models: ModelChoice::default(),
             coders: CoderChoice::default(),
             cassette: None,

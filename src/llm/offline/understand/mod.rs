@@ -15,6 +15,7 @@ mod gaps;
 mod keys;
 mod lexicon;
 mod links;
+mod named;
 mod naming;
 mod noun;
 mod outcome;
@@ -33,6 +34,8 @@ mod wording;
 
 #[cfg(test)]
 mod tests;
+
+pub use named::{Named, named};
 
 use serde::{Deserialize, Serialize};
 

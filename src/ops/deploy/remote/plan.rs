@@ -164,7 +164,7 @@ async fn wanted(
     let is_there = |id: &ReleaseId| seen.iter().all(|(_, survey)| has(survey, id));
     let known = match &run.request {
         Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
-        Request::NewProject(_) | Request::Deploy { .. } => None,
+        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => None,
     };
     let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
     let manifest = manifest(&exported(context, project, &commit, cancel).await?)?;
@@ -194,7 +194,7 @@ async fn on(
     let listening: std::collections::BTreeSet<u16> = seen.listening.iter().copied().collect();
     let reserve = async |purpose| {
         let now = context.now();
-        context.store.reserve_port(&place.server.id, &project.id, name, purpose, &listening, now).await
+        context.store.reserve_port(&place.server.id, &project.id, name, context.wish(purpose), &listening, now).await
     };
     let public = reserve(PortPurpose::Public).await?;
     let ports =
