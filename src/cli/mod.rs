@@ -36,6 +36,7 @@ pub mod users;
 pub mod watch;
 mod work;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -74,6 +75,11 @@ impl Session<'_> {
 /// Runs the command line to its end.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Asked for by scripts before anything else, and answered without the grammar.
+    if std::env::args_os().skip(1).eq(["--version"]) {
+        let _ = writeln!(std::io::stdout(), "cgo {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
@@ -211,7 +217,7 @@ fn ignores_hangups() -> bool {
 
 /// Prompts hide the cursor; an interrupt must not leave it hidden.
 pub fn restore_cursor() {
-    use std::io::{IsTerminal, Write};
+    use std::io::IsTerminal;
     if std::io::stderr().is_terminal() {
         let _ = std::io::stderr().write_all(b"\x1b[?25h");
     }

@@ -36,8 +36,7 @@ impl Outcome {
     pub fn of<A: Answer>(ui: &Ui, answer: &A) -> Self {
         let exit = answer.exit();
         let text = if ui.json {
-            let envelope = json!({ "schema": schema(A::NAME), "ok": exit == 0 || exit == 3, "data": answer });
-            serde_json::to_string_pretty(&envelope).expect("an answer has text keys only")
+            enveloped(A::NAME, exit, serde_json::to_value(answer).expect("an answer has text keys only"))
         } else {
             answer.text(ui)
         };
@@ -79,6 +78,13 @@ impl Outcome {
         }
         self.exit
     }
+}
+
+/// An answer as JSON.
+fn enveloped(name: &str, exit: u8, data: Value) -> String {
+    let mut envelope = json!({ "schema": schema(name), "ok": exit == 0 || exit == 3 });
+    envelope["data"] = data;
+    serde_json::to_string_pretty(&envelope).expect("a value is JSON")
 }
 
 fn schema(name: &str) -> String {

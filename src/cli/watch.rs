@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::Session;
@@ -220,7 +221,7 @@ fn plain(kind: &str, text: &str) -> String {
 /// Why the run failed, where the event says that it did.
 fn failure_in(row: &EventRow) -> Option<crate::pipeline::Failure> {
     let event: serde_json::Value = serde_json::from_str(&row.body).ok()?;
-    serde_json::from_value(event.get("failed")?.clone()).ok()
+    crate::pipeline::Failure::deserialize(event.get("failed")?).ok()
 }
 
 /// What the end of a run means for who watched it; nothing when it succeeded.

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{Error, OnText, Provider, Refusal, ReplyFuture, Request, Usage};
@@ -72,7 +73,7 @@ fn clean(secrets: &Secrets, request: &Request) -> Result<Option<Request>, Error>
     {
         return Err(refused(&leak));
     }
-    let clean = serde_json::from_value(value).map_err(|error| Error::Permanent {
+    let clean = Request::deserialize(&value).map_err(|error| Error::Permanent {
         refusal: Refusal::Secret,
         reason: format!("a request makes no sense without the secrets in it: {error}"),
         hint: None,

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -114,7 +115,7 @@ pub fn request(context: &Context, file: &Path, parent: &Path) -> Result<Request,
         new["parent"] = Value::String(parent.display().to_string());
         new["folder"] = Value::Null;
     }
-    serde_json::from_value(asked).map_err(|error| {
+    Request::deserialize(&asked).map_err(|error| {
         Error::Ops(ops::Error::Usage {
             what: format!("`{}` was recorded from a request this cgo does not know: {error}", file.display()),
             hint: "record it again with --record".to_owned(),

@@ -313,7 +313,7 @@ impl Tx {
         let done = match &mut self.link {
             Link::Sqlite(part) => part.execute(sql.sqlite, args),
             Link::Postgres(link) => {
-                bound(sql.postgres, args).execute(link.link()).await.map(|done| done.rows_affected())
+                Box::pin(bound(sql.postgres, args).execute(link.link())).await.map(|done| done.rows_affected())
             }
         };
         done.map_err(|error| Error::engine(&self.place, error))
@@ -325,8 +325,7 @@ impl Tx {
         let sql = sql.into();
         let rows = match &mut self.link {
             Link::Sqlite(part) => part.rows(sql.sqlite, args).map(|rows| rows.into_iter().map(Row::Sqlite).collect()),
-            Link::Postgres(link) => bound(sql.postgres, args)
-                .fetch_all(link.link())
+            Link::Postgres(link) => Box::pin(bound(sql.postgres, args).fetch_all(link.link()))
                 .await
                 .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
         };
@@ -341,7 +340,7 @@ impl Tx {
     pub(super) async fn commit(self) -> Result<(), Error> {
         let committed = match self.link {
             Link::Sqlite(part) => part.commit().await,
-            Link::Postgres(link) => link.end("commit").await,
+            Link::Postgres(link) => Box::pin(link.end("commit")).await,
         };
         committed.map_err(|error| Error::commit(&self.place, error))
     }
@@ -351,7 +350,7 @@ impl Tx {
     pub(super) async fn abandon(self) {
         match self.link {
             Link::Sqlite(part) => drop(part),
-            Link::Postgres(link) => drop(link.end("rollback").await),
+            Link::Postgres(link) => drop(Box::pin(link.end("rollback")).await),
         }
     }
 }
@@ -367,6 +366,20 @@ impl Store {
         Ok(Tx { link, place: Arc::clone(&self.place), secrets: self.secrets.clone() })
     }
 
+    /// Every row of a query outside a transaction.
+    async fn rows(&self, sql: Sql, args: &[Arg<'_>]) -> Result<Vec<Row>, Error> {
+        check(args)?;
+        let rows = match &self.pools {
+            Pools::Sqlite(lite) => {
+                lite.read(sql.sqlite, args).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
+            }
+            Pools::Postgres(pool) => Box::pin(bound(sql.postgres, args).fetch_all(pool))
+                .await
+                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
+        };
+        rows.map_err(|error| Error::engine(&self.place, error))
+    }
+
     /// Every row of a query outside a transaction, decoded.
     pub(super) async fn list<T>(
         &self,
@@ -374,18 +387,7 @@ impl Store {
         args: &[Arg<'_>],
         decode: impl Fn(&Row) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
-        check(args)?;
-        let sql = sql.into();
-        let rows: Result<Vec<Row>, sqlx::Error> = match &self.pools {
-            Pools::Sqlite(lite) => {
-                lite.read(sql.sqlite, args).await.map(|rows| rows.into_iter().map(Row::Sqlite).collect())
-            }
-            Pools::Postgres(pool) => bound(sql.postgres, args)
-                .fetch_all(pool)
-                .await
-                .map(|rows| rows.into_iter().map(Row::Postgres).collect()),
-        };
-        rows.map_err(|error| Error::engine(&self.place, error))?.iter().map(decode).collect()
+        self.rows(sql.into(), args).await?.iter().map(decode).collect()
     }
 
     /// The only row of a query outside a transaction, decoded.

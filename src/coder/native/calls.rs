@@ -199,8 +199,7 @@ fn arguments<A: DeserializeOwned>(call: &ToolCall) -> Result<A, String> {
     let name = &call.name;
     let value =
         call.parsed().map_err(|error| format!("the arguments of `{name}` are not JSON, nothing was done: {error}"))?;
-    serde_json::from_value(value)
-        .map_err(|error| format!("the arguments of `{name}` do not fit, nothing was done: {error}"))
+    A::deserialize(&value).map_err(|error| format!("the arguments of `{name}` do not fit, nothing was done: {error}"))
 }
 
 #[cfg(test)]

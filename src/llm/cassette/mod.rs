@@ -22,6 +22,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -261,7 +262,7 @@ impl Tape {
         let Some(told) = Told::of(outcome) else { return };
         let mut told = serde_json::to_value(told).expect("an outcome has text keys only");
         Portable::each(&mut told, &|text| self.portable.outward(text));
-        let outcome: Told = serde_json::from_value(told).expect("only texts were changed");
+        let outcome: Told = Told::deserialize(&told).expect("only texts were changed");
         let (value, key) = self.canonical(provider, request);
         let mut inner = self.inner();
         let mut messages = Vec::new();
@@ -318,7 +319,7 @@ impl Tape {
         let mut told = serde_json::to_value(&inner.calls[found].outcome).expect("an outcome has text keys only");
         drop(inner);
         Portable::each(&mut told, &|text| self.portable.homeward(text));
-        let told: Told = serde_json::from_value(told).expect("only texts were changed");
+        let told: Told = Told::deserialize(&told).expect("only texts were changed");
         told.outcome(provider, &request.agent)
     }
 

@@ -134,7 +134,7 @@ async fn activate_project(context: &Context<'_>, args: Activate) -> Result<Outpu
             let project = activation::prepare(context.ops, path).await?;
             Ok(serde_json::to_value(project).expect("a project has text keys only"))
         });
-        serde_json::from_value(prepared.await?)
+        Project::deserialize(&prepared.await?)
             .map_err(|error| ToolError::refused(format!("the project cannot be read back: {error}")))?
     };
     if let Some(present) = context.state.current_project.as_ref().filter(|present| present.id != project.id) {

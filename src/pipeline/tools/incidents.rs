@@ -107,7 +107,7 @@ async fn create_incident(context: &Context<'_>, args: CreateIncident) -> Result<
         let incident = incidents::prepare(context.ops, report).await?;
         Ok(serde_json::to_value(incident).expect("an incident has text keys only"))
     });
-    let mut incident: Incident = serde_json::from_value(prepared.await?)
+    let mut incident = Incident::deserialize(&prepared.await?)
         .map_err(|error| ToolError::refused(format!("the incident cannot be read back: {error}")))?;
     if let Some(handle) = server.filter(|_| context.recorder.source().replays()) {
         // The cassette names the server of the machine it was recorded on.

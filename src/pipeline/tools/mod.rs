@@ -465,7 +465,7 @@ impl Tool {
             parameters: LazyLock::new(|| Schema::new(schemars::schema_for!(A).to_value())),
             limit: LIMIT,
             check: Box::new(move |arguments| A::deserialize(arguments).map(drop).map_err(misfit)),
-            call: Box::new(move |context, arguments| match serde_json::from_value::<A>(arguments) {
+            call: Box::new(move |context, arguments| match A::deserialize(&arguments) {
                 Ok(arguments) => call(context, arguments),
                 Err(error) => {
                     let refused = ToolError::fault(Fault::BadArguments, misfit(error));
