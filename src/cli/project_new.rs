@@ -13,11 +13,9 @@ use super::progress::duration;
 use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
-use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::{AgentName, ProjectName, RepositoryName};
 use crate::domain::placement::Wish;
-use crate::domain::provider::ModelChoice;
 use crate::domain::run::{NewProject, Request, TapeMode};
 use crate::domain::sharing::{Place, Visibility};
 use crate::domain::spec::Language;
@@ -125,13 +123,8 @@ async fn request(session: &Session<'_>, args: &ProjectNew) -> Result<NewProject,
         assume: session.ui.yes,
         open: false,
         earlier: Vec::new(),
-        models: ModelChoice {
-            provider: args.provider.clone(),
-            model: args.model.clone(),
-            budget: args.budget,
-            allow_unpriced: args.allow_unpriced,
-        },
-        coders: CoderChoice { coder: args.coder, sandbox: args.sandbox },
+        models: args.team.models(),
+        coders: args.team.coders(),
         cassette: run::tape(&args.tape),
     })
 }

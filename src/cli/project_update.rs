@@ -13,9 +13,7 @@ use super::project_new::Updated;
 use super::run;
 use super::ui::{Tone, Ui};
 use crate::app::App;
-use crate::domain::coder::CoderChoice;
 use crate::domain::names::{AgentName, ProjectName};
-use crate::domain::provider::ModelChoice;
 use crate::domain::run::{Request, TapeMode, Update};
 use crate::domain::state::NotBuilt;
 use crate::ops::{changes, projects};
@@ -60,13 +58,8 @@ async fn wished(session: &Session<'_>, args: &ProjectUpdate) -> Result<Update, F
         until: None,
         deploy: !args.no_deploy,
         assume: session.ui.yes,
-        models: ModelChoice {
-            provider: args.provider.clone(),
-            model: args.model.clone(),
-            budget: args.budget,
-            allow_unpriced: args.allow_unpriced,
-        },
-        coders: CoderChoice { coder: args.coder, sandbox: args.sandbox },
+        models: args.team.models(),
+        coders: args.team.coders(),
         cassette: run::tape(&args.tape),
     })
 }

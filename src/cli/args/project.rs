@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::run::Tape;
-use crate::domain::coder::{Coder, Walls};
+use crate::domain::coder::{Coder, CoderChoice, Walls};
 use crate::domain::money::Usd;
 use crate::domain::names::{AgentName, ProjectName};
 use crate::domain::placement::Wish;
+use crate::domain::provider::ModelChoice;
 use crate::domain::sharing::Place;
 
 /// Make, list and operate projects
@@ -103,24 +104,9 @@ pub enum Maintenance {
     Status,
 }
 
-/// Make a running project from a description
+/// Choose who decides for the agents and who writes code
 #[derive(Debug, Args)]
-pub struct ProjectNew {
-    /// What the project is: "a notes API with title and body"; `-` reads standard input
-    #[arg(conflicts_with_all = ["file", "spec"])]
-    pub text: Option<String>,
-    /// Read the description from a file
-    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
-    pub file: Option<PathBuf>,
-    /// Take the spec from a file or folder instead of a description
-    #[arg(long, value_name = "PATH")]
-    pub spec: Option<PathBuf>,
-    /// The project's name; chosen from the description if not given
-    #[arg(long)]
-    pub name: Option<ProjectName>,
-    /// The folder to make; the project's name in the current folder if not given
-    #[arg(long, value_name = "FOLDER")]
-    pub dir: Option<PathBuf>,
+pub struct Team {
     /// Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings
     #[arg(long, value_name = "NAME")]
     pub provider: Option<String>,
@@ -139,6 +125,48 @@ pub struct ProjectNew {
     /// What keeps that coder from the rest of the machine: bubblewrap, off
     #[arg(long, value_name = "KIND")]
     pub sandbox: Option<Walls>,
+}
+
+impl Team {
+    /// Who answers for the agents.
+    #[must_use]
+    pub fn models(&self) -> ModelChoice {
+        ModelChoice {
+            provider: self.provider.clone(),
+            model: self.model.clone(),
+            budget: self.budget,
+            allow_unpriced: self.allow_unpriced,
+        }
+    }
+
+    /// Who writes code.
+    #[must_use]
+    pub fn coders(&self) -> CoderChoice {
+        CoderChoice { coder: self.coder, sandbox: self.sandbox }
+    }
+}
+
+/// Make a running project from a description
+#[derive(Debug, Args)]
+pub struct ProjectNew {
+    /// What the project is: "a notes API with title and body"; `-` reads standard input
+    #[arg(conflicts_with_all = ["file", "spec"])]
+    pub text: Option<String>,
+    /// Read the description from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "spec")]
+    pub file: Option<PathBuf>,
+    /// Take the spec from a file or folder instead of a description
+    #[arg(long, value_name = "PATH")]
+    pub spec: Option<PathBuf>,
+    /// The project's name; chosen from the description if not given
+    #[arg(long)]
+    pub name: Option<ProjectName>,
+    /// The folder to make; the project's name in the current folder if not given
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: Option<PathBuf>,
+    /// Who decides and who writes
+    #[command(flatten)]
+    pub team: Team,
     /// Stop after this node of the pipeline, for instance `tester`
     #[arg(long, value_name = "NODE")]
     pub until: Option<AgentName>,
@@ -170,24 +198,9 @@ pub struct ProjectUpdate {
     /// Read it from a file
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Who answers for the agents: `offline`, `openai`, `anthropic`, `ollama`, … or one of the settings
-    #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
-    /// The model that is asked, by its name at the provider
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
-    /// US dollars the run may spend on models before a person is asked
-    #[arg(long, value_name = "USD")]
-    pub budget: Option<Usd>,
-    /// Ask models whose price nobody knows, too
-    #[arg(long)]
-    pub allow_unpriced: bool,
-    /// Who writes code that is not generated: native, claude, codex, opencode, aider, goose, droid, none
-    #[arg(long, value_name = "NAME")]
-    pub coder: Option<Coder>,
-    /// What keeps that coder from the rest of the machine: bubblewrap, off
-    #[arg(long, value_name = "KIND")]
-    pub sandbox: Option<Walls>,
+    /// Who decides and who writes
+    #[command(flatten)]
+    pub team: Team,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

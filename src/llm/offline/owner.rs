@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::change;
+use super::understand::opens_question;
 use super::{Task, next_of, users_words};
 use crate::domain::spec::Language;
 use crate::llm::{Reply, Request};
@@ -29,30 +30,6 @@ const DEPLOY: &[&str] = &[
     "разверни",
     "деплой",
 ];
-const ASKS: &[&str] = &[
-    "what",
-    "how",
-    "who",
-    "why",
-    "when",
-    "where",
-    "which",
-    "is",
-    "are",
-    "do",
-    "does",
-    "что",
-    "как",
-    "кто",
-    "почему",
-    "когда",
-    "где",
-    "какие",
-    "какой",
-    "сколько",
-    "работает",
-    "работают",
-];
 const STATUS: &[&str] = &["status", "статус", "состояние"];
 
 fn wish(text: &str) -> Option<Wish> {
@@ -69,7 +46,7 @@ fn wish(text: &str) -> Option<Wish> {
     if opens(DEPLOY) {
         return Some(Wish::Deploy);
     }
-    let asks = text.trim_end().ends_with('?') && opens(ASKS);
+    let asks = text.trim_end().ends_with('?') && opening.is_some_and(|word| opens_question(word));
     (opens(STATUS) || asks).then_some(Wish::Status)
 }
 

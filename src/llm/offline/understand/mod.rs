@@ -36,6 +36,7 @@ mod wording;
 mod tests;
 
 pub use named::{Named, named};
+pub use questions::opens_question;
 
 use serde::{Deserialize, Serialize};
 

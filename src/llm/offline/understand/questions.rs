@@ -71,6 +71,41 @@ fn kinds(language: Language) -> Vec<String> {
     }
 }
 
+/// Whether a word opens a question.
+#[must_use]
+pub fn opens_question(word: &str) -> bool {
+    const ASKS: &[&str] = &[
+        "what",
+        "how",
+        "who",
+        "why",
+        "when",
+        "where",
+        "which",
+        "can",
+        "is",
+        "are",
+        "do",
+        "does",
+        "что",
+        "как",
+        "кто",
+        "почему",
+        "зачем",
+        "когда",
+        "где",
+        "какие",
+        "какой",
+        "можно",
+        "умеешь",
+        "можешь",
+        "сколько",
+        "работает",
+        "работают",
+    ];
+    ASKS.contains(&word)
+}
+
 /// What the text wants. Only a text that names nothing to keep can be anything but a new project.
 pub(super) fn intent(text: &str, chunks: &[Chunk], asks_for_something: bool) -> Intent {
     const GREETINGS: &[&str] = &[
@@ -88,30 +123,6 @@ pub(super) fn intent(text: &str, chunks: &[Chunk], asks_for_something: bool) -> 
         "there",
         "хай",
     ];
-    const ASKS: &[&str] = &[
-        "what",
-        "how",
-        "who",
-        "why",
-        "when",
-        "where",
-        "can",
-        "is",
-        "are",
-        "do",
-        "does",
-        "что",
-        "как",
-        "кто",
-        "почему",
-        "зачем",
-        "когда",
-        "где",
-        "можно",
-        "умеешь",
-        "можешь",
-        "сколько",
-    ];
     if asks_for_something {
         return Intent::NewProject;
     }
@@ -121,7 +132,7 @@ pub(super) fn intent(text: &str, chunks: &[Chunk], asks_for_something: bool) -> 
         return Intent::Greeting;
     }
     let wishes = words.iter().any(|chunk| chunk.is(Class::Wish) || chunk.senses.app.is_some());
-    let opens = first.lower.split(' ').next().is_some_and(|word| ASKS.contains(&word));
+    let opens = first.lower.split(' ').next().is_some_and(opens_question);
     if opens && (text.trim_end().ends_with('?') || !wishes) {
         return Intent::Question;
     }
