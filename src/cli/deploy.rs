@@ -59,13 +59,14 @@ pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result
         return status(session, app, &project.name).await;
     }
     if let (Some(None), false) = (&args.rollback, args.dry_run)
-        && let Some(release) = deploy::remote::recall(context, &project, &session.cancel).await?
+        && let Some(release) = deploy::remote::recall(context, &project, args.force, &session.cancel).await?
     {
         return Ok(Outcome::of(session.ui, &Recalled { project: project.name, release }));
     }
-    let rollout = Rollout { bake: args.bake, parallel: args.parallel, allow_partial: args.allow_partial };
+    let rollout =
+        Rollout { bake: args.bake, parallel: args.parallel, allow_partial: args.allow_partial, force: args.force };
     let request = if let Some(release) = &args.rollback {
-        deploy::check_rollback_of(context, &project, release.as_ref()).await?;
+        deploy::check_rollback_of(context, &project, release.as_ref(), args.force).await?;
         Request::Rollback { project: project.name.clone(), release: release.clone(), rollout }
     } else {
         deploy::check_folder(&project, &session.cancel).await?;
@@ -130,6 +131,7 @@ pub async fn deployed(session: &Session<'_>, app: &App, summary: &Summary) -> Re
         commit: active.map(|deployment| deployment.commit),
         url: summary.url.clone(),
         tests_passed: summary.tests.as_ref().map(|tests| tests.passed),
+        warnings: summary.warnings.clone(),
         stages: summary.stages.clone(),
         ms: summary.ms,
     };
@@ -148,6 +150,8 @@ pub struct Deployed {
     url: Option<String>,
     /// Tests of that commit that passed in this run; none when it was tested before.
     tests_passed: Option<u32>,
+    /// What was not as it should be, and stopped nothing.
+    warnings: Vec<String>,
     stages: Vec<Stage>,
     ms: i64,
 }
@@ -161,11 +165,15 @@ impl Answer for Deployed {
         let url = self.url.as_deref().unwrap_or("no address");
         let tests = self.tests_passed.map_or_else(String::new, |passed| format!(", {passed} tests passed"));
         let took = duration(std::time::Duration::from_millis(u64::try_from(self.ms).unwrap_or(0)));
-        format!(
+        let mut out = format!(
             "{} serves release {release} of commit {commit}{tests}, in {took}\n  {}\n",
             ui.tone(Tone::Strong, self.project.as_str()),
             ui.tone(Tone::Good, url),
-        )
+        );
+        for warning in &self.warnings {
+            out.push_str(&format!("  {} {warning}\n", ui.tone(Tone::Notice, "!")));
+        }
+        out
     }
 }
 

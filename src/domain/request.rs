@@ -60,6 +60,9 @@ pub struct Rollout {
     /// A server that cannot take the release is left as it is, and the others serve it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_partial: bool,
+    /// The release before is gone back to although a migration since cannot be undone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 impl Rollout {

@@ -235,6 +235,19 @@ pub async fn changes(project: &Project, cancel: &CancellationToken) -> Result<Ve
     Ok(files.into_iter().map(|file| file.path.display().to_string()).collect())
 }
 
+/// The files of a commit that say of themselves that they cannot be undone, with their reason.
+///
+/// # Errors
+/// When git fails, or has no such commit.
+pub async fn irreversible(
+    project: &Project,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<Vec<(String, String)>, Error> {
+    let repository = Repository::open(Path::new(&project.folder))?;
+    Ok(repository.irreversible(&Sha::parse(commit)?, cancel).await?)
+}
+
 /// Puts a commit's files in a folder, whole or not at all.
 ///
 /// # Errors

@@ -226,6 +226,7 @@ fn there(project: &Project, server: String, seen: &Survey, url: Option<String>) 
         "running" if seen.maintenance => "in maintenance".to_owned(),
         "running" => "running".to_owned(),
         _ if seen.stopped => "stopped".to_owned(),
+        "unknown" => "degraded: its container engine does not answer".to_owned(),
         "exited" => "restarting".to_owned(),
         "failed" => "failed: its process ended too often".to_owned(),
         _ => "died".to_owned(),

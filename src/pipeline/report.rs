@@ -77,6 +77,8 @@ pub struct Summary {
     pub not_built: Vec<NotBuilt>,
     /// What nobody checked.
     pub not_verified: Vec<String>,
+    /// What was not as it should be, and stopped nothing.
+    pub warnings: Vec<String>,
     /// How long each stage took.
     pub stages: Vec<Stage>,
     /// Milliseconds in all.
@@ -115,6 +117,7 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         assumptions: intent.as_ref().map(|intent| intent.assumptions.clone()).unwrap_or_default(),
         not_built: intent.map(|intent| intent.not_built).unwrap_or_default(),
         not_verified: not_verified(&state),
+        warnings: state.errors.clone(),
         stages: stages(&events)?,
         ms,
         next: next(&state, run),

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use crate::exec::capture::clean_line;
 
 /// How much of a body is read, in bytes.
-const BODY_LIMIT: usize = 4 * 1024;
+pub(super) const BODY_LIMIT: usize = 4 * 1024;
 /// How many characters of a body are shown.
 const BODY_SHOWN: usize = 200;
 
@@ -73,10 +73,8 @@ async fn ask(address: SocketAddr, host: &str, path: &str) -> Result<Answer, NoAn
                 bytes.extend_from_slice(&data[..data.len().min(BODY_LIMIT - bytes.len())]);
             }
         }
-        let text: String = String::from_utf8_lossy(&bytes).lines().map(clean_line).collect::<Vec<_>>().join(" ");
         let location = head.headers.get(LOCATION).map(|value| clean_line(&String::from_utf8_lossy(value.as_bytes())));
-        let body = text.chars().take(BODY_SHOWN).collect();
-        Ok(Answer { status: head.status.as_u16(), location, body, took: Duration::ZERO })
+        Ok(Answer { status: head.status.as_u16(), location, body: shown(&bytes), took: Duration::ZERO })
     };
     tokio::pin!(exchange);
     tokio::select! {
@@ -84,6 +82,12 @@ async fn ask(address: SocketAddr, host: &str, path: &str) -> Result<Answer, NoAn
         // The connection ends first when the body's last bytes came with its end.
         _ = connection => exchange.await,
     }
+}
+
+/// The beginning of a body on one line, without control characters.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(bytes).lines().map(clean_line).collect::<Vec<_>>().join(" ");
+    text.chars().take(BODY_SHOWN).collect()
 }
 
 /// The innermost reason, which is the one that says something.

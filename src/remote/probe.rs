@@ -1,12 +1,15 @@
 //! Asking a URL as a visitor would, once, with the time it took.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Uri;
+use hyper::header::{ACCEPT, LOCATION};
 use serde::{Deserialize, Serialize};
 
 use super::http::{self, NoAnswer};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::exec::capture::clean_line;
+use crate::net;
 
 /// What a URL answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +63,12 @@ pub enum Error {
         /// How long was waited.
         after: Duration,
     },
+    /// Somebody listens there, and has no certificate to show.
+    #[error("{url} shows no certificate")]
+    NoCertificate {
+        /// The URL.
+        url: String,
+    },
     /// Something answered, and not in HTTP.
     #[error("{url} broke off: {reason}")]
     Broken {
@@ -74,7 +83,11 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Unusable { .. } => Kind::Usage,
-            Self::NoAddress { .. } | Self::Refused { .. } | Self::Timeout { .. } | Self::Broken { .. } => Kind::User,
+            Self::NoAddress { .. }
+            | Self::Refused { .. }
+            | Self::Timeout { .. }
+            | Self::NoCertificate { .. }
+            | Self::Broken { .. } => Kind::User,
         }
     }
 
@@ -90,8 +103,10 @@ impl Diagnose for Error {
 pub async fn get(url: &str, timeout: Duration) -> Result<Probe, Error> {
     let unusable = |reason| Error::Unusable { url: url.to_owned(), reason };
     let uri: Uri = url.parse().map_err(|_| unusable("it is no URL"))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(unusable("only http is probed"));
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") => return secure(url, timeout).await,
+        _ => return Err(unusable("only http and https are probed")),
     }
     let authority = uri.authority().ok_or_else(|| unusable("it names no host"))?;
     let host = authority.host();
@@ -112,6 +127,45 @@ pub async fn get(url: &str, timeout: Duration) -> Result<Probe, Error> {
         Err(NoAnswer::Timeout) => Err(Error::Timeout { url: url.to_owned(), after: timeout }),
         Err(NoAnswer::Broken(reason)) => Err(Error::Broken { url: url.to_owned(), reason }),
     }
+}
+
+/// The same over a secure connection. Whoever vouches for the certificate: that is looked at, with its dates, by
+/// [`super::caddy::certificate`].
+async fn secure(url: &str, timeout: Duration) -> Result<Probe, Error> {
+    let begun = Instant::now();
+    let unusable = |reason| Error::Unusable { url: url.to_owned(), reason };
+    let client = net::builder()
+        .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .tls_certs_only([])
+        .tls_danger_accept_invalid_certs(true)
+        .timeout(timeout)
+        .build()
+        .map_err(|_| unusable("no secure connection can be set up here"))?;
+    let failed = |error: &reqwest::Error| {
+        let url = url.to_owned();
+        match net::cause(error) {
+            _ if error.is_timeout() => Error::Timeout { url, after: timeout },
+            _ if net::speaks_no_tls(error) => Error::NoCertificate { url },
+            reason if error.is_connect() && reason.contains("refused") => Error::Refused { url },
+            reason => Error::Broken { url, reason },
+        }
+    };
+    let mut response = client.get(url).header(ACCEPT, "*/*").send().await.map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    while bytes.len() < http::BODY_LIMIT
+        && let Some(more) = response.chunk().await.map_err(|error| failed(&error))?
+    {
+        bytes.extend_from_slice(&more[..more.len().min(http::BODY_LIMIT - bytes.len())]);
+    }
+    let location = response.headers().get(LOCATION);
+    Ok(Probe {
+        status: response.status().as_u16(),
+        location: location.map(|value| clean_line(&String::from_utf8_lossy(value.as_bytes()))),
+        body: http::shown(&bytes),
+        took_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    })
 }
 
 #[cfg(test)]
@@ -159,7 +213,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_asked_is_refused() {
-        for url in ["", "/health", "https://example.org/", "ftp://example.org/", "http://"] {
+        for url in ["", "/health", "ftp://example.org/", "http://"] {
             assert!(matches!(get(url, SOON).await, Err(Error::Unusable { .. })), "{url:?}");
         }
     }

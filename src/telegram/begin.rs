@@ -232,7 +232,7 @@ impl Desk<'_> {
         if self.is_busy(talk, &project).await? {
             return Ok(());
         }
-        deploy::check_rollback_of(&talk.context, &project, release.as_ref()).await?;
+        deploy::check_rollback_of(&talk.context, &project, release.as_ref(), false).await?;
         self.begin(talk, Request::Rollback { project: project.name, release, rollout: Rollout::default() }).await
     }
 }

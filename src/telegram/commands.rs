@@ -125,7 +125,7 @@ impl Desk<'_> {
                     text => Some(ReleaseId::parse(text).map_err(crate::ops::Error::from)?),
                 };
                 let project = self.operated(talk, name).await?;
-                crate::ops::deploy::check_rollback_of(&talk.context, &project, release.as_ref()).await?;
+                crate::ops::deploy::check_rollback_of(&talk.context, &project, release.as_ref(), false).await?;
                 let deed = Deed::Rollback { project: name.clone(), release };
                 self.ask_twice(talk, talk.words().sure_rollback, name.as_str(), &deed).await
             }

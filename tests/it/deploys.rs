@@ -71,10 +71,13 @@ fn the_life_of_a_project() {
     assert_eq!(status, 201, "{note}");
 
     // A second release beside the first: nobody notices, and the data is there.
-    std::fs::write(folder.join("NOTES.md"), "changed\n").unwrap();
+    // Words about such a line are not one.
+    std::fs::write(folder.join("NOTES.md"), "# cgo: irreversible: this only tells of it\n").unwrap();
     let dirty = env.run(["deploy", "notes-api"]);
     assert_eq!(dirty.code, Some(1), "{}", dirty.stderr);
     assert!(dirty.stderr.contains("NOTES.md") && dirty.stderr.contains("commit"), "{}", dirty.stderr);
+    let drop = "-- cgo: irreversible: the column `mood` is dropped\nalter table notes drop column mood;\n";
+    std::fs::write(folder.join("services/backend/tidy.sql"), drop).unwrap();
     git(&folder, &["add", "-A"]);
     git(&folder, &["commit", "-qm", "Change something"]);
     let visitors = Visitors::of(&format!("{url}/notes"));
@@ -111,8 +114,19 @@ fn the_life_of_a_project() {
     );
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
 
-    // Back to the first release, without a build; then forward by name.
-    let back = env.json(["deploy", "notes-api", "--rollback"]);
+    // Back to the first release, without a build, across what cannot be undone; then forward by name.
+    for words in [&["deploy", "notes-api", "--rollback"][..], &["deploy", "notes-api", "--rollback", "--dry-run"]] {
+        let refused = env.run(words);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        for said in ["`services/backend/tidy.sql`: the column `mood` is dropped", "--force"] {
+            assert!(refused.stderr.contains(said), "{}", refused.stderr);
+        }
+        assert!(!refused.stderr.contains("NOTES.md"), "{}", refused.stderr);
+    }
+    assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
+    let back = env.json(["deploy", "notes-api", "--rollback", "--force"]);
+    let run = env.json(["run", "show", back["run"].as_str().unwrap()]);
+    assert_eq!(run["run"]["request"]["rollout"]["force"], true, "{run}");
     assert_eq!(back["commit"], made["commits"][1], "{back}");
     assert!(back["ms"].as_u64().unwrap() < 30_000);
     let named = env.json(["deploy", "notes-api", "--rollback", second["release"].as_str().unwrap()]);

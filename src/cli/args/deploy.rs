@@ -82,6 +82,9 @@ pub struct Deploy {
     /// Of several servers, leave one as it is that cannot take the release, instead of going back on all of them
     #[arg(long, conflicts_with = "status")]
     pub allow_partial: bool,
+    /// Go back although a migration since that release cannot be undone
+    #[arg(long, requires = "rollback")]
+    pub force: bool,
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,

@@ -8,6 +8,7 @@ use super::super::servers::place::Place;
 use super::super::{Context, Error, placement, servers};
 use super::{manifest, remote};
 use crate::domain::acme::{Authority, STAGING};
+use crate::domain::domain_name::DomainName;
 use crate::domain::placement::Wish;
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
@@ -73,6 +74,12 @@ pub(in crate::ops) fn as_wanted(
         Err(certificate::Error::Untrusted { shown, .. }) if !context.acme.of(&server.handle).is_trusted() => Ok(shown),
         other => other,
     }
+}
+
+/// What the authority said when it last refused a certificate for a domain; none when it did not, or that cannot be asked.
+pub(in crate::ops) async fn refusal(place: &Place, domain: &DomainName, cancel: &CancellationToken) -> Option<String> {
+    let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights).ok()?;
+    caddy.refusal(domain, cancel).await.ok()?
 }
 
 /// What a deployment would do for the domain of a project, in words; none without one. Looks up where it leads.

@@ -22,6 +22,7 @@ pub(super) async fn image(
     place: &Place,
     engine: &Engine<'_>,
     recipe: &Recipe<'_>,
+    say: &dyn Fn(&str),
     cancel: &CancellationToken,
 ) -> Result<Build, Error> {
     // What could go, should there be no room.
@@ -33,9 +34,16 @@ pub(super) async fn image(
     let blobs = format!("{}/blobs", place.root);
     let work = async {
         let built = image::build::here(recipe, &mut |_, _| (), cancel).await?;
+        say("sending the image");
         image::send::send(engine, &built, &place.arch, &blobs, &old, cancel).await
     };
     let sent = work.await.map_err(servers::Error::from)?;
+    say(&format!(
+        "sent {} KB; {} of {} layers were there",
+        sent.bytes.div_ceil(1000),
+        sent.had.min(sent.image.layers.len()),
+        sent.image.layers.len()
+    ));
     // It was built elsewhere: on the server no build has left anything.
     Ok(Build::Image { name: sent.image.reference, id: sent.image.id, made: Vec::new() })
 }

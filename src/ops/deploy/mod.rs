@@ -6,6 +6,7 @@
 pub mod ci;
 pub(in crate::ops) mod front;
 mod here;
+mod irreversible;
 pub mod plan;
 pub mod remote;
 pub mod steps;
@@ -123,11 +124,25 @@ pub async fn check_folder(project: &Project, cancel: &CancellationToken) -> Resu
 }
 
 /// The release a rollback goes to: the named one, or the newest good one before the active. `is_there` says whether a
-/// release's files are still there.
+/// release's files are still there, `force` that migrations since that cannot be undone are no hindrance.
 ///
 /// # Errors
-/// [`Error::NoRelease`], [`Error::BadRelease`].
+/// [`Error::NoRelease`], [`Error::BadRelease`], [`Error::Irreversible`].
 pub async fn check_rollback(
+    context: &Context,
+    project: &Project,
+    wanted: Option<&ReleaseId>,
+    force: bool,
+    is_there: &(dyn Fn(&ReleaseId) -> bool + Sync),
+) -> Result<Deployment, Error> {
+    let found = find_rollback(context, project, wanted, is_there).await?;
+    if !force {
+        irreversible::allow(Some(&found.release), &irreversible::since(context, project, &found).await?, false)?;
+    }
+    Ok(found)
+}
+
+async fn find_rollback(
     context: &Context,
     project: &Project,
     wanted: Option<&ReleaseId>,
@@ -173,9 +188,10 @@ pub async fn check_rollback_of(
     context: &Context,
     project: &Project,
     wanted: Option<&ReleaseId>,
+    force: bool,
 ) -> Result<Deployment, Error> {
     let elsewhere = placement::of_project(context, project).await?.iter().any(|server| server.handle != LOCAL);
-    check_rollback(context, project, wanted, &|id| elsewhere || is_here(context, project, id)).await
+    check_rollback(context, project, wanted, force, &|id| elsewhere || is_here(context, project, id)).await
 }
 
 /// Whether a release's files are on this machine.

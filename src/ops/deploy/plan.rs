@@ -52,8 +52,10 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
     let manifest_folder = Path::new(&project.folder);
     let (known, commit) = match request {
         Request::Rollback { release, .. } => {
-            let release =
-                check_rollback(context, project, release.as_ref(), &|id| is_here(context, project, id)).await?;
+            let release = check_rollback(context, project, release.as_ref(), request.rollout().force, &|id| {
+                is_here(context, project, id)
+            })
+            .await?;
             let commit = release.commit.clone();
             (Some(release), commit)
         }
@@ -116,7 +118,7 @@ pub async fn preview(
     let slot = standing.map_or(Slot::Blue, Slot::other).as_str();
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
-            let release = check_rollback_of(context, project, release.as_ref()).await?;
+            let release = check_rollback_of(context, project, release.as_ref(), request.rollout().force).await?;
             (release.commit.clone(), vec![format!("take release {} as it was built", release.release)])
         }
         Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => {

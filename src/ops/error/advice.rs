@@ -54,6 +54,10 @@ pub(super) fn of(error: &Error) -> Option<Advice> {
         Error::BadRelease { good, .. } => {
             say(format!("choose one of {}", good.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")))
         }
+        Error::Irreversible { release, .. } => say(format!(
+            "mend what is wrong and deploy again; `cgo deploy --rollback {release} --force` goes back all the same, to a \
+             database that release may not understand"
+        )),
         Error::Gate { .. } | Error::Migration { .. } => {
             say("mend the cause in the project, commit, and deploy again".to_owned())
         }

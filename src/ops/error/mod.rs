@@ -179,6 +179,14 @@ pub enum Error {
         /// The releases one can go back to.
         good: Vec<ReleaseId>,
     },
+    /// Between the releases lies a migration that cannot be undone.
+    #[error("cannot go back to release `{release}` across what cannot be undone: {}", crossed.join("; "))]
+    Irreversible {
+        /// The release.
+        release: ReleaseId,
+        /// Each migration with its reason.
+        crossed: Vec<String>,
+    },
     /// A release did not pass its gate; what served before still serves.
     #[error("release `{release}` did not pass its health gate: {cause}")]
     Gate {
@@ -532,6 +540,7 @@ impl Diagnose for Error {
             | Self::FolderNotOurs { .. }
             | Self::NoRelease { .. }
             | Self::BadRelease { .. }
+            | Self::Irreversible { .. }
             | Self::Migration { .. }
             | Self::NoSuchRun(_)
             | Self::AmbiguousRun { .. }

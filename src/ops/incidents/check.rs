@@ -139,11 +139,10 @@ async fn of_front(
     }
     let carrying = servers.iter().filter(|server| carrying.contains(&server.id));
     let caddies = join_all(carrying.map(async |server| front::of_caddy(context, server, cancel).await)).await;
-    let certificates = join_all(
-        domains
-            .iter()
-            .map(async |(project, server, domain)| front::of_certificate(context, project, server, domain).await),
-    );
+    let certificates =
+        join_all(domains.iter().map(async |(project, server, domain)| {
+            front::of_certificate(context, project, server, domain, cancel).await
+        }));
     caddies.into_iter().chain(certificates.await).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::deploy::front::as_wanted;
+use super::super::deploy::front::{as_wanted, refusal};
 use super::super::deploy::remote;
 use super::super::servers::place;
 use super::super::{Context, servers};
@@ -43,8 +43,17 @@ pub(super) async fn of_certificate(
     project: &Project,
     server: &Server,
     domain: &DomainName,
+    cancel: &CancellationToken,
 ) -> Subject {
-    let broken = |title: String, detail: String| Finding::Broken { title, details: vec![detail] };
+    // Why there is no better one.
+    let broken = async |title: String, detail: String| {
+        let refused = match place::of_server(context, server.clone(), cancel).await {
+            Ok(place) => refusal(&place, domain, cancel).await,
+            Err(_) => None,
+        };
+        let refused = refused.map(|said| format!("the authority said: {said}"));
+        Finding::Broken { title, details: std::iter::once(detail).chain(refused).collect() }
+    };
     let finding = match remote::addresses(server).await.as_deref() {
         Err(error) => Finding::Unknown(format!("`{domain}`: {error}")),
         Ok([]) => Finding::Unknown(format!("`{domain}`: its server has no address")),
@@ -53,16 +62,18 @@ pub(super) async fn of_certificate(
             match as_wanted(context, server, read) {
                 Ok(shown) => match shown.days_left(context.now()) {
                     left if left < LEAST_DAYS => {
-                        broken(format!("the certificate of `{domain}` ends in {left} days"), format!("{shown:?}"))
+                        let shown = format!("it is signed by {}", shown.issuer);
+                        broken(format!("the certificate of `{domain}` ends in {left} days"), shown).await
                     }
                     _ => Finding::Good,
                 },
                 // That nobody answers there is the service's own incident.
                 Err(error @ certificate::Error::Connect { .. }) => Finding::Unknown(error.to_string()),
-                Err(error) => broken(format!("the certificate of `{domain}` is no good"), error.to_string()),
+                Err(error) => broken(format!("the certificate of `{domain}` is no good"), error.to_string()).await,
             }
         }
     };
     let project = Some(project.id.clone());
-    Subject { kind: IncidentKind::Certificate, project, server: None, service: Some("certificate".to_owned()), finding }
+    let service = Some(super::CERTIFICATE.to_owned());
+    Subject { kind: IncidentKind::Certificate, project, server: None, service, finding }
 }

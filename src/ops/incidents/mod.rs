@@ -12,6 +12,9 @@ use crate::domain::names::ProjectName;
 use crate::domain::user::{Right, Role};
 use crate::store::{self, Incidents as _};
 
+/// The part of a project that its certificate is.
+pub const CERTIFICATE: &str = "certificate";
+
 /// What is reported.
 #[derive(Debug, Clone)]
 pub struct Report {

@@ -90,7 +90,11 @@ pub async fn recover(context: &Context, id: &IncidentId, cancel: &CancellationTo
         return restarted(context, incident, &project, &active, cancel).await;
     }
     let is_new = now.since(active.updated_at) <= NEW_MS;
-    if is_new && let Ok(before) = deploy::check_rollback_of(context, &project, None).await {
+    let before = if is_new { Some(deploy::check_rollback_of(context, &project, None, false).await) } else { None };
+    if let Some(Err(error @ Error::Irreversible { .. })) = &before {
+        return Ok(person(format!("{error}; mend it and run `cgo deploy {}`", project.name)));
+    }
+    if let Some(Ok(before)) = before {
         let revert = tried(IncidentEventKind::Revert, format!("back to release {}", before.release));
         if context.store.note_incident(id, &revert, Some((1, now.plus_ms(-NEW_MS)))).await? {
             return Ok(Recovery::Revert { incident, project: project.name, release: before.release });

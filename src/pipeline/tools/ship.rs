@@ -7,6 +7,7 @@ use serde_json::json;
 use super::build::short;
 use super::{Context, Output, Tool, ToolError, WorldEffect};
 use crate::domain::ids::ServerId;
+use crate::domain::incident::IncidentKind;
 use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
 use crate::domain::state::Change;
@@ -14,7 +15,8 @@ use crate::ops::deploy::Address;
 use crate::ops::deploy::remote::{self, Fleet, Planned};
 use crate::ops::deploy::steps::{self, Steps};
 use crate::ops::servers::place::{self, Place};
-use crate::ops::{self, deploy, projects, servers, services};
+use crate::ops::{self, deploy, incidents, projects, servers, services};
+use crate::remote::probe;
 
 /// Takes no arguments.
 #[derive(Deserialize, JsonSchema)]
@@ -151,6 +153,21 @@ async fn deploy_there(
         return Err(ToolError::of(&partial.into()));
     }
     if let Some(why) = context.remember("certificate", release.clone(), async || first.certified().await).await? {
+        let report = incidents::Report {
+            kind: IncidentKind::Certificate,
+            project: Some(project.name.clone()),
+            server: None,
+            service: Some(incidents::CERTIFICATE.to_owned()),
+            title: format!("the certificate of `{}` is no good", first.url().trim_start_matches("https://")),
+            details: why.clone(),
+            run: Some(context.run.id.clone()),
+        };
+        context
+            .repeat("certificate_incident", release.clone(), async |_| {
+                let incident = incidents::prepare(context.ops, report).await?;
+                Ok(incidents::open(context.ops, &incident).await?.id)
+            })
+            .await?;
         context.change(Change::Errors(format!("its certificate cannot be trusted yet: {why}")));
     }
     Ok(json!({
@@ -174,9 +191,17 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     for Address { url, ready } in &addresses {
         let seen = context
             .remember("live_probe", json!({ "url": ready }), async || {
-                steps::probe_live(ready, url, &active.release).await
+                match steps::probe_live(ready, url, &active.release).await {
+                    Err(ops::Error::NoAnswer(probe::Error::NoCertificate { .. })) => Ok(None),
+                    other => other.map(Some),
+                }
             })
             .await?;
+        // That is told with the deployment: the authority's refusal is no fault of the release.
+        let Some(seen) = seen else {
+            (context.notes)(&format!("{url} shows no certificate yet, so that it was not asked as visitors ask it"));
+            continue;
+        };
         (context.notes)(&format!("{url} answered {} in {} ms", seen.status, seen.took_ms));
         status = seen.status;
     }

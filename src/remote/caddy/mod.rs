@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use super::elevate::elevated;
 use super::host::files::hex;
 use super::host::{Answer, Host, Payload, Script, failed};
+use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::names::ProjectName;
 pub use error::Error;
@@ -53,6 +54,10 @@ const SUPERVISE: &str = include_str!("supervise.sh");
 const IN_FLIGHT: &str = r#"caddy_in_flight "$1" "$2""#;
 /// `$1` the root folder, `$2` the application.
 const PORT: &str = r#"sed -n 's/^# probe \([0-9]*\) .*/\1/p;q' "$1/caddy/sites.d/$2.caddy" 2>/dev/null || true"#;
+/// `$1` the root folder, `$2` the domain: the last of its lines in Caddy's log that says how asking for its certificate went,
+/// if that was an error.
+const REFUSAL: &str = r#"tail -n 5000 "$1/caddy/data/caddy.log" 2>/dev/null |
+grep -F "\"identifier\":\"$2\"" | grep -E '"error":|certificate (obtained|renewed) successfully' | tail -n 1 | grep -F '"error":' || true"#;
 /// How long a change may take: a minute of waiting for another, and the requests that are being answered.
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -241,6 +246,17 @@ impl<'a> Caddy<'a> {
         Ok(self.host.run_ok(&script, cancel).await?.text().parse().ok())
     }
 
+    /// What the authority said when it last refused this Caddy a certificate for a domain; none when it did not, or one
+    /// was had since.
+    ///
+    /// # Errors
+    /// What a host fails with.
+    pub async fn refusal(&self, domain: &DomainName, cancel: &CancellationToken) -> Result<Option<String>, Error> {
+        let args = [self.root.to_owned(), domain.to_string()];
+        let script = self.script("say why there is no certificate", &[REFUSAL], args).harmless();
+        Ok(refused(&self.host.run_ok(&script, cancel).await?.text()))
+    }
+
     /// A script that runs as root where the account may.
     fn script<const N: usize>(&self, what: &'static str, texts: &[&'static str], args: [String; N]) -> Script {
         elevated(self.rights, what, texts).args(args)
@@ -274,6 +290,14 @@ impl<'a> Caddy<'a> {
             code => failed(&host, what, code, &answer.stderr).into(),
         }
     }
+}
+
+/// What a line of Caddy's log says of an authority's refusal.
+fn refused(line: &str) -> Option<String> {
+    let said: serde_json::Value = serde_json::from_str(line).ok()?;
+    let error = said.get("error")?.as_str()?;
+    // It comes as often as it was tried, and with the address it was asked at.
+    Some(error.split(" - last error: ").last().unwrap_or(error).chars().take(300).collect())
 }
 
 /// Caddy's reason without what stands around it: `sites.d/notes.caddy:12 - wrong argument count`.

@@ -78,6 +78,14 @@ pub enum Error {
         /// The last lines the release wrote.
         evidence: Vec<String>,
     },
+    /// Visitors were sent to the release, and what follows could not be done.
+    #[error("the release serves on `{host}`, and its deployment is not finished: {cause}")]
+    Unfinished {
+        /// The server.
+        host: String,
+        /// Why, in words.
+        cause: String,
+    },
     /// It was interrupted before visitors were sent to the release.
     #[error("the deployment on `{host}` was interrupted")]
     Interrupted {
@@ -123,7 +131,11 @@ impl Error {
             | Self::Gate { evidence, .. }
             | Self::Reverted { evidence, .. }
             | Self::Unknown { evidence, .. } => evidence,
-            Self::Held { .. } | Self::Superseded { .. } | Self::Preflight { .. } | Self::Interrupted { .. } => &[],
+            Self::Held { .. }
+            | Self::Superseded { .. }
+            | Self::Preflight { .. }
+            | Self::Unfinished { .. }
+            | Self::Interrupted { .. } => &[],
         }
     }
 
@@ -139,6 +151,7 @@ impl Error {
             | Self::Preflight { host, .. }
             | Self::Gate { host, .. }
             | Self::Reverted { host, .. }
+            | Self::Unfinished { host, .. }
             | Self::Interrupted { host }
             | Self::Unknown { host, .. } => Some(host),
         }
@@ -155,7 +168,7 @@ impl Diagnose for Error {
             Self::Gate { .. } => Kind::Gate,
             Self::Reverted { .. } => Kind::Reverted,
             Self::Interrupted { .. } => Kind::Interrupted,
-            Self::Unknown { .. } => Kind::Unknown,
+            Self::Unfinished { .. } | Self::Unknown { .. } => Kind::Unknown,
         }
     }
 
@@ -167,6 +180,7 @@ impl Diagnose for Error {
             }
             Self::Preflight { mend, .. } => mend.clone(),
             Self::Superseded { .. } => Some(Advice::Do("deploy again".to_owned())),
+            Self::Unfinished { .. } => Some(Advice::Do("mend that, and run `cgo run resume`".to_owned())),
             Self::Unknown { .. } => Some(Advice::Run("cgo run resume".to_owned())),
             _ => None,
         }

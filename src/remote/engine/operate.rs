@@ -96,14 +96,23 @@ impl App<'_> {
         }
     }
 
-    /// Tells a deployment whose release serves, and whose old one still runs, to go back to that at once.
+    /// Tells a deployment whose release serves, and whose old one still runs, to go back to that at once. `forced` is what
+    /// cannot be undone and is gone back across all the same, for the record of the host.
     ///
     /// # Errors
     /// What the host fails with.
-    pub async fn recall(&self, op: &str, owner: &str, cancel: &CancellationToken) -> Result<(), Error> {
+    pub async fn recall(
+        &self,
+        op: &str,
+        owner: &str,
+        forced: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<(), Error> {
+        let forced =
+            forced.map_or_else(String::new, |forced| format!("p_purpose={}\n", quoted(&format!("forced: {forced}"))));
         let script = self
             .script("call a release back", OPERATE, &[], op, "recall")
-            .payload(Payload::Bytes(format!("p_owner={}\n", quoted(owner)).into_bytes()))
+            .payload(Payload::Bytes(format!("p_owner={}\n{forced}", quoted(owner)).into_bytes()))
             .harmless();
         self.host.run_ok(&script, cancel).await?;
         Ok(())

@@ -9,8 +9,8 @@ use super::report::Report;
 use super::{App, Error};
 use crate::domain::diagnose::Advice;
 use crate::remote::caddy;
-use crate::remote::host::Payload;
 use crate::remote::host::steps::{self, Begun, Step};
+use crate::remote::host::{self, Payload};
 
 const GATE: &str = include_str!("sh/gate.sh");
 const BUILD: &str = include_str!("sh/build.sh");
@@ -135,7 +135,8 @@ impl App<'_> {
                         }
                     }
                 }
-            }?;
+            };
+            let outcome = outcome.map_err(|error| Self::unbegun(phase, error))?;
             tried += 1;
             let again = match outcome.code {
                 None => true,
@@ -150,11 +151,27 @@ impl App<'_> {
         }
     }
 
+    /// Why a phase was not even begun: before its last one nothing is changed by that, and after the switch the release
+    /// serves all the same.
+    fn unbegun(phase: Phase, error: host::Error) -> Error {
+        match (phase, &error) {
+            (Phase::Finish, host::Error::Full { host, .. }) => {
+                Error::Unfinished { host: host.clone(), cause: "its disk is full".to_owned() }
+            }
+            (Phase::Finish, host::Error::ReadOnly { host, .. }) => {
+                Error::Unfinished { host: host.clone(), cause: "its file system is read-only".to_owned() }
+            }
+            _ => error.into(),
+        }
+    }
+
     fn judge(&self, code: Option<i32>, mut report: Report, lines: Vec<String>) -> Result<Report, Error> {
         let host = self.host.name().to_owned();
         let (sort, cause) = report.cause.take().unwrap_or_default();
         let plain = || lines.into_iter().filter(|line| !line.starts_with('@')).collect::<Vec<_>>();
         let evidence = if report.evidence.is_empty() { plain() } else { report.evidence };
+        let full = evidence.iter().any(|line| line.contains("No space left on device"));
+        let room = Some(Advice::Do("free some room there, and deploy again".to_owned()));
         Err(match (code, sort.as_str()) {
             (Some(0), _) => {
                 report.evidence = Vec::new();
@@ -162,6 +179,9 @@ impl App<'_> {
             }
             (Some(5), _) => Error::Held { host, held: report.held.unwrap_or_default() },
             (Some(20), _) => Error::Superseded { host, by: report.held.unwrap_or_default() },
+            (Some(1), "build") if full => {
+                Error::Preflight { host, cause: format!("its disk is full: {cause}"), mend: room }
+            }
             (Some(1), "migration") => Error::Migration { host, cause, evidence },
             (Some(1), _) => Error::Build { host, cause, evidence },
             (Some(6), _) => Error::Gate { host, sort, cause, evidence },
@@ -170,10 +190,15 @@ impl App<'_> {
             (Some(9), "taken") => {
                 Error::Preflight { host, cause, mend: Some(Advice::Do("free the port and deploy again".to_owned())) }
             }
+            (Some(9), "disk") => Error::Preflight { host, cause, mend: room },
             (Some(9), _) => {
                 let cause = if cause.is_empty() { evidence.join("; ") } else { cause };
-                Error::Preflight { host, cause, mend: None }
+                // Where not a word could be kept there is no room.
+                let (cause, mend) =
+                    if cause.is_empty() { ("its disk takes nothing".to_owned(), room) } else { (cause, None) };
+                Error::Preflight { host, cause, mend }
             }
+            (Some(10), "disk" | "driver") => Error::Unfinished { host, cause },
             (Some(130), _) => Error::Interrupted { host },
             _ => Error::Unknown { host, step: report.step, evidence },
         })

@@ -39,6 +39,9 @@ pub struct Plan {
     pub keep: usize,
     /// How much memory a release may take, where its driver can see to that, in megabytes.
     pub memory_mb: u32,
+    /// What cannot be undone and is gone back across all the same: for the record of the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<String>,
 }
 
 /// How a release is asked whether it is well.
@@ -124,6 +127,9 @@ impl Plan {
         set(&mut out, "stop_after", &self.stop_after.as_secs().to_string());
         set(&mut out, "keep", &self.keep.to_string());
         set(&mut out, "memory_mb", &self.memory_mb.to_string());
+        if let Some(forced) = &self.forced {
+            set(&mut out, "forced", &format!("forced: {forced}"));
+        }
         out
     }
 

@@ -46,12 +46,14 @@ pub(super) const COMMAND: &str = concat!(
 pub(super) const RUNNER: &str = concat!(
     "cgo_d=$0; read -r cgo_x </proc/$$/stat || exit 1; cgo_x=${cgo_x##*) }; set -- $cgo_x; ",
     "read -r cgo_v </proc/sys/kernel/random/boot_id || exit 1; ",
+    // The room its outcome takes is taken first: a disk that is full by then cannot keep it back.
+    "echo \"        \" >\"$cgo_d/rc.new\" || exit 1; ",
     "echo \"$$ ${20} $cgo_v\" >\"$cgo_d/pid.new\" && mv -f \"$cgo_d/pid.new\" \"$cgo_d/pid\" || exit 1; ",
     "rm -f \"$cgo_d/input\"; exec 9>&-; trap : TERM HUP INT; ",
     "(",
     read_document!(),
     "eval \"$cgo_s\"); cgo_x=$?; ",
-    "echo \"$cgo_x\" >\"$cgo_d/rc.new\"; ",
+    "echo \"$cgo_x\" 1<>\"$cgo_d/rc.new\" || exit 1; ",
     "sync \"$cgo_d/rc.new\" 2>/dev/null || sync; ",
     "mv -f \"$cgo_d/rc.new\" \"$cgo_d/rc\"; sync \"$cgo_d\" 2>/dev/null || sync",
 );

@@ -1,8 +1,8 @@
 //! Work on a host that outlives the connection.
 //!
 //! A step is a script with a folder of its own on the host. It runs detached; its folder holds which process it is
-//! (`pid`), what it wrote (`log`) and, once it ended, its exit code (`rc`). That file is the step's outcome, never how the
-//! connection ended. Starting a step whose folder has a process or an outcome starts nothing, so it may be repeated for as
+//! (`pid`), what it wrote (`log`) and, once it ended, its exit code (`rc`), for which there is room from its beginning. That
+//! file is the step's outcome, never how the connection ended. Starting a step whose folder has a process or an outcome starts nothing, so it may be repeated for as
 //! long as it is not known whether it arrived.
 
 use std::time::Duration;
@@ -37,11 +37,20 @@ begin() {
     flock 8 || return 1
     exec 8>&-
     if [ -e "$1/pid" ]; then echo started; return; fi
-    rm -f "$1/input"
+    # What has no room for its outcome is not begun; this says so where its own log has no room either.
+    echo | cat >"$1/room"
+    rm -f "$1/input" "$1/room"
     cat "$1/log" >&2
     return 1
 }
-begin "$1" "$2" "$3" || exit
+begin "$1" "$2" "$3" || {
+    code=$?
+    # A disk that takes no more files has room all the same.
+    place=$1
+    while [ ! -d "$place" ]; do place=${place%/*}; [ -n "$place" ] || place=/; done
+    df -Pi "$place" | awk 'NR > 1 && $2 > 0 && $4 == 0 { print "no inodes are left on " $6 }' >&2
+    exit $code
+}
 set -- "$1" "$4" "$5" "$6"
 "#;
 /// Exit code of [`START`]: the input ended too early.
@@ -51,8 +60,9 @@ const SHORT: i32 = 77;
 /// wait for something new. Where there is, it waits a little for more: an answer costs a round trip. Answers with a
 /// line, `STATE CODE SIZE`, and bytes of the log.
 const LOOK: &str = r#"
+outcome() { read -r code <"$1/rc" && [ -n "$code" ] && said="ended $code"; }
 state() {
-    if [ -f "$1/rc" ]; then read -r code <"$1/rc"; said="ended $code"; return; fi
+    if outcome "$1"; then return; fi
     if ! read -r pid start boot <"$1/pid"; then said="absent 0"; return; fi
     read -r now </proc/sys/kernel/random/boot_id
     if [ "$boot" = "$now" ] && read -r line <"/proc/$pid/stat"; then
@@ -61,7 +71,7 @@ state() {
         if [ "${20}" = "$start" ] && [ "$1" != Z ]; then said="running $pid"; return; fi
         set -- "$folder"
     fi
-    if [ -f "$1/rc" ]; then read -r code <"$1/rc"; said="ended $code"; else said="lost 0"; fi
+    outcome "$1" || said="lost 0"
 } 2>/dev/null
 size() { if [ -f "$1/log" ]; then wc -c <"$1/log"; else echo 0; fi; }
 tenths=$4

@@ -229,6 +229,7 @@ pub fn migration_text(
         "upgrade": steps.upgrade,
         "downgrade": steps.downgrade,
         "notes": steps.notes.iter().map(|note| one_line(&note.text)).collect::<Vec<_>>(),
+        "lost": steps.notes.iter().filter(|note| note.destructive).map(|note| one_line(&note.text)).collect::<Vec<_>>(),
         "fills": steps.upgrade.iter().chain(&steps.downgrade).any(|step| step.starts_with(migration::FILL)),
         "uses_sa": steps.upgrade.iter().chain(&steps.downgrade).any(|step| step.contains("sa.") || step.starts_with(migration::FILL)),
     });

@@ -307,6 +307,34 @@ impl Repository {
         Ok(())
     }
 
+    /// The files of a commit with a comment `cgo: irreversible: REASON` on a line of its own, each with its first reason.
+    /// Texts for people, which may tell of such a line, are left out.
+    ///
+    /// # Errors
+    /// [`Error::NoGit`], [`Error::Git`] when there is no such commit, [`Error::Answer`].
+    pub async fn irreversible(&self, commit: &Sha, cancel: &CancellationToken) -> Result<Vec<(String, String)>, Error> {
+        const LINE: &str = "^[[:space:]]*(#|--|//)[[:space:]]*cgo: irreversible";
+        let command = self.git("grep").args(["-I", "-z", "--max-count=1", "-E", "-e", LINE, commit.as_str()]);
+        let command = command.args(["--", ":(top)", ":(top,exclude)*.md"]);
+        let output = self.run("grep", &command, cancel).await?;
+        match output.exit {
+            Exit::Code(0) => {}
+            // There is none; a commit that is not there is another code.
+            Exit::Code(1) => return Ok(Vec::new()),
+            _ => return self.answer("grep", command, cancel).await.map(|_| Vec::new()),
+        }
+        let text = output.stdout.text();
+        let marks = text.lines().filter_map(|line| {
+            let (path, said) = line.split_once('\0')?;
+            let path = path.split_once(':').map_or(path, |(_, path)| path);
+            let (_, reason) = said.split_once("cgo: irreversible")?;
+            let reason = reason.trim_start_matches(':').trim();
+            let reason = if reason.is_empty() { "it cannot be undone" } else { reason };
+            Some((path.to_owned(), reason.to_owned()))
+        });
+        Ok(marks.collect())
+    }
+
     /// The files that differ from the newest commit, new ones with them, ignored ones not.
     ///
     /// # Errors

@@ -15,10 +15,10 @@ use super::{free_port, never, on_both, runtime};
 use crate::support::env::{missing, until};
 
 /// A program that ends with its owner.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let null = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Self(null.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
@@ -37,7 +37,7 @@ fn done(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn there(program: &str, package: &str) -> bool {
+pub fn there(program: &str, package: &str) -> bool {
     let found =
         std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|at| at.join(program).exists()));
     if !found {
@@ -51,9 +51,11 @@ fn domain(name: &str) -> DomainName {
 }
 
 /// An authority, and a DNS server that says that every name is at one address.
-struct Pebble {
-    directory: String,
-    certificate: PathBuf,
+pub struct Pebble {
+    /// The address of its directory.
+    pub directory: String,
+    /// The certificate it proves who it is with; its key is `pebble.key` beside it.
+    pub certificate: PathBuf,
     management: String,
     resolver: SocketAddr,
     _programs: [Running; 2],
@@ -61,7 +63,7 @@ struct Pebble {
 
 impl Pebble {
     /// `here` is the address it is reached at; it believes whoever answers at `there`, on these ports.
-    fn start(folder: &Path, here: &str, there: &str, http: u16, https: u16) -> Self {
+    pub fn start(folder: &Path, here: &str, there: &str, http: u16, https: u16) -> Self {
         let (key, certificate) = (folder.join("pebble.key"), folder.join("pebble.pem"));
         done(
             Command::new("openssl")

@@ -2,7 +2,7 @@
 //! it running ([`running`]), and certificates ([`acme`]). With the real Caddy and, for certificates, Pebble; on this
 //! machine and on hosts over SSH.
 
-mod acme;
+pub(crate) mod acme;
 mod config;
 mod running;
 mod switch;
@@ -45,7 +45,7 @@ fn here() -> bool {
 }
 
 /// Ports that no other test of this process uses, below those that the system hands out.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id().wrapping_mul(211) % 11_000).unwrap();
     loop {

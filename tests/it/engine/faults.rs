@@ -7,7 +7,8 @@ use cgo::remote::engine::Error;
 use cgo::remote::engine::phase::{Given, Phase};
 
 use super::{Stage, never};
-use crate::hosts::on_both;
+use crate::hosts::{Linked, on_both};
+use crate::support::sshd::Sshd;
 
 #[test]
 fn a_release_that_is_not_fit_is_told_by_its_cause_and_what_served_serves_on() {
@@ -113,6 +114,59 @@ fn one_that_ignores_its_end_is_killed_and_that_is_told() {
         let report = stage.phase(&plan, Phase::Finish, "ok").await.unwrap();
         assert!(report.warnings.iter().any(|said| said.contains("did not end within 2 s")), "{report:?}");
         assert_eq!(stage.ask(old.port).await, None);
+        stage.end().await;
+    });
+}
+
+#[test]
+fn a_disk_that_takes_no_file_is_named_and_nothing_is_left_half_done() {
+    let Some(sshd) = Sshd::start() else { return };
+    let folder = sshd.folder().to_owned();
+    let disk = folder.join("cgo").display().to_string();
+    sshd.root(&format!("mkdir '{disk}' && mount -t tmpfs -o size=64m none '{disk}'"));
+    let linked = Linked::to(&sshd, "root");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stage = Stage::new(linked.host(), &folder);
+        let good = stage.deploy("ok").await.unwrap();
+        let mut serves = good.release;
+        for (fault, cause, mended) in [
+            (
+                format!("mount --bind '{disk}' '{disk}' && mount -o remount,bind,ro '{disk}'"),
+                "Read-only file system",
+                format!("umount -l '{disk}'"),
+            ),
+            (
+                format!(
+                    "mount -o \"remount,nr_inodes=$(df -Pi '{disk}' | awk 'NR > 1 {{ print $3 }}')\" none '{disk}'"
+                ),
+                "no inodes are left",
+                format!("mount -o remount,nr_inodes=100000 none '{disk}'"),
+            ),
+        ] {
+            // Before it is begun, and in its midst.
+            let plan = stage.plan().await;
+            stage.phase(&plan, Phase::Build, "ok").await.unwrap();
+            sshd.root(&fault);
+            for phase in [Phase::Build, Phase::Stage] {
+                let plan = if phase == Phase::Build { stage.plan().await } else { plan.clone() };
+                let launch = stage.launch(&plan, "ok");
+                let given = Given { launch: Some(&launch), build: None };
+                let refused = stage.app().phase(&plan, phase, given, &|_| (), &never()).await.unwrap_err();
+                assert_eq!(refused.kind(), Kind::Preflight, "{refused}");
+                let said = refused.evidence().join("\n");
+                assert!(said.contains(cause), "{refused}: {said}");
+                assert!(stage.answers().await.unwrap().starts_with(serves.as_str()), "{fault}");
+            }
+            sshd.root(&mended);
+            let seen = stage.survey().await;
+            assert_eq!((seen.held, seen.left), (None, None));
+            for phase in [Phase::Stage, Phase::Switch, Phase::Finish] {
+                stage.phase(&plan, phase, "ok").await.unwrap();
+            }
+            assert!(stage.answers().await.unwrap().starts_with(plan.release.as_str()));
+            serves = plan.release;
+        }
         stage.end().await;
     });
 }

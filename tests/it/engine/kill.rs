@@ -5,14 +5,17 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use cgo::domain::deployment::Slot;
+use cgo::domain::deployment::{Driver, Slot};
+use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::remote::engine::Error;
 use cgo::remote::engine::phase::Phase;
 use cgo::remote::engine::plan::Plan;
+use cgo::remote::image::Sort;
 use rustix::process::{Signal, kill_process};
 
 use super::{Stage, never};
 use crate::hosts::Linked;
+use crate::support::docker::Docker;
 use crate::support::env::until_async;
 use crate::support::sshd::Sshd;
 
@@ -31,6 +34,9 @@ for file; do
             case $how in
             runner) kill -9 0 ;;
             power) sleep 1000 ;;
+            full)
+                until mount -o "remount,size=$(df -Pk $here/cgo | awk 'NR > 1 { print $3 }')k" none $here/cgo; do :; done
+                ;;
             esac
             ;;
         esac
@@ -51,6 +57,8 @@ enum How {
     Cli,
     /// The connection.
     Link,
+    /// All room on its disk.
+    Room,
 }
 
 /// Every step of a deployment, with the phase it is a step of.
@@ -86,6 +94,7 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
         How::Runner => "runner",
         How::Power => "power",
         How::Cli | How::Link => "none",
+        How::Room => "full",
     };
     sshd.write("how", word);
     sshd.write("fault", at);
@@ -122,6 +131,14 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
             }
             go(stage, &plan).await
         }
+        How::Room => {
+            let (ended, ()) = tokio::join!(work, strikes);
+            if let Err(error) = ended {
+                full(stage, &plan, &error).await?;
+            }
+            sshd.root(&format!("mount -o remount,size=64m none '{}'", stage.root));
+            go(stage, &plan).await
+        }
     };
     ended.map_err(|error| format!("{error}: {:?}", error.evidence()))?;
     let seen = stage.survey().await;
@@ -135,11 +152,23 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
         return Err("the release does not answer".to_owned());
     }
     let running = seen.slots.iter().filter(|slot| slot.state == "running").count();
-    let processes = stage.shell("pgrep -f 'python3 -u main.py' | wc -l").await;
+    let name = &stage.name;
+    let (processes, migrated) = match stage.driver {
+        Driver::Container => (
+            stage.shell(&format!("docker ps --all --quiet --filter label=cgo.app={name} | wc -l")).await,
+            stage
+                .shell(&format!(
+                    "wc -l <$(docker volume inspect -f '{{{{.Mountpoint}}}}' cgo-{name}-production)/migrations"
+                ))
+                .await,
+        ),
+        Driver::Process | Driver::Systemd => {
+            (stage.shell("pgrep -f 'python3 -u main.py' | wc -l").await, stage.shell("wc -l <shared/migrations").await)
+        }
+    };
     if running != 1 || processes != "1" {
         return Err(format!("{running} slots run with {processes} processes: {:?}", seen.slots));
     }
-    let migrated = stage.shell("wc -l <shared/migrations").await;
     if migrated != stage.made.get().to_string() {
         // A migration that was cut off is run again by its own idempotence; one that ended never is.
         if !at.contains("migrate\",\"mark\":\"intent") {
@@ -149,59 +178,128 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
     Ok(())
 }
 
-/// Strikes at each step in some ways, on a host of its own; how often, and what did not come to its end.
-fn converge(ways: &[(How, &str)]) -> (usize, Vec<String>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let Some(sshd) = Sshd::start() else { return (0, Vec::new()) };
-    let folder = sshd.folder().to_owned();
+/// What is not as it should be after a deployment that came to nothing for want of room.
+async fn full(stage: &Stage<'_>, plan: &Plan, error: &Error) -> Result<(), String> {
+    let kind = error.kind();
+    let told = format!("{error} {}", error.evidence().join(" "));
+    let names_it = ["full", "takes nothing", "No space left"].iter().any(|words| told.contains(words));
+    if !matches!(kind, Kind::Preflight | Kind::Unknown) || !names_it {
+        return Err(format!("a full disk is told as {kind:?}: {told}"));
+    }
+    let seen = stage.survey().await;
+    let Some((_, serving)) = &seen.serving else { return Err("nothing serves".to_owned()) };
+    let said = stage.answers().await.unwrap_or_default();
+    if !said.starts_with(serving.as_str()) {
+        return Err(format!("on a full disk {serving} is to serve, and `{said}` answers"));
+    }
+    if kind != Kind::Unknown && serving == plan.release.as_str() {
+        return Err(format!("it serves, and yet: {error}"));
+    }
+    Ok(())
+}
+
+/// A strike: what is cut off, at which step, and whether when it begins or when it is done.
+type Strike = (How, &'static str, &'static str);
+
+/// A strike of some sorts at each step.
+fn each(ways: &[(How, &'static str)]) -> Vec<Strike> {
+    ways.iter().flat_map(|(how, mark)| STEPS.iter().map(move |(_, step)| (*how, *step, *mark))).collect()
+}
+
+/// Puts what strikes in the place of the host's `sync`.
+fn arm(sshd: &Sshd) {
+    let folder = sshd.folder();
     let real = sshd.root("command -v sync");
     std::fs::copy(real.trim(), folder.join("sync.real")).unwrap();
-    std::fs::write(
-        folder.join("sync"),
-        SYNC.replace("FOLDER", &folder.display().to_string())
-            .replace("$(dirname \"$0\")", &folder.display().to_string()),
-    )
-    .unwrap();
+    let here = folder.display().to_string();
+    sshd.write("sync", &SYNC.replace("FOLDER", &here).replace("$(dirname \"$0\")", &here));
     std::fs::set_permissions(folder.join("sync"), std::fs::Permissions::from_mode(0o755)).unwrap();
-    sshd.root(&format!("mount --bind '{}' '{}'", folder.join("sync").display(), real.trim()));
-    let linked = Linked::to(&sshd, "root");
-    let stage = Stage::new(linked.host(), &folder);
+    sshd.root(&format!("mount --bind '{here}/sync' '{}'", real.trim()));
+}
+
+/// Deploys under each strike, one after the other on one host; how often, and what did not come to its end.
+fn converge(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, strikes: &[Strike]) -> (usize, Vec<String>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    arm(sshd);
     let mut failed = Vec::new();
     let mut tried = 0;
     runtime.block_on(async {
         stage.deploy("ok").await.unwrap();
-        for (how, mark) in ways {
-            for (_, step) in STEPS {
-                let at = format!("\"step\":\"{step}\",\"mark\":\"{mark}\"");
-                tried += 1;
-                if let Err(why) = strike(&sshd, &stage, &linked, &at, *how).await {
-                    failed.push(format!("{how:?} at {step} {mark}: {why}"));
-                    break;
-                }
+        for (how, step, mark) in strikes {
+            let at = format!("\"step\":\"{step}\",\"mark\":\"{mark}\"");
+            tried += 1;
+            if let Err(why) = strike(sshd, stage, linked, &at, *how).await {
+                failed.push(format!("{how:?} at {step} {mark}: {why}"));
+                break;
             }
         }
     });
     (tried, failed)
 }
 
-#[test]
-fn a_deployment_that_is_cut_off_anywhere_converges() {
-    let hosts: [&[(How, &str)]; 4] = [
-        &[(How::Runner, "intent")],
-        &[(How::Runner, "done")],
-        &[(How::Power, "intent"), (How::Cli, "intent")],
-        &[(How::Link, "intent"), (How::Cli, "done")],
-    ];
-    let outcomes: Vec<(usize, Vec<String>)> = std::thread::scope(|scope| {
-        let works: Vec<_> = hosts.iter().map(|ways| scope.spawn(|| converge(ways))).collect();
-        works.into_iter().map(|work| work.join().unwrap()).collect()
-    });
+/// The same with processes, on a host of its own.
+fn of_processes(strikes: &[Strike]) -> (usize, Vec<String>) {
+    let Some(sshd) = Sshd::start() else { return (0, Vec::new()) };
+    let folder = sshd.folder().to_owned();
+    if strikes.iter().any(|(how, ..)| *how == How::Room) {
+        sshd.root(&format!("mkdir -p '{0}/cgo' && mount -t tmpfs -o size=64m none '{0}/cgo'", folder.display()));
+    }
+    let linked = Linked::to(&sshd, "root");
+    let stage = Stage::new(linked.host(), &folder);
+    converge(&sshd, &stage, &linked, strikes)
+}
+
+/// Tells how many deployments converged, and takes none that did not.
+fn told(outcomes: Vec<(usize, Vec<String>)>) {
     let tried: usize = outcomes.iter().map(|(tried, _)| tried).sum();
     let failed: Vec<String> = outcomes.into_iter().flat_map(|(_, failed)| failed).collect();
     if tried > 0 {
         println!("converged {} of {tried}: {} %", tried - failed.len(), (tried - failed.len()) * 100 / tried);
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// Strikes on several hosts at once.
+fn on_hosts(hosts: &[&[(How, &'static str)]]) {
+    told(std::thread::scope(|scope| {
+        let works: Vec<_> = hosts.iter().map(|ways| scope.spawn(|| of_processes(&each(ways)))).collect();
+        works.into_iter().map(|work| work.join().unwrap()).collect()
+    }));
+}
+
+#[test]
+fn a_deployment_that_is_cut_off_anywhere_converges() {
+    on_hosts(&[
+        &[(How::Runner, "intent")],
+        &[(How::Runner, "done")],
+        &[(How::Power, "intent"), (How::Cli, "intent")],
+        &[(How::Link, "intent"), (How::Cli, "done")],
+    ]);
+}
+
+#[test]
+fn a_deployment_that_finds_no_room_says_so_and_converges() {
+    // When a step begins there is no room for it; when it is done, none to say so. Some change more than others.
+    let strikes = each(&[(How::Room, "intent"), (How::Room, "done")]);
+    let told_late = |step: &str| matches!(step, "lease" | "prepare" | "migrate" | "flip" | "bake" | "retire");
+    let strikes: Vec<Strike> =
+        strikes.into_iter().filter(|(_, step, mark)| *mark == "intent" || told_late(step)).collect();
+    told(vec![of_processes(&strikes)]);
+}
+
+#[test]
+fn a_deployment_of_containers_that_is_cut_off_anywhere_converges() {
+    let Some(docker) = Docker::shared() else { return };
+    let Some((sshd, linked)) = crate::images::host(Sort::Docker) else { return };
+    let folder = sshd.folder().to_owned();
+    docker.ok(["save", "--output", folder.join("base.tar").to_str().unwrap(), docker.base()]);
+    sshd.root(&format!("docker load --input '{}/base.tar'", folder.display()));
+    let mut stage = Stage::new(linked.host(), &folder);
+    stage.driver = Driver::Container;
+    // Each step in one of the ways: an image takes its time.
+    let ways = [How::Cli, How::Link, How::Runner].into_iter().cycle();
+    let strikes: Vec<Strike> = STEPS.iter().zip(ways).map(|((_, step), how)| (how, *step, "intent")).collect();
+    told(vec![converge(&sshd, &stage, &linked, &strikes)]);
 }
 
 #[test]

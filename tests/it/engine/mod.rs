@@ -1,10 +1,13 @@
 //! The deploy engine with real releases on a host: on this machine, and over SSH.
 
 mod container;
+mod domain;
 mod faults;
+mod here;
 mod kill;
 mod life;
 mod operator;
+mod own_docker;
 mod several;
 mod systemd;
 mod whole;
@@ -148,6 +151,7 @@ impl<'a> Stage<'a> {
             stop_after: Duration::from_secs(2),
             keep: 3,
             memory_mb: 256,
+            forced: None,
         }
     }
 
@@ -218,12 +222,13 @@ impl<'a> Stage<'a> {
     }
 
     async fn phase(&self, plan: &Plan, phase: Phase, mode: &str) -> Result<Report, Error> {
-        let build = match self.driver {
-            Driver::Container => self.image(plan).await,
-            Driver::Process | Driver::Systemd => self.archive().await,
+        let build = match (phase, self.driver) {
+            (Phase::Build, Driver::Container) => Some(self.image(plan).await),
+            (Phase::Build, Driver::Process | Driver::Systemd) => Some(self.archive().await),
+            _ => None,
         };
         let launch = self.launch(plan, mode);
-        let given = Given { launch: Some(&launch), build: Some(&build) };
+        let given = Given { launch: Some(&launch), build: build.as_ref() };
         self.app().phase(plan, phase, given, &|_| (), &never()).await
     }
 

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use super::whole::{git, packages, server};
-use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use crate::support::env::{TestEnv, get, missing, tools_are_here, until};
 use crate::support::sshd::Sshd;
 
 /// What each server serves, by the server.
@@ -22,6 +23,75 @@ fn serving(env: &TestEnv) -> Vec<(String, String)> {
             (text(&seen["server"]), release)
         })
         .collect()
+}
+
+/// The release that visitors of a server get.
+fn release_of(url: &str) -> String {
+    let ready: Value = serde_json::from_str(&get(&format!("{url}/ready")).1).unwrap_or_default();
+    ready["release"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Whatever is cut off while the servers are switched, the deployment that comes next leaves all of them with the same
+/// release.
+fn cut_off_in_the_midst(env: &TestEnv, hosts: &[Sshd], commit: &dyn Fn(&str)) {
+    let status = env.json(["deploy", "notes-api", "--status"]);
+    let urls: Vec<String> =
+        status["servers"].as_array().unwrap().iter().map(|it| it["url"].as_str().unwrap().to_owned()).collect();
+    let begun = |bake: &str| {
+        let before = release_of(&urls[0]);
+        let started = env.start(["deploy", "notes-api", "--bake", bake, "--parallel", "1"]);
+        until("the first server is switched", || {
+            let now = release_of(&urls[0]);
+            !now.is_empty() && now != before
+        });
+        (started, before)
+    };
+    let cable = |host: &Sshd, state: &str| host.root(&format!("ip link set eth0 {state}"));
+
+    // A link that is dead for a while: the deployment waits for it, and goes on.
+    commit("The link");
+    let (going, before) = begun("1");
+    cable(&hosts[2], "down");
+    until("the second server is switched", || release_of(&urls[1]) != before);
+    cable(&hosts[2], "up");
+    let ended = going.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let serves = serving(env);
+    assert_eq!(serves, all(&release_of(&urls[0])));
+    assert_ne!(serves[0].1, before);
+
+    // cgo is killed, and one link is dead at that: taken up again, the deployment ends on all of them.
+    commit("The kill");
+    let (going, _) = begun("30");
+    cable(&hosts[2], "down");
+    going.signal(Signal::KILL);
+    going.end();
+    cable(&hosts[2], "up");
+    env.ok(["run", "resume"]);
+    assert_eq!(serving(env), all(&release_of(&urls[0])));
+
+    // Killed, and never taken up: once its leases have run out the next deployment has all of them.
+    commit("The next one");
+    let (going, _) = begun("1");
+    going.signal(Signal::KILL);
+    going.end();
+    commit("Another one");
+    let lease = "/var/lib/cgo/apps/notes-api/production/lease";
+    let next = || {
+        for host in hosts {
+            // What goes on there holds it, whatever the time.
+            host.root(&format!("[ ! -e {lease} ] || sed -i 's/^expires\\t.*/expires\\t1/' {lease}"));
+        }
+        env.run(["deploy", "notes-api", "--bake", "0", "--json"])
+    };
+    let mut ended = next();
+    let since = std::time::Instant::now();
+    while ended.code == Some(5) && since.elapsed() < std::time::Duration::from_mins(1) {
+        ended = next();
+    }
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.stdout, ended.stderr);
+    let last: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(serving(env), all(last["data"]["release"].as_str().unwrap()));
 }
 
 fn all(release: &str) -> Vec<(String, String)> {
@@ -110,6 +180,8 @@ fn several_servers_serve_the_same_release_or_go_back_together() {
     let back = env.json(["deploy", "notes-api", "--rollback", &first, "--bake", "0"]);
     assert_eq!(back["release"], first.as_str());
     assert_eq!(serving(&env), all(&first));
+
+    cut_off_in_the_midst(&env, &hosts, &commit);
 
     let logs = env.ok(["project", "logs", "notes-api", "--lines", "3"]).stdout;
     assert!(logs.contains("east | ") && logs.contains("west | "), "{logs}");

@@ -132,6 +132,8 @@ fn what_was_written_down(env: &TestEnv, sshd: &Sshd) {
     for action in ["lease", "flip", "revert", "hold", "unhold", "maintain", "admit"] {
         assert!(actions.contains(&action), "{action}: {actions:?}");
     }
+    let forced = entries.iter().find(|entry| entry["action"] == "recall").expect("it was called back");
+    assert!(forced["result"].as_str().unwrap().starts_with("forced: `services/backend/tidy.sql`"), "{forced}");
     sshd.root("sed -i 2d /var/lib/cgo/apps/notes-api/production/audit.jsonl");
     let broken = env.run(["audit", "notes-api"]);
     assert!(broken.code == Some(1) && broken.stdout.contains("broken at line 2"), "{}", broken.stdout);
@@ -174,12 +176,20 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert!(get(&format!("{url}/notes")).1.contains("over releases"));
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
 
-    // While the old release is kept warm, going back is one switch, and the deployment says what became of it.
+    // While the old release is kept warm, going back is one switch, and the deployment says what became of it. Across
+    // what cannot be undone only where that is wanted.
+    std::fs::write(folder.join("services/backend/tidy.sql"), "-- cgo: irreversible: the moods are gone\n").unwrap();
+    git(&folder, &["add", "-A"]);
+    git(&folder, &["commit", "-qm", "Tidy up"]);
     let third = env.start(["deploy", "notes-api", "--bake", "60"]);
     let second = second["release"].as_str().unwrap();
     until("the third release", || !get(&format!("{url}/ready")).1.contains(second));
-    let back = env.json(["deploy", "notes-api", "--rollback"]);
+    let refused = env.run(["deploy", "notes-api", "--rollback"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("the moods are gone"), "{}", refused.stderr);
+    assert!(!get(&format!("{url}/ready")).1.contains(second));
+    let back = env.json(["deploy", "notes-api", "--rollback", "--force"]);
     assert_eq!(back["release"], second);
+    git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
     assert!(get(&format!("{url}/ready")).1.contains(second));
     let ended = third.end();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);

@@ -57,6 +57,14 @@ impl Disk {
         words
     }
 
+    /// Puts a file in the place of another one of the machine.
+    pub fn cover(&self, place: &str, with: &Path) {
+        let entrance = self.entrance(Path::new("/"));
+        let mut mount = Command::new(&entrance[0]);
+        mount.args(&entrance[1..]).args(["mount", "--bind"]).arg(with).arg(place);
+        assert!(mount.status().is_ok_and(|status| status.success()), "{place} cannot be covered");
+    }
+
     /// Where this process sees a path of the namespace.
     pub fn seen(&self, path: &Path) -> PathBuf {
         let root = format!("/proc/{}/root", self.keeper.id());

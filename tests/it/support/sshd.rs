@@ -219,6 +219,19 @@ impl Sshd {
         format!("{user}@{}:{}", self.address, self.port)
     }
 
+    /// How many commands its server was given.
+    pub fn commands(&self) -> usize {
+        let log = std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default();
+        log.matches("Starting session: command").count()
+    }
+
+    /// How many bytes came over its cable.
+    pub fn received(&self) -> u64 {
+        let shown = self.root("ip -s -j link show eth0");
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("ip speaks JSON");
+        shown[0]["stats64"]["rx"]["bytes"].as_u64().expect("it counts")
+    }
+
     /// How many logins its server has taken.
     pub fn logins(&self) -> usize {
         let log = std::fs::read_to_string(self.folder().join("sshd.log")).unwrap_or_default();

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::{self, Place};
 use super::super::{Context, Error, environment, explain, projects, repository, servers, users};
-use super::{front, here, manifest, service};
+use super::{front, here, irreversible, manifest, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Diagnose as _, Kind, told};
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
-use crate::domain::ids::ServerId;
+use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::{BuiltAt, Service};
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::secret::Secret;
@@ -44,6 +44,8 @@ pub use plan::{Left, Plan, Planned, plan};
 const RECALL: Duration = Duration::from_secs(20);
 /// The port of HTTPS.
 pub(in crate::ops) const HTTPS: u16 = 443;
+/// How long the first try to get a certificate takes; before that, what is known of a refusal is old.
+const FIRST_TRY: Duration = Duration::from_secs(5);
 /// How long a certificate is waited for.
 const CERTIFICATE: Duration = Duration::from_mins(1);
 
@@ -133,7 +135,7 @@ impl<'a> Steps<'a> {
         match self.plan.engine {
             Some((engine, rights)) if self.plan.driver == Driver::Container => {
                 say("building the image");
-                self.image(service, &source, engine, rights).await
+                self.image(service, &source, engine, rights, say).await
             }
             _ => self.upload(service, &source).await,
         }
@@ -163,7 +165,14 @@ impl<'a> Steps<'a> {
         })
     }
 
-    async fn image(&self, service: &Service, source: &Path, sort: Sort, rights: Rights) -> Result<Build, Error> {
+    async fn image(
+        &self,
+        service: &Service,
+        source: &Path,
+        sort: Sort,
+        rights: Rights,
+        say: &dyn Fn(&str),
+    ) -> Result<Build, Error> {
         let image = service.image.as_ref();
         let dockerfile = image
             .and_then(|image| image.dockerfile.as_ref())
@@ -180,7 +189,7 @@ impl<'a> Steps<'a> {
         };
         let engine = Engine { host: self.place.host.as_ref(), sort, rights };
         if image.is_some_and(|image| image.build == BuiltAt::Here) {
-            return here::image(self.context, self.project, self.place, &engine, &recipe, self.cancel).await;
+            return here::image(self.context, self.project, self.place, &engine, &recipe, say, self.cancel).await;
         }
         let app = self.place.app(&self.project.name, Some(self.plan.driver));
         let folder = format!("{}/ops/{}/steps/image", app.folder(), self.plan.host.op);
@@ -287,10 +296,16 @@ impl<'a> Steps<'a> {
         let begun = std::time::Instant::now();
         loop {
             let read = certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await;
-            match front::as_wanted(self.context, &self.place.server, read) {
-                Ok(_) => return Ok(None),
-                Err(error) if begun.elapsed() >= CERTIFICATE => return Ok(Some(told(&error))),
-                Err(_) => {}
+            let Err(error) = front::as_wanted(self.context, &self.place.server, read) else { return Ok(None) };
+            let refused = match begun.elapsed() >= FIRST_TRY {
+                true => front::refusal(self.place, domain, self.cancel).await,
+                false => None,
+            };
+            // One that has had enough of it is asked again by the server, hours later.
+            let is_limited = refused.as_ref().is_some_and(|said| said.contains("rateLimited"));
+            if is_limited || begun.elapsed() >= CERTIFICATE {
+                let said = refused.map_or_else(String::new, |said| format!("; the authority said: {said}"));
+                return Ok(Some(told(&error) + &said));
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(2)) => {}
@@ -346,9 +361,17 @@ impl<'a> Steps<'a> {
 ///
 /// # Errors
 /// When a server cannot be asked, or does not do it in time.
-pub async fn recall(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<Option<String>, Error> {
+pub async fn recall(
+    context: &Context,
+    project: &Project,
+    force: bool,
+    cancel: &CancellationToken,
+) -> Result<Option<String>, Error> {
     users::require(context, Right::Operate, Some(project))?;
     let places = place::of_project(context, project, cancel).await?;
+    // Until its deployment is over, the release before is the one that is noted to serve.
+    let noted = context.store.active_deployment(&project.id).await?;
+    let noted = noted.as_ref();
     let called = places.iter().map(async |place| {
         let app = place.app(&project.name, None);
         let survey = async |op: &str| app.survey(op, cancel).await.map_err(servers::Error::from);
@@ -357,7 +380,18 @@ pub async fn recall(context: &Context, project: &Project, cancel: &CancellationT
         if !(before.working && before.flipped) {
             return Ok(None);
         }
-        app.recall(&held.op, &context.owner(), cancel).await.map_err(servers::Error::from)?;
+        let serving = before.serving.as_ref().and_then(|(_, release)| ReleaseId::parse(release).ok());
+        let serving = match serving {
+            Some(release) => context.store.deployment(&release).await?,
+            None => None,
+        };
+        let crossed = match (&serving, noted) {
+            (Some(serving), Some(to)) => irreversible::between(project, &serving.commit, &to.commit).await,
+            _ => Vec::new(),
+        };
+        irreversible::allow(noted.map(|to| &to.release), &crossed, force)?;
+        let forced = (!crossed.is_empty()).then(|| crossed.join("; "));
+        app.recall(&held.op, &context.owner(), forced.as_deref(), cancel).await.map_err(servers::Error::from)?;
         let begun = std::time::Instant::now();
         loop {
             let now = survey(&held.op).await?;

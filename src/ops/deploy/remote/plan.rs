@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::super::servers::place::Place;
 use super::super::super::{Context, Error, explain, servers};
-use super::super::{KEEP_GOOD, check_rollback, manifest, service};
+use super::super::{KEEP_GOOD, check_rollback, irreversible, manifest, service};
 use super::{addresses, exported};
 use crate::domain::deployment::Driver;
 use crate::domain::diagnose::Advice;
@@ -100,6 +100,8 @@ struct Wanted {
     is_built: bool,
     manifest: Manifest,
     domain: Option<DomainName>,
+    /// What cannot be undone and is gone back across all the same.
+    forced: Option<String>,
 }
 
 /// Looks at the servers, refuses what cannot come to anything, reserves ports, and says what is going to be done.
@@ -163,8 +165,15 @@ async fn wanted(
     let has = |survey: &Survey, id: &ReleaseId| survey.releases.iter().any(|it| it.id == id.as_str() && it.built);
     let is_there = |id: &ReleaseId| seen.iter().all(|(_, survey)| has(survey, id));
     let known = match &run.request {
-        Request::Rollback { release, .. } => Some(check_rollback(context, project, release.as_ref(), &is_there).await?),
+        Request::Rollback { release, rollout, .. } => {
+            Some(check_rollback(context, project, release.as_ref(), rollout.force, &is_there).await?)
+        }
         Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => None,
+    };
+    // What was gone back across is written down on the servers.
+    let forced = match &known {
+        Some(release) if run.request.rollout().force => irreversible::since(context, project, release).await?,
+        _ => Vec::new(),
     };
     let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
     let manifest = manifest(&exported(context, project, &commit, cancel).await?)?;
@@ -177,6 +186,7 @@ async fn wanted(
         is_built: known.is_some(),
         commit,
         domain: manifest.domain.clone(),
+        forced: (!forced.is_empty()).then(|| forced.join("; ")),
         manifest,
     })
 }
@@ -218,6 +228,7 @@ async fn on(
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
         keep: KEEP_GOOD,
         memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
+        forced: wanted.forced.clone(),
     };
     Ok(Plan {
         host,

@@ -31,6 +31,23 @@ write() {
         { rm -f "$1.new"; return 1; }
 }
 
+# What keeps the disk from taking anything more, in words; fails when nothing does.
+disk_refuses() {
+    at=$base
+    while [ ! -d "$at" ]; do at=${at%/*}; [ -n "$at" ] || at=/; done
+    # Root may write everywhere else.
+    if [ ! -w "$at" ]; then
+        if [ "$(id -u)" = 0 ]; then echo "the file system of $at is read-only"; else echo "$at cannot be written to"; fi
+        return
+    fi
+    # Some file systems count no files.
+    left=$(df -Pi "$at" | awk 'NR > 1 && $2 > 0 { print $4 }')
+    if [ "$left" = 0 ]; then echo "the disk has no room for another file (inodes)"; return; fi
+    left=$(df -Pk "$at" | awk 'NR > 1 { print $4 }')
+    [ "${left:-64}" -lt 64 ] || return 1
+    echo "the disk is full ($left KB left)"
+}
+
 uptime_of() { read -r up _ </proc/uptime; echo "${up%%.*}"; }
 boot_of() { read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"; }
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }

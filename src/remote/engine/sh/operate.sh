@@ -88,6 +88,6 @@ maintain | admit)
     caddy_flag "$base/active" maintenance $flag && audit "$4" $was $flag ok
     ;;
 recall)
-    echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" ok
+    echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" "${p_purpose:-ok}"
     ;;
 esac

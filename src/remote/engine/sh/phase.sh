@@ -5,7 +5,8 @@
 # before as long as that still runs. Every step may be begun again: it looks at what is so, and does what is missing.
 
 given=$(cat)
-mkdir -p "$ops/$op" "$base/active" "$base/slots/blue" "$base/slots/green" "$base/releases" "$base/shared" || exit 9
+mkdir -p "$ops/$op" "$base/active" "$base/slots/blue" "$base/slots/green" "$base/releases" "$base/shared" ||
+    { say cause disk "$(disk_refuses || echo "its folders cannot be made")"; exit 9; }
 chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
 # As long as this shell lives, the operation is worked on.
 exec 6>>"$ops/$op/running"
@@ -14,6 +15,13 @@ if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
 is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
 [ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
+
+# Room that is kept for what a full disk must not keep back: the journal, what is told, and what is taken back.
+room=$ops/$op/room
+trap 'rm -f "$room"' EXIT
+has_room=
+if head -c 65536 /dev/zero >"$room"; then has_room=yes; else rm -f "$room"; fi
+make_room() { [ -n "$has_room" ] && has_room= && rm -f "$room"; }
 
 # --- The steps.
 
@@ -30,11 +38,13 @@ do_lease() {
             # It was ours once. Who was away for too long begins anew, unless nobody came between.
             [ "$(line_of "$ops/$op/fence")" = "$((fence - 1))" ] || { together; stale; }
         fi
-        echo "$fence" | write "$base/fence" && echo "$fence" | write "$ops/$op/fence" || { together; exit 9; }
-        write_lease "$op" "$p_owner" "$p_purpose" "$fence" "$(now)" $ttl || { together; exit 9; }
+        echo "$fence" | write "$base/fence" && echo "$fence" | write "$ops/$op/fence" &&
+            write_lease "$op" "$p_owner" "$p_purpose" "$fence" "$(now)" $ttl ||
+            { together; because disk "the lease cannot be written"; return 1; }
         audit lease "$l_owner" "$p_owner" ok
     fi
-    [ -z "$given" ] || printf '%s' "$p_plan" | write "$ops/$op/plan" 600 || { together; exit 9; }
+    [ -z "$given" ] || printf '%s' "$p_plan" | write "$ops/$op/plan" 600 ||
+        { together; because disk "the plan cannot be written"; return 1; }
     together
 }
 
@@ -87,6 +97,11 @@ do_migrate() {
     say note "migrating"
     driver_once "$p_slot" "$ops/$op/migrate" >"$ops/$op/migration" 2>&1
     code=$?
+    # What runs containers went away under it: that says nothing about the release.
+    if [ "$driver:$code" = container:125 ] && grep -qiE "$GONE" "$ops/$op/migration"; then
+        because driver "its container engine went away while it migrated"
+        return 1
+    fi
     if [ $code != 0 ]; then
         because migration "its migration ended with exit code $code"
         evidence_of "$ops/$op/migration"
@@ -114,23 +129,31 @@ do_flip() {
     is_ours || { together; stale; }
     old=$(active)
     if [ "$old" != "$p_slot" ] || [ "$(line_of "$base/serving")" != "$p_release" ]; then
-        [ -e "$ops/$op/was" ] || printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was"
+        # All that the way back takes is there before anything is changed.
+        if [ ! -e "$ops/$op/was" ]; then
+            [ ! -e "$base/serving" ] || ln -f "$base/serving" "$ops/$op/serving.was" 2>/dev/null
+            printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was" ||
+                { together; because disk "the switch cannot be written"; return 1; }
+        fi
         if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then : >"$base/active/bake"; fi
-        : >"$ops/$op/flipping" && send_to "$p_slot" "$p_release" || { together; because disk "the switch cannot be written"; return 1; }
+        : >"$ops/$op/flipping" && send_to "$p_slot" "$p_release" ||
+            { rm -f "$base/active/bake"; together; because disk "the switch cannot be written"; return 1; }
     fi
     : >>"$ops/$op/flipping" && mv -f "$ops/$op/flipping" "$ops/$op/flipped" && settle_disk "$ops/$op"
     together
     driver_keep "$p_slot"
-    audit flip "$(was_slot)" "$p_slot" ok
+    audit flip "$(was_slot)" "$p_slot" "${p_forced:-ok}"
     say flipped "$p_slot"
 }
 
 was_slot() { line_of "$ops/$op/was"; }
 
 # Sends visitors to a slot. What is in the flags decides, also after a reboot. All that takes room is written before
-# anything is changed.
+# anything is changed; the name of the release before is there already.
 send_to() {
-    echo "$2" >"$base/serving.new" && settle_disk "$base/serving.new" && case $1 in
+    { echo "$2" >"$base/serving.new" ||
+        { [ "$(line_of "$ops/$op/serving.was")" = "$2" ] && ln -f "$ops/$op/serving.was" "$base/serving.new"; }; } &&
+        settle_disk "$base/serving.new" && case $1 in
     green) : >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
     blue) rm -f "$base/active/green" ;;
     esac && mv -f "$base/serving.new" "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
@@ -233,7 +256,8 @@ revert() {
     is_ours || { together; stale; }
     look_at "$old"
     if [ "$state" != running ]; then driver_start "$old"; fi
-    send_to "$old" "$(sed -n 2p "$ops/$op/was")"
+    # Where that cannot be written the release serves on, whatever it is.
+    send_to "$old" "$(sed -n 2p "$ops/$op/was")" || { together; say cause disk "$cause; going back cannot be written"; return 1; }
     rm -f "$base/active/bake" "$ops/$op/flipped"
     together
     [ "$cause_kind" = elsewhere ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
@@ -242,14 +266,13 @@ revert() {
     say reverted "$old"
 }
 
-# Takes the candidate away again; what served serves on.
+# Takes the candidate away again; what served serves on. Only where the application is ours.
 undo() {
-    # A full disk is no fault of the release.
-    [ "${cause_kind:-}" != disk ] || cause_kind=
+    is_ours || return 0
     mark undo intent
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
-    '' | interrupted | taken | serves | driver | elsewhere) ;;
+    '' | interrupted | taken | serves | driver | elsewhere | disk) ;;
     *) printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS" ;;
     esac
     audit undo "$p_release" "$(line_of "$base/serving")" "${cause:-interrupted}"
@@ -271,20 +294,33 @@ code_of() {
 step() {
     if [ -e "$ops/$op/cancel" ] && [ ! -e "$ops/$op/flipped" ]; then cause_kind=interrupted cause="it was interrupted"; return 1; fi
     [ "$1" = lease ] || [ "$1" = build ] || renew
-    mark "$1" intent || { cause_kind=disk cause="the journal cannot be written"; return 1; }
+    noted "$1" intent || return 1
     cause_kind= cause=
-    if "do_$1"; then mark "$1" done || { cause_kind=disk cause="the journal cannot be written"; return 1; }; return; fi
-    [ -n "$cause_kind" ] || { cause_kind=failed cause="the step $1 failed"; }
-    # What fails for want of room says so in many ways.
-    case $cause_kind in
-    failed | not_started | build | broken) ! is_full || { cause_kind=disk cause="the disk is full: $cause"; } ;;
+    if "do_$1"; then noted "$1" done; return; fi
+    # Once the release serves the work goes on, in the room that was kept.
+    case $1 in
+    retire | prune | unlease) if make_room && "do_$1"; then noted "$1" done; return; fi ;;
     esac
-    mark "$1" failed "$cause"
+    [ -n "$cause_kind" ] || { cause_kind=failed cause="the step $1 failed"; }
+    # What fails for want of room says so in many ways, and is no fault of the release.
+    case $1:$cause_kind in
+    bake:* | *:taken | *:serves | *:driver | *:interrupted) ;;
+    *) ! refused=$(disk_refuses) || { cause_kind=disk cause="$refused: $cause"; } ;;
+    esac
+    mark "$1" failed "$cause" || { make_room && mark "$1" failed "$cause"; }
+    # The rest of it is for what is told and taken back.
+    make_room
     return 1
 }
 
-# There is no room for as much as a page.
-is_full() { free=$(df -Pk "$base" | awk 'NR > 1 { print $4 }') && [ "${free:-4}" -lt 4 ]; }
+# A line of the journal, for which there is room.
+noted() {
+    mark "$1" "$2" || { make_room && mark "$1" "$2"; } || {
+        cause_kind=disk cause="the journal cannot be written"
+        ! refused=$(disk_refuses) || cause="$refused: $cause"
+        return 1
+    }
+}
 
 failed() { say cause "$cause_kind" "$cause"; }
 trap 'cause_kind=interrupted; : >"$ops/$op/cancel"' TERM INT HUP
@@ -295,14 +331,32 @@ said=$(driver_check 2>&1) || {
     case $4 in finish) exit 10 ;; *) exit 9 ;; esac
 }
 
+# Without room for what it has to tell nothing is begun that can wait.
+case $has_room$4 in
+yes* | finish | back) ;;
+*)
+    cause_kind=disk cause=$(disk_refuses || echo "the disk has no room for the journal")
+    failed
+    [ ! -e "$ops/$op/flipped" ] || exit 10
+    undo
+    exit 9
+    ;;
+esac
+
 case $4 in
 lease)
     # Of several hosts each is taken before anything is begun on one of them.
-    step lease || { failed; exit "$(code_of)"; }
+    step lease || { failed; code=$(code_of); do_unlease; exit "$code"; }
     ;;
 build)
     # Needs no lease: what it makes has names of its own.
-    step build || { failed; [ "$cause_kind" = disk ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"; exit "$(code_of)"; }
+    step build || {
+        failed
+        # Half of a release only takes room.
+        if [ "$cause_kind" != disk ]; then printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
+        elif [ ! -e "$release_folder/complete" ]; then rm -rf "$release_folder"; fi
+        exit "$(code_of)"
+    }
     ;;
 stage)
     for name in lease prepare migrate start gate; do
@@ -311,11 +365,25 @@ stage)
     ;;
 switch)
     # The lease may have run out meanwhile; what was staged may have ended.
-    for name in lease start gate; do step $name || { failed; code=$(code_of); [ -e "$ops/$op/flipped" ] || undo; exit "$code"; }; done
+    for name in lease start gate; do
+        step $name || {
+            failed
+            code=$(code_of)
+            if [ ! -e "$ops/$op/flipped" ]; then undo; elif [ "$code" = 9 ]; then code=10; fi
+            exit "$code"
+        }
+    done
     # Once visitors were sent to it there is no way back but forward.
     step flip || { failed; code=$(code_of); [ ! -e "$ops/$op/flipped" ] || exit 10; undo; exit "$code"; }
     step drain
-    step bake || { failed; revert; do_unlease; exit 7; }
+    step bake || {
+        failed
+        # That it cannot be written down says nothing about the release, which serves.
+        [ "$cause_kind" != disk ] || exit 10
+        revert || exit 10
+        do_unlease
+        exit 7
+    }
     ;;
 back)
     # On another host it came to nothing: everywhere serves again what served before.
@@ -323,7 +391,7 @@ back)
     step lease || { failed; exit "$(code_of)"; }
     cause_kind=elsewhere cause="it came to nothing on another server"
     if [ -e "$ops/$op/flipped" ]; then
-        revert
+        revert || exit 10
         do_unlease
     else
         undo

@@ -3,7 +3,8 @@
 place=$root
 while [ ! -d "$place" ]; do place=${place%/*}; [ -n "$place" ] || place=/; done
 df -Pk "$place" | while read -r _ _ _ free _; do say disk "$free"; done
-df -Pi "$place" | while read -r _ _ _ free _; do say inodes "$free"; done
+# Some file systems count no files.
+df -Pi "$place" | while read -r _ all _ free _; do [ "$all" = 0 ] || say inodes "$free"; done
 if [ -d "$root" ] && [ -w "$root" ]; then say root yes
 elif mkdir -p "$root" 2>/dev/null; then say root yes
 elif sudo -n mkdir -p "$root" 2>/dev/null && sudo -n chown "$(id -u):$(id -g)" "$root"; then say root yes

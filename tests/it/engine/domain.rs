@@ -1,0 +1,149 @@
+//! A project with a domain on a server, by the command line, and an authority that has had enough of it.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::whole::{git, packages, server};
+use crate::caddy::acme::{Pebble, Running, there};
+use crate::caddy::free_port;
+use crate::support::env::{TestEnv, missing, tools_are_here, until};
+use crate::support::sshd::Sshd;
+
+/// Stands before the authority: as long as there is a file `limited`, nobody gets a certificate.
+const LIMITS: &str = r#"{
+	admin off
+	auto_https off
+	storage file_system "FOLDER/limits"
+}
+https://HERE:PORT {
+	tls "FOLDER/pebble.pem" "FOLDER/pebble.key"
+	@limited {
+		path /order-plz
+		file {
+			root "FOLDER"
+			try_files /limited
+		}
+	}
+	handle @limited {
+		header Content-Type application/problem+json
+		respond `{"type": "urn:ietf:params:acme:error:rateLimited", "detail": "too many certificates for this name", "status": 429}` 429
+	}
+	handle {
+		reverse_proxy https://AUTHORITY {
+			transport http {
+				tls_insecure_skip_verify
+			}
+		}
+	}
+}
+"#;
+
+/// What a visitor of a domain gets, whoever vouches for its certificate; none without one.
+fn visit(domain: &str, address: &str) -> Option<String> {
+    let mut curl = Command::new("curl");
+    curl.args(["-fsSk", "-m", "10", "--noproxy", "*", "--resolve", &format!("{domain}:443:{address}")]);
+    let output = curl.arg(format!("https://{domain}/ready")).output().expect("curl starts");
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What is wrong with certificates, as it is known.
+fn certificates(env: &TestEnv) -> Vec<Value> {
+    let open = env.json(["incidents", "list"])["incidents"].as_array().cloned().unwrap_or_default();
+    open.into_iter().filter(|incident| incident["kind"] == "certificate" && incident["status"] == "open").collect()
+}
+
+#[test]
+fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificates_stay() {
+    if !tools_are_here() || !there("pebble", "pebble") || !there("pebble-challtestsrv", "pebble") {
+        return;
+    }
+    if !Path::new("/usr/bin/caddy").exists() {
+        missing("caddy (Debian: apt-get install caddy)");
+        return;
+    }
+    let Some(sshd) = Sshd::start() else { return };
+    let mut env = TestEnv::deploying();
+    if !env.mount("names") {
+        return;
+    }
+    // The machine sees the names as the world would, and the authority one address before the host's own.
+    let names = env.home().join("hosts");
+    // Names are asked for with the dot at their end, too.
+    let of = |name: &str| format!("{} {name}.cgo-test.example {name}.cgo-test.example.\n", sshd.address);
+    std::fs::write(&names, format!("127.0.0.1 localhost\n{}{}", of("one"), of("two"))).unwrap();
+    env.disk().cover("/etc/hosts", &names);
+    let address: Ipv4Addr = sshd.address.parse().unwrap();
+    let here = Ipv4Addr::from(u32::from(address) - 1).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let pebble = Pebble::start(folder.path(), &here, &sshd.address, 80, 443);
+    let port = free_port();
+    let authority = pebble.directory.trim_start_matches("https://").trim_end_matches("/dir").to_owned();
+    let limits = LIMITS
+        .replace("FOLDER", folder.path().to_str().unwrap())
+        .replace("AUTHORITY", &authority)
+        .replace("HERE", &here)
+        .replace("PORT", &port.to_string());
+    std::fs::write(folder.path().join("Limits"), limits).unwrap();
+    let _limits = Running::start(
+        Command::new("caddy").args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.path().join("Limits")),
+    );
+    until("what stands before the authority", || std::net::TcpStream::connect((here.as_str(), port)).is_ok());
+
+    server(&env, &sshd, "web");
+    let config = env.home().join(".config/cgo");
+    std::fs::create_dir_all(&config).unwrap();
+    let acme =
+        format!("acme: {{ ca: \"https://{here}:{port}/dir\", ca_root: \"{}\" }}\n", pebble.certificate.display());
+    std::fs::write(config.join("config.yaml"), acme).unwrap();
+    env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
+    let folder_of = env.work().join("notes-api");
+    packages(&sshd, &folder_of.join("services/backend/requirements.lock"));
+    let manifest = std::fs::read_to_string(folder_of.join("cgo.yaml")).unwrap();
+    let named = |name: &str| {
+        std::fs::write(folder_of.join("cgo.yaml"), format!("{manifest}domain: {name}.cgo-test.example\n")).unwrap();
+        git(&folder_of, &["commit", "-qam", &format!("Call it {name}")]);
+    };
+    let kept = || sshd.root("cd /var/lib/cgo/caddy/data && find . -name 'one.*.crt' -exec sha256sum {} +");
+
+    named("one");
+    let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
+    assert_eq!(made["url"], "https://one.cgo-test.example");
+    let first = made["release"].as_str().unwrap().to_owned();
+    assert!(visit("one.cgo-test.example", &sshd.address).unwrap().contains(&first));
+    assert!(certificates(&env).is_empty());
+    let certificate = kept();
+    assert!(!certificate.is_empty());
+
+    // The authority refuses. A name that has its certificate does not notice.
+    std::fs::write(folder.path().join("limited"), "").unwrap();
+    let back = env.json(["deploy", "notes-api", "--bake", "0"]);
+    assert_ne!(back["release"], first.as_str());
+    assert!(certificates(&env).is_empty());
+    // Another one has none: the release serves, and what is missing is told, with the authority's own words.
+    named("two");
+    let told = env.ok(["deploy", "notes-api", "--bake", "0"]);
+    assert!(
+        told.stderr.contains("rateLimited") || told.stdout.contains("rateLimited"),
+        "{}{}",
+        told.stdout,
+        told.stderr
+    );
+    assert_eq!(visit("two.cgo-test.example", &sshd.address), None);
+    let checked = env.run(["incidents", "check", "--json"]);
+    assert_eq!(checked.code, Some(8), "{}", checked.stderr);
+    let open = certificates(&env);
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert!(open[0]["details"].as_str().unwrap().contains("too many certificates for this name"), "{open:?}");
+
+    // The name from before is served with the certificate that was kept, and the incident is over.
+    named("one");
+    let again = env.json(["deploy", "notes-api", "--bake", "0"]);
+    assert!(visit("one.cgo-test.example", &sshd.address).unwrap().contains(again["release"].as_str().unwrap()));
+    assert_eq!(kept(), certificate);
+    env.run(["incidents", "check"]);
+    assert!(certificates(&env).is_empty());
+    env.ok(["project", "remove", "notes-api", "--yes"]);
+}

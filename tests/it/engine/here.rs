@@ -1,0 +1,115 @@
+//! A release's image that is built on the machine that deploys, by the command line: only what changed goes to the server.
+
+use std::path::Path;
+
+use cgo::remote::image::Sort;
+
+use super::whole::{git, server};
+use crate::support::docker::Docker;
+use crate::support::env::{TestEnv, get, missing, tools_are_here};
+
+/// A service without packages, above a layer that stays and one that changes.
+const DOCKERFILE: &str = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY image/stays /app/\nCOPY image/changes /app/\n\
+                          COPY image/main.py /app/\n";
+const MAIN: &str = r#"
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args): pass
+    def do_GET(self):
+        body = json.dumps({"release": os.environ["RELEASE"], "size": os.path.getsize("changes")}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"#;
+/// How large the layers are; they cannot be packed.
+const SIZE: usize = 8_000_000;
+
+/// Removes what was built of the project in the engine of this machine.
+struct Built(&'static Docker, String);
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        let ids = self.0.run(["image", "ls", "--quiet", "--filter", &format!("label=cgo.app={}", self.1)]);
+        for id in String::from_utf8_lossy(&ids.stdout).lines() {
+            self.0.run(["image", "rm", "--force", id]);
+        }
+    }
+}
+
+fn fill(folder: &Path, name: &str) {
+    let content: Vec<u8> = (0..SIZE).map(|_| rand::random()).collect();
+    std::fs::write(folder.join("image").join(name), content).unwrap();
+}
+
+#[test]
+fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
+    let Some(docker) = Docker::shared() else { return };
+    if !tools_are_here() {
+        return;
+    }
+    if !Path::new("/usr/bin/caddy").exists() {
+        missing("caddy (Debian: apt-get install caddy)");
+        return;
+    }
+    let Some((sshd, _linked)) = crate::images::host(Sort::Docker) else { return };
+    let env = TestEnv::deploying();
+    // The engine is everybody's: the name is this test's alone.
+    let name = format!("notes-{:08x}", rand::random::<u32>());
+    let name = name.as_str();
+    let _built = Built(docker, name.to_owned());
+    server(&env, &sshd, "web");
+    env.ok(["project", "new", "a notes API with title and body", "--name", name, "--no-deploy"]);
+    let folder = env.work().join(name);
+    std::fs::create_dir(folder.join("image")).unwrap();
+    std::fs::write(folder.join("image/Dockerfile"), DOCKERFILE).unwrap();
+    std::fs::write(folder.join("image/main.py"), MAIN).unwrap();
+    fill(&folder, "stays");
+    fill(&folder, "changes");
+    let ignored = std::fs::read_to_string(folder.join(".dockerignore")).unwrap();
+    std::fs::write(folder.join(".dockerignore"), ignored + "!image\n").unwrap();
+    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    let (head, rest) = manifest.split_once("    migrate:").unwrap();
+    let (_, tail) = rest.split_once("    # The variable that carries the port.").unwrap();
+    let image = format!(
+        "    command: [python3, -u, main.py]\n    driver: container\n    image:\n      dockerfile: image/Dockerfile\n      \
+         build: here\n      base: {}\n",
+        docker.base()
+    );
+    std::fs::write(folder.join("cgo.yaml"), format!("{head}{image}{tail}")).unwrap();
+    git(&folder, &["add", "-A"]);
+    git(&folder, &["commit", "-qm", "Run it in a container"]);
+
+    let made = env.json(["deploy", name, "--server", "web", "--bake", "0"]);
+    let url = made["url"].as_str().unwrap().to_owned();
+    let first = made["release"].as_str().unwrap().to_owned();
+    assert!(get(&format!("{url}/ready")).1.contains(&first));
+    let labels = sshd.root("docker image ls --format '{{.Repository}}:{{.Tag}}'");
+    assert!(labels.contains(&format!("localhost/cgo/{name}:{first}")), "{labels}");
+
+    fill(&folder, "changes");
+    git(&folder, &["commit", "-qam", "Change a layer"]);
+    let before = sshd.received();
+    let again = env.ok(["deploy", name, "--bake", "0"]);
+    let sent = sshd.received() - before;
+    #[expect(clippy::cast_precision_loss, reason = "it is shown, and compared with a margin")]
+    let ratio = sent as f64 / SIZE as f64;
+    println!("{sent} bytes for a layer of {SIZE}: {ratio:.3}");
+    assert!(ratio <= 1.1, "{sent} bytes went to the server for a layer of {SIZE}");
+    assert!(sent > SIZE as u64, "the layer itself went there: {sent}");
+    let (status, ready) = get(&format!("{url}/ready"));
+    assert!(status == 200 && !ready.contains(&first) && again.stdout.contains("serves release"), "{ready}");
+
+    // Back without a build, and nothing is sent.
+    let before = sshd.received();
+    let back = env.json(["deploy", name, "--rollback", "--bake", "0"]);
+    assert_eq!(back["release"], first.as_str());
+    assert!(sshd.received() - before < 1_000_000);
+    assert!(get(&format!("{url}/ready")).1.contains(&first));
+    env.ok(["project", "remove", name, "--yes"]);
+    assert_eq!(
+        sshd.root(&format!("docker ps --all --quiet; docker image ls --quiet --filter label=cgo.app={name}")),
+        ""
+    );
+}
