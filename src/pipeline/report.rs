@@ -10,7 +10,7 @@ use crate::domain::run::{EventRow, Run, RunStatus};
 use crate::domain::sharing::{Shared, Visibility};
 use crate::domain::spec::{FieldType, Language, Spec};
 use crate::domain::spec_change::SpecChange;
-use crate::domain::state::{Intent, NotBuilt, ProjectState, Role, TestResults};
+use crate::domain::state::{Change, Intent, NotBuilt, ProjectState, Role, TestResults};
 use crate::graph::progress::Event;
 use crate::ops::{Context, github, runs};
 
@@ -132,13 +132,19 @@ fn answer(state: &ProjectState) -> Option<String> {
     (state.po_intent == Some(Intent::Status)).then(|| last.content.clone())
 }
 
-/// What is different in the spec, where the run began with one.
+/// What is different in the spec of a project that existed: since the run began with it, or took it over.
 fn changes(events: &[EventRow], now: &ProjectState) -> Vec<String> {
-    let begun = events.first().and_then(|row| serde_json::from_str::<Event>(&row.body).ok());
-    let (Some(Event::Created { state }), Some(after)) = (begun, &now.project_spec) else { return Vec::new() };
-    let before = state.project_spec.iter();
-    let changes = before.flat_map(|before| SpecChange::between(before, after));
-    changes.map(|change| change.words(now.language())).collect()
+    let mut specs = events.iter().filter_map(|row| match serde_json::from_str::<Event>(&row.body).ok()? {
+        Event::Created { state } => state.project_spec,
+        Event::NodeFinished { patch, .. } => patch.into_iter().find_map(|change| match change {
+            Change::ProjectSpec(spec) => Some(*spec),
+            _ => None,
+        }),
+        _ => None,
+    });
+    let existed = now.po_intent == Some(Intent::UpdateProject);
+    let (Some(before), Some(after)) = (specs.next().filter(|_| existed), &now.project_spec) else { return Vec::new() };
+    SpecChange::between(&before, after).iter().map(|change| change.words(now.language())).collect()
 }
 
 fn hosted(state: &ProjectState) -> Option<Hosted> {

@@ -86,7 +86,7 @@ async fn hurry(context: &Context, notice: &str) -> Vec<Delivery> {
     all
 }
 
-fn incident(context: &Context, cause: &str) -> Incident {
+pub fn incident(context: &Context, cause: &str) -> Incident {
     let now = context.now();
     Incident {
         id: IncidentId::new(now, ops::random()),

@@ -103,7 +103,7 @@ impl House {
         });
     }
 
-    fn project(&self, owner: i64, name: &str) {
+    pub fn project(&self, owner: i64, name: &str) {
         self.with(async |app| {
             let context = House::person(&app.context, owner).await;
             let now = context.now();

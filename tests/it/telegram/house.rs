@@ -41,6 +41,8 @@ pub struct House {
     pub folder: TempDir,
     pub telegram: Telegram,
     pub notes: Arc<Mutex<Vec<String>>>,
+    /// Where the page is that takes secrets.
+    pub page: Option<&'static str>,
 }
 
 /// A bot at work.
@@ -72,8 +74,12 @@ impl AtWork {
 
 impl House {
     pub fn new() -> Self {
-        let house =
-            Self { folder: tempfile::tempdir().expect("a folder"), telegram: Telegram::start(), notes: Arc::default() };
+        let house = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            telegram: Telegram::start(),
+            notes: Arc::default(),
+            page: None,
+        };
         std::fs::create_dir_all(house.folder.path().join("data")).expect("a folder");
         house
     }
@@ -125,7 +131,7 @@ impl House {
     pub fn open_with(&self, change: impl FnOnce(&mut cgo::telegram::Settings)) -> AtWork {
         let mut bot_settings = settings(&self.telegram, self.folder.path().join("projects"));
         change(&mut bot_settings);
-        let (settings, notes) = (self.resolved(), Arc::clone(&self.notes));
+        let (settings, notes, page) = (self.resolved(), Arc::clone(&self.notes), self.page);
         let cut = CancellationToken::new();
         let inner = cut.clone();
         let (begun, begins) = mpsc::channel();
@@ -138,7 +144,7 @@ impl House {
                 let work = async {
                     let never = CancellationToken::new();
                     let bot = Bot::new(&app.context, bot_settings).map_err(|error| error.to_string())?;
-                    let around = Around { note: &note, wake: &|| {}, page: None };
+                    let around = Around { note: &note, wake: &|| {}, page };
                     bot.run(&app, &around, &never).await.map_err(|error| error.to_string())
                 };
                 tokio::select! {

@@ -6,4 +6,5 @@ mod house;
 mod marks;
 mod odd;
 mod server;
+mod told;
 mod whole;
