@@ -1341,7 +1341,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --parallel --allow-partial --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --parallel --allow-partial --force --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -363,6 +363,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l show-settings -d 'Pri
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l status -d 'Show how the deployment stands, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l ci -d 'Take nothing but the current folder\'s cgo.yaml, the SSH key in CGO_SSH_KEY and secrets in variables of their names'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l allow-partial -d 'Of several servers, leave one as it is that cannot take the release, instead of going back on all of them'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l force -d 'Go back although a migration since that release cannot be undone'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'

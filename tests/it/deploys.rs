@@ -126,7 +126,7 @@ fn the_life_of_a_project() {
     assert!(get(&format!("{url}/ready")).1.contains(second["release"].as_str().unwrap()));
     let back = env.json(["deploy", "notes-api", "--rollback", "--force"]);
     let run = env.json(["run", "show", back["run"].as_str().unwrap()]);
-    assert_eq!(run["run"]["request"]["rollout"]["force"], true, "{run}");
+    assert_eq!(run["run"]["request"]["rollback"]["rollout"]["force"], true, "{run}");
     assert_eq!(back["commit"], made["commits"][1], "{back}");
     assert!(back["ms"].as_u64().unwrap() < 30_000);
     let named = env.json(["deploy", "notes-api", "--rollback", second["release"].as_str().unwrap()]);

@@ -1,18 +1,21 @@
 # Releases as containers, of Docker or Podman: one for each slot, on loopback only, in a network of its own, with limits.
 # Only what has our names, and images that a release of ours names, is ever touched; nothing is pruned.
 
-# Which engine answers, as it is or through sudo.
+# Which engine answers, as it is or through sudo: the one that it was deployed with, and no other, where it was.
 engine=
+engines=$(line_of "$base/engine")
 for one in docker podman "sudo -n docker" "sudo -n podman"; do
+    case ${engines:-${one##* }} in "${one##* }") ;; *) continue ;; esac
     if command -v "${one##* }" >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
 done
 engine_answers() { [ -n "$engine" ] && $engine version >/dev/null 2>&1; }
 container_of() { echo "cgo-$app-production-$1"; }
 shared_of() { echo "cgo-$app-production"; }
 
-driver_check() { [ -n "$engine" ] || { echo "container engine that answers (docker, podman)"; return 1; }; }
+driver_check() { [ -n "$engine" ] || { echo "container engine that answers (${engines:-docker, podman})"; return 1; }; }
 
 driver_install() {
+    [ -n "$engines" ] || echo "${engine##* }" | write "$base/engine" || return 1
     name=$(shared_of)
     $engine network inspect "$name" >/dev/null 2>&1 || $engine network create --label "cgo.app=$app" "$name" >/dev/null || return 1
     $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Error, Host, Payload, Script, Stream, failed};
 
 /// What is sent without asking first what is there already.
-const SMALL: u64 = 128 * 1024;
+const SMALL: u64 = 512 * 1024;
 /// How often a file is sent when the connection is lost or its checksum differs.
 const TRIES: u32 = 4;
 /// How long is waited for another process that sends the same file.

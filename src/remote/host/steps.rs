@@ -10,11 +10,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::script::{RUNNER, nonce};
-use super::{Error, Host, Payload, Script, failed};
+use super::{Error, Host, Payload, Script, Stream, failed};
 use crate::exec::capture::Captured;
 
 /// How long a host waits for something new before it answers that there is nothing.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a single look is taken anew when the connection is lost under it.
+const AGAIN: u32 = 2;
 /// Bytes of a log in one answer.
 const CHUNK: u64 = 256 * 1024;
 
@@ -57,8 +59,8 @@ set -- "$1" "$4" "$5" "$6"
 const SHORT: i32 = 77;
 
 /// `$1` the folder, `$2` the offset in the log, `$3` how many bytes of it at most, `$4` how many tenths of a second to
-/// wait for something new. Where there is, it waits a little for more: an answer costs a round trip. Answers with a
-/// line, `STATE CODE SIZE`, and bytes of the log.
+/// watch a step that runs: an answer costs a round trip, so all that comes meanwhile is part of it. Says `log COUNT` and as
+/// many bytes, as often as there are some, and at last `STATE CODE SIZE`.
 const LOOK: &str = r#"
 outcome() { read -r code <"$1/rc" && [ -n "$code" ] && said="ended $code"; }
 state() {
@@ -74,18 +76,23 @@ state() {
     outcome "$1" || said="lost 0"
 } 2>/dev/null
 size() { if [ -f "$1/log" ]; then wc -c <"$1/log"; else echo 0; fi; }
-tenths=$4
+from=$2 most=$3 tenths=$4
 while :; do
     state "$1"
     size=$(size "$1")
+    new=$((size-from))
+    [ "$new" -le "$most" ] || new=$most
+    if [ "$new" -gt 0 ]; then
+        echo "log $new"
+        tail -c "+$((from+1))" "$1/log" | head -c "$new"
+        from=$((from+new)) most=$((most-new))
+    fi
     case $said in running*) ;; *) break ;; esac
-    if [ "$size" -gt "$2" ] && [ "$tenths" -gt 15 ]; then tenths=15; fi
-    [ "$size" -le "$(($2 + $3))" ] && [ "$tenths" -gt 0 ] || break
+    [ "$most" -gt 0 ] && [ "$tenths" -gt 0 ] || break
     sleep 0.1 2>/dev/null || { sleep 1; tenths=$((tenths-9)); }
     tenths=$((tenths-1))
 done
 echo "$said $size"
-[ "$size" -le "$2" ] || tail -c "+$(($2+1))" "$1/log" | head -c "$3"
 "#;
 
 /// A script that runs detached.
@@ -149,6 +156,28 @@ pub async fn start(
     patience: Duration,
     cancel: &CancellationToken,
 ) -> Result<(Begun, Look), Error> {
+    let mut tried = 0;
+    let (watched, log) = loop {
+        let (mut watched, mut log) = (Watched::new(0), Vec::new());
+        let mut keep = |bytes: &[u8]| log.extend_from_slice(bytes);
+        match begin(host, step, patience, &mut watched, &mut keep, cancel).await {
+            Ok(()) => break (watched, log),
+            Err(Error::Lost { .. }) if tried < AGAIN => tried += 1,
+            Err(error) => return Err(error),
+        }
+    };
+    let begun = watched.begun.unwrap_or(Begun::Before);
+    Ok((begun, watched.look(log).ok_or_else(|| strange(host, step.script.what, &watched.line))?))
+}
+
+async fn begin(
+    host: &dyn Host,
+    step: &Step,
+    patience: Duration,
+    watched: &mut Watched,
+    pass: &mut (dyn FnMut(&[u8]) + Send),
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     let mut input = step.script.document(&nonce())?;
     match &step.script.payload {
         Payload::None => {}
@@ -171,21 +200,100 @@ pub async fn start(
         .arg("0")
         .arg(CHUNK.to_string())
         .arg((patience.as_millis() / 100).to_string())
-        .payload(Payload::Bytes(input))
-        .harmless();
-    let answer = host.run(&script, cancel).await?;
-    match answer.code {
-        0 => {}
-        SHORT => return Err(Error::Lost { host: host.name().to_owned(), what }),
-        code => return Err(failed(host.name(), what, code, &answer.stderr)),
+        .payload(Payload::Bytes(input));
+    match watched.by(host, &script, pass, cancel).await? {
+        (0, _) if watched.begun.is_some() => Ok(()),
+        (0, _) => Err(strange(host, what, &watched.line)),
+        (SHORT, _) => Err(Error::Lost { host: host.name().to_owned(), what }),
+        (code, stderr) => Err(failed(host.name(), what, code, &stderr)),
     }
-    let bytes = answer.stdout.bytes();
-    let (begun, rest) = match bytes.iter().position(|byte| *byte == b'\n').map(|end| bytes.split_at(end + 1)) {
-        Some((b"started\n", rest)) => (Begun::Now, rest),
-        Some((b"present\n", rest)) => (Begun::Before, rest),
-        _ => return Err(strange(host, what, &bytes)),
-    };
-    Ok((begun, parse(rest, 0).ok_or_else(|| strange(host, what, rest))?))
+}
+
+/// What a look says, read as it comes.
+struct Watched {
+    /// The header that is being read; what makes no sense, when there is such.
+    line: Vec<u8>,
+    /// How many bytes of the log come before the next header.
+    left: u64,
+    /// How much of the log is known, from its beginning.
+    offset: u64,
+    begun: Option<Begun>,
+    /// How it stands, and how long its log is.
+    state: Option<(StepState, u64)>,
+    wrong: bool,
+}
+
+impl Watched {
+    fn new(offset: u64) -> Self {
+        Self { line: Vec::new(), left: 0, offset, begun: None, state: None, wrong: false }
+    }
+
+    /// Has a script look, and reads what it says. What was read counts also when the connection is lost.
+    async fn by(
+        &mut self,
+        host: &dyn Host,
+        script: &Script,
+        pass: &mut (dyn FnMut(&[u8]) + Send),
+        cancel: &CancellationToken,
+    ) -> Result<(i32, Captured), Error> {
+        (self.line, self.left, self.state, self.wrong) = (Vec::new(), 0, None, false);
+        let mut read = |stream: Stream, bytes: &[u8]| {
+            if stream == Stream::Stdout {
+                self.push(bytes, pass);
+            }
+        };
+        let ended = host.exchange(script, &mut read, cancel).await?;
+        Ok((ended.code, ended.stderr))
+    }
+
+    fn push(&mut self, mut bytes: &[u8], pass: &mut (dyn FnMut(&[u8]) + Send)) {
+        while !bytes.is_empty() && !self.wrong {
+            if self.left > 0 {
+                let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+                pass(&bytes[..count]);
+                self.left -= count as u64;
+                self.offset += count as u64;
+                bytes = &bytes[count..];
+                continue;
+            }
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            self.line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+            let Some(end) = end else { return };
+            bytes = &bytes[end + 1..];
+            if self.header().is_some() {
+                self.line.clear();
+            } else {
+                self.wrong = true;
+            }
+        }
+    }
+
+    fn header(&mut self) -> Option<()> {
+        let line = std::str::from_utf8(&self.line).ok()?;
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["started"] => self.begun = Some(Begun::Now),
+            ["present"] => self.begun = Some(Begun::Before),
+            ["log", count] => self.left = count.parse().ok()?,
+            [state, code, size] => {
+                let state = match state {
+                    "absent" => StepState::Absent,
+                    "running" => StepState::Running { pid: code.parse().ok()? },
+                    "ended" => StepState::Ended { code: code.parse().ok()? },
+                    "lost" => StepState::Lost,
+                    _ => return None,
+                };
+                self.state = Some((state, size.parse().ok()?));
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// The look, once it is whole.
+    fn look(&self, log: Vec<u8>) -> Option<Look> {
+        let (state, size) = self.state.filter(|_| !self.wrong && self.line.is_empty() && self.left == 0)?;
+        Some(Look { state, log, next: self.offset, more: size > self.offset })
+    }
 }
 
 /// The script that looks at a step.
@@ -200,8 +308,8 @@ fn strange(host: &dyn Host, what: &'static str, said: &[u8]) -> Error {
     Error::Strange { host: host.name().to_owned(), what, reason }
 }
 
-/// Looks at a step, and at its log from an offset on; a step that runs and has written nothing since is waited for, but
-/// no longer than `patience`. Changes nothing.
+/// Looks at a step, and at its log from an offset on; a step that runs is watched for as long as `patience`. Changes
+/// nothing.
 ///
 /// # Errors
 /// When it cannot be found out.
@@ -212,32 +320,38 @@ pub async fn look(
     patience: Duration,
     cancel: &CancellationToken,
 ) -> Result<Look, Error> {
-    const WHAT: &str = "say how a step stands";
-    let script = looking(WHAT, patience)
-        .arg(folder)
-        .arg(offset.to_string())
-        .arg(CHUNK.to_string())
-        .arg((patience.as_millis() / 100).to_string())
-        .harmless();
-    let bytes = host.run_ok(&script, cancel).await?.stdout.bytes();
-    parse(&bytes, offset).ok_or_else(|| strange(host, WHAT, &bytes))
+    let mut tried = 0;
+    let (watched, log) = loop {
+        let (mut watched, mut log) = (Watched::new(offset), Vec::new());
+        let mut keep = |bytes: &[u8]| log.extend_from_slice(bytes);
+        match watch(host, folder, patience, &mut watched, &mut keep, cancel).await {
+            Ok(()) => break (watched, log),
+            Err(Error::Lost { .. }) if tried < AGAIN => tried += 1,
+            Err(error) => return Err(error),
+        }
+    };
+    watched.look(log).ok_or_else(|| strange(host, LOOKING, &watched.line))
 }
 
-fn parse(bytes: &[u8], offset: u64) -> Option<Look> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let line = std::str::from_utf8(&bytes[..end]).ok()?;
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [state, code, size] = words[..] else { return None };
-    let state = match state {
-        "absent" => StepState::Absent,
-        "running" => StepState::Running { pid: code.parse().ok()? },
-        "ended" => StepState::Ended { code: code.parse().ok()? },
-        "lost" => StepState::Lost,
-        _ => return None,
-    };
-    let log = bytes[end + 1..].to_vec();
-    let next = offset + log.len() as u64;
-    Some(Look { state, log, next, more: size.parse::<u64>().ok()? > next })
+const LOOKING: &str = "say how a step stands";
+
+async fn watch(
+    host: &dyn Host,
+    folder: &str,
+    patience: Duration,
+    watched: &mut Watched,
+    pass: &mut (dyn FnMut(&[u8]) + Send),
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let script = looking(LOOKING, patience)
+        .arg(folder)
+        .arg(watched.offset.to_string())
+        .arg(CHUNK.to_string())
+        .arg((patience.as_millis() / 100).to_string());
+    match watched.by(host, &script, pass, cancel).await? {
+        (0, _) => Ok(()),
+        (code, stderr) => Err(failed(host.name(), LOOKING, code, &stderr)),
+    }
 }
 
 /// How a step that was waited for ended.
@@ -264,13 +378,21 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Result<Outcome, Error> {
     let mut away = Away::new(patience);
-    let first = loop {
-        match start(host, step, PATIENCE, cancel).await {
-            Ok(first) => break first,
+    let mut heard = Heard::new(pass);
+    let mut watched = Watched::new(0);
+    loop {
+        // What was read before the connection was lost is not read again.
+        let tried = begin(host, step, PATIENCE, &mut watched, &mut |bytes| heard.push(bytes), cancel).await;
+        match tried {
+            Ok(()) => break,
+            Err(error) if watched.begun.is_some() => {
+                away.bear(error, cancel).await?;
+                break;
+            }
             Err(error) => away.bear(error, cancel).await?,
         }
-    };
-    attend(host, step, (first.0, Some(first.1)), patience, pass, cancel).await
+    }
+    attend(host, step, watched, patience, heard, cancel).await
 }
 
 /// Waits for the end of a step that was begun, like [`run`].
@@ -284,45 +406,63 @@ pub async fn follow(
     pass: &mut (dyn FnMut(&[u8]) + Send),
     cancel: &CancellationToken,
 ) -> Result<Outcome, Error> {
-    attend(host, step, (Begun::Before, None), patience, pass, cancel).await
+    let mut watched = Watched::new(0);
+    watched.begun = Some(Begun::Before);
+    attend(host, step, watched, patience, Heard::new(pass), cancel).await
+}
+
+/// What a step wrote, passed on, and the end of it kept.
+struct Heard<'p> {
+    pass: &'p mut (dyn FnMut(&[u8]) + Send),
+    kept: Captured,
+}
+
+impl<'p> Heard<'p> {
+    fn new(pass: &'p mut (dyn FnMut(&[u8]) + Send)) -> Self {
+        Self { pass, kept: Captured::new(64 * 1024) }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.kept.push(bytes);
+        (self.pass)(bytes);
+    }
 }
 
 async fn attend(
     host: &dyn Host,
     step: &Step,
-    (begun, mut seen): (Begun, Option<Look>),
+    mut watched: Watched,
     patience: Duration,
-    pass: &mut (dyn FnMut(&[u8]) + Send),
+    mut heard: Heard<'_>,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Error> {
     let mut away = Away::new(patience);
-    let (mut offset, mut kept) = (0, Captured::new(64 * 1024));
     loop {
-        let look = match seen.take() {
-            Some(look) => look,
-            None => match look(host, &step.folder, offset, PATIENCE, cancel).await {
-                Ok(look) => look,
-                Err(error) => {
-                    away.bear(error, cancel).await?;
-                    continue;
+        if let Some(look) = watched.look(Vec::new()) {
+            away.back();
+            let ended = match look.state {
+                StepState::Running { .. } => None,
+                _ if look.more => None,
+                StepState::Ended { code } => Some(Some(code)),
+                StepState::Lost => Some(None),
+                StepState::Absent => {
+                    let reason = format!("the step `{}` was never begun", step.folder);
+                    return Err(Error::Strange { host: host.name().to_owned(), what: step.script.what, reason });
                 }
-            },
-        };
-        away.back();
-        kept.push(&look.log);
-        pass(&look.log);
-        offset = look.next;
-        let code = match look.state {
-            StepState::Running { .. } => continue,
-            _ if look.more => continue,
-            StepState::Ended { code } => Some(code),
-            StepState::Lost => None,
-            StepState::Absent => {
-                let reason = format!("the step `{}` was never begun", step.folder);
-                return Err(Error::Strange { host: host.name().to_owned(), what: step.script.what, reason });
+            };
+            if let Some(code) = ended {
+                let begun = watched.begun.unwrap_or(Begun::Before);
+                return Ok(Outcome { begun, code, evidence: heard.kept.last_lines(super::EVIDENCE_LINES) });
             }
-        };
-        return Ok(Outcome { begun, code, evidence: kept.last_lines(super::EVIDENCE_LINES) });
+        } else if watched.wrong {
+            return Err(strange(host, step.script.what, &watched.line));
+        }
+        let told = watch(host, &step.folder, PATIENCE, &mut watched, &mut |bytes| heard.push(bytes), cancel).await;
+        if let Err(error) = told {
+            // What was seen last is old.
+            watched.state = None;
+            away.bear(error, cancel).await?;
+        }
     }
 }
 
@@ -359,13 +499,30 @@ impl Away {
 mod tests {
     use super::*;
 
+    fn read(offset: u64, chunks: &[&[u8]]) -> (Watched, Vec<u8>) {
+        let (mut watched, mut log) = (Watched::new(offset), Vec::new());
+        for chunk in chunks {
+            watched.push(chunk, &mut |bytes| log.extend_from_slice(bytes));
+        }
+        (watched, log)
+    }
+
     #[test]
-    fn answers_are_read_strictly() {
-        let look = parse(b"running 42 7\nabc", 0).unwrap();
-        assert_eq!(look, Look { state: StepState::Running { pid: 42 }, log: b"abc".to_vec(), next: 3, more: true });
-        assert_eq!(parse(b"ended 3 7\n", 7).unwrap().state, StepState::Ended { code: 3 });
-        for bad in [&b""[..], b"ended 3 7", b"ended x 7\n", b"ended 3\n", b"gone 3 7\n"] {
-            assert!(parse(bad, 0).is_none(), "{bad:?}");
+    fn a_log_is_passed_on_as_it_comes_and_answers_are_read_strictly() {
+        let said = b"started\nlog 3\na\nblog 2\n\n\nrunning 42 9\n";
+        let bytes: Vec<&[u8]> = said.chunks(1).collect();
+        for chunks in [&[&said[..]][..], &bytes] {
+            let (watched, log) = read(0, chunks);
+            assert_eq!((watched.begun, &log[..]), (Some(Begun::Now), &b"a\nb\n\n"[..]));
+            let look = watched.look(log.clone()).unwrap();
+            assert_eq!(look, Look { state: StepState::Running { pid: 42 }, log, next: 5, more: true });
+        }
+        // Cut off, what came counts.
+        let (watched, log) = read(7, &[b"log 5\nabc"]);
+        assert_eq!((watched.offset, &log[..], watched.look(Vec::new())), (10, &b"abc"[..], None));
+        assert_eq!(read(7, &[b"ended 3 7\n"]).0.look(Vec::new()).unwrap().state, StepState::Ended { code: 3 });
+        for bad in [&b""[..], b"ended 3 7", b"ended x 7\n", b"ended 3\n", b"gone 3 7\n", b"log 3\nab"] {
+            assert!(read(0, &[bad]).0.look(Vec::new()).is_none(), "{bad:?}");
         }
     }
 }

@@ -315,7 +315,6 @@ impl Repository {
     pub async fn irreversible(&self, commit: &Sha, cancel: &CancellationToken) -> Result<Vec<(String, String)>, Error> {
         const LINE: &str = "^[[:space:]]*(#|--|//)[[:space:]]*cgo: irreversible";
         let command = self.git("grep").args(["-I", "-z", "--max-count=1", "-E", "-e", LINE, commit.as_str()]);
-        let command = command.args(["--", ":(top)", ":(top,exclude)*.md"]);
         let output = self.run("grep", &command, cancel).await?;
         match output.exit {
             Exit::Code(0) => {}
@@ -327,6 +326,9 @@ impl Repository {
         let marks = text.lines().filter_map(|line| {
             let (path, said) = line.split_once('\0')?;
             let path = path.split_once(':').map_or(path, |(_, path)| path);
+            if Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md")) {
+                return None;
+            }
             let (_, reason) = said.split_once("cgo: irreversible")?;
             let reason = reason.trim_start_matches(':').trim();
             let reason = if reason.is_empty() { "it cannot be undone" } else { reason };

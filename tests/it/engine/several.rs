@@ -62,7 +62,7 @@ fn cut_off_in_the_midst(env: &TestEnv, hosts: &[Sshd], commit: &dyn Fn(&str)) {
 
     // cgo is killed, and one link is dead at that: taken up again, the deployment ends on all of them.
     commit("The kill");
-    let (going, _) = begun("30");
+    let (going, _) = begun("4");
     cable(&hosts[2], "down");
     going.signal(Signal::KILL);
     going.end();

@@ -124,6 +124,18 @@ fn from_the_repository_alone(env: &TestEnv, sshd: &Sshd, folder: &Path, url: &st
     }
 }
 
+/// In maintenance visitors are told so, and its owner sees whether it works.
+fn visitors_are_told_to_come_back(env: &TestEnv, url: &str) {
+    env.ok(["project", "maintenance", "notes-api", "on"]);
+    let (status, body) = get(&format!("{url}/notes"));
+    assert!(status == 503 && body.contains("Under maintenance"), "{status}: {body}");
+    assert_eq!(get(&format!("{url}/ready")).0, 200, "it can be seen whether it works");
+    assert!(env.ok(["project", "show", "notes-api"]).stdout.contains("in maintenance"));
+    assert_eq!(env.json(["project", "maintenance", "notes-api"])["on"], true);
+    assert_eq!(env.json(["project", "maintenance", "notes-api", "off"])["changed"], true);
+    assert_eq!(get(&format!("{url}/notes")).0, 200);
+}
+
 /// The server's own record says all that was done, and that somebody changed it.
 fn what_was_written_down(env: &TestEnv, sshd: &Sshd) {
     let audit = env.json(["audit", "notes-api"]);
@@ -170,7 +182,11 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     git(&folder, &["add", "-A"]);
     git(&folder, &["commit", "-qm", "Change something"]);
     let visitors = crate::deploys::Visitors::of(&format!("{url}/notes"));
+    let before = sshd.commands();
     let second = env.json(["deploy", "notes-api", "--bake", "2"]);
+    let trips = sshd.commands() - before;
+    println!("a deployment took {trips} round trips");
+    assert!(trips <= 8, "a deployment took {trips} round trips");
     let (asked, lost) = visitors.leave();
     assert_eq!(lost, 0, "{lost} of {asked} requests were lost");
     assert!(get(&format!("{url}/notes")).1.contains("over releases"));
@@ -235,15 +251,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let asked = env.run_with_input(["project", "exec", "notes-api", "python", "-c", script], b"over the connection");
     assert_eq!((asked.stdout, asked.code), (format!("over the connection {first}\n"), Some(7)), "{}", asked.stderr);
 
-    env.ok(["project", "maintenance", "notes-api", "on"]);
-    let (status, body) = get(&format!("{url}/notes"));
-    assert!(status == 503 && body.contains("Under maintenance"), "{status}: {body}");
-    assert_eq!(get(&format!("{url}/ready")).0, 200, "it can be seen whether it works");
-    assert!(env.ok(["project", "show", "notes-api"]).stdout.contains("in maintenance"));
-    assert_eq!(env.json(["project", "maintenance", "notes-api"])["on"], true);
-    assert_eq!(env.json(["project", "maintenance", "notes-api", "off"])["changed"], true);
-    assert_eq!(get(&format!("{url}/notes")).0, 200);
-
+    visitors_are_told_to_come_back(&env, &url);
     env.ok(["deploy", "notes-api", "--rollback", second, "--bake", "0"]);
     from_the_repository_alone(&env, &sshd, &folder, &url);
     what_was_written_down(&env, &sshd);

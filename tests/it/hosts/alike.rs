@@ -187,7 +187,8 @@ fn a_step_runs_once_and_its_outcome_is_its_rc_file() {
         }
         assert_eq!(std::fs::read(folder.join("effect")).unwrap(), b"se'cret\nvalue\nand input\n");
         let kept = std::path::Path::new(&step.folder);
-        assert_eq!(std::fs::read(kept.join("rc")).unwrap(), b"5\n");
+        let outcome = std::fs::read_to_string(kept.join("rc")).unwrap();
+        assert_eq!(outcome.lines().next(), Some("5"), "the rest is room that was taken for it");
         let mut names: Vec<_> =
             std::fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -245,7 +246,7 @@ fn a_long_log_arrives_whole_and_in_order() {
 }
 
 #[test]
-fn a_look_waits_for_what_is_new_and_no_longer() {
+fn a_look_watches_for_what_is_new_as_long_as_it_is_told_to() {
     on_both(&async |host, folder| {
         let go = folder.join("go");
         let script = Script::new("wait", "while [ ! -e \"$1\" ]; do sleep 0.05; done; echo new; sleep 1000")
@@ -255,7 +256,7 @@ fn a_look_waits_for_what_is_new_and_no_longer() {
         let nothing = steps::look(host, &step.folder, 0, Duration::from_millis(200), &never()).await.unwrap();
         assert!(matches!(nothing.state, StepState::Running { .. }) && nothing.log.is_empty());
         let cancel = never();
-        let look = steps::look(host, &step.folder, 0, Duration::from_secs(20), &cancel);
+        let look = steps::look(host, &step.folder, 0, Duration::from_secs(3), &cancel);
         let (look, ()) = tokio::join!(look, async { std::fs::write(&go, "").unwrap() });
         assert_eq!(look.unwrap().log, b"new\n");
         let StepState::Running { pid } = nothing.state else { unreachable!() };

@@ -297,10 +297,8 @@ impl<'a> Steps<'a> {
         loop {
             let read = certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await;
             let Err(error) = front::as_wanted(self.context, &self.place.server, read) else { return Ok(None) };
-            let refused = match begun.elapsed() >= FIRST_TRY {
-                true => front::refusal(self.place, domain, self.cancel).await,
-                false => None,
-            };
+            let refused =
+                if begun.elapsed() >= FIRST_TRY { front::refusal(self.place, domain, self.cancel).await } else { None };
             // One that has had enough of it is asked again by the server, hours later.
             let is_limited = refused.as_ref().is_some_and(|said| said.contains("rateLimited"));
             if is_limited || begun.elapsed() >= CERTIFICATE {

@@ -368,7 +368,8 @@ async fn armed(
 ) -> Result<(), ops::Error> {
     let (mut offset, mut log) = (0, Vec::new());
     loop {
-        let patience = Duration::from_secs(5);
+        // A look lasts that long; it has it at once.
+        let patience = Duration::from_millis(500);
         let look = steps::look(prepared.host.as_ref(), &guard.folder, offset, patience, cancel).await;
         let look = look.map_err(unreached)?;
         log.extend_from_slice(&look.log);
