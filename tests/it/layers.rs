@@ -36,7 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("llm", &["net", "domain"]),
     ("github", &["net", "domain"]),
     ("store", &["domain"]),
-    ("remote", &["exec", "domain"]),
+    ("remote", &["exec", "net", "domain"]),
     ("scaffold", &["domain"]),
     ("vault", &["domain"]),
     ("workspace", &["exec", "net", "domain"]),

@@ -347,3 +347,14 @@ pub async fn probe_live(ready: &str, url: &str, release: &ReleaseId) -> Result<p
         _ => Ok(seen),
     }
 }
+
+/// The same; none where no certificate is shown yet, so that it cannot be asked as visitors ask it.
+///
+/// # Errors
+/// Those of [`probe_live`].
+pub async fn probe_shown(ready: &str, url: &str, release: &ReleaseId) -> Result<Option<probe::Probe>, Error> {
+    match probe_live(ready, url, release).await {
+        Err(Error::NoAnswer(probe::Error::NoCertificate { .. })) => Ok(None),
+        other => other.map(Some),
+    }
+}

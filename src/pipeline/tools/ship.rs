@@ -16,7 +16,6 @@ use crate::ops::deploy::remote::{self, Fleet, Planned};
 use crate::ops::deploy::steps::{self, Steps};
 use crate::ops::servers::place::{self, Place};
 use crate::ops::{self, deploy, incidents, projects, servers, services};
-use crate::remote::probe;
 
 /// Takes no arguments.
 #[derive(Deserialize, JsonSchema)]
@@ -191,10 +190,7 @@ async fn probe_service(context: &Context<'_>, _: Nothing) -> Result<Output, Tool
     for Address { url, ready } in &addresses {
         let seen = context
             .remember("live_probe", json!({ "url": ready }), async || {
-                match steps::probe_live(ready, url, &active.release).await {
-                    Err(ops::Error::NoAnswer(probe::Error::NoCertificate { .. })) => Ok(None),
-                    other => other.map(Some),
-                }
+                steps::probe_shown(ready, url, &active.release).await
             })
             .await?;
         // That is told with the deployment: the authority's refusal is no fault of the release.
