@@ -6,13 +6,14 @@ use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::project::Project;
 use cgo::domain::request::Rollout;
 use cgo::domain::run::{Ask, Batch, EventRow, NewProject, Question, Request, Run, RunStatus, Wait};
+use cgo::domain::server::PortPurpose;
 use cgo::domain::state::Patch;
 use cgo::domain::user::{Actor, Identity, Person, Right, Role, User, UserName};
 use cgo::graph::progress::Event;
 use cgo::ops::approvals::{self, Press, Refusal};
 use cgo::ops::runs::{self, Reply};
 use cgo::ops::users::{self, Error as Refused};
-use cgo::ops::{self, Context, Error, leases, projects};
+use cgo::ops::{self, Context, Error, leases, projects, servers};
 use cgo::pipeline::{runner, tape};
 use cgo::store::{Leases, Projects, Queue, Runs, Users};
 use tokio_util::sync::CancellationToken;
@@ -247,6 +248,30 @@ async fn a_member_sees_and_changes_what_is_theirs_and_learns_nothing_of_others()
     assert_eq!(over.reason.as_deref(), Some("cancelled by Anna"), "in the name of who did it");
     let worker = users::worker(context, &over).await.unwrap();
     assert_eq!(worker.person.user, Some(anna.id.clone()), "agents have the rights of who asked");
+}
+
+#[tokio::test]
+async fn a_member_sees_of_servers_where_their_own_projects_are_and_looks_after_none() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let bob = user(context, "Bob", Role::Member, 43).await;
+    let (hers, his) = (owned(&desk, "hers", &anna).await, owned(&desk, "his", &bob).await);
+    let local = servers::local(context).await.unwrap();
+    for project in [&hers, &his] {
+        servers::reserve_port(context, &local, &project.id, "api", PortPurpose::Public).await.unwrap();
+    }
+    let as_anna = context.acting_as(Person::of(&anna));
+    let seen = servers::list(&as_anna).await.unwrap();
+    let all = servers::list(context).await.unwrap();
+    assert_eq!((seen[0].projects, seen[0].ports.len()), (1, 1));
+    assert_eq!((all[0].projects, all[0].ports.len()), (2, 2));
+
+    let cancel = CancellationToken::new();
+    let forbidden = |error: Error| assert!(matches!(error, Error::User(Refused::Forbidden { .. })), "{error}");
+    forbidden(servers::check::check(&as_anna, &[], &cancel).await.unwrap_err());
+    forbidden(servers::inventory::list(&as_anna).await.unwrap_err());
+    forbidden(servers::inventory::host(&as_anna, &"web-1".parse().unwrap()).await.unwrap_err());
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ use crate::domain::diagnose::{Advice, Diagnose as _, told};
 use crate::domain::host::{Access, Destination, Facts, Rights};
 use crate::domain::names::ServerName;
 use crate::domain::server::Server;
-use crate::ops;
+use crate::domain::user::Right;
+use crate::ops::{self, users};
 use crate::remote::host::facts::{self, Look, Unwritable};
 use crate::remote::host::local::Local;
 use crate::remote::host::ssh::{Login, Ssh};
@@ -82,12 +83,14 @@ pub struct Looked {
 /// failed changes nothing about where a server stands.
 ///
 /// # Errors
-/// When a name is no server's, or the store fails. A server that fails is an answer.
+/// When a name is no server's, whoever is worked for does not look after servers, or the store fails. A server that fails
+/// is an answer.
 pub async fn check(
     context: &Context,
     names: &[ServerName],
     cancel: &CancellationToken,
 ) -> Result<Vec<Looked>, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     let mut servers: Vec<Server> = super::list(context).await?.into_iter().map(|view| view.server).collect();
     for name in names {
         if !servers.iter().any(|server| server.handle == name.as_str()) {

@@ -12,7 +12,8 @@ use super::Context;
 use crate::domain::host::Access;
 use crate::domain::names::ServerName;
 use crate::domain::server::{Server, ServerStatus};
-use crate::ops;
+use crate::domain::user::Right;
+use crate::ops::{self, users};
 use crate::store::Servers as _;
 
 /// The group of all servers.
@@ -24,6 +25,7 @@ const ALL: &str = "cgo";
 /// # Errors
 /// When the store or the file of host keys fails.
 pub async fn list(context: &Context) -> Result<Value, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     Ok(render(&hosts(context).await?, &known_hosts(context)))
 }
 
@@ -32,6 +34,7 @@ pub async fn list(context: &Context) -> Result<Value, ops::Error> {
 /// # Errors
 /// [`ops::Error::NoSuchServer`].
 pub async fn host(context: &Context, name: &ServerName) -> Result<Value, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     super::by_handle(context, name.as_str()).await?;
     let known = known_hosts(context);
     let hosts = hosts(context).await?;

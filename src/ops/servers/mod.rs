@@ -17,11 +17,12 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::services::{self, Live};
-use super::{Context, projects, random};
+use super::{Context, projects, random, users};
 use crate::domain::host::{Checked, Facts, Fingerprint};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::names::{ProjectName, ServerName};
 use crate::domain::server::{LOCAL, PortPurpose, PortReservation, Server, ServerStatus};
+use crate::domain::user::Right;
 use crate::ops;
 use crate::remote::ports;
 use crate::store::{Placements as _, Ports as _, Servers as _};
@@ -79,12 +80,18 @@ pub struct AccessView {
     pub rootless: bool,
 }
 
-/// Every server that is in use or may be, `local` first.
+/// Every server that is in use or may be, `local` first. Who does not look after them sees where their own projects are,
+/// and neither those of others nor how a server is reached.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(context: &Context) -> Result<Vec<ServerView>, ops::Error> {
     local(context).await?;
+    let own = match users::require(context, Right::Administer, None) {
+        Ok(()) => None,
+        Err(_) => Some(projects::list(context).await?.into_iter().map(|project| project.id).collect::<BTreeSet<_>>()),
+    };
+    let is_seen = |project: &ProjectId| own.as_ref().is_none_or(|own| own.contains(project));
     let (accesses, mut checks) = (context.store.accesses().await?, context.store.checks().await?);
     let placements = context.store.placements().await?;
     let mut views = Vec::new();
@@ -92,12 +99,14 @@ pub async fn list(context: &Context) -> Result<Vec<ServerView>, ops::Error> {
         if server.status == ServerStatus::Decommissioned {
             continue;
         }
-        let reserved = context.store.ports(&server.id).await?;
+        let mut reserved = context.store.ports(&server.id).await?;
+        reserved.retain(|port| is_seen(&port.project));
         let mut projects: BTreeSet<_> = reserved.iter().map(|port| port.project.clone()).collect();
-        let here = placements.iter().filter(|placed| placed.server == server.id);
+        let here = placements.iter().filter(|placed| placed.server == server.id && is_seen(&placed.project));
         projects.extend(here.map(|placed| placed.project.clone()));
         let ports = reserved.iter().filter(|port| port.purpose == PortPurpose::Public).map(|port| port.port).collect();
-        let access = accesses.iter().find(|access| access.server == server.id).map(|access| AccessView {
+        let access = accesses.iter().find(|access| access.server == server.id && own.is_none());
+        let access = access.map(|access| AccessView {
             destination: access.destination.to_string(),
             key: access.key.as_ref().map(|key| key.display().to_string()),
             fingerprint: access.host_key.fingerprint(),

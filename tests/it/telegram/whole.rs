@@ -58,6 +58,16 @@ fn result(telegram: &Telegram, chat: i64, after: i64) -> Sent {
     sent
 }
 
+/// Waits until something is seen to be under way, or done, in a run that was begun after a message.
+fn begun(telegram: &Telegram, after: i64) {
+    telegram.wait("a stage", |world| {
+        let shows = |sent: &&Sent| {
+            sent.chat == 7 && sent.id > after && ["⏳", "✅", "🎉"].iter().any(|mark| sent.text.contains(mark))
+        };
+        world.messages.iter().find(shows).map(drop)
+    });
+}
+
 #[test]
 fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_from_across_kill_9() {
     if !tools_are_here() {
@@ -68,9 +78,7 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     env.ok(["users", "add", "Анна", "--identity", "telegram:7", "--role", "member"]);
     let serving = Serving::start(&env, "first.log");
     telegram.say(7, "API для заметок с заголовком и текстом");
-    telegram.wait("a stage is done", |world| {
-        world.messages.iter().find(|sent| sent.chat == 7 && sent.text.contains("✅")).map(drop)
-    });
+    begun(&telegram, 0);
     serving.kill();
     let serving = Serving::start(&env, "second.log");
     let built = result(&telegram, 7, 0);
@@ -84,6 +92,9 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     let name = again.text.split_whitespace().nth(1).expect("a name").to_owned();
     // A change without a word about what it is of: the product owner knows from what was said before.
     telegram.say(7, "добавь срок");
+    begun(&telegram, again.id);
+    serving.kill();
+    let serving = Serving::start(&env, "third.log");
     let changed = result(&telegram, 7, again.id);
     assert!(changed.text.contains("Изменено") && changed.text.contains("due_date"), "{}", changed.text);
     assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"));
@@ -93,13 +104,16 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     assert!(sure.labels().iter().any(|label| label.contains(&name)), "{sure:?}");
     let press = telegram.press(7, &sure, "Да");
     telegram.shown(&press);
+    begun(&telegram, sure.id);
+    serving.kill();
+    let serving = Serving::start(&env, "fourth.log");
     result(&telegram, 7, sure.id);
     telegram.say(7, &format!("/project {name}"));
     telegram.hear_after(7, sure.id, &url);
     serving.stop();
     let results = telegram.chat(7).into_iter().filter(|sent| sent.text.starts_with("🎉")).count();
     assert_eq!(results, 4);
-    for log in ["first.log", "second.log"] {
+    for log in ["first.log", "second.log", "third.log", "fourth.log"] {
         let said = std::fs::read_to_string(env.home().join(log)).expect("it is text");
         assert!(!said.contains("canary"), "the token stands in the log: {said}");
     }

@@ -1,6 +1,6 @@
 //! Understanding what a person wants to be different in a project that exists, in English and Russian, without a model.
 //!
-//! A wish is cut into [`clauses`]; what their words mean in the spec is found in [`resolve`]; properties and things are read
+//! A wish is cut into clauses; what their words mean in the spec is found in `resolve`; properties and things are read
 //! by [`understand`], as in a description. What is not understood is said, never guessed at: a living project is at stake.
 
 mod clauses;

@@ -19,7 +19,8 @@ use crate::domain::host::{Access, Destination, Facts};
 use crate::domain::names::ServerName;
 use crate::domain::server::{LOCAL, Server, ServerStatus};
 use crate::domain::setup::{ACCOUNT, EngineChoice, SetupStep, Stand, Standing};
-use crate::ops;
+use crate::domain::user::Right;
+use crate::ops::{self, users};
 use crate::remote::host::{Host, facts};
 use crate::remote::provision::{self, Plan, Setup, Survey};
 use crate::store::{Servers as _, Setups as _};
@@ -139,6 +140,7 @@ fn unreached(error: crate::remote::host::Error) -> ops::Error {
 /// When the server is not there or not reached, its account may not become root, its disk takes nothing, its system is
 /// another than Debian or Ubuntu, or something that was chosen cannot be brought about.
 pub async fn prepare(context: &Context, wish: Wish, cancel: &CancellationToken) -> Result<Prepared, ops::Error> {
+    users::require(context, Right::Administer, None)?;
     let (server, access) = reached(context, &wish.name).await?;
     let name = server.handle.clone();
     let host = host_of(&server, Some(&access));

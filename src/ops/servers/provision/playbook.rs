@@ -21,9 +21,10 @@ use crate::domain::names::ServerName;
 use crate::domain::redact::Handle;
 use crate::domain::server::{Server, ServerStatus};
 use crate::domain::setup::Stand;
+use crate::domain::user::Right;
 use crate::exec::{self, Command, Stream};
 use crate::ops::servers::inventory;
-use crate::ops::{self, Context};
+use crate::ops::{self, Context, users};
 
 /// The callback.
 const EVENTS: &str = include_str!("cgo_events.py");
@@ -70,6 +71,7 @@ pub async fn play(
     watch: Watch<'_>,
     cancel: &CancellationToken,
 ) -> Result<(Played, ServerStatus), ops::Error> {
+    users::require(context, Right::Administer, None)?;
     let (server, _) = reached(context, &play.name).await?;
     let playbook = readable(&play.playbook)?;
     let variables = play.variables.as_deref().map(|path| variables(context, &server, path)).transpose()?;
