@@ -125,30 +125,30 @@ impl Reader {
         if self.add_value(clause) || self.add_ability(&what, model.as_ref()) {
             return;
         }
-        let head = head(&what);
-        let said = named(&head);
-        let has_properties = head.len() < resolve::without_noise(&what).len();
-        // `comments` are things of their own, a `comment` is a property.
-        let is_thing = said.plural && said.model.is_some() || has_properties && said.keys.len() <= 2;
         let only = match &self.spec.models[..] {
             [only] => Some(only.clone()),
             _ => None,
         };
         let model = model.or(only);
-        if is_thing && resolve::model(&self.spec, &head).is_none() {
-            let told = match &model {
-                // What is said of neither is known of both: tags are shared, comments belong to one.
-                Some(model) if !has_properties => self.relate(model, &head),
-                _ => false,
-            };
-            if told || self.add_thing(&what, model.as_ref()) {
-                return;
+        for object in objects(&self.spec, &what) {
+            let before = (self.out.edits.len(), self.out.unclear.len(), self.out.gaps.len());
+            self.add_object(clause, model.as_ref(), &object);
+            if before == (self.out.edits.len(), self.out.unclear.len(), self.out.gaps.len()) {
+                self.unclear(&Clause { whole: object.text, ..clause.clone() });
             }
         }
-        match model {
-            Some(model) => self.add_fields(&model, &what),
-            None if self.add_thing(&what, None) => {}
-            None => self.which(clause),
+    }
+
+    fn add_object(&mut self, clause: &Clause, model: Option<&Model>, object: &Object) {
+        match (object.sort, model) {
+            // What is said of neither is known of both: tags are shared, comments belong to one.
+            (Sort::Thing, Some(model)) if self.relate(model, &object.text) => {}
+            (Sort::Thing | Sort::Described, _) => {
+                self.add_thing(&object.text, model);
+            }
+            (Sort::Properties, Some(model)) => self.add_fields(clause, model, &object.text),
+            (Sort::Properties, None) if self.add_thing(&object.text, None) => {}
+            (Sort::Properties, None) => self.which(clause),
         }
     }
 
@@ -271,12 +271,14 @@ impl Reader {
         any || gaps
     }
 
-    fn add_fields(&mut self, model: &Model, listed: &str) {
+    fn add_fields(&mut self, clause: &Clause, model: &Model, listed: &str) {
         let read = resolve::fields(model, listed);
-        let gaps = understand(listed, &[]).gaps;
-        if read.is_empty() {
+        if read.len() < resolve::items(listed).len() && !listed.contains([':', '/']) {
+            let gaps = understand(listed, &[]).gaps;
+            if gaps.is_empty() {
+                self.unclear(clause);
+            }
             self.out.gaps.extend(gaps);
-            return;
         }
         for field in read {
             self.add_field(model, field);
@@ -460,21 +462,72 @@ impl Reader {
     }
 }
 
-/// The thing at the beginning of a phrase, before its properties: `comments` of `comments with author and text`.
-fn head(what: &str) -> String {
-    let words: Vec<&str> = what.split_whitespace().collect();
-    let ends = |word: &str| ["with", "having", "that", "с", "со", "where"].contains(&clauses::bare(word).as_str());
+/// Something that is added.
+struct Object {
+    sort: Sort,
+    text: String,
+}
+
+/// What it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Properties of a model.
+    Properties,
+    /// A thing of its own: `comments`. A `comment` is a property.
+    Thing,
+    /// One with properties: `comments with author and text`.
+    Described,
+}
+
+/// What a clause adds, each for itself. What follows a thing with properties is one of them.
+fn objects(spec: &Spec, what: &str) -> Vec<Object> {
+    let mut objects: Vec<Object> = Vec::new();
+    for item in resolve::items(what) {
+        let (head, opens) = head(&item);
+        let said = named(&head);
+        let is_known = resolve::model(spec, &head).is_some();
+        let is_thing = said.plural && said.model.is_some() && !is_known;
+        let sort = match opens {
+            Some(Opens::With) if said.keys.len() <= 2 && !is_known => Sort::Described,
+            Some(Opens::Colon) if is_thing => Sort::Described,
+            None if is_thing => Sort::Thing,
+            _ => Sort::Properties,
+        };
+        match objects.last_mut() {
+            Some(last) if sort != Sort::Described && last.sort == Sort::Described => {
+                last.text = format!("{}, {item}", last.text);
+            }
+            Some(last) if sort == Sort::Properties && last.sort == Sort::Properties => {
+                last.text = format!("{}, {item}", last.text);
+            }
+            _ => objects.push(Object { sort, text: item }),
+        }
+    }
+    objects
+}
+
+/// What begins the properties of a thing.
+enum Opens {
+    With,
+    Colon,
+}
+
+/// What stands before the properties of a phrase: `comments` of `comments with author`.
+fn head(item: &str) -> (String, Option<Opens>) {
     let mut head = Vec::new();
-    for word in words {
-        if ends(word) || word.starts_with('(') {
+    let mut opens = None;
+    for word in item.split_whitespace().take_while(|word| !word.starts_with('(')) {
+        if ["with", "having", "that", "с", "со", "where"].contains(&clauses::bare(word).as_str()) {
+            opens = Some(Opens::With);
             break;
         }
-        head.push(word);
+        head.push(word.trim_end_matches(':'));
         if word.ends_with(':') {
+            opens = Some(Opens::Colon);
             break;
         }
     }
-    resolve::without_noise(head.join(" ").trim_end_matches(':'))
+    (resolve::without_noise(&head.join(" ")), opens)
 }
 
 #[cfg(test)]

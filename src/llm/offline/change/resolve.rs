@@ -53,7 +53,7 @@ pub(super) fn fields(model: &Model, listed: &str) -> Vec<Field> {
 }
 
 /// What commas and `and` separate, outside of parentheses.
-fn items(listed: &str) -> Vec<String> {
+pub(super) fn items(listed: &str) -> Vec<String> {
     let mut items = vec![String::new()];
     let mut depth = 0_usize;
     for word in listed.split_whitespace() {

@@ -78,7 +78,14 @@ fn wishes_in_english_become_changes() {
 fn a_thing_that_is_added_to_another_belongs_to_it() {
     check(
         "a task tracker: tasks with title and done",
-        &[("add comments with author and text to tasks", &["+Comment(author:string text:text task:->Task)"])],
+        &[
+            ("add comments with author and text to tasks", &["+Comment(author:string text:text task:->Task)"]),
+            (
+                "add a priority (low, high) and comments with author and text",
+                &["+Task.priority:low|high?", "+Comment(author:string text:text task:->Task)"],
+            ),
+            ("add a priority (low, high)", &["+Task.priority:low|high?"]),
+        ],
     );
 }
 
@@ -117,6 +124,7 @@ fn what_is_not_understood_is_said_and_changes_nothing() {
         "add a due date",
         "rename title to name",
         "remove the dragon",
+        "add to notes",
         "add title to notes",
         "почини поиск",
         "",
