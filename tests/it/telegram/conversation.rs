@@ -243,13 +243,19 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
     house.admit(8, "Bo", Role::Member);
     house.admit(10, "Cy", Role::Member);
     let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let mut bot = house.open();
+    let again = |bot: super::house::AtWork| {
+        house.settled();
+        bot.kill();
+        house.open()
+    };
     telegram.say_in(-77, 8, "/new a notes API with title");
     progress(&house, -77);
     let run = house.only_run();
     house.wait_for(&run, Wait::Approval, "spend $5?");
     let asked = telegram.hear(-77, "spend $5?");
     let data = asked.data("Approve");
+    bot = again(bot);
     for (person, words) in [(10, "You may not do that"), (98, "You may not do that")] {
         let press = telegram.forge(person, &asked, &data);
         let shown = telegram.shown(&press);
@@ -263,10 +269,13 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
         assert!(telegram.shown(&press).text.unwrap().starts_with("That button is not one of mine"), "{forged}");
     }
     assert_eq!(house.status(&run), RunStatus::WaitingApproval);
+    bot = again(bot);
     let press = telegram.press(8, &asked, "Approve");
     assert_eq!(telegram.shown(&press).text.as_deref(), Some("Approved"));
+    bot = again(bot);
     let replayed = telegram.forge(8, &asked, &data);
     assert_eq!(telegram.shown(&replayed).text.as_deref(), Some("That was answered already."));
+    bot.kill();
     assert_eq!(house.status(&run), RunStatus::Queued);
     telegram.assert_content();
 }
