@@ -9,9 +9,9 @@ mod journal;
 mod moves;
 
 use super::engine::{Lasting, Row, Tx, args, locking, transaction};
-use super::{Error, Store};
+use super::{Error, Store, leases};
 use crate::domain::ids::{AskId, ProjectId, RunId, UserId};
-use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, IllegalMove, Lease, Run, RunStatus};
+use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Holder, IllegalMove, Lease, Run, RunStatus};
 use crate::domain::time::Timestamp;
 
 /// Which runs to list; what is absent or empty does not restrict.
@@ -174,7 +174,33 @@ impl Standing {
                 args![run.as_str()],
             )
             .await?;
-        let Some(row) = row else { return Err(missing(run)) };
+        row.as_ref().map_or_else(|| Err(missing(run)), Self::read)
+    }
+
+    /// The same for the holder of a lease, in one statement; refuses one who lost it.
+    async fn held(tx: &mut Tx, run: &RunId, lease: &Lease) -> Result<Self, Error> {
+        let Holder { host, boot_id, pid, started } = &lease.holder;
+        let row = tx
+            .row(
+                locking!(
+                    "select r.number, r.seq, r.status, r.cancel_requested, r.cancel_by from lease l, run r \
+                     where l.resource = $1 and l.held and l.fence = $2 and l.host = $3 and l.boot_id = $4 \
+                     and l.pid = $5 and l.started = $6 and r.id = $7"
+                ),
+                args![&lease.resource, lease.fence, host, boot_id, *pid, *started, run.as_str()],
+            )
+            .await?;
+        match row {
+            Some(row) => Self::read(&row),
+            // One of the two is not there, and each says so itself.
+            None => {
+                leases::check(tx, lease).await?;
+                Self::of(tx, run).await
+            }
+        }
+    }
+
+    fn read(row: &Row) -> Result<Self, Error> {
         let row = row.of("run");
         Ok(Self {
             number: row.int(0)?,
