@@ -502,12 +502,9 @@ impl<J: Journal> Recorder<J> {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        hash.update(self.source.portable(&effect.args.to_string()).as_bytes());
-        hash.finalize()[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {
-            use std::fmt::Write as _;
-            write!(hex, "{byte:02x}").expect("a string takes any text");
-            hex
-        })
+        hash.update(self.source.portable(&body(&effect.args)).as_bytes());
+        let digit = |half: u8| char::from_digit(half.into(), 16).expect("four bits are one digit");
+        hash.finalize()[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     fn mark_of(&self, key: &str) -> Option<EffectMark> {
@@ -530,7 +527,7 @@ impl<J: Journal> Recorder<J> {
             run: self.run.clone(),
             kind: effect.kind.to_owned(),
             mark,
-            args: effect.args.to_string(),
+            args: body(&effect.args),
             result,
             at: self.source.moment(format_args!("effect {key} {}", mark.as_str())),
         };

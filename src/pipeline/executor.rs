@@ -303,7 +303,7 @@ impl Visit<'_> {
                     }
                     Err(ToolError::Node(error)) => return Err(error),
                 };
-                let content = content.to_string();
+                let content = serde_json::to_string(&content).expect("a result has text keys only");
                 circle = standing.circles.note(&call.name, &call.arguments, &content).map(|times| (call, times));
                 request.messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), content });
                 if outcome.ask.is_some() || outcome.handoff.is_some() {
