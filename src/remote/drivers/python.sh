@@ -22,6 +22,12 @@ driver_exec() {
 # Ends what carries the mark $2.
 driver_exec_end() { end_marked "$2"; }
 
+# Says where the pip is that comes with Python. It runs out of its wheel: to have `venv` unpack it into each environment
+# takes longer than to install a service's packages.
+PIP='import ensurepip, glob, os, sysconfig
+folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")]
+print([path for folder in folders if folder for path in glob.glob(os.path.join(folder, "pip-*.whl"))][0] + "/pip")'
+
 # The commit's files and an environment of its locked dependencies, kept by the sum of the lock for the next release.
 driver_build() {
     lock=$release_folder/source/$p_lock
@@ -36,9 +42,10 @@ driver_build() {
             rm -rf "$kept"
             python3 -c 'import sys; want = tuple(int(p) for p in sys.argv[1].split(".")); sys.exit(sys.version_info[:2] < want)' "$p_python" ||
                 { because build "it needs Python $p_python; here is $(python3 --version 2>&1)"; return 1; }
-            python3 -m venv "$kept" || { because build "a Python environment cannot be made (python3-venv)"; return 1; }
+            python3 -m venv --without-pip "$kept" && pip=$(python3 -c "$PIP") ||
+                { because build "a Python environment cannot be made (python3-venv)"; return 1; }
             if grep -q '^[[:space:]]*[A-Za-z0-9]' "$lock"; then
-                "$kept/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r "$lock" ||
+                "$kept/bin/python" "$pip" install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all: -r "$lock" ||
                     { because build "pip cannot install the locked dependencies"; return 1; }
             fi
             sync -f "$kept" 2>/dev/null || sync

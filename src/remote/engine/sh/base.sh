@@ -19,7 +19,10 @@ fi
 say() {
     line=@$1
     shift
-    for field; do line=$line$tab$(printf '%s' "$field" | tr '\t\n\r' '   '); done
+    for field; do
+        case $field in *[[:cntrl:]]*) field=$(printf '%s' "$field" | tr '\t\n\r' '   ') ;; esac
+        line=$line$tab$field
+    done
     printf '%s\n' "$line"
 }
 
@@ -66,7 +69,10 @@ lives() {
     [ -r "$1" ] && read -r alive start boot _ <"$1" && [ -n "$boot" ] && [ "$(identity "$alive")" = "$alive $start $boot" ]
 } 2>/dev/null
 
-json() { printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/[\\"]/\\&/g' | tr -d '\000-\037'; }
+json() {
+    case $1 in *[[:cntrl:]\"\\]*) ;; *) printf '%s' "$1"; return ;; esac
+    printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/[\\"]/\\&/g' | tr -d '\000-\037'
+}
 
 # The journal of the operation: `mark STEP intent|done|failed [WHAT]`.
 mark() {
