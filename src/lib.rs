@@ -23,6 +23,7 @@ pub mod remote;
 pub mod scaffold;
 pub mod scheduler;
 pub mod store;
+#[cfg(feature = "telegram")]
 pub mod telegram;
 pub mod telemetry;
 pub mod vault;

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod agent_answers;
 pub mod args;
 mod audit;
+mod chats;
 mod ci;
 pub mod cost;
 pub mod deploy;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::args::{Listen, Serve};
+use super::chats::{Around, Bot, keep_token};
 use super::outcome::{Failure, Outcome};
 use super::ui::{Tone, Ui};
 use crate::app::App;
@@ -23,7 +24,6 @@ use crate::ops::notify::webhook::Webhook;
 use crate::scheduler::http::Page;
 use crate::scheduler::unit::{Unit, notify};
 use crate::scheduler::{self, Event, Observer, Options, Standing, Turn, Wake};
-use crate::telegram::{self, Around, Bot, Token};
 
 /// `cgo serve`.
 ///
@@ -35,8 +35,7 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     }
     let app = session.app().await?;
     if args.keep_token {
-        let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
-        token.keep(&app.context).await?;
+        keep_token(&app.context).await?;
         return Ok(Outcome::raw("The bot's token is kept in the store, encrypted.\n".to_owned()));
     }
     let turn = Turn::take(&app).await?;
@@ -46,10 +45,10 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
         Listen::At(address) => Some(Page::listen(address, args.public_url.as_deref()).await?),
     };
     let webhook = webhook(session, &app)?;
-    let bot = if args.telegram { Some(bot(session, &app, args.drop_webhook).await?) } else { None };
-    let notifier = bot.as_ref().map(Bot::notifier);
+    let bot = if args.telegram { Some(Bot::open(session, &app, args.drop_webhook).await?) } else { None };
+    let notifier = bot.as_ref().map(Bot::channel);
     let mut channels: Vec<&dyn Channel> = webhook.iter().map(|webhook| webhook as &dyn Channel).collect();
-    channels.extend(notifier.iter().map(|notifier| notifier as &dyn Channel));
+    channels.extend(notifier.as_deref());
     let base = page.as_ref().map(|page| page.base.clone());
     let options = Options {
         jobs: args.jobs.into(),
@@ -61,12 +60,13 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     let (lines, wake) = (Lines::new(session.ui), Wake::default());
     notify("READY=1");
     let note = |text: &str| lines.event(&Event::Trouble { what: "talking over Telegram", text: text.to_owned() });
-    let around = Around { note: &note, wake: &|| wake.now(), page: base.as_deref() };
+    let ready = |name: &str| lines.event(&Event::Talking { channel: "telegram", name: name.to_owned() });
+    let around = Around { note: &note, ready: &ready, wake: &|| wake.now(), page: base.as_deref() };
     let mut refused = None;
     let served = {
         let talking = async {
             match &bot {
-                Some(bot) => bot.run(&app, &around, &session.cancel).await,
+                Some(bot) => bot.run(session, &app, around).await,
                 None => std::future::pending().await,
             }
         };
@@ -89,22 +89,7 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     };
     lines.clear();
     served?;
-    if let Some(error) = refused {
-        return Err(error.into());
-    }
-    Ok(Outcome::streamed(0))
-}
-
-/// The bot whose token the environment, a file or the store holds.
-async fn bot(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<Bot, Failure> {
-    let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
-    let projects = app.context.data.join("projects");
-    let settings = telegram::Settings {
-        api: session.settings.telegram_api.value.clone(),
-        drop_webhook,
-        ..telegram::Settings::new(token, projects)
-    };
-    Ok(Bot::new(&app.context, settings)?)
+    refused.map_or_else(|| Ok(Outcome::streamed(0)), Err)
 }
 
 /// The webhook the settings name.
@@ -207,8 +192,10 @@ impl<'a> Lines<'a> {
         }
     }
 
-    fn say(&self, line: &str) {
-        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    /// Says something on a line of its own. The mark has its colour already; what others wrote brings none.
+    fn say(&self, mark: &str, text: &str) {
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        let line = format!("{} {mark} {text}", self.ui.tone_err(Tone::Faint, &clock()));
         match &self.bar {
             Some(bar) => bar.suspend(|| self.ui.say(&line)),
             None => self.ui.say(&line),
@@ -225,6 +212,18 @@ fn with(text: Option<&String>) -> String {
     text.map(|text| format!(": {}", text.lines().next().unwrap_or_default())).unwrap_or_default()
 }
 
+/// How a run stands that is not over well or badly, in words.
+fn stands(status: &str) -> String {
+    let what = match status {
+        "waiting_input" => "an answer",
+        "waiting_approval" => "an approval",
+        "waiting_secret" => "a secret",
+        "waiting_capacity" => "room on a server",
+        other => return format!("is {other}"),
+    };
+    format!("waits for {what}")
+}
+
 impl Observer for Lines<'_> {
     fn event(&self, event: &Event) {
         if self.ui.json {
@@ -236,32 +235,38 @@ impl Observer for Lines<'_> {
             return;
         }
         let (good, bad) = (self.ui.tone_err(Tone::Good, "✓"), self.ui.tone_err(Tone::Bad, "✗"));
-        let said = match event {
-            Event::Started { pid, health: Some(at) } => format!("  serving as process {pid}; http://{at}/health"),
-            Event::Started { pid, health: None } => format!("  serving as process {pid}"),
+        let (mark, said) = match event {
+            Event::Started { pid, health: Some(at) } => (" ", format!("serving as process {pid}; http://{at}/health")),
+            Event::Started { pid, health: None } => (" ", format!("serving as process {pid}")),
+            Event::Talking { name, .. } => (good.as_str(), format!("talking as {name}")),
             Event::RunTaken { run, project, attempt } => {
                 let project = project.as_ref().map(|project| format!(" {project}")).unwrap_or_default();
                 let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                format!("▸ {run}{project}{again}")
+                ("▸", format!("{run}{project}{again}"))
             }
             // Stages are what a person wants to see; the rest is in the JSON lines.
-            Event::RunSays { run, what, text: Some(text), .. } if what == "node_started" => format!("  {run}  {text}"),
-            Event::RunSays { .. } | Event::Told { .. } => return,
-            Event::RunLeft { run, status: "succeeded", .. } => format!("{good} {run} succeeded"),
-            Event::RunLeft { run, status: "failed", text } => format!("{bad} {run} failed{}", with(text.as_ref())),
-            Event::RunLeft { run, status, text } => format!("  {run} is {status}{}", with(text.as_ref())),
-            Event::RunStuck { run, text } => {
-                format!("{bad} {run} is left to a person after several attempts{}", with(text.as_ref()))
+            Event::RunSays { run, what, text: Some(text), .. } if what == "node_started" => {
+                (" ", format!("{run}  {text}"))
             }
-            Event::RunReady { run } => format!("  {run} goes on"),
-            Event::IncidentOpened { incident, title } => format!("{bad} {title}  {incident}"),
-            Event::IncidentClosed { incident, title } => format!("{good} over: {title}  {incident}"),
-            Event::Trouble { what, text } => format!("{bad} {what}: {text}"),
-            Event::Stopping { running: 0 } => "  stopping".to_owned(),
-            Event::Stopping { running } => format!("  stopping; {running} runs are put down"),
-            Event::Stopped => "  stopped".to_owned(),
+            Event::RunSays { .. } | Event::Told { .. } => return,
+            Event::RunLeft { run, status: "succeeded", .. } => (good.as_str(), format!("{run} succeeded")),
+            Event::RunLeft { run, status: "failed", text } => {
+                (bad.as_str(), format!("{run} failed{}", with(text.as_ref())))
+            }
+            Event::RunLeft { run, status, text } => (" ", format!("{run} {}{}", stands(status), with(text.as_ref()))),
+            Event::RunStuck { run, text } => {
+                let why = with(text.as_ref());
+                (bad.as_str(), format!("{run} is left to a person after several attempts{why}"))
+            }
+            Event::RunReady { run } => (" ", format!("{run} goes on")),
+            Event::IncidentOpened { incident, title } => (bad.as_str(), format!("{title}  {incident}")),
+            Event::IncidentClosed { incident, title } => (good.as_str(), format!("over: {title}  {incident}")),
+            Event::Trouble { what, text } => (bad.as_str(), format!("{what}: {text}")),
+            Event::Stopping { running: 0 } => (" ", "stopping".to_owned()),
+            Event::Stopping { running } => (" ", format!("stopping; {running} runs are put down")),
+            Event::Stopped => (" ", "stopped".to_owned()),
         };
-        self.say(&format!("{} {said}", self.ui.tone_err(Tone::Faint, &clock())));
+        self.say(mark, &said);
     }
 
     fn standing(&self, standing: &Standing) {
@@ -279,16 +284,6 @@ impl From<scheduler::Error> for Failure {
     fn from(error: scheduler::Error) -> Self {
         match error {
             scheduler::Error::Ops(error) => error.into(),
-            other => Self::from_error(&other, std::error::Error::source(&other)),
-        }
-    }
-}
-
-impl From<telegram::Error> for Failure {
-    fn from(error: telegram::Error) -> Self {
-        match error {
-            telegram::Error::Ops(error) => error.into(),
-            telegram::Error::Run(error) => error.into(),
             other => Self::from_error(&other, std::error::Error::source(&other)),
         }
     }

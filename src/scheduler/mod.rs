@@ -61,6 +61,13 @@ pub enum Event {
         /// Where health is told.
         health: Option<String>,
     },
+    /// People can talk with it.
+    Talking {
+        /// The channel.
+        channel: &'static str,
+        /// The name it has there.
+        name: String,
+    },
     /// A run was taken up.
     RunTaken {
         /// The run.

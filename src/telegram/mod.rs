@@ -51,6 +51,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub struct Around<'a> {
     /// Told what is worth a line in a log.
     pub note: &'a dyn Fn(&str),
+    /// Told the name of the bot once it can be talked with.
+    pub ready: &'a dyn Fn(&str),
     /// Has runs taken up that can go on; where nobody does at once, they are found a little later.
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets (`https://cgo.example.com`), where there is one.
@@ -146,6 +148,7 @@ impl Bot {
             me = self.connect(note) => me?,
             () = cancel.cancelled() => return Ok(()),
         };
+        (around.ready)(&format!("@{}", me.username));
         let came = Notify::new();
         let desk = Desk {
             app,

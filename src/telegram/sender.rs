@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use frankenstein::types::{ForceReply, InlineKeyboardButton, InlineKeyboardMarkup, ReplyMarkup};
 use tokio::time::Instant;
 
 use super::api::{Client, Error};
@@ -98,19 +98,25 @@ impl Outgoing {
         self
     }
 
-    fn keyboard(&self) -> Option<Value> {
-        if self.rows.is_empty() {
-            return self.wants_reply.then(|| json!({ "force_reply": true, "selective": true }));
-        }
-        let button = |button: &Button| match &button.act {
-            Act::Tell(data) => {
-                debug_assert!(!data.is_empty() && data.len() <= CARRIED, "{data}");
-                json!({ "text": button.label, "callback_data": data })
+    fn buttons(&self) -> Option<InlineKeyboardMarkup> {
+        let button = |button: &Button| {
+            let labelled = InlineKeyboardButton::builder().text(button.label.as_str());
+            match &button.act {
+                Act::Tell(data) => {
+                    debug_assert!(!data.is_empty() && data.len() <= CARRIED, "{data}");
+                    labelled.callback_data(data.as_str()).build()
+                }
+                Act::Open(url) => labelled.url(url.as_str()).build(),
             }
-            Act::Open(url) => json!({ "text": button.label, "url": url }),
         };
-        let rows: Vec<Vec<Value>> = self.rows.iter().map(|row| row.iter().map(button).collect()).collect();
-        Some(json!({ "inline_keyboard": rows }))
+        let rows: Vec<Vec<_>> = self.rows.iter().map(|row| row.iter().map(button).collect()).collect();
+        (!rows.is_empty()).then(|| InlineKeyboardMarkup::builder().inline_keyboard(rows).build())
+    }
+
+    fn keyboard(&self) -> Option<ReplyMarkup> {
+        let reply = || ForceReply::builder().force_reply(true).selective(true).build();
+        let buttons = self.buttons().map(ReplyMarkup::InlineKeyboardMarkup);
+        buttons.or_else(|| self.wants_reply.then(|| ReplyMarkup::ForceReply(reply())))
     }
 }
 
@@ -172,7 +178,7 @@ impl Sender {
         &self,
         chat: i64,
         page: &Page,
-        keyboard: Option<&Value>,
+        keyboard: Option<&ReplyMarkup>,
         reply_to: Option<i64>,
     ) -> Result<i64, Error> {
         let marked = async |chat: i64| self.client.send(chat, &page.marked, true, keyboard, reply_to).await;
@@ -194,7 +200,7 @@ impl Sender {
             return Err(Error::Flood { after: left });
         }
         let Some(page) = message.text.pages().into_iter().next() else { return Ok(true) };
-        let keyboard = message.keyboard();
+        let keyboard = message.buttons();
         let mut edited = self.client.edit(chat.0, number, &page.marked, true, keyboard.as_ref()).await;
         if let Err(Error::Entities { .. }) = edited {
             edited = self.client.edit(chat.0, number, &page.plain, false, keyboard.as_ref()).await;

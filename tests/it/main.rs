@@ -38,6 +38,7 @@ mod signals;
 mod store_story;
 mod stores;
 mod support;
+#[cfg(feature = "telegram")]
 mod telegram;
 mod telemetry;
 mod terminal;

@@ -104,9 +104,9 @@ pub enum Error {
     #[error("Telegram refuses `{method}` with {code}: {said}")]
     Refused {
         /// What was asked for.
-        method: &'static str,
+        method: String,
         /// The code.
-        code: i64,
+        code: u64,
         /// Telegram's words.
         said: String,
     },
@@ -114,7 +114,7 @@ pub enum Error {
     #[error("Telegram failed with {code}: {said}")]
     Upstream {
         /// The status.
-        code: i64,
+        code: u64,
         /// Its words.
         said: String,
     },
@@ -131,6 +131,12 @@ pub enum Error {
     TooLarge {
         /// The most that is taken.
         limit: usize,
+    },
+    /// A file was to be sent, which cgo never does.
+    #[error("`{method}` is to send a file, and cgo sends none")]
+    SendsNoFiles {
+        /// What was asked for.
+        method: String,
     },
     /// A use case failed.
     #[error(transparent)]
@@ -165,7 +171,7 @@ impl Diagnose for Error {
             Self::OtherPoller => Kind::Locked,
             Self::Ops(error) => error.kind(),
             Self::Run(error) => error.kind(),
-            Self::Entities { .. } | Self::Same => Kind::Internal,
+            Self::Entities { .. } | Self::Same | Self::SendsNoFiles { .. } => Kind::Internal,
             _ => Kind::User,
         }
     }
@@ -201,6 +207,7 @@ impl Diagnose for Error {
             | Self::Entities { .. }
             | Self::Same
             | Self::Gone { .. }
+            | Self::SendsNoFiles { .. }
             | Self::Refused { .. } => None,
         }
     }

@@ -1,14 +1,16 @@
-//! Telegram's Bot API as cgo speaks it: sixteen methods over the shared HTTP client, at any address.
+//! Telegram's Bot API: frankenstein's types and methods, over the HTTP client all of cgo shares.
 //!
-//! It is a client of our own. frankenstein brings every type there is (nine more crates, one of them unmaintained, and 35
-//! seconds of a build), decodes a batch of updates as a whole, so that one of a new kind loses the others, and shows the
-//! token in its `Debug`; what is left of it after working around that is less than what stands here. Updates are decoded
-//! one at a time, and a token is in no error.
+//! What is asked (methods, parameters, keyboards, commands) and what comes back (updates, refusals) is frankenstein's; the
+//! way there is our own, for its client would be a second one, decodes a batch of updates as a whole, and shows the token.
+//! Here updates are decoded one at a time, a token is in no error, and of an answer no more is read than is looked at: a
+//! message that was sent stays sent when its answer holds something newer than this program.
 
 mod client;
 mod error;
+mod transport;
 mod types;
 
-pub use client::{Client, Keyboard, Me, Timers};
+pub use client::{Client, Me};
 pub use error::Error;
+pub use transport::Timers;
 pub use types::{Callback, Chat, ChatKind, Document, Incoming, Message, Received, User};

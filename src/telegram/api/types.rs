@@ -1,5 +1,8 @@
-//! What comes from Telegram, cut down to what cgo looks at. What is not looked at is not kept.
+//! What comes from Telegram, cut down to what cgo looks at. What is not looked at is not kept: these are what the store
+//! holds until it is dealt with, so their form stays.
 
+use frankenstein::types::{self, CallbackQuery, ChatType, MaybeInaccessibleMessage};
+use frankenstein::updates::{Update, UpdateContent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -118,75 +121,89 @@ impl Incoming {
 
 /// The longest name of a person that is kept, in characters.
 const NAME: usize = 64;
+/// What is looked at in a message. The rest is gone before it is read: a mark or a gift of a new kind costs nobody a word.
+const KEPT: [&str; 9] =
+    ["message_id", "date", "chat", "from", "sender_chat", "text", "caption", "document", "reply_to_message"];
 
-fn user(value: &Value) -> Option<User> {
-    if value.get("is_bot").and_then(Value::as_bool).unwrap_or(true) {
+fn cut_down(message: &mut Value) {
+    let Some(message) = message.as_object_mut() else { return };
+    message.retain(|key, _| KEPT.contains(&key.as_str()));
+    if let Some(replied) = message.get_mut("reply_to_message").and_then(Value::as_object_mut) {
+        replied.retain(|key, _| matches!(key.as_str(), "message_id" | "date" | "chat" | "from"));
+    }
+}
+
+fn user(user: types::User) -> Option<User> {
+    if user.is_bot {
         // Bots do not talk to bots: two of them would never end.
         return None;
     }
-    let part = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let name = format!("{} {}", part("first_name"), part("last_name"));
+    let name = format!("{} {}", user.first_name, user.last_name.unwrap_or_default());
     let name = crate::net::text::line(&name).chars().take(NAME).collect();
-    let language = value.get("language_code").and_then(Value::as_str).map(str::to_owned);
-    Some(User { id: value.get("id")?.as_i64()?, name, language })
+    Some(User { id: user.id.try_into().ok()?, name, language: user.language_code })
 }
 
-fn chat(value: &Value) -> Option<Chat> {
-    let kind = match value.get("type")?.as_str()? {
-        "private" => ChatKind::Private,
-        "group" | "supergroup" => ChatKind::Group,
-        _ => return None,
+fn chat(chat: &types::Chat) -> Option<Chat> {
+    let kind = match chat.type_field {
+        ChatType::Private => ChatKind::Private,
+        ChatType::Group | ChatType::Supergroup => ChatKind::Group,
+        ChatType::Channel => return None,
     };
-    Some(Chat { id: value.get("id")?.as_i64()?, kind })
+    Some(Chat { id: chat.id, kind })
 }
 
-fn message(value: &Value, bot: i64) -> Option<Message> {
-    let from = user(value.get("from")?)?;
-    if value.get("sender_chat").is_some() {
+fn message(message: types::Message, bot: i64) -> Option<Message> {
+    if message.sender_chat.is_some() {
         // Said in the name of a chat: nobody knows by whom.
         return None;
     }
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let document = value.get("document").and_then(|document| {
-        Some(Document {
-            id: document.get("file_id")?.as_str()?.to_owned(),
-            name: document.get("file_name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            size: document.get("file_size").and_then(Value::as_u64),
-        })
+    let document = message.document.map(|document| Document {
+        id: document.file_id,
+        name: document.file_name.unwrap_or_default(),
+        size: document.file_size,
     });
-    let replied = value.get("reply_to_message");
+    let replied = message.reply_to_message;
+    let author = replied.as_ref().and_then(|replied| replied.from.as_ref()).and_then(|user| user.id.try_into().ok());
     Some(Message {
-        id: value.get("message_id")?.as_i64()?,
-        chat: chat(value.get("chat")?)?,
-        from,
-        text: text("text").or_else(|| text("caption")),
+        id: message.message_id.into(),
+        chat: chat(&message.chat)?,
+        from: user(*message.from?)?,
+        text: message.text.or(message.caption),
         document,
-        reply_to: replied.and_then(|replied| replied.get("message_id")?.as_i64()),
-        reply_to_bot: replied.and_then(|replied| replied.get("from")?.get("id")?.as_i64()) == Some(bot),
+        reply_to: replied.map(|replied| replied.message_id.into()),
+        reply_to_bot: author == Some(bot),
     })
 }
 
-fn callback(value: &Value) -> Option<Callback> {
-    let under = value.get("message")?;
+fn callback(callback: CallbackQuery) -> Option<Callback> {
+    let (under, message) = match callback.message? {
+        MaybeInaccessibleMessage::Message(message) => (chat(&message.chat)?, message.message_id),
+        MaybeInaccessibleMessage::InaccessibleMessage(message) => (chat(&message.chat)?, message.message_id),
+    };
     Some(Callback {
-        id: value.get("id")?.as_str()?.to_owned(),
-        from: user(value.get("from")?)?,
-        chat: chat(under.get("chat")?)?,
-        message: under.get("message_id")?.as_i64()?,
-        data: value.get("data")?.as_str()?.to_owned(),
+        id: callback.id,
+        from: user(callback.from)?,
+        chat: under,
+        message: message.into(),
+        data: callback.data?,
     })
 }
 
 impl Received {
     /// Reads one update; none when it has not even a number.
     #[must_use]
-    pub fn read(value: &Value, bot: i64) -> Option<Self> {
-        let id = value.get("update_id")?.as_i64()?;
-        let read = |key: &str| value.get(key).and_then(|value| message(value, bot));
-        let what = read("message")
-            .map(Incoming::Message)
-            .or_else(|| read("edited_message").map(Incoming::Edited))
-            .or_else(|| value.get("callback_query").and_then(callback).map(Incoming::Callback));
+    pub fn read(mut update: Value, bot: i64) -> Option<Self> {
+        let id = update.get("update_id")?.as_i64()?;
+        for place in ["/message", "/edited_message", "/callback_query/message"] {
+            update.pointer_mut(place).into_iter().for_each(cut_down);
+        }
+        let content = serde_json::from_value::<Update>(update).ok().map(|update| update.content);
+        let what = content.and_then(|content| match content {
+            UpdateContent::Message(said) => message(*said, bot).map(Incoming::Message),
+            UpdateContent::EditedMessage(said) => message(*said, bot).map(Incoming::Edited),
+            UpdateContent::CallbackQuery(pressed) => callback(*pressed).map(Incoming::Callback),
+            _ => None,
+        });
         Some(Self { id, what })
     }
 }
@@ -198,7 +215,7 @@ mod tests {
 
     fn said(from: &Value, more: &Value) -> Value {
         let mut message =
-            json!({ "message_id": 5, "chat": { "id": 7, "type": "private" }, "from": from, "text": "hi" });
+            json!({ "message_id": 5, "date": 1, "chat": { "id": 7, "type": "private" }, "from": from, "text": "hi" });
         if let (Some(message), Some(more)) = (message.as_object_mut(), more.as_object()) {
             message.extend(more.clone());
         }
@@ -208,7 +225,7 @@ mod tests {
     #[test]
     fn updates_nobody_can_be_asked_about_are_numbers_only() {
         let ann = json!({ "id": 7, "is_bot": false, "first_name": "Ann\u{202e}\n", "language_code": "ru" });
-        let read = |value: &Value| Received::read(value, 1).unwrap();
+        let read = |value: &Value| Received::read(value.clone(), 1).unwrap();
         let Some(Incoming::Message(message)) = read(&said(&ann, &json!({}))).what else { panic!("a message") };
         assert_eq!((message.from.name.as_str(), message.text.as_deref()), ("Ann", Some("hi")));
         for (from, more) in [
@@ -221,18 +238,40 @@ mod tests {
             assert_eq!(read(&said(&from, &more)).what, None, "{from} {more}");
         }
         assert_eq!(read(&json!({ "update_id": 3, "poll": {} })), Received { id: 3, what: None });
-        assert_eq!(Received::read(&json!({ "message": {} }), 1), None);
+        assert_eq!(Received::read(json!({ "message": {} }), 1), None);
     }
 
     #[test]
     fn a_reply_to_the_bot_is_told_from_one_to_a_person() {
         let ann = json!({ "id": 7, "is_bot": false, "first_name": "Ann" });
         for (author, to_bot) in [(1, true), (2, false)] {
-            let more = json!({ "reply_to_message": { "message_id": 4, "from": { "id": author } } });
-            let Some(Incoming::Message(message)) = Received::read(&said(&ann, &more), 1).unwrap().what else {
+            let author = json!({ "id": author, "is_bot": to_bot, "first_name": "A" });
+            let chat = json!({ "id": 7, "type": "private" });
+            let more = json!({ "reply_to_message": { "message_id": 4, "date": 1, "chat": chat, "from": author } });
+            let Some(Incoming::Message(message)) = Received::read(said(&ann, &more), 1).unwrap().what else {
                 panic!("a message")
             };
             assert_eq!((message.reply_to, message.reply_to_bot), (Some(4), to_bot));
         }
+    }
+
+    #[test]
+    fn what_is_newer_than_this_program_costs_nobody_a_word() {
+        let ann = json!({ "id": 7, "is_bot": false, "first_name": "Ann", "is_new_thing": 5 });
+        let more = json!({
+            "entities": [{ "type": "thing_of_next_year", "offset": 0, "length": 2 }],
+            "gift": { "of": "a new kind" }, "new_thing": [1],
+        });
+        let Some(Incoming::Message(message)) = Received::read(said(&ann, &more), 1).unwrap().what else {
+            panic!("a message")
+        };
+        assert_eq!(message.text.as_deref(), Some("hi"));
+        let under = json!({
+            "message_id": 5, "date": 1, "chat": { "id": 7, "type": "private" }, "text": "?",
+            "entities": [{ "type": "thing_of_next_year" }], "reply_markup": { "new": 1 },
+        });
+        let press = json!({ "id": "1", "from": ann, "chat_instance": "1", "data": "d", "message": under });
+        let pressed = Received::read(json!({ "update_id": 9, "callback_query": press }), 1).unwrap().what;
+        assert!(matches!(pressed, Some(Incoming::Callback(Callback { message: 5, .. }))), "{pressed:?}");
     }
 }

@@ -144,7 +144,7 @@ impl House {
                 let work = async {
                     let never = CancellationToken::new();
                     let bot = Bot::new(&app.context, bot_settings).map_err(|error| error.to_string())?;
-                    let around = Around { note: &note, wake: &|| {}, page };
+                    let around = Around { note: &note, ready: &|_| {}, wake: &|| {}, page };
                     bot.run(&app, &around, &never).await.map_err(|error| error.to_string())
                 };
                 tokio::select! {

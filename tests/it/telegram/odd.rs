@@ -69,9 +69,9 @@ fn messages_of_every_odd_sort_are_answered_or_let_be_and_nothing_ends_the_bot() 
         json!({ "text": "x".repeat(200_000) }),
         json!({ "text": "a\u{0}b\u{1b}[2J" }),
         json!({ "text": "\u{202e}\u{200b}" }),
-        json!({ "document": { "file_id": "../../etc/passwd", "file_name": "../../x.txt" } }),
-        json!({ "document": { "file_id": "x", "file_name": "virus.exe" } }),
-        json!({ "document": { "file_id": "x" } }),
+        json!({ "document": { "file_id": "../../etc/passwd", "file_unique_id": "u", "file_name": "../../x.txt" } }),
+        json!({ "document": { "file_id": "x", "file_unique_id": "u", "file_name": "virus.exe" } }),
+        json!({ "document": { "file_id": "x", "file_unique_id": "u" } }),
         json!({ "text": "/" }),
         json!({ "text": "/nonsense" }),
         json!({ "text": "/project ../../etc" }),
@@ -83,19 +83,25 @@ fn messages_of_every_odd_sort_are_answered_or_let_be_and_nothing_ends_the_bot() 
         json!({ "text": "/language klingon" }),
         json!({ "text": "/cost" }),
         json!({ "text": "/servers" }),
-        json!({ "reply_to_message": { "message_id": 1, "from": { "id": BOT } }, "text": "/help" }),
+        json!({
+            "reply_to_message": {
+                "message_id": 1, "date": 1, "chat": { "id": 8, "type": "private" },
+                "from": { "id": BOT, "is_bot": true, "first_name": "cgo" },
+            },
+            "text": "/help",
+        }),
     ] {
         telegram.send(8, &more);
     }
     let ann = json!({ "id": 8, "is_bot": false, "first_name": "Ann" });
     let private = json!({ "id": 8, "type": "private" });
     for odd in [
-        json!({ "message": { "message_id": 900_001, "chat": private, "text": "no sender" } }),
-        json!({ "message": { "message_id": 900_002, "chat": private, "from": { "id": 5, "is_bot": true, "first_name": "B" }, "text": "/help" } }),
-        json!({ "message": { "message_id": 900_003, "chat": { "id": -5, "type": "channel" }, "from": ann, "text": "/help" } }),
-        json!({ "edited_message": { "message_id": 900_004, "chat": private, "from": ann, "text": "changed my mind" } }),
-        json!({ "callback_query": { "id": "gone", "from": ann, "data": "x:1" } }),
-        json!({ "callback_query": { "id": "none", "from": ann, "message": { "message_id": 1, "chat": private } } }),
+        json!({ "message": { "message_id": 900_001, "date": 1, "chat": private, "text": "no sender" } }),
+        json!({ "message": { "message_id": 900_002, "date": 1, "chat": private, "from": { "id": 5, "is_bot": true, "first_name": "B" }, "text": "/help" } }),
+        json!({ "message": { "message_id": 900_003, "date": 1, "chat": { "id": -5, "type": "channel" }, "from": ann, "text": "/help" } }),
+        json!({ "edited_message": { "message_id": 900_004, "date": 1, "chat": private, "from": ann, "text": "changed my mind" } }),
+        json!({ "callback_query": { "id": "gone", "chat_instance": "1", "from": ann, "data": "x:1" } }),
+        json!({ "callback_query": { "id": "none", "chat_instance": "1", "from": ann, "message": { "message_id": 1, "date": 1, "chat": private } } }),
         Value::Null,
     ] {
         if odd.is_object() {

@@ -233,7 +233,7 @@ impl Telegram {
 
     /// Somebody replies to a message of the bot.
     pub fn reply(&self, person: i64, to: &Sent, text: &str) -> i64 {
-        let replied = json!({ "message_id": to.id, "from": { "id": BOT, "is_bot": true, "first_name": "cgo" } });
+        let replied = json!({ "message_id": to.id, "date": 1, "chat": private(to.chat), "from": { "id": BOT, "is_bot": true, "first_name": "cgo" } });
         self.send(person, &json!({ "text": text, "reply_to_message": replied }))
     }
 
@@ -241,7 +241,11 @@ impl Telegram {
     pub fn send_file(&self, person: i64, name: &str, bytes: &[u8]) -> i64 {
         let id = format!("file{}", self.world().next_message);
         self.change(|world| world.files.insert(id.clone(), bytes.to_vec()));
-        self.send(person, &json!({ "document": { "file_id": id, "file_name": name, "file_size": bytes.len() } }))
+        let (unique, size) = (format!("{id}u"), bytes.len());
+        self.send(
+            person,
+            &json!({ "document": { "file_id": id, "file_unique_id": unique, "file_name": name, "file_size": size } }),
+        )
     }
 
     /// Somebody presses the button whose label begins so; the id of the press.
