@@ -11,6 +11,9 @@ use crate::remote::image::build::Recipe;
 use crate::remote::image::{self, Engine};
 use crate::store::Deployments as _;
 
+/// How many images of a project stay in the engine of this machine, so that the next one shares their layers.
+const KEPT_HERE: usize = 2;
+
 /// Builds an image with the engine of this machine, and sends the layers the server lacks. May be repeated: what was built
 /// and what arrived is not built and not sent again.
 ///
@@ -38,6 +41,13 @@ pub(super) async fn image(
         image::send::send(engine, &built, &place.arch, &blobs, &old, cancel).await
     };
     let sent = work.await.map_err(servers::Error::from)?;
+    // Where nothing had to be sent, the engines may be one, which keeps what the server's releases need.
+    if sent.bytes > 0 {
+        let gone = image::build::forget_here(&project.name, KEPT_HERE, cancel).await.map_err(servers::Error::from)?;
+        if !gone.is_empty() {
+            say(&format!("removed {} older images from this machine's engine", gone.len()));
+        }
+    }
     say(&format!(
         "sent {} KB; {} of {} layers were there",
         sent.bytes.div_ceil(1000),

@@ -168,6 +168,29 @@ pub async fn inspect_here(reference: &str, cancel: &CancellationToken) -> Result
     })
 }
 
+/// Removes older images of an application from the engine of this machine: of those that were built here, by their label
+/// and name, the newest `keep` stay, as does one that something uses. The names of those that went.
+///
+/// # Errors
+/// What a program fails with.
+pub async fn forget_here(app: &ProjectName, keep: usize, cancel: &CancellationToken) -> Result<Vec<String>, Error> {
+    let label = format!("label=cgo.app={app}");
+    let list = docker().args(["image", "ls", "--filter", &label, "--format", "{{.Repository}}:{{.Tag}}"]);
+    let listed = exec::run_ok(&list, cancel).await?.stdout.text();
+    let release =
+        |name: &&str| ReleaseId::parse(name.rsplit(':').next()?).ok().filter(|id| *name == super::reference(app, id));
+    let mut releases: Vec<ReleaseId> = listed.lines().filter_map(|name| release(&name)).collect();
+    releases.sort_unstable();
+    let mut gone = Vec::new();
+    for old in releases.iter().rev().skip(keep) {
+        let name = super::reference(app, old);
+        if exec::run(&docker().args(["image", "rm", &name]), cancel).await?.exit.success() {
+            gone.push(name);
+        }
+    }
+    Ok(gone)
+}
+
 /// The client of this machine, for whichever engine the user has chosen.
 pub(super) fn docker() -> Command {
     let mut command = Command::new("docker");

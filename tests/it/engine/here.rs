@@ -81,6 +81,21 @@ fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
     git(&folder, &["add", "-A"]);
     git(&folder, &["commit", "-qm", "Run it in a container"]);
 
+    // What is left in this machine's engine of an earlier deployment, of another application, and by somebody's own name.
+    let image = |reference: &str, app: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("FROM {}\n", docker.base())).unwrap();
+        let label = format!("cgo.app={app}");
+        let text = folder.path().to_str().unwrap();
+        docker.ok(["build", "--quiet", "--label", &label, "--tag", reference, text]);
+    };
+    let old = format!("localhost/cgo/{name}:rel-000000000001");
+    let (others, mine) = (format!("localhost/cgo/{name}-2:rel-000000000001"), format!("localhost/mine/{name}:1"));
+    for (reference, app) in [(&old, name.to_owned()), (&others, format!("{name}-2")), (&mine, name.to_owned())] {
+        image(reference, &app);
+    }
+    let here = |reference: &str| docker.run(["image", "inspect", reference]).status.success();
+
     let made = env.json(["deploy", name, "--server", "web", "--bake", "0"]);
     let url = made["url"].as_str().unwrap().to_owned();
     let first = made["release"].as_str().unwrap().to_owned();
@@ -91,7 +106,11 @@ fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
     fill(&folder, "changes");
     git(&folder, &["commit", "-qam", "Change a layer"]);
     let before = sshd.received();
+    assert!(here(&old), "of two that were built here both stay");
     let again = env.ok(["deploy", name, "--bake", "0"]);
+    assert!(!here(&old), "the newest two stay here, and no more");
+    assert!(here(&format!("localhost/cgo/{name}:{first}")) && here(&others) && here(&mine));
+    docker.ok(["image", "rm", &others]);
     let sent = sshd.received() - before;
     #[expect(clippy::cast_precision_loss, reason = "it is shown, and compared with a margin")]
     let ratio = sent as f64 / SIZE as f64;
