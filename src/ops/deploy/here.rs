@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::Place;
-use super::super::{Context, Error, servers};
+use super::super::{Context, Error, explain, servers};
 use crate::domain::deployment::DeploymentStatus;
 use crate::domain::project::Project;
 use crate::remote::engine::plan::Build;
@@ -43,9 +43,11 @@ pub(super) async fn image(
     let sent = work.await.map_err(servers::Error::from)?;
     // Where nothing had to be sent, the engines may be one, which keeps what the server's releases need.
     if sent.bytes > 0 {
-        let gone = image::build::forget_here(&project.name, KEPT_HERE, cancel).await.map_err(servers::Error::from)?;
-        if !gone.is_empty() {
-            say(&format!("removed {} older images from this machine's engine", gone.len()));
+        match image::build::forget_here(&project.name, KEPT_HERE, cancel).await {
+            Ok(gone) if gone.is_empty() => {}
+            Ok(gone) => say(&format!("removed {} older images from this machine's engine", gone.len())),
+            // What was sent is sent.
+            Err(error) => say(&format!("older images stay in this machine's engine: {}", explain(&error))),
         }
     }
     say(&format!(
