@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 /// What can be done with the incidents of a store.
 pub trait Incidents {
     /// Opens an incident, or counts the report up at the one that is open for its cause: that one keeps its id, and
-    /// takes the new details, run and moment. Returns what is stored.
+    /// takes the new title, details, run and moment. Returns what is stored.
     ///
     /// # Errors
     /// [`Error::IdTaken`]; [`Error::NotFound`] without its project, server or run.
@@ -109,7 +109,8 @@ impl Incidents for Store {
                      reports, run_id, resolution, created_at, updated_at) \
                      values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', 1, $9, null, $10, $10) \
                      on conflict (cause) where status = 'open' do update set reports = incident.reports + 1, \
-                     details = excluded.details, run_id = excluded.run_id, updated_at = excluded.updated_at \
+                     title = excluded.title, details = excluded.details, run_id = excluded.run_id, \
+                     updated_at = excluded.updated_at \
                      returning id, cause, kind, project_id, server_id, service, title, details, status, reports, \
                      run_id, resolution, created_at, updated_at",
                     args![

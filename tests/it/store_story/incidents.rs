@@ -36,8 +36,10 @@ async fn an_incident_is_opened_once_for_a_cause_and_resolved_once(place: &Place)
     let store = place.open().await;
     let first = store.open_incident(&incident(1, 10)).await.unwrap();
     assert_eq!(first, incident(1, 10));
-    let again = store.open_incident(&incident(2, 20)).await.unwrap();
-    let want = Incident { reports: 2, details: "report 2".to_owned(), updated_at: at(20), ..first.clone() };
+    let worse = "it ends in 5 days, no longer in 6".to_owned();
+    let again = store.open_incident(&Incident { title: worse.clone(), ..incident(2, 20) }).await.unwrap();
+    let want =
+        Incident { reports: 2, title: worse, details: "report 2".to_owned(), updated_at: at(20), ..first.clone() };
     assert_eq!(again, want, "the second report counts up at the first");
     assert_eq!(store.incident(&incident(2, 0).id).await.unwrap(), None);
     assert_eq!(store.open_incident_of(&first.cause).await.unwrap(), Some(want.clone()));
