@@ -69,3 +69,24 @@ fn colours_are_for_terminals_only() {
     let mut session = on_terminal(&env, &["doctor"]);
     assert!(!session.exp_eof().unwrap().contains("\u{1b}[32m"), "NO_COLOR is not respected");
 }
+
+#[test]
+fn serving_shows_what_happens_in_colours_and_how_it_stands_in_the_last_line() {
+    if !tools_are_here() {
+        return;
+    }
+    let env = TestEnv::new();
+    let vague = crate::serve::enqueue(&env, "make me an app", "brainstorm");
+    let mut session = on_terminal(&env, &["serve", "--health", "off", "--check-every", "0"]);
+    let before = session.exp_string("serving as process").unwrap();
+    assert!(before.contains("\u{1b}[2m"), "the time is not faint: {before:?}");
+    session.exp_string(&format!("{vague} waits for an answer: What should it keep?")).unwrap();
+    session.exp_string("0 at work").unwrap();
+    session.exp_string("1 waiting").unwrap();
+    let clear = crate::serve::enqueue(&env, "a books API with title", "brainstorm");
+    let before = session.exp_string(&format!("{clear} succeeded")).unwrap();
+    assert!(before.contains("\u{1b}[32m"), "what went well is not green: {before:?}");
+    session.send_control('c').unwrap();
+    let rest = session.exp_eof().unwrap();
+    assert!(rest.contains("stopped"), "{rest:?}");
+}
