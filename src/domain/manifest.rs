@@ -25,7 +25,8 @@ pub struct Manifest {
     pub version: u32,
     /// The project's name.
     pub name: ProjectName,
-    /// The server it is placed on; `local` is this machine.
+    /// Where it goes when it is deployed for the first time, unless that is said: a server by its name, several
+    /// (`web-1,web-2`), `auto`, or `user@host[:port]`; `local` is this machine.
     pub server: String,
     /// The name people open it by on a server that is reached over SSH; without one it has a port of the server's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]

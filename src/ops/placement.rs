@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::servers::{self, check};
 use super::{Context, Error, deploy};
+use crate::domain::host::Destination;
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::names::ServerName;
 use crate::domain::placement::{
@@ -56,6 +57,8 @@ async fn among(context: &Context, project: &Project, wish: Option<&Wish>, need: 
     for placed in &present {
         servers.push(by_id(context, &placed.server).await?);
     }
+    let written = if wish.is_none() && present.is_empty() { written(context, project).await? } else { None };
+    let wish = wish.or(written.as_ref());
     let suffices = |placed: &Reservation| need.memory_mb <= placed.memory_mb && need.disk_mb <= placed.disk_mb;
     let Some(Wish::On(names)) = wish else {
         return Ok(match wish {
@@ -85,6 +88,35 @@ async fn among(context: &Context, project: &Project, wish: Option<&Wish>, need: 
         named.push(servers::by_handle(context, name.as_str()).await?);
     }
     Ok(Where::All(named))
+}
+
+/// Where a project without a place goes, by its `cgo.yaml`; nothing where that names this machine, or is not there yet.
+async fn written(context: &Context, project: &Project) -> Result<Option<Wish>, Error> {
+    let folder = Path::new(&project.folder);
+    let Ok(manifest) = deploy::manifest(folder) else { return Ok(None) };
+    let text = manifest.server.as_str();
+    if text == LOCAL {
+        return Ok(None);
+    }
+    let wrong = |reason: String| Error::Manifest { path: folder.join(deploy::MANIFEST_FILE), reason };
+    let known = context.store.accesses().await?;
+    let mut wish = None;
+    if text.contains('@') {
+        let at = Destination::parse(text).map_err(|error| wrong(format!("`server`: {error}")))?;
+        if let Some(access) = known.iter().find(|access| access.destination == at) {
+            let server = by_id(context, &access.server).await?;
+            wish = server.handle.parse().ok();
+        }
+    } else {
+        let named: Wish = text.parse().map_err(|error| wrong(format!("`server`: {error}")))?;
+        let handles: Vec<String> = servers::list(context).await?.into_iter().map(|view| view.server.handle).collect();
+        let is_known = match &named {
+            Wish::Any => true,
+            Wish::On(names) => names.iter().all(|name| handles.iter().any(|handle| handle == name.as_str())),
+        };
+        wish = is_known.then_some(named);
+    }
+    wish.map(Some).ok_or_else(|| wrong(format!("`server` is `{text}`, which was not added with `cgo servers add`")))
 }
 
 async fn by_id(context: &Context, id: &ServerId) -> Result<Server, Error> {

@@ -161,6 +161,51 @@ async fn without_a_wish_a_project_is_on_this_machine_and_with_one_where_there_is
     assert!(matches!(&unknown, Error::NoSuchServer { .. }), "{unknown}");
 }
 
+/// Writes the `cgo.yaml` of a project.
+fn manifest(project: &Project, server: &str, memory_mb: u32) {
+    let text = format!(
+        "version: 1\nname: {}\nserver: {server}\nservices:\n  api:\n    workdir: a\n    memory_mb: {memory_mb}\n    \
+         python: {{ requires: '3.10', lock: a, dev_lock: b }}\n    command: [a]\n    port_env: PORT\n    health: /h\n    \
+         ready: /r\n    stop_after: 1\n",
+        project.name
+    );
+    std::fs::create_dir_all(&project.folder).unwrap();
+    std::fs::write(std::path::Path::new(&project.folder).join("cgo.yaml"), text).unwrap();
+}
+
+#[tokio::test]
+async fn a_project_without_a_place_goes_where_its_cgo_yaml_says() {
+    let desk = Desk::new().await;
+    desk.server("web-1", ServerStatus::Ready, &facts(1000)).await;
+    let by_address = desk.project("ee").await;
+    manifest(&by_address, "root@127.0.0.1:1", 64);
+    assert_eq!(desk.place(&by_address, "").await.unwrap(), "web-1");
+    desk.server("web-2", ServerStatus::Ready, &facts(3000)).await;
+    for (name, server, on) in [
+        ("aa", "web-1", "web-1"),
+        ("bb", "\"web-2,web-1\"", "web-1,web-2"),
+        ("cc", "auto", "web-2"),
+        ("dd", "local", "local"),
+    ] {
+        let project = desk.project(name).await;
+        manifest(&project, server, 64);
+        placement::check(&desk.context, &project, None).await.unwrap();
+        assert_eq!(desk.place(&project, "").await.unwrap(), on, "{server}");
+        // What is said comes before it, and a place it has, too.
+        manifest(&project, "web-9", 64);
+        assert_eq!(desk.place(&project, "").await.unwrap(), on, "a redeploy moved it");
+    }
+    let project = desk.project("ff").await;
+    for server in ["web-9", "root@192.0.2.7"] {
+        manifest(&project, server, 64);
+        let unknown = placement::check(&desk.context, &project, None).await.unwrap_err();
+        assert!(unknown.to_string().contains(&format!("`server` is `{server}`, which was not added")), "{unknown}");
+    }
+    manifest(&project, "a b", 64);
+    assert!(placement::check(&desk.context, &project, None).await.unwrap_err().to_string().contains("`server`: "));
+    assert_eq!(desk.place(&project, "web-1").await.unwrap(), "web-1");
+}
+
 #[tokio::test]
 async fn no_room_now_is_waited_for_and_what_will_never_fit_is_told_at_once() {
     let desk = Desk::new().await;
@@ -175,9 +220,7 @@ async fn no_room_now_is_waited_for_and_what_will_never_fit_is_told_at_once() {
     assert_eq!(desk.place(&b, "web-1").await.unwrap(), "web-1");
 
     let big = desk.project("big").await;
-    let manifest = "version: 1\nname: big\nserver: local\nservices:\n  api:\n    workdir: a\n    memory_mb: 9000\n    python: { requires: '3.10', lock: a, dev_lock: b }\n    command: [a]\n    port_env: PORT\n    health: /h\n    ready: /r\n    stop_after: 1\n";
-    std::fs::create_dir_all(&big.folder).unwrap();
-    std::fs::write(std::path::Path::new(&big.folder).join("cgo.yaml"), manifest).unwrap();
+    manifest(&big, "local", 9000);
     let never = desk.place(&big, "web-1").await.unwrap_err();
     assert!(matches!(&never, Error::NoServer { .. }), "{never}");
     assert!(never.to_string().contains("9000 MB of memory are more than it has"), "{never}");
