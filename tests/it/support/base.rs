@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 /// The release of Debian.
 pub const SUITE: &str = "bookworm";
-/// What a Python project needs, and what makes a machine one that is reached.
-const PACKAGES: &str = "--include=ca-certificates,openssh-server,python3,python3-venv";
+/// What a Python project needs, what makes a machine one that is reached, and what runs one that is set up.
+const PACKAGES: &str = "--include=ca-certificates,curl,openssh-server,python3,python3-venv,systemd";
 /// Whom this machine trusts; what runs inside must trust the same.
 const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 
@@ -18,7 +18,7 @@ const AUTHORITIES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// What is missing to make it.
 pub fn archive() -> Result<PathBuf, String> {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let path = kept.join(format!("{SUITE}-with-ssh.tar"));
+    let path = kept.join(format!("{SUITE}-with-systemd.tar"));
     let lock = File::create(kept.join(format!("{SUITE}.lock"))).expect("a file beside the build's");
     lock.lock().expect("a file can be locked");
     if path.exists() {

@@ -92,6 +92,8 @@ impl Machine {
         for file in ["/etc/apt/sources.list", "/etc/apt/sources.list.d/debian.sources"] {
             machine.copy(Path::new(file));
         }
+        // What is not there on every machine.
+        machine.root("dpkg --purge curl");
         machine.root("printf 'PermitRootLogin yes\\nPasswordAuthentication yes\\n' >>/etc/ssh/sshd_config");
         machine.root("mkdir -p /run/sshd && : >/var/log/auth.log && /usr/sbin/sshd -E /var/log/auth.log");
         until("an SSH server that answers", || std::net::TcpStream::connect((machine.address.as_str(), 22)).is_ok());

@@ -2,6 +2,7 @@
 //! SSH server, and nothing left behind.
 
 pub mod base;
+pub mod booted;
 pub mod canary;
 pub mod disk;
 pub mod docker;
