@@ -1,5 +1,7 @@
 //! No bot.
 
+use std::future::{Ready, ready};
+
 use super::Around;
 use crate::app::App;
 use crate::cli::Session;
@@ -15,7 +17,7 @@ fn none() -> Failure {
 
 /// There is nobody whose token it would be.
 pub(in crate::cli) async fn keep_token(_: &Context) -> Result<(), Failure> {
-    std::future::ready(Err(none())).await
+    ready(Err(none())).await
 }
 
 /// There is none.
@@ -23,14 +25,14 @@ pub(in crate::cli) enum Bot {}
 
 impl Bot {
     pub async fn open(_: &Session<'_>, _: &App, _: bool) -> Result<Self, Failure> {
-        std::future::ready(Err(none())).await
+        ready(Err(none())).await
     }
 
     pub fn channel(&self) -> Box<dyn Channel> {
         match *self {}
     }
 
-    pub async fn run(&self, _: &Session<'_>, _: &App, _: Around<'_>) -> Result<(), Failure> {
+    pub fn run(&self, _: &Session<'_>, _: &App, _: Around<'_>) -> Ready<Result<(), Failure>> {
         match *self {}
     }
 }

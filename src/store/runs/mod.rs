@@ -190,14 +190,12 @@ impl Standing {
                 args![&lease.resource, lease.fence, host, boot_id, *pid, *started, run.as_str()],
             )
             .await?;
-        match row {
-            Some(row) => Self::read(&row),
-            // One of the two is not there, and each says so itself.
-            None => {
-                leases::check(tx, lease).await?;
-                Self::of(tx, run).await
-            }
+        if let Some(row) = row {
+            return Self::read(&row);
         }
+        // One of the two is not there, and each says so itself.
+        leases::check(tx, lease).await?;
+        Self::of(tx, run).await
     }
 
     fn read(row: &Row) -> Result<Self, Error> {
