@@ -1,6 +1,6 @@
 //! The files of one commit, in a folder of their own.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,7 @@ impl Repository {
         };
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
+        let _alone = alone(parent).await?;
         let index = Removed(parent.join(joined_name(&hidden, ".cgo-index")));
         index.clear()?;
         index.outlive_lock().await?;
@@ -80,6 +81,20 @@ impl Repository {
             Exit::Code(0) => Ok(()),
             Exit::Code(1) => Err(differs()),
             _ => Err(self.failed("diff-files", &output)),
+        }
+    }
+}
+
+/// Waits for its turn: two exports into one folder at the same moment would take each other's files away. It lasts as long
+/// as the file is open.
+async fn alone(folder: &Path) -> Result<File, Error> {
+    let failed = |source| io_error("lock the folder", folder, source);
+    let open = File::open(folder).map_err(failed)?;
+    loop {
+        match open.try_lock() {
+            Ok(()) => return Ok(open),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
     }
 }

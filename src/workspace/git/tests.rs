@@ -221,6 +221,11 @@ async fn an_export_holds_the_commits_files_and_nothing_else() {
     fs::create_dir(into.join(".venv")).unwrap();
     repository.export(&sha, &into, &go()).await.unwrap();
     fs::write(into.join("app/main.py"), "3\n").unwrap();
+    let (again, never) = (home.path().join("releases/again"), go());
+    let three = [(); 3].map(|()| repository.export(&sha, &again, &never));
+    for done in futures_util::future::join_all(three).await {
+        done.expect("each waits for its turn");
+    }
     assert!(matches!(repository.export(&sha, &into, &go()).await, Err(Error::ExportExists { .. })));
     let unknown = Sha::parse(&"0".repeat(40)).unwrap();
     assert!(matches!(repository.export(&unknown, &into, &go()).await, Err(Error::NoCommit { .. })));
