@@ -100,12 +100,11 @@ async fn written(context: &Context, project: &Project) -> Result<Option<Wish>, E
     }
     let wrong = |reason: String| Error::Manifest { path: folder.join(deploy::MANIFEST_FILE), reason };
     let known = context.store.accesses().await?;
-    let mut wish = None;
-    if text.contains('@') {
+    let wish = if text.contains('@') {
         let at = Destination::parse(text).map_err(|error| wrong(format!("`server`: {error}")))?;
-        if let Some(access) = known.iter().find(|access| access.destination == at) {
-            let server = by_id(context, &access.server).await?;
-            wish = server.handle.parse().ok();
+        match known.iter().find(|access| access.destination == at) {
+            Some(access) => by_id(context, &access.server).await?.handle.parse().ok(),
+            None => None,
         }
     } else {
         let named: Wish = text.parse().map_err(|error| wrong(format!("`server`: {error}")))?;
@@ -114,8 +113,8 @@ async fn written(context: &Context, project: &Project) -> Result<Option<Wish>, E
             Wish::Any => true,
             Wish::On(names) => names.iter().all(|name| handles.iter().any(|handle| handle == name.as_str())),
         };
-        wish = is_known.then_some(named);
-    }
+        is_known.then_some(named)
+    };
     wish.map(Some).ok_or_else(|| wrong(format!("`server` is `{text}`, which was not added with `cgo servers add`")))
 }
 

@@ -8,6 +8,7 @@
 pub mod checks;
 pub mod git;
 pub mod python;
+mod turn;
 
 use std::sync::OnceLock;
 

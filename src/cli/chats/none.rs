@@ -16,16 +16,16 @@ fn none() -> Failure {
 }
 
 /// There is nobody whose token it would be.
-pub(in crate::cli) async fn keep_token(_: &Context) -> Result<(), Failure> {
-    ready(Err(none())).await
+pub(in crate::cli) fn keep_token(_: &Context) -> Ready<Result<(), Failure>> {
+    ready(Err(none()))
 }
 
 /// There is none.
 pub(in crate::cli) enum Bot {}
 
 impl Bot {
-    pub async fn open(_: &Session<'_>, _: &App, _: bool) -> Result<Self, Failure> {
-        ready(Err(none())).await
+    pub fn open(_: &Session<'_>, _: &App, _: bool) -> Ready<Result<Self, Failure>> {
+        ready(Err(none()))
     }
 
     pub fn channel(&self) -> Box<dyn Channel> {

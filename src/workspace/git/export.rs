@@ -1,6 +1,6 @@
 //! The files of one commit, in a folder of their own.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::joined;
 use super::{Error, Repository, Sha, io_error};
-use crate::exec::Exit;
+use crate::exec::{self, Exit};
+use crate::workspace::turn::{self, Missed};
+
+/// How long others may export into the folder before it is given up; each git of theirs has a deadline of two minutes.
+const TURN: Duration = Duration::from_mins(10);
 
 impl Repository {
     /// Writes the commit's files to the folder `into`, which appears whole or not at all; its parents are made. What
@@ -37,7 +41,7 @@ impl Repository {
         };
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        let _alone = alone(parent).await?;
+        let _turn = self.turn(parent, cancel).await?;
         let index = Removed(parent.join(joined_name(&hidden, ".cgo-index")));
         index.clear()?;
         index.outlive_lock().await?;
@@ -61,6 +65,21 @@ impl Repository {
         fs::rename(&staged.0, &into).map_err(|source| io_error("move the files to", &into, source))
     }
 
+    /// Waits until nobody else exports into a folder: two at the same moment would take each other's files away. The turn
+    /// lasts as long as the file is open.
+    async fn turn(&self, folder: &Path, cancel: &CancellationToken) -> Result<File, Error> {
+        let failed = |source| io_error("lock the folder", folder, source);
+        let open = File::open(folder).map_err(failed)?;
+        let program = || "git".to_owned();
+        let source = match turn::hold(&open, TURN, cancel).await {
+            Ok(()) => return Ok(open),
+            Err(Missed::Io(source)) => return Err(failed(source)),
+            Err(Missed::Interrupted) => exec::Error::Cancelled { program: program() },
+            Err(Missed::TimedOut) => exec::Error::Deadline { program: program(), after: TURN, evidence: Vec::new() },
+        };
+        Err(Error::Git { command: "checkout-index", folder: self.folder.clone(), source })
+    }
+
     /// Whether the folder holds every file of the index as it is.
     async fn check_export(
         &self,
@@ -81,20 +100,6 @@ impl Repository {
             Exit::Code(0) => Ok(()),
             Exit::Code(1) => Err(differs()),
             _ => Err(self.failed("diff-files", &output)),
-        }
-    }
-}
-
-/// Waits for its turn: two exports into one folder at the same moment would take each other's files away. It lasts as long
-/// as the file is open.
-async fn alone(folder: &Path) -> Result<File, Error> {
-    let failed = |source| io_error("lock the folder", folder, source);
-    let open = File::open(folder).map_err(failed)?;
-    loop {
-        match open.try_lock() {
-            Ok(()) => return Ok(open),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(20)).await,
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
     }
 }

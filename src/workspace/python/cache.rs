@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -25,9 +25,8 @@ use super::kept::{FORMAT, Kept, MANIFEST, Manifest, list};
 use super::lock::Locks;
 use super::relocate::Sharing;
 use super::{Error, Toolchain};
+use crate::workspace::turn::{self, Missed};
 
-/// How often a lock that another process holds is tried again.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Environments [`Cache::prune`] keeps however old they are.
 const KEEP: usize = 5;
 /// How long an environment is kept that nobody uses.
@@ -206,23 +205,14 @@ impl Cache {
         fs::create_dir_all(&job.envs).map_err(|source| Error::io("make the folder", &job.envs, source))?;
         let path = job.envs.join(format!("{key}.lock"));
         let file = File::create(&path).map_err(|source| Error::io("make", &path, source))?;
-        let begun = Instant::now();
         // The other process has the same deadline for each of its own installations.
         let layers = u32::try_from(job.locks.len()).unwrap_or(u32::MAX);
         let patience = self.limits.deadline.saturating_mul(layers).saturating_add(Duration::from_secs(30));
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path, source)),
-            }
-            if begun.elapsed() > patience {
-                return Err(Error::TimedOut { after: patience });
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = job.cancel.cancelled() => return Err(Error::Interrupted),
-            }
+        match turn::hold(&file, patience, job.cancel).await {
+            Ok(()) => Ok(file),
+            Err(Missed::TimedOut) => Err(Error::TimedOut { after: patience }),
+            Err(Missed::Interrupted) => Err(Error::Interrupted),
+            Err(Missed::Io(source)) => Err(Error::io("lock", &path, source)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use cgo::domain::deployment::Driver;
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::host::{Destination, HostKey};
+use cgo::domain::ids::ReleaseId;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::host::ssh::{self, Login, Ssh};
 
@@ -15,6 +16,20 @@ use crate::hosts::Linked;
 use crate::support::booted::Booted;
 use crate::support::env::until_async;
 use crate::support::sshd::{Sshd, client_key};
+
+/// A release that ends at once is refused while the one before serves on; that one stops, starts, and goes.
+async fn stops_and_starts(stage: &Stage<'_>, serving: &ReleaseId) {
+    let refused = stage.deploy("exits").await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Gate, "{refused}");
+    assert!(refused.to_string().contains("exit code 3"), "{refused}");
+    assert!(stage.answers().await.unwrap().starts_with(serving.as_str()));
+
+    assert!(stage.app().operate(Work::Stop, "anna", "", &never()).await.unwrap());
+    assert_eq!(stage.answers().await, None);
+    assert!(stage.app().operate(Work::Start, "anna", "", &never()).await.unwrap());
+    until_async("it answers", async || stage.answers().await.is_some()).await;
+    stage.end().await;
+}
 
 #[test]
 fn systemd_itself_keeps_releases_behind_its_walls() {
@@ -66,16 +81,7 @@ fn systemd_itself_keeps_releases_behind_its_walls() {
             now != "0" && now != pid && stage.answers().await.is_some()
         };
         until_async("it runs again", again).await;
-        let refused = stage.deploy("exits").await.unwrap_err();
-        assert_eq!(refused.kind(), Kind::Gate, "{refused}");
-        assert!(refused.to_string().contains("exit code 3"), "{refused}");
-        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
-
-        assert!(stage.app().operate(Work::Stop, "anna", "", &never()).await.unwrap());
-        assert_eq!(stage.answers().await, None);
-        assert!(stage.app().operate(Work::Start, "anna", "", &never()).await.unwrap());
-        until_async("it answers", async || stage.answers().await.is_some()).await;
-        stage.end().await;
+        stops_and_starts(&stage, &second.release).await;
         assert_eq!(machine.run("ls /etc/systemd/system | grep cgo-"), "");
     });
     ssh::forget(&id);
@@ -123,16 +129,7 @@ fn services_follow_one_another_and_leave_no_unit() {
             |slot: &str| folder.join(format!("bin/systemd/cgo-shop-production@{slot}.service/enabled")).exists();
         assert!(enabled("green") && !enabled("blue"), "what serves is started with the machine, and nothing else");
 
-        let refused = stage.deploy("exits").await.unwrap_err();
-        assert_eq!(refused.kind(), Kind::Gate, "{refused}");
-        assert!(refused.to_string().contains("exit code 3"), "{refused}");
-        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
-
-        assert!(stage.app().operate(Work::Stop, "anna", "", &never()).await.unwrap());
-        assert_eq!(stage.answers().await, None);
-        assert!(stage.app().operate(Work::Start, "anna", "", &never()).await.unwrap());
-        until_async("it answers", async || stage.answers().await.is_some()).await;
-        stage.end().await;
+        stops_and_starts(&stage, &second.release).await;
         assert_eq!(std::fs::read_dir(folder.join("units")).unwrap().count(), 0);
     });
 }

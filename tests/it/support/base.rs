@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::env::missing;
+
 /// The release of Debian.
 pub const SUITE: &str = "bookworm";
 /// What a Python project needs, what makes a machine one that is reached, and what runs one that is set up.
@@ -45,6 +47,11 @@ pub fn archive() -> Result<PathBuf, String> {
     // What root made in there, only root may remove.
     done(privileged("rm").arg("-rf").arg(&root));
     Ok(path)
+}
+
+/// The archive of the bare system; a test without it is skipped, or fails where nothing is.
+pub fn found() -> Option<PathBuf> {
+    archive().map_err(|what| missing(&what)).ok()
 }
 
 /// A program that root has to run: as we are, or through sudo where it asks for no password.

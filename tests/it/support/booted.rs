@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use tempfile::TempDir;
 
 use super::base::{self, privileged};
-use super::env::{missing, until};
+use super::env::until;
 use super::sshd::{Keeper, client_key, done, linked};
 
 /// Becomes the first process. `$1` the folder, `$2` the archive of the bare system, `$3` the name of its control groups.
@@ -57,13 +57,7 @@ pub struct Booted {
 impl Booted {
     /// A machine that has started and lets root in with the client's key.
     pub fn start() -> Option<Self> {
-        let archive = match base::archive() {
-            Ok(archive) => archive,
-            Err(what) => {
-                missing(&what);
-                return None;
-            }
-        };
+        let archive = base::found()?;
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("root")).expect("a folder");
         std::fs::copy(client_key().with_extension("pub"), folder.path().join("key")).expect("a key");

@@ -44,13 +44,7 @@ pub struct Machine {
 impl Machine {
     /// A machine that lets root in with the client's key, and with a password too.
     pub fn start() -> Option<Self> {
-        let archive = match base::archive() {
-            Ok(archive) => archive,
-            Err(what) => {
-                missing(&what);
-                return None;
-            }
-        };
+        let archive = base::found()?;
         if !super::sshd::done(privileged("slirp4netns").arg("--version")) {
             missing("slirp4netns (Debian: apt-get install slirp4netns)");
             return None;
