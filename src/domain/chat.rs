@@ -63,7 +63,7 @@ pub struct Card {
     pub chat: ChatId,
     /// The message it stands in.
     pub message: Option<i64>,
-    /// What was said so far, as JSON.
+    /// What was said so far, as JSON: objects that begin with the `update` that said it.
     pub said: String,
     /// It was answered, or its run is over.
     pub closed: bool,

@@ -184,6 +184,14 @@ impl Chats {
         Ok(self.context.store.open_cards(self.bot, chat).await?)
     }
 
+    /// The question that an update of a chat has answered, or a part of it, open or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn answered_by(&self, chat: ChatId, update: i64) -> Result<Option<Card>, Error> {
+        Ok(self.context.store.card_answered_by(self.bot, chat, update).await?)
+    }
+
     /// Keeps how a question stands, if what was said until now is `before`. False when somebody else said something.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::domain::state::TestResults;
 use crate::workspace::checks::{self, Check, Verdict};
 pub use crate::workspace::checks::{Bare, Ground, Running};
 pub use crate::workspace::python::Sharing;
-use crate::workspace::python::{Search, Source as Came, Toolchain};
+use crate::workspace::python::{Source as Came, Toolchain};
 
 /// How long one check may take.
 const LIMIT: Duration = Duration::from_mins(15);
@@ -52,7 +52,7 @@ pub async fn install(
     let manifest = deploy::manifest(Path::new(&project.folder))?;
     let (_, service) = deploy::service(&manifest);
     let folder = Path::new(&project.folder).join(service.workdir.as_str());
-    let toolchain = Toolchain::find(&Search::from_env(), cancel).await?;
+    let toolchain = Toolchain::of_machine(cancel).await?;
     let installer = toolchain.installer.name();
     note(&format!("dependencies by {installer}"));
     let environment = folder.join(ENVIRONMENT);

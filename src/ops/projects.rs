@@ -14,7 +14,7 @@ use crate::domain::state::NotBuilt;
 use crate::domain::user::Right;
 use crate::exec::{self, Command};
 use crate::store::Projects as _;
-use crate::workspace::python::{Search, Toolchain};
+use crate::workspace::python::Toolchain;
 
 /// Room a project, its environment and its first releases need, in megabytes.
 const ROOM_MB: u64 = 300;
@@ -130,7 +130,7 @@ async fn preflight(context: &Context, folder: &Path) -> Result<(), Error> {
         exec::Error::NotFound { .. } => Error::Git(crate::workspace::git::Error::NoGit),
         other => Error::Exec(other),
     })?;
-    Toolchain::find(&Search::from_env(), &cancel).await?;
+    Toolchain::of_machine(&cancel).await?;
     Ok(())
 }
 

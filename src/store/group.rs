@@ -5,13 +5,18 @@
 //! which saves SQLite a copy of every page it changes. Statements run in the task that asks for them; what
 //! may take long, waiting for another process's lock and the commit itself, runs on a thread. While a commit is under
 //! way the next parts wait for their turn, and then go into the next transaction together.
+//!
+//! Nobody who is not polled holds anybody up: a turn is taken by whoever looks first, never handed over, and is over with
+//! the poll it was taken in, unless it is a task's of its own.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
 
 use super::engine::{Arg, Lasting};
 use super::lite::{self, Row, Use};
@@ -19,7 +24,56 @@ use super::lite::{self, Row, Use};
 /// The one connection of a process that writes.
 #[derive(Clone)]
 pub(super) struct Group {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     inner: Arc<Mutex<Inner>>,
+    /// A turn is over.
+    free: Notify,
+}
+
+/// The use of the connection, which one has at a time.
+struct Turn {
+    /// There until it is dropped.
+    inner: Option<OwnedMutexGuard<Inner>>,
+    shared: Arc<Shared>,
+}
+
+impl Shared {
+    async fn turn(self: &Arc<Self>) -> Turn {
+        let mut free = pin!(self.free.notified());
+        loop {
+            // Before it is tried, or the end of another's turn would be missed.
+            free.as_mut().enable();
+            if let Ok(inner) = Arc::clone(&self.inner).try_lock_owned() {
+                return Turn { inner: Some(inner), shared: Arc::clone(self) };
+            }
+            free.as_mut().await;
+            free.set(self.free.notified());
+        }
+    }
+}
+
+impl Deref for Turn {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        self.inner.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut Inner {
+        self.inner.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.inner.take());
+        self.shared.free.notify_waiters();
+    }
 }
 
 struct Inner {
@@ -38,8 +92,7 @@ struct Inner {
 
 /// A part under way; nobody else writes meanwhile. Dropped, it is taken back.
 pub(super) struct Part {
-    inner: OwnedMutexGuard<Inner>,
-    shared: Arc<Mutex<Inner>>,
+    turn: Turn,
     /// Nobody else's part is in the transaction.
     alone: bool,
     over: bool,
@@ -70,8 +123,8 @@ impl Inner {
         self.connection.as_ref().ok_or_else(crashed)
     }
 
-    /// Sees to it that a transaction is open whose commit survives as much, or more.
-    async fn ready(&mut self, lasting: Lasting) -> Result<(), sqlx::Error> {
+    /// Opens a transaction whose commit survives as much, or more, unless one is open. False while another process writes.
+    fn ready(&mut self, lasting: Lasting) -> Result<bool, sqlx::Error> {
         if self.connection.is_none() {
             let path = self.path.as_ref().ok_or_else(crashed)?;
             self.connection = Some(lite::open(path, Use::Writes, Duration::ZERO)?);
@@ -80,7 +133,7 @@ impl Inner {
         }
         if self.open {
             // Others are waiting for its commit to be on disk: one that survives less ends with its only part.
-            return Ok(());
+            return Ok(true);
         }
         if self.lasting != lasting {
             let synchronous = match lasting {
@@ -90,21 +143,26 @@ impl Inner {
             lite::batch(self.connection()?, synchronous)?;
             self.lasting = lasting;
         }
-        let begun = lite::step(self.connection()?, "begin immediate");
-        match begun {
-            Err(error) if lite::is_busy(&error) => {
-                let patience = self.patience;
-                apart(self, move |connection| {
-                    connection.busy_timeout(patience).map_err(lite::failure)?;
-                    let begun = lite::step(connection, "begin immediate");
-                    connection.busy_timeout(Duration::ZERO).map_err(lite::failure)?;
-                    begun
-                })
-                .await??;
-            }
+        match lite::step(self.connection()?, "begin immediate") {
+            Err(error) if lite::is_busy(&error) => return Ok(false),
             begun => begun?,
         }
         self.open = true;
+        Ok(true)
+    }
+
+    /// Waits for other processes and opens a transaction.
+    async fn outwait(&mut self) -> Result<(), sqlx::Error> {
+        let patience = self.patience;
+        apart(self, move |connection| {
+            connection.busy_timeout(patience).map_err(lite::failure)?;
+            let begun = lite::step(connection, "begin immediate");
+            connection.busy_timeout(Duration::ZERO).map_err(lite::failure)?;
+            begun
+        })
+        .await??;
+        self.open = true;
+        self.due = true;
         Ok(())
     }
 
@@ -170,34 +228,53 @@ impl Group {
         let waiting = Vec::new();
         let lasting = Lasting::Power;
         let inner = Inner { path, patience, connection, waiting, open: false, lasting, due: false };
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        Self { shared: Arc::new(Shared { inner: Arc::new(Mutex::new(inner)), free: Notify::new() }) }
     }
 
     /// Begins a part. Its commit survives as much, or more.
     pub(super) async fn begin(&self, lasting: Lasting) -> Result<Part, sqlx::Error> {
-        let mut inner = Arc::clone(&self.inner).lock_owned().await;
-        inner.ready(lasting).await?;
-        let alone = inner.waiting.is_empty() && !inner.due;
-        if !alone {
-            lite::step(inner.connection()?, "savepoint part")?;
+        loop {
+            let mut turn = self.shared.turn().await;
+            if turn.ready(lasting)? {
+                let alone = turn.waiting.is_empty() && !turn.due;
+                if !alone {
+                    lite::step(turn.connection()?, "savepoint part")?;
+                }
+                return Ok(Part { turn, alone, over: false });
+            }
+            self.outwait(turn).await?;
         }
-        Ok(Part { inner, shared: Arc::clone(&self.inner), alone, over: false })
+    }
+
+    /// Waits for other processes; the transaction that is open then is committed soon, whoever has a part in it.
+    async fn outwait(&self, mut turn: Turn) -> Result<(), sqlx::Error> {
+        let (tell, told) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        // A task of its own: whoever waits may be dropped, or not polled, while nobody else can write.
+        tokio::spawn(async move {
+            let opened = turn.outwait().await;
+            drop(turn);
+            let is_open = opened.is_ok();
+            // One that was dropped needs no answer.
+            let _ = tell.send(opened);
+            if is_open {
+                tokio::task::yield_now().await;
+                shared.turn().await.commit().await;
+            }
+        });
+        told.await.unwrap_or_else(|_| Err(crashed()))
     }
 
     /// Reads outside any part.
     pub(super) async fn read(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
-        let mut inner = self.inner.lock().await;
-        if inner.connection.is_none() {
-            inner.ready(Lasting::Power).await?;
-        }
-        lite::rows(inner.connection()?, sql, args)
+        lite::rows(self.shared.turn().await.connection()?, sql, args)
     }
 
     /// Commits what is open and closes the connection.
     pub(super) async fn close(&self) {
-        let mut inner = self.inner.lock().await;
-        inner.commit().await;
-        if let Some(connection) = inner.connection.take() {
+        let mut turn = self.shared.turn().await;
+        turn.commit().await;
+        if let Some(connection) = turn.connection.take() {
             // The last connection folds the log into the file, which takes a while. What fails here fails harmlessly:
             // everything that was promised is in the log.
             let _ = tokio::task::spawn_blocking(move || drop(connection)).await;
@@ -207,38 +284,38 @@ impl Group {
     /// Does something with the connection itself.
     #[cfg(test)]
     pub(super) async fn with<T>(&self, look: impl FnOnce(&Connection) -> T) -> T {
-        let mut inner = self.inner.lock().await;
-        if inner.connection.is_none() {
-            inner.ready(Lasting::Power).await.unwrap();
-            inner.commit().await;
+        let mut turn = self.shared.turn().await;
+        if turn.connection.is_none() {
+            assert!(turn.ready(Lasting::Power).unwrap(), "another process writes");
+            turn.commit().await;
         }
-        look(inner.connection().unwrap())
+        look(turn.connection().unwrap())
     }
 }
 
 impl Part {
     pub(super) fn execute(&self, sql: &str, args: &[Arg<'_>]) -> Result<u64, sqlx::Error> {
-        lite::execute(self.inner.connection()?, sql, args)
+        lite::execute(self.turn.connection()?, sql, args)
     }
 
     pub(super) fn rows(&self, sql: &str, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
-        lite::rows(self.inner.connection()?, sql, args)
+        lite::rows(self.turn.connection()?, sql, args)
     }
 
     /// Returns after the part is as safe as it was begun. Dropped before, it gets there all the same.
     pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
         if !self.alone {
-            lite::step(self.inner.connection()?, "release part")?;
+            lite::step(self.turn.connection()?, "release part")?;
         }
         self.over = true;
         let (tell, told) = oneshot::channel();
-        self.inner.waiting.push(tell);
-        if self.inner.lasting == Lasting::Process {
-            self.inner.commit_at_once();
-        } else if !std::mem::replace(&mut self.inner.due, true) {
-            let shared = Arc::clone(&self.shared);
+        self.turn.waiting.push(tell);
+        if self.turn.lasting == Lasting::Process {
+            self.turn.commit_at_once();
+        } else if !std::mem::replace(&mut self.turn.due, true) {
+            let shared = Arc::clone(&self.turn.shared);
             // A task of its own: others add their parts until its turn comes, and whoever waits may be dropped.
-            tokio::spawn(async move { shared.lock_owned().await.commit().await });
+            tokio::spawn(async move { shared.turn().await.commit().await });
         }
         drop(self);
         told.await.unwrap_or_else(|_| Err(crashed()))
@@ -250,20 +327,20 @@ impl Drop for Part {
         if self.over {
             return;
         }
-        let Some(connection) = &self.inner.connection else { return };
+        let Some(connection) = &self.turn.connection else { return };
         if self.alone {
             // The lock is given back to other processes. SQLite may have given up the transaction by itself, for want of
             // room for instance.
             let given_up = connection.is_autocommit() || lite::batch(connection, "rollback").is_ok();
             if !given_up {
-                self.inner.connection = None;
+                self.turn.connection = None;
             }
-            self.inner.open = false;
+            self.turn.open = false;
             return;
         }
         let taken_back = lite::batch(connection, "rollback to part; release part");
         if connection.is_autocommit() {
-            self.inner.fail(&taken_back.err().unwrap_or_else(crashed));
+            self.turn.fail(&taken_back.err().unwrap_or_else(crashed));
         }
     }
 }

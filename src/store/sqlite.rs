@@ -314,6 +314,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_is_not_polled_while_it_waits_keeps_nobody_from_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cgo.db");
+        open(&path, &Place::File(path.clone())).await.unwrap();
+        let ours = Group::of_file(path.clone(), PATIENCE);
+        let writes = async || ours.begin(Lasting::Power).await.unwrap().commit().await.unwrap();
+        let in_time = async |what: &str| {
+            let done = tokio::time::timeout(PATIENCE, writes()).await;
+            done.unwrap_or_else(|_| panic!("{what}: nobody can write"));
+        };
+        let held = ours.begin(Lasting::Power).await.unwrap();
+        let mut asleep = std::pin::pin!(writes());
+        assert!(futures_util::poll!(&mut asleep).is_pending());
+        held.commit().await.unwrap();
+        in_time("behind a part").await;
+        asleep.await;
+        // Nor does it keep other processes from it, whose turn it waited for.
+        let other = lite::open(&path, Use::Writes, PATIENCE).unwrap();
+        lite::batch(&other, "begin immediate").unwrap();
+        let mut asleep = std::pin::pin!(writes());
+        assert!(futures_util::poll!(&mut asleep).is_pending());
+        lite::batch(&other, "rollback").unwrap();
+        in_time("behind another process").await;
+        tokio::task::spawn_blocking(move || lite::batch(&other, "begin immediate; rollback")).await.unwrap().unwrap();
+        asleep.await;
+    }
+
+    #[tokio::test]
     async fn writers_at_the_same_moment_share_a_commit_and_one_that_fails_takes_nobody_along() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cgo.db");

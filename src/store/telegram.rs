@@ -75,6 +75,13 @@ pub trait Telegram {
     fn card(&self, bot: BotId, ask: &AskId) -> impl Future<Output = Result<Option<Card>, Error>> + Send;
     /// The open questions of a chat, oldest first.
     fn open_cards(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Vec<Card>, Error>> + Send;
+    /// The question to which an update of a chat is part of what was said.
+    fn card_answered_by(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        update: i64,
+    ) -> impl Future<Output = Result<Option<Card>, Error>> + Send;
     /// Keeps a question's message, what was said and whether it is closed, if `before` is what was said until now. False
     /// when it is not.
     fn note_card(
@@ -378,6 +385,16 @@ impl Telegram for Store {
             "select ask_id, run_id, chat_id, message_id, said, closed from telegram_question \
              where bot_id = $1 and chat_id = $2 and not closed order by created_at, ask_id",
             args![bot.0, chat.0],
+            card,
+        )
+        .await
+    }
+
+    async fn card_answered_by(&self, bot: BotId, chat: ChatId, update: i64) -> Result<Option<Card>, Error> {
+        self.find(
+            "select ask_id, run_id, chat_id, message_id, said, closed from telegram_question \
+             where bot_id = $1 and chat_id = $2 and said like $3 order by created_at desc, ask_id limit 1",
+            args![bot.0, chat.0, format!("%{{\"update\":{update},%").as_str()],
             card,
         )
         .await

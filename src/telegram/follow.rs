@@ -17,6 +17,7 @@ use super::markup::Text;
 use super::questions::subject;
 use super::sender::{Button, Outgoing};
 use super::words;
+use super::work::beside;
 use crate::domain::chat::Followed;
 use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
@@ -53,7 +54,10 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
     let mut at_work = FuturesUnordered::new();
     let mut last_change = Instant::now();
     loop {
-        let open = match desk.chats.followed().await {
+        // How these stood when they were looked at is not how they stand now: their turn comes with the next look.
+        let mut ended = Vec::new();
+        let found = beside(&mut at_work, desk.chats.followed(), |end| ended.push(end)).await;
+        let open = match found {
             Ok(open) => open,
             Err(error) => {
                 desk.note(&told(&error));
@@ -75,6 +79,13 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
                 && let Some(state) = state.take()
             {
                 at_work.push(one(desk, followed, state));
+            }
+        }
+        let pause = if ended.is_empty() { pause } else { Duration::ZERO };
+        for (run, state, changed) in ended {
+            seen.insert(run, Some(state));
+            if changed {
+                last_change = Instant::now();
             }
         }
         let look_again = tokio::time::sleep(pause);

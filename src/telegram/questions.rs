@@ -58,6 +58,11 @@ fn said(card: &Card) -> Vec<Said> {
     serde_json::from_str(&card.said).unwrap_or_default()
 }
 
+/// Whether an update has answered the question, or a part of it.
+fn is_of(card: &Card, update: i64) -> bool {
+    said(card).iter().any(|one| one.update == update)
+}
+
 fn spelled(said: &[Said]) -> String {
     serde_json::to_string(said).expect("what was said has text keys only")
 }
@@ -134,7 +139,6 @@ impl Desk<'_> {
 
     /// Takes a message as an answer, if it can be meant as one.
     pub async fn is_answer(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
-        let open = self.chats.open_cards(talk.place()).await?;
         if let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) {
             let prompt = self.chats.prompt(talk.place(), replied).await?;
             match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
@@ -155,12 +159,12 @@ impl Desk<'_> {
         if talk.chat.kind != ChatKind::Private {
             return Ok(false);
         }
-        // What this update has answered already is still its.
-        let mine = |card: &Card| said(card).iter().any(|one| one.update == talk.update);
-        let mut open = open;
-        if let Some(at) = open.iter().position(mine) {
-            open = vec![open.swap_remove(at)];
+        // What this update has answered already is still its, also when the run went on and nothing is to be said to it.
+        if let Some(card) = self.chats.answered_by(talk.place(), talk.update).await? {
+            self.answer_in_words(talk, message, card, text).await?;
+            return Ok(true);
         }
+        let open = self.chats.open_cards(talk.place()).await?;
         let mut waiting = Vec::new();
         for card in open {
             match self.open_ask(&card).await? {
@@ -202,19 +206,22 @@ impl Desk<'_> {
 
     async fn answer_in_words(&self, talk: &Talk, message: &Message, card: Card, text: &str) -> Result<(), Error> {
         let words = talk.words();
-        if said(&card).iter().any(|one| one.update == talk.update) {
-            return self.go_on_with(talk, card).await;
-        }
+        let again = is_of(&card, talk.update);
         let run = runs::find(&talk.context, card.run.as_str()).await?;
         let open = runs::waits_for(&talk.context, &run).await?.filter(|ask| ask.id == card.ask);
         let Some(ask) = open else {
             self.close(card).await?;
-            return self.say(talk, Text::of(words.answered_already)).await;
+            // It was this very message that answered, before the process was killed.
+            return if again { Ok(()) } else { self.say(talk, Text::of(words.answered_already)).await };
         };
         match ask.wait {
+            Wait::Input if again => self.go_on_with(talk, card).await,
             Wait::Input => self.take(talk, card, &run, &ask, text).await,
             Wait::Approval => match approves(text) {
-                Some(approved) => self.rule(talk, card, &run, &ask, approved, None).await,
+                Some(approved) => {
+                    let card = self.marked(talk, card).await?;
+                    self.rule(talk, card, &run, &ask, approved, None).await
+                }
                 None => self.say(talk, Text::of(words.by_button)).await,
             },
             Wait::Secret if !is_word_for_set(text) => {
@@ -222,7 +229,10 @@ impl Desk<'_> {
                 let _ = self.sender.client().delete(talk.chat.id, message.id).await;
                 self.say(talk, Text::of("⚠️ ").plain(words.secret_exposed)).await
             }
-            Wait::Secret | Wait::Capacity => self.give(talk, card, &run, &ask, Vec::new()).await,
+            Wait::Secret | Wait::Capacity => {
+                let card = self.marked(talk, card).await?;
+                self.give(talk, card, &run, &ask, Vec::new()).await
+            }
         }
     }
 
@@ -266,7 +276,7 @@ impl Desk<'_> {
     /// Notes that an update answers, before it does: done once more, it is not told that somebody else was first.
     async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
         let mut so_far = said(&card);
-        if so_far.iter().all(|one| one.update != talk.update) {
+        if !is_of(&card, talk.update) {
             so_far.push(Said { update: talk.update, text: String::new() });
         }
         let marked = Card { said: spelled(&so_far), ..card.clone() };
@@ -356,7 +366,7 @@ impl Desk<'_> {
         let card = self.chats.card_of(&press.ask).await?.filter(|card| card.chat == talk.place());
         // It may be pressed before it is noted that it arrived.
         let card = card.map(|card| Card { message: card.message.or(Some(callback.message)), ..card });
-        let again = card.as_ref().is_some_and(|card| said(card).iter().any(|one| one.update == talk.update));
+        let again = card.as_ref().is_some_and(|card| is_of(card, talk.update));
         let counts = match approvals::check(&self.app.context, &talk.actor(), press).await {
             Ok(counts) => counts,
             Err(Refusal::Failed(error)) => return Err(error.into()),

@@ -28,13 +28,32 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether old updates can be forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
 
+/// Waits for something while others are at work, and tells of those that end meanwhile. What is not polled may hold what
+/// others wait for, a connection to the database for instance.
+pub(super) async fn beside<F: Future, T>(
+    at_work: &mut FuturesUnordered<F>,
+    awaited: impl Future<Output = T>,
+    mut ended: impl FnMut(F::Output),
+) -> T {
+    tokio::pin!(awaited);
+    loop {
+        tokio::select! {
+            done = &mut awaited => return done,
+            Some(end) = at_work.next(), if !at_work.is_empty() => ended(end),
+        }
+    }
+}
+
 /// Deals with what is said for as long as it is polled.
 pub(super) async fn work(desk: &Desk<'_>, came: &Notify) -> Infallible {
     let mut busy: HashSet<ChatId> = HashSet::new();
     let mut at_work = FuturesUnordered::new();
     let mut forget = tokio::time::interval(FORGET_EVERY);
     loop {
-        match desk.chats.heads().await {
+        // A chat that is free by the time it is looked at may have been busy when it was found.
+        let mut free = Vec::new();
+        let heads = beside(&mut at_work, desk.chats.heads(), |chat| free.push(chat)).await;
+        match heads {
             Ok(heads) => {
                 for head in heads {
                     if at_work.len() < CHATS && busy.insert(head.chat) {
@@ -44,19 +63,28 @@ pub(super) async fn work(desk: &Desk<'_>, came: &Notify) -> Infallible {
             }
             Err(error) => {
                 desk.note(&told(&error));
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                beside(&mut at_work, tokio::time::sleep(Duration::from_secs(1)), |chat| free.push(chat)).await;
                 came.notify_one();
             }
         }
-        tokio::select! {
-            () = came.notified() => {}
+        if !free.is_empty() {
+            busy.retain(|chat| !free.contains(chat));
+            continue;
+        }
+        let forgets = tokio::select! {
+            () = came.notified() => false,
             Some(free) = at_work.next(), if !at_work.is_empty() => {
                 busy.remove(&free);
+                false
             }
-            _ = forget.tick() => {
-                // What could not be forgotten now is forgotten later.
-                let _ = desk.chats.forget().await;
-            }
+            _ = forget.tick() => true,
+        };
+        if forgets {
+            // What could not be forgotten now is forgotten later.
+            let _ = beside(&mut at_work, desk.chats.forget(), |chat| {
+                busy.remove(&chat);
+            })
+            .await;
         }
     }
 }

@@ -25,14 +25,15 @@ use crate::support::env::{TestEnv, get, tools_are_here, until};
 use crate::users::{new_project, waiting};
 
 /// The parts behind the commands, on the store of a test.
-async fn app(env: &TestEnv) -> App {
+pub async fn app(env: &TestEnv) -> App {
     let home = env.home().display().to_string();
     let variable = move |name: &str| (name == "HOME").then(|| home.clone());
     let settings = Settings::resolve(&Flags::default(), &variable).expect("an empty home has settings");
     App::open(&settings).await.expect("the store opens")
 }
 
-fn block<T>(future: impl Future<Output = T>) -> T {
+/// Does something in a runtime of its own.
+pub fn block<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 

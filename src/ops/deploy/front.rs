@@ -117,5 +117,8 @@ pub(super) async fn preview(
         Some(Authority::Staging) => format!("the authority for trials, whom no visitor trusts: {STAGING}"),
         Some(Authority::Directory(address)) => address,
     };
-    Ok(Some(format!("ask for a certificate of `{domain}`, which leads to the server, unless it has one: {whom}")))
+    let shared = remote::of_shared(&domain, there.len()).map_or_else(String::new, |text| format!("; {text}"));
+    Ok(Some(format!(
+        "ask for a certificate of `{domain}`, which leads to the server, unless it has one: {whom}{shared}"
+    )))
 }

@@ -21,7 +21,7 @@ use crate::remote::probe;
 use crate::remote::process::ProcessRuntime;
 use crate::remote::runtime::{Launch, Runtime};
 use crate::store::Deployments as _;
-use crate::workspace::python::{Search, Toolchain};
+use crate::workspace::python::Toolchain;
 
 /// The files of the commit, within a release's folder.
 pub const SOURCE: &str = "source";
@@ -103,7 +103,7 @@ impl<'a> Steps<'a> {
         let manifest = self.manifest()?;
         let (_, service) = service(&manifest);
         let lock = source.join(service.workdir.as_str()).join(service.python.lock.as_str());
-        let toolchain = Toolchain::find(&Search::from_env(), self.cancel).await?;
+        let toolchain = Toolchain::of_machine(self.cancel).await?;
         let mut say = |line: &str| note(line);
         self.context
             .environments()

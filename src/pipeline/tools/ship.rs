@@ -142,7 +142,8 @@ async fn deploy_there(
     let on = switched.servers;
     let finished = context.repeat("retire_old", release.clone(), async |_| fleet.finish(&on, &say).await).await?;
     context.repeat("note_active", release.clone(), async |_| first.activate(&on).await).await?;
-    for warning in switched.warnings.into_iter().chain(finished.warnings) {
+    let shared = plan.domain.as_ref().and_then(|domain| remote::of_shared(domain, plans.len()));
+    for warning in switched.warnings.into_iter().chain(finished.warnings).chain(shared) {
         context.change(Change::Errors(warning));
     }
     say(&format!("release {} serves on {}", plan.host.release, switched.handles.join(", ")));
@@ -151,7 +152,7 @@ async fn deploy_there(
             servers::Error::Partial { release: plan.host.release.to_string(), serves: switched.handles, left };
         return Err(ToolError::of(&partial.into()));
     }
-    if let Some(why) = context.remember("certificate", release.clone(), async || first.certified().await).await? {
+    if let Some(why) = context.remember("certificate", release.clone(), async || fleet.certified(&on).await).await? {
         let report = incidents::Report {
             kind: IncidentKind::Certificate,
             project: Some(project.name.clone()),

@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ const CANDIDATES: [&str; 7] =
     ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 /// How long an interpreter may take to say what it is.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// How long an answer stands.
+const STANDS: Duration = Duration::from_mins(1);
 /// Runs on every Python since 2.6, so that one that is too old can say so.
 const QUESTION: &str = r#"
 import sys
@@ -140,6 +143,26 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
+    /// The machine's, as [`Search::from_env`] finds it. What was found within the last minute stands: a shim takes a
+    /// quarter of a second to answer, and a run asks three times.
+    ///
+    /// # Errors
+    /// Those of [`find`](Self::find).
+    pub async fn of_machine(cancel: &CancellationToken) -> Result<Self, Error> {
+        static FOUND: Mutex<Option<(Instant, Search, Toolchain)>> = Mutex::new(None);
+        let search = Search::from_env();
+        let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, how, toolchain)) = found
+            && at.elapsed() < STANDS
+            && how == search
+        {
+            return Ok(toolchain);
+        }
+        let toolchain = Self::find(&search, cancel).await?;
+        *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), search, toolchain.clone()));
+        Ok(toolchain)
+    }
+
     /// Finds the first interpreter that is new enough and can make environments.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::whole::{git, packages, server};
-use crate::caddy::acme::{Pebble, Running, there};
+use crate::caddy::acme::{AUTHORITY, Pebble, Running, done, there};
 use crate::caddy::free_port;
 use crate::support::env::{TestEnv, missing, tools_are_here, until};
 use crate::support::sshd::Sshd;
@@ -53,6 +53,30 @@ fn visit(domain: &str, address: &str) -> Option<String> {
 fn certificates(env: &TestEnv) -> Vec<Value> {
     let open = env.json(["incidents", "list"])["incidents"].as_array().cloned().unwrap_or_default();
     open.into_iter().filter(|incident| incident["kind"] == "certificate" && incident["status"] == "open").collect()
+}
+
+/// Has the host's Caddy show a certificate of a domain that was made long ago and ends in a few days.
+fn grow_old(sshd: &Sshd, folder: &Path, domain: &str) {
+    let openssl = |line: &str| done(Command::new("openssl").args(line.split(' ')).current_dir(folder));
+    let date = |text: &str| done(Command::new("date").args(["-u", "+%Y%m%d%H%M%SZ", "-d", text])).trim().to_owned();
+    std::fs::write(folder.join("index.txt"), "").unwrap();
+    std::fs::write(folder.join("ca.cnf"), AUTHORITY).unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -days 30 -subj /CN=test-authority -keyout ca.key -out ca.pem"));
+    openssl(&format!("req {key} -subj /CN=x -addext subjectAltName=DNS:{domain} -keyout old.key -out old.csr"));
+    let (from, to) = (date("-85 days"), date("+5 days +1 hour"));
+    openssl(&format!("ca -batch -notext -config ca.cnf -in old.csr -out old.crt -startdate {from} -enddate {to}"));
+    let from = folder.display();
+    sshd.root(&format!(
+        "cd /var/lib/cgo/caddy/data && for file in $(find . -name {domain}.crt -o -name {domain}.key); do \
+         cat {from}/old.${{file##*.}} >$file; done"
+    ));
+    anew(sshd);
+}
+
+/// Has the host's Caddy start anew, with what it finds on its disk.
+fn anew(sshd: &Sshd) {
+    sshd.root("read -r pid rest </var/lib/cgo/caddy/caddy.pid && kill $pid");
 }
 
 #[test]
@@ -145,5 +169,23 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     assert_eq!(kept(), certificate);
     env.run(["incidents", "check"]);
     assert!(certificates(&env).is_empty());
+
+    // It comes to its end, and the authority refuses still: it serves on, and is told of in time.
+    grow_old(&sshd, folder.path(), "one.cgo-test.example");
+    until("it is told with the days that are left", || {
+        env.run(["incidents", "check"]);
+        let told = certificates(&env);
+        told.len() == 1
+            && told[0]["title"] == "the certificate of `one.cgo-test.example` ends in 5 days"
+            && told[0]["details"].as_str().unwrap().contains("too many certificates for this name")
+    });
+    assert!(visit("one.cgo-test.example", &sshd.address).unwrap().contains(again["release"].as_str().unwrap()));
+    // No longer refused, it is made anew, and the incident ends.
+    std::fs::remove_file(folder.path().join("limited")).unwrap();
+    anew(&sshd);
+    until("a new certificate", || {
+        env.run(["incidents", "check"]);
+        certificates(&env).is_empty()
+    });
     env.ok(["project", "remove", "notes-api", "--yes"]);
 }

@@ -94,6 +94,20 @@ fn cut_off_in_the_midst(env: &TestEnv, hosts: &[Sshd], commit: &dyn Fn(&str)) {
     assert_eq!(serving(env), all(last["data"]["release"].as_str().unwrap()));
 }
 
+/// What one domain for all of them comes to is told beforehand.
+fn one_domain(env: &TestEnv, hosts: &[Sshd], folder: &Path) {
+    let names = env.home().join("hosts");
+    let lines = hosts.iter().map(|host| format!("{} notes.cgo-test.example notes.cgo-test.example.\n", host.address));
+    std::fs::write(&names, format!("127.0.0.1 localhost\n{}", lines.collect::<String>())).unwrap();
+    env.disk().cover("/etc/hosts", &names);
+    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    std::fs::write(folder.join("cgo.yaml"), format!("{manifest}domain: notes.cgo-test.example\n")).unwrap();
+    git(folder, &["commit", "-qam", "Give it a name"]);
+    let planned = env.ok(["deploy", "notes-api", "--dry-run"]).stdout;
+    assert!(planned.contains("leads to 3 servers, each of which asks for a certificate of its own"), "{planned}");
+    git(folder, &["reset", "-q", "--hard", "HEAD~1"]);
+}
+
 fn all(release: &str) -> Vec<(String, String)> {
     ["east", "north", "west"].map(|server| (server.to_owned(), release.to_owned())).to_vec()
 }
@@ -107,7 +121,10 @@ fn several_servers_serve_the_same_release_or_go_back_together() {
         missing("caddy (Debian: apt-get install caddy)");
         return;
     }
-    let env = TestEnv::deploying();
+    let mut env = TestEnv::deploying();
+    if !env.mount("names") {
+        return;
+    }
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder = env.work().join("notes-api");
     let main = folder.join("services/backend/app/main.py");
@@ -183,6 +200,7 @@ fn several_servers_serve_the_same_release_or_go_back_together() {
 
     cut_off_in_the_midst(&env, &hosts, &commit);
 
+    one_domain(&env, &hosts, &folder);
     let logs = env.ok(["project", "logs", "notes-api", "--lines", "3"]).stdout;
     assert!(logs.contains("east | ") && logs.contains("west | "), "{logs}");
     env.ok(["project", "remove", "notes-api", "--yes"]);

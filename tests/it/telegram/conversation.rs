@@ -10,7 +10,7 @@ use cgo::domain::spec::Module;
 use cgo::domain::user::Role;
 use cgo::graph::progress::Event;
 use cgo::ops::leases::{Leases, run_resource};
-use cgo::ops::{runs, users};
+use cgo::ops::{Context, runs, users};
 use cgo::pipeline::activity::Activity;
 use cgo::pipeline::runner::Watch;
 use cgo::pipeline::{Ended, NodeEnd, Observer};
@@ -104,23 +104,29 @@ impl House {
     }
 
     pub fn project(&self, owner: i64, name: &str) {
+        let folder = self.folder.path().join(name).display().to_string();
         self.with(async |app| {
             let context = House::person(&app.context, owner).await;
-            let now = context.now();
-            let project = Project {
-                id: cgo::domain::ids::ProjectId::new(now, cgo::ops::random()),
-                name: name.parse().unwrap(),
-                title: "*bold* _[x](http://evil.example)".to_owned(),
-                description: String::new(),
-                folder: self.folder.path().join(name).display().to_string(),
-                modules: vec![Module::Backend],
-                status: ProjectStatus::Built,
-                owner: context.person.user.clone(),
-                created_at: now,
-                updated_at: now,
-            };
-            context.store.create_project(&project).await.unwrap();
+            Self::own(&context, name, "*bold* _[x](http://evil.example)", folder).await;
         });
+    }
+
+    /// Gives somebody a project that is on record alone.
+    pub async fn own(context: &Context, name: &str, title: &str, folder: String) {
+        let now = context.now();
+        let project = Project {
+            id: cgo::domain::ids::ProjectId::new(now, cgo::ops::random()),
+            name: name.parse().unwrap(),
+            title: title.to_owned(),
+            description: String::new(),
+            folder,
+            modules: vec![Module::Backend],
+            status: ProjectStatus::Built,
+            owner: context.person.user.clone(),
+            created_at: now,
+            updated_at: now,
+        };
+        context.store.create_project(&project).await.unwrap();
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod client;
 mod conversation;
+mod fifty;
 mod house;
 mod marks;
 mod odd;
+mod owner;
 mod server;
 mod told;
 mod whole;

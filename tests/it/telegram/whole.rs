@@ -10,23 +10,23 @@ use super::server::{Sent, TOKEN, Telegram};
 use crate::support::env::{TestEnv, get, tools_are_here};
 
 /// A process that serves.
-struct Serving(Child);
+pub struct Serving(Child);
 
 impl Serving {
-    fn start(env: &TestEnv, log: &str) -> Self {
+    pub fn start(env: &TestEnv, log: &str) -> Self {
         let said = File::create(env.home().join(log)).expect("a file for what it says");
-        let arguments = ["serve", "--telegram", "--json", "--health", "off", "--check-every", "0"];
+        let arguments = ["serve", "--telegram", "--json", "--health", "off", "--check-every", "0", "--jobs", "4"];
         let mut command = env.signalled(arguments);
         command.stdout(Stdio::from(said.try_clone().expect("one file"))).stderr(Stdio::from(said));
         Self(command.spawn().expect("the program starts"))
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         kill_process(Pid::from_child(&self.0), Signal::KILL).expect("it runs");
         self.0.wait().expect("it ends");
     }
 
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         kill_process(Pid::from_child(&self.0), Signal::TERM).expect("it runs");
         assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
     }
@@ -39,7 +39,8 @@ impl Drop for Serving {
     }
 }
 
-fn environment(telegram: &Telegram) -> TestEnv {
+/// A home in which projects are deployed and the bot has its token.
+pub fn environment(telegram: &Telegram) -> TestEnv {
     let mut env = TestEnv::deploying();
     env.set("CGO_TELEGRAM_API", telegram.api());
     env.set("CGO_TELEGRAM_TOKEN", TOKEN);
@@ -47,7 +48,7 @@ fn environment(telegram: &Telegram) -> TestEnv {
 }
 
 /// Waits for the result of a run after a message: a failure is told at once.
-fn result(telegram: &Telegram, chat: i64, after: i64) -> Sent {
+pub fn result(telegram: &Telegram, chat: i64, after: i64) -> Sent {
     let sent = telegram.wait("the result of a run", |world| {
         let ends = |sent: &&Sent| {
             sent.chat == chat && sent.id > after && ["🎉", "❌", "🚫"].iter().any(|mark| sent.text.starts_with(mark))

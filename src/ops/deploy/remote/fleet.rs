@@ -221,6 +221,23 @@ impl<'a> Fleet<'a> {
         servers::Error::Fleet { cause: Box::new(cause), back, differ }.into()
     }
 
+    /// Waits a while for the certificates of the servers where the release serves; which cannot be trusted yet, and why.
+    ///
+    /// # Errors
+    /// When the address of a server cannot be found out.
+    pub async fn certified(&self, on: &[ServerId]) -> Result<Option<String>, Error> {
+        let hosts = self.hosts.iter().filter(|host| on.contains(&host.plan.server));
+        let seen = join_all(hosts.map(async |host| (host, host.certified().await))).await;
+        let mut untrusted = Vec::new();
+        for (host, why) in seen {
+            match why? {
+                Some(why) if self.hosts.len() > 1 => untrusted.push(format!("{}: {why}", host.handle())),
+                why => untrusted.extend(why),
+            }
+        }
+        Ok((!untrusted.is_empty()).then(|| untrusted.join("; ")))
+    }
+
     /// Ends what served before, on servers where the release serves, and gives them free.
     ///
     /// # Errors

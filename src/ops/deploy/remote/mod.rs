@@ -427,6 +427,17 @@ pub fn url(server: &Server, port: u16, domain: Option<&DomainName>) -> String {
     }
 }
 
+/// What has to be known where several servers answer to one domain; nothing of one server.
+#[must_use]
+pub fn of_shared(domain: &DomainName, servers: usize) -> Option<String> {
+    (servers > 1).then(|| {
+        format!(
+            "`{domain}` leads to {servers} servers, each of which asks for a certificate of its own: an authority that asks \
+             another one of them for the proof refuses; a load balancer with the certificate before them avoids that"
+        )
+    })
+}
+
 /// The domain that a project's folder names; none where it cannot be read.
 #[must_use]
 pub fn domain_of(project: &Project) -> Option<DomainName> {
