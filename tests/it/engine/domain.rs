@@ -71,11 +71,7 @@ fn grow_old(sshd: &Sshd, folder: &Path, domain: &str) {
         "cd /var/lib/cgo/caddy/data && for file in $(find . -name {domain}.crt -o -name {domain}.key); do \
          cat {from}/old.${{file##*.}} >$file; done"
     ));
-    anew(sshd);
-}
-
-/// Has the host's Caddy start anew, with what it finds on its disk.
-fn anew(sshd: &Sshd) {
+    // Started anew, it takes what it finds on its disk.
     sshd.root("read -r pid rest </var/lib/cgo/caddy/caddy.pid && kill $pid");
 }
 
@@ -180,12 +176,5 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
             && told[0]["details"].as_str().unwrap().contains("too many certificates for this name")
     });
     assert!(visit("one.cgo-test.example", &sshd.address).unwrap().contains(again["release"].as_str().unwrap()));
-    // No longer refused, it is made anew, and the incident ends.
-    std::fs::remove_file(folder.path().join("limited")).unwrap();
-    anew(&sshd);
-    until("a new certificate", || {
-        env.run(["incidents", "check"]);
-        certificates(&env).is_empty()
-    });
     env.ok(["project", "remove", "notes-api", "--yes"]);
 }

@@ -157,23 +157,33 @@ fn what_telegram_cannot_read_is_said_once_more_without_marks() {
 fn a_chat_that_takes_no_messages_is_noted_and_left_alone_until_it_speaks() {
     let house = House::new();
     house.admit(8, "Bo", Role::Member);
+    house.admit(10, "Cy", Role::Member);
     let telegram = house.telegram.clone();
+    for person in [8, 10] {
+        telegram.say(person, "/help");
+        telegram.say(person, "/help");
+    }
     telegram.change(|world| {
-        world.chats.insert(8);
         world.blocked.insert(8);
+        world.chats.remove(&10);
     });
     let bot = house.open();
-    telegram.say(8, "/help");
-    telegram.say(8, "/help");
     telegram.taken();
     house.settled();
     bot.kill();
-    let why = house.with(async |app| Chats::of(&app.context, BotId(BOT)).unreachable(ChatId(8)).await.unwrap());
-    assert!(why.is_some_and(|why| why.contains("blocked by the user")));
+    house.with(async |app| {
+        let chats = Chats::of(&app.context, BotId(BOT));
+        for (person, wanted) in [(8, "blocked by the user"), (10, "chat not found")] {
+            let why = chats.unreachable(ChatId(person)).await.unwrap();
+            assert!(why.as_ref().is_some_and(|why| why.contains(wanted)), "{person}: {why:?}");
+        }
+    });
     telegram.change(|world| world.blocked.clear());
     telegram.say(8, "/help");
+    telegram.say(10, "/help");
     let _bot = house.open();
     telegram.hear(8, "/projects");
+    telegram.hear(10, "/projects");
 }
 
 #[test]

@@ -87,6 +87,12 @@ fn a_sentence_in_a_chat_becomes_a_service_that_is_deployed_anew_and_gone_back_fr
     assert_eq!(get(&format!("{url}/health")).0, 200, "{}", built.text);
     assert!(built.text.contains("Тесты:"), "{}", built.text);
     assert!(!built.labels().contains(&"Открыть".to_owned()), "a phone cannot open {url}");
+    let press = telegram.press(7, &built, "Журнал");
+    telegram.shown(&press);
+    let log = telegram.hear_after(7, built.id, "startup complete");
+    let press = telegram.press(7, &built, "Изменить");
+    telegram.shown(&press);
+    telegram.hear_after(7, log.id, "Что изменить");
     let press = telegram.press(7, &built, "Развернуть снова");
     telegram.shown(&press);
     let again = result(&telegram, 7, built.id);
