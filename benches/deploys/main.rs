@@ -13,6 +13,8 @@
 //! - `cgo deploy PROJECT --rollback` while the release before still runs, twenty-one times, each after a deployment that
 //!   is being baked: from the start of the command to its end, when visitors get the release before (which is asked).
 //!   Goal: 95 of 100 within a second.
+//!
+//! With `--lines` each line of the host's journal is printed with the time it came.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -170,9 +172,16 @@ fn deployed(ground: &Ground) -> (Duration, [Duration; 3]) {
         let (stop, operations) = (Arc::clone(&stop), ground.operations());
         std::thread::spawn(move || watched(&operations, &stop))
     };
+    let begun = Instant::now();
     let all = timed(&mut ground.env.command(["deploy", "notes-api", "--bake", "0"]));
     stop.store(true, Ordering::Relaxed);
     let lines = watch.join().expect("it reads");
+    if std::env::args().any(|argument| argument == "--lines") {
+        for (at, line) in &lines {
+            println!("{:>8.1} ms  {line}", milliseconds(*at - begun));
+        }
+        println!("{:>8.1} ms  the end", milliseconds(all));
+    }
     (all, LEFT_OUT.map(|step| took(&lines, step)))
 }
 

@@ -44,4 +44,5 @@ pub mod state_view;
 pub mod suggest;
 pub mod task;
 pub mod time;
+pub mod unset;
 pub mod user;

@@ -13,6 +13,8 @@ use crate::domain::manifest::Manifest;
 use crate::domain::project::Project;
 use crate::domain::source::Source;
 use crate::domain::state::TestResults;
+use crate::domain::time::Timestamp;
+use crate::store::{Deployments as _, Runs as _};
 use crate::workspace::checks::{self, Check, Verdict};
 pub use crate::workspace::checks::{Bare, Ground, Running};
 pub use crate::workspace::python::Sharing;
@@ -175,6 +177,32 @@ pub async fn run(project: &Project, note: &dyn Fn(&str), cancel: &CancellationTo
         Ok(head) => look(&deploy::manifest(folder)?, folder, &head, &Bare, note, cancel).await,
         Err(untested) => Ok(untested),
     }
+}
+
+/// What the tests said of a commit since a moment, by a run that deployed it; none when none of them tested it well.
+///
+/// # Errors
+/// When the store fails.
+pub async fn known(
+    context: &Context,
+    project: &Project,
+    commit: &str,
+    since: Timestamp,
+) -> Result<Option<TestResults>, Error> {
+    for deployment in context.store.deployments(&project.id).await? {
+        if deployment.commit != commit {
+            continue;
+        }
+        for effect in context.store.effects(&deployment.run).await? {
+            let result = effect.result.as_deref().filter(|_| effect.kind == "run_tests" && effect.at >= since);
+            if let Some(Ok(Checked::Verified(results))) = result.map(serde_json::from_str)
+                && results.commit == commit
+            {
+                return Ok(Some(results));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Runs a project's checks on the files of a folder as they are. `commit` is what they are called in the results.

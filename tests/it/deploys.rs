@@ -245,3 +245,42 @@ fn generated_code_follows_from_the_spec_and_written_code_is_not_touched() {
     assert_eq!(status, 201, "{book}");
     assert!(book.contains("\"subtitle\":\"b\""), "{book}");
 }
+
+#[test]
+fn a_commit_that_was_tested_and_deployed_is_not_tested_once_more() {
+    if !tools_are_here() {
+        return;
+    }
+    let env = TestEnv::deploying();
+    env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
+    let folder = env.work().join("notes-api");
+    let ran = env.home().join("ran");
+    let test = folder.join("services/backend/tests/test_once.py");
+    let path = ran.display().to_string();
+    let counts =
+        format!("def test_once() -> None:\n    with open({path:?}, \"a\") as file:\n        file.write(\"x\")\n");
+    let commit = |text: &str| {
+        std::fs::write(&test, text).unwrap();
+        git(&folder, &["add", "-A"]);
+        git(&folder, &["commit", "-qm", "Count"]);
+    };
+    let times = || std::fs::read(&ran).unwrap_or_default().len();
+    commit(&counts);
+    let first = env.json(["deploy", "notes-api"]);
+    assert_eq!(times(), 1);
+    // The same once more, also where what was installed for the tests is gone.
+    std::fs::remove_dir_all(folder.join("services/backend/.venv")).unwrap();
+    let second = env.json(["deploy", "notes-api"]);
+    assert_eq!((times(), &second["tests"]), (1, &first["tests"]));
+    assert_ne!(second["release"], first["release"]);
+    // Another commit is another matter, and one that failed is tested as often as it is deployed.
+    commit(&format!("{counts}    assert file.closed\n"));
+    env.ok(["deploy", "notes-api"]);
+    assert_eq!(times(), 2);
+    commit(&format!("{counts}    assert not file.closed\n"));
+    for ran in [3, 4] {
+        assert_eq!(env.run(["deploy", "notes-api"]).code, Some(1));
+        assert_eq!(times(), ran);
+    }
+    env.ok(["project", "remove", "notes-api", "--yes"]);
+}

@@ -101,9 +101,14 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Starts an engine of its own on a host whose folder is FOLDER.
-pub const DOCKERD: &str = "mkdir -p FOLDER/docker && (setsid dockerd --data-root FOLDER/docker --exec-root /run/docker-own \
-                           --pidfile /run/docker-own.pid --iptables=false --bridge=none --storage-driver=overlay2 \
-                           --host unix:///run/docker.sock </dev/null >/run/dockerd.log 2>&1 &)";
+const DOCKERD: &str = "mkdir -p FOLDER/docker && (setsid dockerd --data-root FOLDER/docker --exec-root /run/docker-own \
+                       --pidfile /run/docker-own.pid --iptables=false --bridge=none --storage-driver=overlay2 \
+                       --host unix:///run/docker.sock </dev/null >/run/dockerd.log 2>&1 &)";
+
+/// What starts the engine of a host of its own.
+pub fn dockerd(sshd: &Sshd) -> String {
+    DOCKERD.replace("FOLDER", &sshd.folder().display().to_string())
+}
 
 /// A host with an engine of its own.
 pub fn host(sort: Sort) -> Option<(Sshd, Linked)> {
@@ -111,7 +116,7 @@ pub fn host(sort: Sort) -> Option<(Sshd, Linked)> {
     let folder = sshd.folder().display().to_string();
     match sort {
         Sort::Docker => {
-            sshd.root(&DOCKERD.replace("FOLDER", &folder));
+            sshd.root(&dockerd(&sshd));
             until("an engine of its own", || sshd.root("docker version >/dev/null 2>&1; echo $?") == "0\n");
         }
         Sort::Podman => {
@@ -119,7 +124,14 @@ pub fn host(sort: Sort) -> Option<(Sshd, Linked)> {
                 missing("podman (Debian: apt-get install podman)");
                 return None;
             }
-            sshd.root(&format!("mkdir -p {folder}/containers /var/lib/containers && mount --bind {folder}/containers /var/lib/containers"));
+            sshd.root(&format!(
+                "mkdir -p {folder}/containers /var/lib/containers /etc/containers && cp -r /etc/containers {folder}/etc && \
+                 mount --bind {folder}/containers /var/lib/containers && mount --bind {folder}/etc /etc/containers"
+            ));
+            // What Podman runs by itself refuses a machine with both versions of control groups.
+            let runtime = "[engine]\nruntime = \"runc\"\n\
+                           [containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1000:1000\"]\n";
+            sshd.write("etc/containers.conf", runtime);
         }
     }
     let linked = Linked::to(&sshd, "root");

@@ -15,8 +15,9 @@ use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::manifest::{Command as Argv, Manifest};
 use crate::domain::project::{Project, ProjectStatus};
+use crate::domain::unset::{unset_text, unset_variable};
 use crate::exec::{self, Command};
-use crate::remote::gate::{self, GateOptions, GateReport, wait_healthy};
+use crate::remote::gate::{self, Cause, GateOptions, GateReport, wait_healthy};
 use crate::remote::probe;
 use crate::remote::process::ProcessRuntime;
 use crate::remote::runtime::{Launch, Runtime};
@@ -210,7 +211,12 @@ impl<'a> Steps<'a> {
         match wait_healthy(&runtime, self.plan.slot, &options, self.cancel).await {
             Ok(report) => Ok(report),
             Err(gate::Error::Unhealthy { failure, .. }) => {
-                let cause = failure.cause.to_string();
+                let mut cause = failure.cause.to_string();
+                if matches!(failure.cause, Cause::Crashed { .. }) {
+                    let env = self.environment().await?;
+                    let misses = unset_variable(&failure.evidence, |name| env.contains_key(name));
+                    cause += &misses.map(unset_text).unwrap_or_default();
+                }
                 runtime.stop(self.plan.slot).await?;
                 self.mark_failed(&cause).await?;
                 let old_serves = self.plan.serving.is_some();

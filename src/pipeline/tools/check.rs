@@ -11,7 +11,8 @@ use super::{Context, Output, Tool, ToolError, WorldEffect};
 use crate::domain::approval::Reason;
 use crate::domain::project::Project;
 use crate::domain::run::RequestKind;
-use crate::domain::state::{Change, EngineeringStatus};
+use crate::domain::state::{Change, EngineeringStatus, TestResults};
+use crate::domain::time::Timestamp;
 use crate::graph::recorder::Effect;
 use crate::ops::checks::{self, Checked, Sharing};
 use crate::ops::{self, projects, repository};
@@ -19,6 +20,9 @@ use crate::pipeline::coding::attempt::Work;
 
 /// How often engineering goes round before a person is asked.
 const ITERATIONS: u32 = 3;
+
+/// For how long what tests said of a commit is not asked again, in milliseconds: a day.
+const KNOWN_FOR: i64 = 24 * 60 * 60 * 1000;
 
 /// Takes no arguments.
 #[derive(Deserialize, JsonSchema)]
@@ -50,6 +54,9 @@ async fn project(context: &Context<'_>) -> Result<Project, ToolError> {
 
 async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
     let project = project(context).await?;
+    if known(context, &project).await?.is_some() {
+        return Ok(json!({ "needed": false }).into());
+    }
     let installed = context
         .repeat(
             "install_dependencies",
@@ -60,6 +67,18 @@ async fn install_dependencies(context: &Context<'_>, _: Nothing) -> Result<Outpu
         .await?;
     // Where they came from is for people: it differs from machine to machine.
     Ok(json!({ "environment": installed.environment }).into())
+}
+
+/// What the tests said of the newest commit when it was deployed within [`KNOWN_FOR`], for a deployment of the same
+/// once more; none when they have to run. What a cassette is to hold always runs.
+async fn known(context: &Context<'_>, project: &Project) -> Result<Option<TestResults>, ToolError> {
+    if context.run.request.kind() != RequestKind::Deploy || context.ops.source.is_taped() {
+        return Ok(None);
+    }
+    let of = |error: ops::Error| ToolError::of(&error);
+    let Ok(head) = checks::newest(project, context.cancel).await.map_err(of)? else { return Ok(None) };
+    let since = Timestamp(context.run.created_at.0.saturating_sub(KNOWN_FOR));
+    checks::known(context.ops, project, &head, since).await.map_err(of)
 }
 
 async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
@@ -74,8 +93,15 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
         let check = async || work.check(context.notes).await.map(in_its_words).map_err(Ended);
         let checked = context.recorder.remember(context.place, Effect { kind: "run_tests", args }, check).await;
         checked.map_err(stopped)?
+    } else if let Some(results) = known(context, &project).await? {
+        // Kept as another kind of effect: only tests that ran are remembered by those to come.
+        context.remember("tests_known", args, async || Ok(Checked::Verified(results))).await?
     } else {
-        let check = async || checks::run(&project, context.notes, context.cancel).await.map(in_its_words);
+        let check = async || {
+            // There already, unless a person has committed since nothing had to be installed.
+            checks::install(context.ops, &project, Sharing::Links, &|_| (), context.cancel).await?;
+            checks::run(&project, context.notes, context.cancel).await.map(in_its_words)
+        };
         context.remember("run_tests", args, check).await?
     };
     match said {

@@ -70,23 +70,31 @@ begin_container() {
     : >"$s/started"
     driver_stop "$1" || return 1
     port=$(line_of "$s/port")
+    oom_kills >"$s/oom"
     run_image "$1" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$port:$port" \
         --stop-timeout "$(line_of "$s/stop_after")" --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
         --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1
 }
 
-driver_keep() { $engine update --restart unless-stopped "$(container_of "$1")" >/dev/null 2>&1 || :; }
+driver_keep() {
+    $engine update --restart unless-stopped "$(container_of "$1")" >/dev/null 2>&1 ||
+        say warning "this ${engine##* } cannot be told to start it again after a crash or a reboot: 'cgo incidents recover' does"
+}
 
 driver_state() {
     [ -n "$engine" ] || { printf 'unknown\t\tno container engine answers'; return; }
     seen=$($engine inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Pid}} {{.RestartCount}} {{.HostConfig.Memory}}' \
         "$(container_of "$1")" 2>/dev/null) || { printf 'stopped\t\t'; return; }
+    slot_folder=$base/slots/$1
     set -- $seen
     case $3:$1 in
     true:*) printf 'oom\t\t%s MB' $(($6 / 1048576)) ;;
     *:running) printf 'running\t%s-%s\t%s' "$4" "$5" "$5" ;;
     *:created) printf 'failed\t\tit was made and never started' ;;
-    *) if [ "$2" -gt 128 ]; then printf 'exited\t\tsignal %s' $(($2 - 128)); else printf 'exited\t\texit code %s' "$2"; fi ;;
+    # Not every engine sees what the kernel does to a process inside.
+    *) if [ "$2" = 137 ] && lacked_memory "$slot_folder"; then printf 'oom\t\t%s MB' $(($6 / 1048576))
+        elif [ "$2" -gt 128 ]; then printf 'exited\t\tsignal %s' $(($2 - 128))
+        else printf 'exited\t\texit code %s' "$2"; fi ;;
     esac
 }
 

@@ -47,8 +47,7 @@ driver_state() {
         if lives "$s/keeper"; then printf 'exited\t\t'; else printf 'dead\t\t'; fi
         ;;
     exited | failed)
-        # The kernel killed something for lack of memory since the launch.
-        if [ "$code" = 137 ] && [ "$(oom_kills)" -gt "$(cat "$s/oom" 2>/dev/null || echo 999999)" ]; then printf 'oom\t\t'
+        if [ "$code" = 137 ] && lacked_memory "$s"; then printf 'oom\t\t'
         elif [ "$code" -gt 128 ]; then printf 'exited\t\tsignal %s' $((code - 128))
         else printf 'exited\t\texit code %s' "$code"; fi
         ;;
@@ -58,8 +57,6 @@ driver_state() {
 
 # What serves is started after a reboot by what `driver_install` left.
 driver_keep() { :; }
-
-oom_kills() { while read -r key value; do if [ "$key" = oom_kill ]; then echo "$value"; return; fi; done </proc/vmstat; echo 0; }
 
 # Ends what runs in a slot: SIGTERM, its stop time, SIGKILL. Prints a warning when it had to be killed.
 driver_stop() {
@@ -109,6 +106,8 @@ driver_listeners() {
             case $(readlink "$fd" 2>/dev/null) in socket:*) inode=$(readlink "$fd"); inode=${inode#socket:?}; inodes="$inodes ${inode%?}" ;; esac
         done
     done
+    # None are not all of the machine's.
+    [ -n "$inodes" ] || return 0
     listening_of "$inodes" /proc/net
 }
 

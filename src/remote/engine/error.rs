@@ -179,6 +179,9 @@ impl Diagnose for Error {
                 Some(Advice::Do("ask its owner, or give it free with `cgo lock release PROJECT`".to_owned()))
             }
             Self::Preflight { mend, .. } => mend.clone(),
+            Self::Build { .. } | Self::Migration { .. } | Self::Gate { .. } | Self::Reverted { .. } => {
+                Some(Advice::Do("mend the cause in the project, commit, and deploy again".to_owned()))
+            }
             Self::Superseded { .. } => Some(Advice::Do("deploy again".to_owned())),
             Self::Unfinished { .. } => Some(Advice::Do("mend that, and run `cgo run resume`".to_owned())),
             Self::Unknown { .. } => Some(Advice::Run("cgo run resume".to_owned())),

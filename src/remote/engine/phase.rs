@@ -8,6 +8,7 @@ use super::plan::{Build, Launch, Plan};
 use super::report::Report;
 use super::{App, Error};
 use crate::domain::diagnose::Advice;
+use crate::domain::unset::{unset_text, unset_variable};
 use crate::remote::caddy;
 use crate::remote::host::steps::{self, Begun, Step};
 use crate::remote::host::{self, Payload};
@@ -147,7 +148,7 @@ impl App<'_> {
             if again && tried < TRIES {
                 continue;
             }
-            return self.judge(outcome.code, report, outcome.evidence);
+            return self.judge(outcome.code, report, outcome.evidence, given.launch);
         }
     }
 
@@ -165,7 +166,13 @@ impl App<'_> {
         }
     }
 
-    fn judge(&self, code: Option<i32>, mut report: Report, lines: Vec<String>) -> Result<Report, Error> {
+    fn judge(
+        &self,
+        code: Option<i32>,
+        mut report: Report,
+        lines: Vec<String>,
+        launch: Option<&Launch>,
+    ) -> Result<Report, Error> {
         let host = self.host.name().to_owned();
         let (sort, cause) = report.cause.take().unwrap_or_default();
         let plain = || lines.into_iter().filter(|line| !line.starts_with('@')).collect::<Vec<_>>();
@@ -184,6 +191,10 @@ impl App<'_> {
             }
             (Some(1), "migration") => Error::Migration { host, cause, evidence },
             (Some(1), _) => Error::Build { host, cause, evidence },
+            (Some(6), "crashed") => {
+                let misses = launch.and_then(|launch| unset_variable(&evidence, |name| launch.env.contains_key(name)));
+                Error::Gate { host, sort, cause: cause + &misses.map(unset_text).unwrap_or_default(), evidence }
+            }
             (Some(6), _) => Error::Gate { host, sort, cause, evidence },
             (Some(7), _) => Error::Reverted { host, cause, evidence },
             (Some(9), "newer") => Error::newer(&host, cause),

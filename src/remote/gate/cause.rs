@@ -119,7 +119,10 @@ impl fmt::Display for Cause {
             Self::Crashed { exit: Some(exit) } => write!(f, "its process ended with {exit}"),
             Self::Crashed { exit: None } => f.write_str("its process ended"),
             Self::Replaced => f.write_str("its process was replaced while it was asked"),
-            Self::NeverListened { port } => write!(f, "it never listened on port {port}"),
+            Self::NeverListened { port } => write!(
+                f,
+                "it runs, and did not begin to listen on port {port}: it boots slowly, or waits for something"
+            ),
             Self::WrongPort { port, listens_on } => {
                 write!(f, "it listens on {} instead of port {port}", list(listens_on))
             }

@@ -1,7 +1,7 @@
 //! What is said to the shell of a host: a fixed bootstrap, and a document on its standard input.
 //!
 //! The only command a host is ever given is [`COMMAND`], the same text each time. Script, arguments and payload follow
-//! on standard input, read line by line, so nothing in them is quoted and nothing in them can be taken for a command.
+//! on standard input, counted, so nothing in them is quoted and nothing in them can be taken for a command.
 //! A login shell only has to start `sh -c '…'`: the text holds no quote, no backslash and no exclamation mark that any
 //! shell reads in its own way.
 
@@ -18,9 +18,8 @@ macro_rules! read_document {
             "LC_ALL=C; export LC_ALL; ",
             "cgo_e=$(printf \"%b\" \"x\\\\012x\"); cgo_e=${cgo_e#x}; cgo_e=${cgo_e%x}; ",
             "read -r cgo_n cgo_l cgo_a || exit 97; ",
-            "cgo_s=; ",
-            "while [ \"$cgo_l\" -gt 0 ]; do ",
-            "IFS= read -r cgo_x || exit 97; cgo_s=$cgo_s$cgo_x$cgo_e; cgo_l=$((cgo_l-1)); done; ",
+            // A shell reads byte by byte, for a long script as long as a round trip; this takes exactly so many at once.
+            "cgo_s=$(dd bs=$cgo_l count=1 iflag=fullblock 2>/dev/null); [ ${#cgo_s} -eq $cgo_l ] || exit 97; ",
             "set --; ",
             "while [ \"$cgo_a\" -gt 0 ]; do read -r cgo_l || exit 97; cgo_v=; ",
             "while [ \"$cgo_l\" -gt 0 ]; do IFS= read -r cgo_x || exit 97; cgo_v=$cgo_v$cgo_x; cgo_l=$((cgo_l-1)); ",
@@ -42,15 +41,17 @@ pub(super) const COMMAND: &str = concat!(
 );
 
 /// Keeps a detached step: says which process it is, reads the document of the step, runs it, and says how it ended.
-/// The input is removed first: it may hold secrets. The lock on descriptor 9 tells whoever started it that it runs.
+/// The input is removed first: it may hold secrets. The lock on descriptor 9 tells whoever started it that it runs; the
+/// one on descriptor 5, which the script itself does not have, that it has not ended.
 pub(super) const RUNNER: &str = concat!(
     "cgo_d=$0; read -r cgo_x </proc/$$/stat || exit 1; cgo_x=${cgo_x##*) }; set -- $cgo_x; ",
     "read -r cgo_v </proc/sys/kernel/random/boot_id || exit 1; ",
     // The room its outcome takes is taken first: a disk that is full by then cannot keep it back.
     "echo \"        \" >\"$cgo_d/rc.new\" || exit 1; ",
     "echo \"$$ ${20} $cgo_v\" >\"$cgo_d/pid.new\" && mv -f \"$cgo_d/pid.new\" \"$cgo_d/pid\" || exit 1; ",
+    "exec 5<\"$cgo_d/pid\"; flock 5; ",
     "rm -f \"$cgo_d/input\"; exec 9>&-; trap : TERM HUP INT; ",
-    "(",
+    "(exec 5<&-; ",
     read_document!(),
     "eval \"$cgo_s\"); cgo_x=$?; ",
     "echo \"$cgo_x\" 1<>\"$cgo_d/rc.new\" || exit 1; ",
@@ -168,10 +169,10 @@ impl Script {
     /// # Errors
     /// When an argument holds a NUL, which no shell can pass on.
     pub(super) fn document(&self, nonce: &str) -> Result<Vec<u8>, Error> {
+        // Line ends at its end would be lost on the way.
         let text = self.text.join("\n");
-        let mut document = format!("{nonce} {} {}\n", text.split('\n').count(), self.args.len());
-        document.push_str(&text);
-        document.push('\n');
+        let text = text.trim_end_matches('\n');
+        let mut document = format!("{nonce} {} {}\n{text}", text.len(), self.args.len());
         for arg in &self.args {
             if arg.contains('\0') {
                 return Err(Error::Argument { what: self.what });
@@ -215,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn a_document_counts_its_lines() {
-        let script = Script::new("test", "a\nb").with("f").arg("").arg("x\ny\n").arg("-n");
+    fn a_document_counts_what_it_holds() {
+        let script = Script::new("test", "a\nb\n").with("f").arg("").arg("x\ny\n").arg("-n");
         let document = String::from_utf8(script.document("N").unwrap()).unwrap();
-        assert_eq!(document, "N 3 3\nf\na\nb\n0\n3\nx\ny\n\n1\n-n\n");
+        assert_eq!(document, "N 5 3\nf\na\nb0\n3\nx\ny\n\n1\n-n\n");
         assert!(matches!(script.arg("\0").document("N"), Err(Error::Argument { .. })));
     }
 

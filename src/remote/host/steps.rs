@@ -75,8 +75,17 @@ state() {
     fi
     outcome "$1" || said="lost 0"
 } 2>/dev/null
+# Waits a tenth of a second, less when the step ends meanwhile: it holds its file for as long as it runs. Where that says
+# nothing, the time is waited out.
+pause() {
+    if [ -z "$free" ]; then
+        flock -s -w 0.1 3 && { free=yes; return; }
+        [ $? != 1 ] || return 0
+    fi
+    sleep 0.1 || { sleep 1; tenths=$((tenths-9)); }
+} 2>/dev/null 3<"$1/pid"
 size() { if [ -f "$1/log" ]; then wc -c <"$1/log"; else echo 0; fi; }
-from=$2 most=$3 tenths=$4
+from=$2 most=$3 tenths=$4 free=
 while :; do
     state "$1"
     size=$(size "$1")
@@ -89,7 +98,7 @@ while :; do
     fi
     case $said in running*) ;; *) break ;; esac
     [ "$most" -gt 0 ] && [ "$tenths" -gt 0 ] || break
-    sleep 0.1 2>/dev/null || { sleep 1; tenths=$((tenths-9)); }
+    pause "$1"
     tenths=$((tenths-1))
 done
 echo "$said $size"

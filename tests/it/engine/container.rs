@@ -1,4 +1,4 @@
-//! Releases in containers of the real Docker Engine.
+//! Releases in containers of the real Docker Engine, and of Podman.
 
 use cgo::domain::deployment::Driver;
 use cgo::domain::diagnose::{Diagnose as _, Kind};
@@ -6,6 +6,7 @@ use cgo::domain::names::ProjectName;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::{App, Error};
 use cgo::remote::host::local::Local;
+use cgo::remote::image::Sort;
 
 use super::{Stage, never};
 use crate::support::docker::Docker;
@@ -75,5 +76,51 @@ fn releases_in_containers_follow_one_another_and_leave_nothing() {
         assert!(stage.app().log(5, &never()).await.unwrap().iter().any(|line| line == "started as ok"));
         stage.end().await;
         assert_eq!(left(docker, &stage.name), "", "nothing of it is left in the engine");
+    });
+}
+
+#[test]
+fn releases_in_containers_of_podman_follow_one_another_and_leave_nothing() {
+    let Some(docker) = Docker::shared() else { return };
+    let Some((sshd, linked)) = crate::images::host(Sort::Podman) else { return };
+    let folder = sshd.folder().to_owned();
+    docker.ok(["save", "--output", folder.join("base.tar").to_str().unwrap(), docker.base()]);
+    sshd.root(&format!("podman load --input '{}/base.tar'", folder.display()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut stage = Stage::new(linked.host(), &folder);
+        (stage.driver, stage.sort) = (Driver::Container, Sort::Podman);
+        let first = stage.deploy("ok").await.unwrap();
+        let said = stage.answers().await.unwrap();
+        assert_eq!(said, format!("{} it's $HOME \\ \"all\"", first.release), "values arrive byte for byte");
+        let container = format!("cgo-{}-production-blue", stage.name);
+        let shown = sshd.root(&format!("podman inspect {container}"));
+        for wanted in ["\"HostIp\": \"127.0.0.1\"", "\"Memory\": 268435456", "no-new-privileges"] {
+            assert!(shown.contains(wanted), "{wanted}: {shown}");
+        }
+
+        // One that is built here is sent, and follows.
+        stage.here = true;
+        let second = stage.deploy("ok").await.unwrap();
+        assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        assert_eq!(stage.ask(first.port).await, None, "the old one has ended");
+        for (mode, sort, words) in [("eats", "oom", "its limit is 256 MB"), ("exits", "crashed", "exit code 3")] {
+            let refused = stage.deploy(mode).await.unwrap_err();
+            let Error::Gate { sort: said, cause, evidence, .. } = refused else { panic!("{refused}") };
+            assert!(said == sort && cause.contains(words), "{mode}: {said}: {cause}");
+            assert!(evidence.iter().any(|line| line.contains(&format!("started as {mode}"))), "{evidence:?}");
+            assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
+        }
+
+        assert!(stage.app().operate(Work::Stop, "anna", "", &never()).await.unwrap());
+        assert_eq!(stage.answers().await, None);
+        assert!(stage.app().operate(Work::Start, "anna", "", &never()).await.unwrap());
+        crate::support::env::until_async("it answers", async || stage.answers().await.is_some()).await;
+        stage.end().await;
+        let filter = format!("--filter label=cgo.app={}", stage.name);
+        let left = ["ps --all", "network ls", "volume ls"]
+            .map(|what| sshd.root(&format!("podman {what} --quiet {filter}")))
+            .join("");
+        assert_eq!(left, "", "nothing of it is left in the engine");
     });
 }

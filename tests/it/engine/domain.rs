@@ -129,6 +129,17 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     let kept = || sshd.root("cd /var/lib/cgo/caddy/data && find . -name 'one.*.crt' -exec sha256sum {} +");
 
     named("one");
+    // A plan says whom it would ask, and asks nobody.
+    let plan = env.ok(["deploy", "notes-api", "--server", "web", "--dry-run"]).stdout;
+    let asked = format!(
+        "ask for a certificate of `one.cgo-test.example`, which leads to the server, unless it has one: https://{here}:{port}/dir"
+    );
+    assert!(plan.contains(&asked), "{plan}");
+    let trial =
+        env.command(["deploy", "notes-api", "--server", "web", "--dry-run"]).env("CGO_ACME_CA", "staging").output();
+    let trial = String::from_utf8(trial.unwrap().stdout).unwrap();
+    assert!(trial.contains("the authority for trials, whom no visitor trusts: https://acme-staging-v02"), "{trial}");
+    assert_eq!(sshd.root("ls /var/lib/cgo/apps /var/lib/cgo/caddy 2>&1 | grep -vc 'No such file' || true").trim(), "0");
     let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
     assert_eq!(made["url"], "https://one.cgo-test.example");
     let first = made["release"].as_str().unwrap().to_owned();

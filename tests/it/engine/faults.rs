@@ -18,6 +18,8 @@ fn a_release_that_is_not_fit_is_told_by_its_cause_and_what_served_serves_on() {
         let port = stage.ports[1];
         for (mode, sort, words) in [
             ("exits", "crashed", "its process ended with exit code 3".to_owned()),
+            ("lacks", "crashed", "it misses `SMTP_PASSWORD`, which is not set for it".to_owned()),
+            ("slow", "slow", format!("it runs, and had not begun to listen on port {port} after 6 s")),
             ("redirects", "redirect", "a redirect (301) to https://shop.example.org/".to_owned()),
             ("refuses", "host", "it refuses the name it is asked as, shop.example.org".to_owned()),
             ("flaps", "flapped", "not three in a row".to_owned()),
@@ -37,7 +39,7 @@ fn a_release_that_is_not_fit_is_told_by_its_cause_and_what_served_serves_on() {
         let seen = stage.survey().await;
         assert_eq!(seen.held, None);
         let bad: Vec<_> = seen.releases.iter().filter(|release| release.status == "bad").collect();
-        assert_eq!(bad.len(), 7);
+        assert_eq!(bad.len(), 9);
         assert!(bad.iter().all(|release| !release.reason.is_empty()));
         // The next good one clears them away.
         stage.deploy("ok").await.unwrap();

@@ -34,6 +34,8 @@ for file; do
             case $how in
             runner) kill -9 0 ;;
             power) sleep 1000 ;;
+            # It does not go on before somebody has seen it.
+            none) n=0; while [ -e "$here/struck" ] && [ $n -lt 1000 ]; do n=$((n + 1)); sleep 0.01; done ;;
             full)
                 until mount -o "remount,size=$(df -Pk $here/cgo | awk 'NR > 1 { print $3 }')k" none $here/cgo; do :; done
                 ;;
@@ -107,11 +109,21 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
     let ended = match how {
         How::Runner => tokio::join!(work, strikes).0,
         How::Power => {
-            let boot = format!("sh '{0}/bin/keep' --boot '{0}'", stage.root);
+            let boot = match stage.driver {
+                // What a machine forgets when it goes down is gone; its engine is there when it answers again.
+                Driver::Container => format!(
+                    "rm -rf /run/docker-own.pid /run/docker-own /run/docker.sock 2>/dev/null; {}; \
+                     n=0; until docker version >/dev/null 2>&1 || [ $n -ge 300 ]; do n=$((n + 1)); sleep 0.1; done",
+                    crate::images::dockerd(sshd)
+                ),
+                // A host that has no keeper yet starts nothing.
+                Driver::Process | Driver::Systemd => {
+                    format!("[ ! -e '{0}/bin/keep' ] || sh '{0}/bin/keep' --boot '{0}'", stage.root)
+                }
+            };
             tokio::join!(work, async {
                 strikes.await;
-                // A host that has no keeper yet starts nothing.
-                sshd.power_cycle(&format!("[ ! -e '{}/bin/keep' ] || {boot}", stage.root));
+                sshd.power_cycle(&boot);
             })
             .0
         }
@@ -237,15 +249,34 @@ fn converge(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, strikes: &[Strike])
     (tried, failed)
 }
 
+/// Gives the applications of a host a disk of their own, where that is to be full once.
+fn disk(sshd: &Sshd, strikes: &[Strike]) {
+    if strikes.iter().any(|(how, ..)| *how == How::Room) {
+        let folder = sshd.folder().display();
+        sshd.root(&format!("mkdir -p '{folder}/cgo' && mount -t tmpfs -o size=64m none '{folder}/cgo'"));
+    }
+}
+
 /// The same with processes, on a host of its own.
 fn of_processes(strikes: &[Strike]) -> (usize, Vec<String>) {
     let Some(sshd) = Sshd::start() else { return (0, Vec::new()) };
     let folder = sshd.folder().to_owned();
-    if strikes.iter().any(|(how, ..)| *how == How::Room) {
-        sshd.root(&format!("mkdir -p '{0}/cgo' && mount -t tmpfs -o size=64m none '{0}/cgo'", folder.display()));
-    }
+    disk(&sshd, strikes);
     let linked = Linked::to(&sshd, "root");
     let stage = Stage::new(linked.host(), &folder);
+    converge(&sshd, &stage, &linked, strikes)
+}
+
+/// The same with containers, in an engine of the host's own.
+fn of_containers(strikes: &[Strike]) -> (usize, Vec<String>) {
+    let Some(docker) = Docker::shared() else { return (0, Vec::new()) };
+    let Some((sshd, linked)) = crate::images::host(Sort::Docker) else { return (0, Vec::new()) };
+    let folder = sshd.folder().to_owned();
+    disk(&sshd, strikes);
+    docker.ok(["save", "--output", folder.join("base.tar").to_str().unwrap(), docker.base()]);
+    sshd.root(&format!("docker load --input '{}/base.tar'", folder.display()));
+    let mut stage = Stage::new(linked.host(), &folder);
+    stage.driver = Driver::Container;
     converge(&sshd, &stage, &linked, strikes)
 }
 
@@ -260,21 +291,24 @@ fn told(outcomes: Vec<(usize, Vec<String>)>) {
 }
 
 /// Strikes on several hosts at once.
-fn on_hosts(hosts: &[&[(How, &'static str)]]) {
+fn on_hosts(hosts: &[&[(How, &'static str)]], of: fn(&[Strike]) -> (usize, Vec<String>)) {
     told(std::thread::scope(|scope| {
-        let works: Vec<_> = hosts.iter().map(|ways| scope.spawn(|| of_processes(&each(ways)))).collect();
+        let works: Vec<_> = hosts.iter().map(|ways| scope.spawn(|| of(&each(ways)))).collect();
         works.into_iter().map(|work| work.join().unwrap()).collect()
     }));
 }
 
 #[test]
 fn a_deployment_that_is_cut_off_anywhere_converges() {
-    on_hosts(&[
-        &[(How::Runner, "intent")],
-        &[(How::Runner, "done")],
-        &[(How::Power, "intent"), (How::Cli, "intent")],
-        &[(How::Link, "intent"), (How::Cli, "done")],
-    ]);
+    on_hosts(
+        &[
+            &[(How::Runner, "intent")],
+            &[(How::Runner, "done")],
+            &[(How::Power, "intent"), (How::Cli, "intent")],
+            &[(How::Link, "intent"), (How::Cli, "done")],
+        ],
+        of_processes,
+    );
 }
 
 #[test]
@@ -289,17 +323,14 @@ fn a_deployment_that_finds_no_room_says_so_and_converges() {
 
 #[test]
 fn a_deployment_of_containers_that_is_cut_off_anywhere_converges() {
-    let Some(docker) = Docker::shared() else { return };
-    let Some((sshd, linked)) = crate::images::host(Sort::Docker) else { return };
-    let folder = sshd.folder().to_owned();
-    docker.ok(["save", "--output", folder.join("base.tar").to_str().unwrap(), docker.base()]);
-    sshd.root(&format!("docker load --input '{}/base.tar'", folder.display()));
-    let mut stage = Stage::new(linked.host(), &folder);
-    stage.driver = Driver::Container;
-    // Each step in one of the ways: an image takes its time.
-    let ways = [How::Cli, How::Link, How::Runner].into_iter().cycle();
-    let strikes: Vec<Strike> = STEPS.iter().zip(ways).map(|((_, step), how)| (how, *step, "intent")).collect();
-    told(vec![converge(&sshd, &stage, &linked, &strikes)]);
+    on_hosts(
+        &[
+            &[(How::Cli, "intent"), (How::Link, "intent")],
+            &[(How::Runner, "intent"), (How::Room, "intent")],
+            &[(How::Power, "intent")],
+        ],
+        of_containers,
+    );
 }
 
 #[test]

@@ -40,6 +40,10 @@ print("started as", mode, flush=True)
 if mode == "exits":
     print("the database is gone", flush=True)
     sys.exit(3)
+if mode == "lacks":
+    os.environ["SMTP_PASSWORD"]
+if mode == "slow":
+    time.sleep(60)
 if mode == "eats":
     kept = [bytearray(b"x" * 8_000_000) for _ in range(1000)]
 if mode == "stubborn":
@@ -83,6 +87,8 @@ struct Stage<'a> {
     made: std::cell::Cell<u32>,
     bake: Duration,
     driver: Driver,
+    /// What runs containers there.
+    sort: Sort,
     /// Images are built on this machine and sent.
     here: bool,
 }
@@ -107,6 +113,7 @@ impl<'a> Stage<'a> {
             made: std::cell::Cell::new(0),
             bake: Duration::ZERO,
             driver: Driver::Process,
+            sort: Sort::Docker,
             here: false,
         }
     }
@@ -192,7 +199,7 @@ impl<'a> Stage<'a> {
             environment: "production",
             release: &plan.release,
         };
-        let engine = Engine { host: self.host, sort: Sort::Docker, rights: Rights::Root };
+        let engine = Engine { host: self.host, sort: self.sort, rights: Rights::Root };
         if self.here {
             let built = image::build::here(&recipe, &mut |_, _| (), &never()).await.unwrap();
             let blobs = format!("{}/blobs", self.root);

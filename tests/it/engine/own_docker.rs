@@ -11,7 +11,7 @@ use cgo::remote::engine::phase::{Given, Phase};
 use cgo::remote::image::Sort;
 
 use super::{Stage, never};
-use crate::images::{DOCKERD, host};
+use crate::images::{dockerd, host};
 use crate::support::docker::Docker;
 use crate::support::env::until_async;
 
@@ -49,7 +49,7 @@ fn an_engine_that_restarts_or_is_down_leaves_one_release_that_serves() {
          n=$((n + 1)); sleep 0.1; done\n\
          rm -f /run/docker-own.pid /run/docker-own/containerd/containerd.pid\n",
     );
-    let start = DOCKERD.replace("FOLDER", &here);
+    let start = dockerd(&sshd);
     let wait = "n=0; until /usr/bin/docker version >/dev/null 2>&1 || [ $n -ge 300 ]; do n=$((n + 1)); sleep 0.1; done";
     sshd.write("start", &format!("{start}\n{wait}\n"));
     sshd.serve(&format!("SetEnv PATH={here}/bin:/usr/sbin:/usr/bin:/sbin:/bin"));

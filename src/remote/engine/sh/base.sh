@@ -34,6 +34,9 @@ write() {
         { rm -f "$1.new"; return 1; }
 }
 
+# What stands on the input becomes the file $1, wholly or not at all, on the disk once that is settled.
+put() { (umask 077 && cat >"$1.new") && chmod "${2:-640}" "$1.new" && mv -f "$1.new" "$1" || { rm -f "$1.new"; return 1; }; }
+
 # What keeps the disk from taking anything more, in words; fails when nothing does.
 disk_refuses() {
     at=$base
@@ -178,6 +181,11 @@ active() {
 }
 
 other() { case $1 in blue) echo green ;; *) echo blue ;; esac; }
+
+oom_kills() { while read -r key value; do if [ "$key" = oom_kill ]; then echo "$value"; return; fi; done </proc/vmstat; echo 0; }
+
+# The kernel has killed something for lack of memory since what runs in the slot's folder $1 was begun.
+lacked_memory() { [ "$(oom_kills)" -gt "$(cat "$1/oom" 2>/dev/null || echo 999999)" ]; }
 
 # Addresses among the sockets $1 (inodes; empty: all) in the tables of folder $2.
 listening_of() {

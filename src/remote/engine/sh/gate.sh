@@ -48,6 +48,9 @@ gate() {
     look_at "$slot"
     first=$instance
     [ "$state" = running ] || { ended; return 1; }
+    # The same process passed it a moment ago: one good answer more will do.
+    if read -r passed_at passed <"$ops/$op/passed" && [ "$passed" = "$first $(boot_of)" ] &&
+        [ $((begun - passed_at)) -lt 10 ]; then good=2 all=2; fi 2>/dev/null
     while :; do
         renew
         ask "$port"
@@ -60,6 +63,7 @@ gate() {
             good=$((good + 1)) all=$((all + 1)) redirects=0
             if [ $good -ge 3 ]; then
                 foreign "$slot" "$port" || return 1
+                echo "$(uptime_of) $first $(boot_of)" >"$ops/$op/passed" 2>/dev/null
                 say gate "$all" "$(($(uptime_of) - begun))" "$took"
                 return 0
             fi
@@ -96,6 +100,7 @@ explain() {
     [ "$bad_kind" = refused ] || return 0
     where=$(driver_listeners "$slot" | sort -u | tr '\n' ' ')
     case " $where" in
+    " " | "  ") because slow "it runs, and had not begun to listen on port $port after $p_deadline s: it boots slowly, or waits for something" ;;
     *" 127.0.0.1:$port "* | *" 0.0.0.0:$port "* | *" [::]:$port "*) because slow "it began to listen on port $port only after $p_deadline s" ;;
     *":$port "*) because address "it listens on ${where% } only and cannot be reached at 127.0.0.1:$port" ;;
     *:*) because port "it listens on ${where% } instead of port $port" ;;

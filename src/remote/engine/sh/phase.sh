@@ -84,11 +84,14 @@ do_prepare() {
     [ "$(active)" = "$p_slot" ] || driver_stop "$p_slot" || return 1
     taken=$(listening_of "" /proc/net | grep -E ":$p_port\$" | head -n 1)
     if [ -n "$taken" ]; then because taken "port $p_port is taken: something listens on $taken"; return 1; fi
-    printf '%s' "$p_env" | write "$slot/env" 600 && printf '%s' "$p_launch" | write "$slot/launch" 640 &&
-        echo "$p_release" | write "$slot/release" && echo "$p_port" | write "$slot/port" &&
-        echo "$p_stop_after" | write "$slot/stop_after" && echo "$release_folder" | write "$slot/release_folder" &&
-        printf '%s\n%s\n' "$p_names" "$p_memory_mb" | write "$slot/options" &&
-        echo "$p_generation" | write "$slot/generation" && printf '%s' "$p_migrate" | write "$ops/$op/migrate"
+    # The generation comes last: with it all of it is there.
+    printf '%s' "$p_env" | put "$slot/env" 600 && printf '%s' "$p_launch" | put "$slot/launch" &&
+        echo "$p_release" | put "$slot/release" && echo "$p_port" | put "$slot/port" &&
+        echo "$p_stop_after" | put "$slot/stop_after" && echo "$release_folder" | put "$slot/release_folder" &&
+        printf '%s\n%s\n' "$p_names" "$p_memory_mb" | put "$slot/options" &&
+        printf '%s' "$p_migrate" | put "$ops/$op/migrate" &&
+        settle_disk "$slot/env" "$slot/launch" "$slot/release" "$slot/port" "$slot/stop_after" "$slot/release_folder" \
+            "$slot/options" "$ops/$op/migrate" "$ops/$op" && echo "$p_generation" | write "$slot/generation"
 }
 
 # Once for each release, whoever was killed in its midst.
@@ -97,9 +100,10 @@ do_migrate() {
     say note "migrating"
     driver_once "$p_slot" "$ops/$op/migrate" >"$ops/$op/migration" 2>&1
     code=$?
-    # What runs containers went away under it: that says nothing about the release.
-    if [ "$driver:$code" = container:125 ] && grep -qiE "$GONE" "$ops/$op/migration"; then
-        because driver "its container engine went away while it migrated"
+    # What runs containers went away under it, or cannot run any: that says nothing about the release.
+    if [ "$driver:$code" = container:125 ]; then
+        if grep -qiE "$GONE" "$ops/$op/migration"; then because driver "its container engine went away while it migrated"
+        else because driver "its container engine cannot run it: $(tail -n 1 "$ops/$op/migration")"; fi
         return 1
     fi
     if [ $code != 0 ]; then
