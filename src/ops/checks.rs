@@ -18,7 +18,7 @@ use crate::store::{Deployments as _, Runs as _};
 use crate::workspace::checks::{self, Check, Verdict};
 pub use crate::workspace::checks::{Bare, Ground, Running};
 pub use crate::workspace::python::Sharing;
-use crate::workspace::python::{Source as Came, Toolchain};
+use crate::workspace::python::{self, Source as Came, Toolchain};
 
 /// How long one check may take.
 const LIMIT: Duration = Duration::from_mins(15);
@@ -174,7 +174,19 @@ pub async fn newest(project: &Project, cancel: &CancellationToken) -> Result<Res
 pub async fn run(project: &Project, note: &dyn Fn(&str), cancel: &CancellationToken) -> Result<Checked, Error> {
     let folder = Path::new(&project.folder);
     match newest(project, cancel).await? {
-        Ok(head) => look(&deploy::manifest(folder)?, folder, &head, &Bare, note, cancel).await,
+        Ok(head) => {
+            let manifest = deploy::manifest(folder)?;
+            match look(&manifest, folder, &head, &Bare, note, cancel).await? {
+                // Linters and tests write, too.
+                Checked::CouldNotTest { tail, .. }
+                    if tail.iter().any(|line| line.contains("No space left on device")) =>
+                {
+                    let (_, service) = deploy::service(&manifest);
+                    Err(python::Error::DiskFull { folder: folder.join(service.workdir.as_str()) }.into())
+                }
+                checked => Ok(checked),
+            }
+        }
         Err(untested) => Ok(untested),
     }
 }

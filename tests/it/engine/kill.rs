@@ -4,6 +4,7 @@
 //! that is wanted. Nothing of cgo knows of it.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use cgo::domain::deployment::{Driver, Slot};
 use cgo::domain::diagnose::{Diagnose as _, Kind};
@@ -47,6 +48,9 @@ for file; do
 done
 exit 0
 "#;
+
+/// How long a release has to pass its gate: several hosts share the processors of one machine.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,7 +267,8 @@ fn of_processes(strikes: &[Strike]) -> (usize, Vec<String>) {
     let folder = sshd.folder().to_owned();
     disk(&sshd, strikes);
     let linked = Linked::to(&sshd, "root");
-    let stage = Stage::new(linked.host(), &folder);
+    let mut stage = Stage::new(linked.host(), &folder);
+    stage.deadline = PATIENCE;
     converge(&sshd, &stage, &linked, strikes)
 }
 
@@ -276,7 +281,7 @@ fn of_containers(strikes: &[Strike]) -> (usize, Vec<String>) {
     docker.ok(["save", "--output", folder.join("base.tar").to_str().unwrap(), docker.base()]);
     sshd.root(&format!("docker load --input '{}/base.tar'", folder.display()));
     let mut stage = Stage::new(linked.host(), &folder);
-    stage.driver = Driver::Container;
+    (stage.driver, stage.deadline) = (Driver::Container, PATIENCE);
     converge(&sshd, &stage, &linked, strikes)
 }
 

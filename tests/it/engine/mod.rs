@@ -86,6 +86,8 @@ struct Stage<'a> {
     ports: [u16; 2],
     made: std::cell::Cell<u32>,
     bake: Duration,
+    /// How long a release has to pass its gate.
+    deadline: Duration,
     driver: Driver,
     /// What runs containers there.
     sort: Sort,
@@ -112,6 +114,7 @@ impl<'a> Stage<'a> {
             ports: [free_port(), free_port()],
             made: std::cell::Cell::new(0),
             bake: Duration::ZERO,
+            deadline: Duration::from_secs(6),
             driver: Driver::Process,
             sort: Sort::Docker,
             here: false,
@@ -148,11 +151,7 @@ impl<'a> Stage<'a> {
             commit: "0123456789abcdef".to_owned(),
             slot,
             port: self.port(slot),
-            health: Health {
-                path: "/health".to_owned(),
-                host: "shop.example.org".to_owned(),
-                deadline: Duration::from_secs(6),
-            },
+            health: Health { path: "/health".to_owned(), host: "shop.example.org".to_owned(), deadline: self.deadline },
             drain: Duration::from_secs(1),
             bake: self.bake,
             stop_after: Duration::from_secs(2),

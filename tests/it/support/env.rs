@@ -327,7 +327,7 @@ fn words(text: &str) -> String {
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come to be");
+        assert!(begun.elapsed() < Duration::from_mins(3), "{what} did not come to be");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -336,7 +336,7 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 pub async fn until_async(what: &str, is_so: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{what} did not come to be");
+        assert!(begun.elapsed() < Duration::from_mins(3), "{what} did not come to be");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
