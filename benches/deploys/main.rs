@@ -34,6 +34,7 @@ use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 use serde_json::json;
 use support::{median, milliseconds};
+use surroundings::SERVICE;
 use surroundings::env::{TestEnv, get, until};
 use surroundings::sshd::{Sshd, client_key};
 
@@ -42,21 +43,6 @@ const ROLLBACKS: usize = 21;
 /// What is the same whoever does it.
 const LEFT_OUT: [&str; 3] = ["build", "gate", "drain"];
 const PLAY: &str = include_str!("same.yml");
-
-const SERVICE: &str = r#"
-import http.server, json, os
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args): pass
-    def do_GET(self):
-        body = json.dumps({"release": os.environ["RELEASE"]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
-"#;
 
 /// A server with a project that serves.
 struct Ground {

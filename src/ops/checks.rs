@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Error, deploy, repository};
+use crate::domain::last_words::tell_full_disk;
 use crate::domain::manifest::Manifest;
 use crate::domain::project::Project;
 use crate::domain::source::Source;
@@ -178,9 +179,7 @@ pub async fn run(project: &Project, note: &dyn Fn(&str), cancel: &CancellationTo
             let manifest = deploy::manifest(folder)?;
             match look(&manifest, folder, &head, &Bare, note, cancel).await? {
                 // Linters and tests write, too.
-                Checked::CouldNotTest { tail, .. }
-                    if tail.iter().any(|line| line.contains("No space left on device")) =>
-                {
+                Checked::CouldNotTest { tail, .. } if tell_full_disk(&tail) => {
                     let (_, service) = deploy::service(&manifest);
                     Err(python::Error::DiskFull { folder: folder.join(service.workdir.as_str()) }.into())
                 }

@@ -126,7 +126,8 @@ pub fn host(sort: Sort) -> Option<(Sshd, Linked)> {
             }
             sshd.root(&format!(
                 "mkdir -p {folder}/containers /var/lib/containers /etc/containers && cp -r /etc/containers {folder}/etc && \
-                 mount --bind {folder}/containers /var/lib/containers && mount --bind {folder}/etc /etc/containers"
+                 mount --bind {folder}/containers /var/lib/containers && mount --bind {folder}/etc /etc/containers && \
+                 if [ -d /etc/cni ]; then cp -r /etc/cni {folder}/cni && mount --bind {folder}/cni /etc/cni; fi"
             ));
             // What Podman runs by itself refuses a machine with both versions of control groups.
             let runtime = "[engine]\nruntime = \"runc\"\n\

@@ -13,9 +13,9 @@ use super::plan::Plan;
 use super::{KEEP_GOOD, manifest, release_folder, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
 use crate::domain::ids::{ReleaseId, RunId};
+use crate::domain::last_words::missing_variable;
 use crate::domain::manifest::{Command as Argv, Manifest};
 use crate::domain::project::{Project, ProjectStatus};
-use crate::domain::unset::{unset_text, unset_variable};
 use crate::exec::{self, Command};
 use crate::remote::gate::{self, Cause, GateOptions, GateReport, wait_healthy};
 use crate::remote::probe;
@@ -214,8 +214,7 @@ impl<'a> Steps<'a> {
                 let mut cause = failure.cause.to_string();
                 if matches!(failure.cause, Cause::Crashed { .. }) {
                     let env = self.environment().await?;
-                    let misses = unset_variable(&failure.evidence, |name| env.contains_key(name));
-                    cause += &misses.map(unset_text).unwrap_or_default();
+                    cause += &missing_variable(&failure.evidence, |name| env.contains_key(name));
                 }
                 runtime.stop(self.plan.slot).await?;
                 self.mark_failed(&cause).await?;

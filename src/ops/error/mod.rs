@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::{servers, users};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{ReleaseId, RunId};
+use crate::domain::last_words::tell_full_disk;
 use crate::domain::names::{AgentName, InvalidName, ProjectName};
 use crate::domain::run::{Question, RunStatus, Wait};
 use crate::workspace::git::push::Refusal;
@@ -436,14 +437,11 @@ impl Error {
     /// There was no room left on a disk in the middle of the work, whoever noticed it.
     #[must_use]
     pub fn is_full_disk(&self) -> bool {
-        const WORDS: [&str; 3] = ["No space left on device", "Disk quota exceeded", "database or disk is full"];
         let noticed_here = match self {
             Self::Store(store::Error::DiskFull { .. })
             | Self::Git(git::Error::DiskFull { .. })
             | Self::Python(python::Error::DiskFull { .. }) => true,
-            Self::Exec(_) | Self::Migration { .. } => {
-                self.evidence().iter().any(|line| WORDS.iter().any(|words| line.contains(words)))
-            }
+            Self::Exec(_) | Self::Migration { .. } => tell_full_disk(self.evidence()),
             _ => false,
         };
         let mut cause = std::error::Error::source(self);

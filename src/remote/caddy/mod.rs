@@ -36,6 +36,7 @@ use super::host::files::hex;
 use super::host::{Answer, Host, Payload, Script, failed};
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
+use crate::domain::last_words::tell_full_disk;
 use crate::domain::names::ProjectName;
 pub use error::Error;
 pub use site::{At, Site};
@@ -271,7 +272,7 @@ impl<'a> Caddy<'a> {
             code::NO_CADDY => Error::NoCaddy { host },
             code::NOT_SET_UP => Error::NotSetUp { host },
             code::REFUSED | code::NOT_LOADED => {
-                if evidence.iter().any(|line| line.contains("No space left on device")) {
+                if tell_full_disk(&evidence) {
                     return failed(&host, what, answer.code, &answer.stderr).into();
                 }
                 let reason = reason(said, self.root);

@@ -109,13 +109,20 @@ driver_stop() {
         say warning "the release in slot $1 did not end within ${grace:-10} s of SIGTERM and was killed"
     fi
     # What it said stays to be read.
-    $engine logs --tail 200 "$name" >"$base/slots/$1/log" 2>&1
+    said_last 200 "$name" >"$base/slots/$1/log"
     $engine rm --force "$name" >/dev/null
 }
 
-driver_log() {
-    $engine logs --tail "$2" "$(container_of "$1")" 2>&1 || tail -n "$2" "$base/slots/$1/log"
-} 2>/dev/null
+# The last $1 lines that the container $2 said. Where a line was written in pieces, Podman's own tail loses some of them
+# and turns the others round.
+said_last() {
+    case $engine in
+    *podman) $engine inspect "$2" >/dev/null && $engine logs "$2" 2>&1 | tail -n "$1" ;;
+    *) $engine logs --tail "$1" "$2" 2>&1 ;;
+    esac
+}
+
+driver_log() { said_last "$2" "$(container_of "$1")" || tail -n "$2" "$base/slots/$1/log"; } 2>/dev/null
 driver_log_from() { $engine logs "$(container_of "$1")" 2>&1 | wc -l; }
 
 # Runs a command of an operator in the container of slot $1: `driver_exec SLOT MARK COMMAND…`.

@@ -8,7 +8,7 @@ use super::plan::{Build, Launch, Plan};
 use super::report::Report;
 use super::{App, Error};
 use crate::domain::diagnose::Advice;
-use crate::domain::unset::{unset_text, unset_variable};
+use crate::domain::last_words::{missing_variable, tell_full_disk};
 use crate::remote::caddy;
 use crate::remote::host::steps::{self, Begun, Step};
 use crate::remote::host::{self, Payload};
@@ -177,7 +177,6 @@ impl App<'_> {
         let (sort, cause) = report.cause.take().unwrap_or_default();
         let plain = || lines.into_iter().filter(|line| !line.starts_with('@')).collect::<Vec<_>>();
         let evidence = if report.evidence.is_empty() { plain() } else { report.evidence };
-        let full = evidence.iter().any(|line| line.contains("No space left on device"));
         let room = Some(Advice::Do("free some room there, and deploy again".to_owned()));
         Err(match (code, sort.as_str()) {
             (Some(0), _) => {
@@ -186,14 +185,14 @@ impl App<'_> {
             }
             (Some(5), _) => Error::Held { host, held: report.held.unwrap_or_default() },
             (Some(20), _) => Error::Superseded { host, by: report.held.unwrap_or_default() },
-            (Some(1), "build") if full => {
+            (Some(1), "build") if tell_full_disk(&evidence) => {
                 Error::Preflight { host, cause: format!("its disk is full: {cause}"), mend: room }
             }
             (Some(1), "migration") => Error::Migration { host, cause, evidence },
             (Some(1), _) => Error::Build { host, cause, evidence },
             (Some(6), "crashed") => {
-                let misses = launch.and_then(|launch| unset_variable(&evidence, |name| launch.env.contains_key(name)));
-                Error::Gate { host, sort, cause: cause + &misses.map(unset_text).unwrap_or_default(), evidence }
+                let is_set = |name: &str| launch.is_none_or(|launch| launch.env.contains_key(name));
+                Error::Gate { host, sort, cause: cause + &missing_variable(&evidence, is_set), evidence }
             }
             (Some(6), _) => Error::Gate { host, sort, cause, evidence },
             (Some(7), _) => Error::Reverted { host, cause, evidence },

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, Host, Script};
 use crate::domain::host::{Engine, Facts, Rights};
+use crate::domain::last_words::tell_full_disk;
 
 /// Answers with lines `KEY VALUE`. Files are read by one `awk`: a shell may read them byte by byte.
 const LOOK: &str = r#"
@@ -123,7 +124,7 @@ fn parse(text: &str, asked: RangeInclusive<i64>) -> Result<Look, String> {
     let theirs: i64 = theirs.and_then(|digits| digits.parse().ok()).ok_or("it does not say what time it is")?;
     let unwritable = match maybe("writes") {
         "yes" => None,
-        said if said.contains("No space left") || said.contains("quota exceeded") => Some(Unwritable::Full),
+        said if tell_full_disk(&[said]) => Some(Unwritable::Full),
         said if said.contains("Read-only file system") => Some(Unwritable::ReadOnly),
         said => Some(Unwritable::Other(said.to_owned())),
     };

@@ -17,6 +17,7 @@ pub mod steps;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::last_words::tell_full_disk;
 pub use crate::exec::Stream;
 use crate::exec::capture::Captured;
 pub use error::{Error, Refusal};
@@ -113,7 +114,7 @@ pub(in crate::remote) fn failed(host: &str, what: &'static str, code: i32, stder
     let (host, evidence) = (host.to_owned(), stderr.last_lines(EVIDENCE_LINES));
     // `LC_ALL=C` is part of the bootstrap: these are the words.
     let says = |words: &str| evidence.iter().any(|line| line.contains(words));
-    if says("No space left on device") || says("Disk quota exceeded") {
+    if tell_full_disk(&evidence) {
         Error::Full { host, what, evidence }
     } else if says("Read-only file system") {
         Error::ReadOnly { host, what, evidence }

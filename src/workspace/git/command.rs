@@ -7,15 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Author, Error, Repository};
+use crate::domain::last_words::tell_full_disk;
 use crate::exec::{self, Command, Output};
 
 /// How long one git command may take.
 const DEADLINE: Duration = Duration::from_mins(2);
 /// Output kept of a command whose whole answer is needed, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// What git says when the disk is full.
-const NO_SPACE: [&str; 3] = ["No space left on device", "Disk quota exceeded", "Out of diskspace"];
 
 /// Settings that win over those of the repository itself.
 const SETTINGS: [&str; 24] = [
@@ -130,9 +128,7 @@ impl Repository {
     pub(super) fn finish(&self, command: &'static str, result: Result<Output, exec::Error>) -> Result<Output, Error> {
         result.map_err(|source| match source {
             exec::Error::NotFound { .. } => Error::NoGit,
-            exec::Error::Failed { evidence, .. }
-                if evidence.iter().any(|line| NO_SPACE.iter().any(|words| line.contains(words))) =>
-            {
+            exec::Error::Failed { evidence, .. } if tell_full_disk(&evidence) => {
                 Error::DiskFull { folder: self.folder.clone() }
             }
             source => Error::Git { command, folder: self.folder.clone(), source },

@@ -6,6 +6,7 @@
 
 use super::error::{Error, Network};
 use super::{Interpreter, Version};
+use crate::domain::last_words::tell_full_disk;
 use crate::exec::Exit;
 
 /// Lines of an unknown failure that are passed on.
@@ -67,8 +68,7 @@ fn any(line: &str, words: &[&str]) -> bool {
 }
 
 fn disk_full(lines: &[&str], attempt: &Attempt<'_>) -> Option<Error> {
-    let full = ["No space left on device", "[Errno 28]", "(os error 28)", "Disk quota exceeded", "(os error 122)"];
-    lines.iter().any(|line| any(line, &full)).then(|| Error::DiskFull { folder: attempt.folder.to_owned() })
+    tell_full_disk(lines).then(|| Error::DiskFull { folder: attempt.folder.to_owned() })
 }
 
 /// What is wrong with the lock file, or with a package that does not match it.

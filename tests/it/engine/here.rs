@@ -5,24 +5,13 @@ use std::path::Path;
 use cgo::remote::image::Sort;
 
 use super::whole::{git, server};
+use crate::support::SERVICE;
 use crate::support::docker::Docker;
 use crate::support::env::{TestEnv, get, missing, tools_are_here};
 
 /// A service without packages, above a layer that stays and one that changes.
 const DOCKERFILE: &str = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY image/stays /app/\nCOPY image/changes /app/\n\
                           COPY image/main.py /app/\n";
-const MAIN: &str = r#"
-import http.server, json, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *args): pass
-    def do_GET(self):
-        body = json.dumps({"release": os.environ["RELEASE"], "size": os.path.getsize("changes")}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
-"#;
 /// How large the layers are; they cannot be packed.
 const SIZE: usize = 8_000_000;
 
@@ -64,7 +53,7 @@ fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
     let folder = env.work().join(name);
     std::fs::create_dir(folder.join("image")).unwrap();
     std::fs::write(folder.join("image/Dockerfile"), DOCKERFILE).unwrap();
-    std::fs::write(folder.join("image/main.py"), MAIN).unwrap();
+    std::fs::write(folder.join("image/main.py"), SERVICE).unwrap();
     fill(&folder, "stays");
     fill(&folder, "changes");
     let ignored = std::fs::read_to_string(folder.join(".dockerignore")).unwrap();

@@ -64,6 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == "refuses": return self.answer(400, "Invalid Host header")
         if mode == "flaps" and asked > 1: return self.answer(500, "no longer")
         if mode == "hangs": time.sleep(60)
+        if mode == "deaf": return self.connection.shutdown(socket.SHUT_RDWR)
         if mode == "dies" and os.path.exists(os.environ["SHARED"] + "/die"): os._exit(9)
         self.answer(200, os.environ["RELEASE"] + " " + os.environ.get("VALUE", ""))
 
@@ -72,7 +73,7 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 if mode == "elsewhere": port += 1000
-Server(("::1" if mode == "six" else os.environ["HOST"], port), Handler).serve_forever()
+Server(({"six": "::1", "inside": "127.0.0.1"}.get(mode, os.environ["HOST"]), port), Handler).serve_forever()
 "#;
 
 /// A value that nobody but the release may see.

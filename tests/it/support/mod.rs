@@ -13,3 +13,6 @@ pub mod model;
 pub mod postgres;
 pub mod repo;
 pub mod sshd;
+
+/// A small service in Python that answers with its release.
+pub const SERVICE: &str = include_str!("service.py");

@@ -19,7 +19,7 @@ use super::env::{missing, until};
 const KEEPER: &str = r#"
 read -r pid rest </proc/self/stat
 mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs -o mode=755 none /run && mkdir /run/sshd || exit 1
-mount -t tmpfs -o mode=755,size=64m none /var/lib || exit 1
+mount -t tmpfs -o mode=755,size=64m none /var/lib && mount -t tmpfs none /dev/shm || exit 1
 for file in passwd shadow group; do mount --bind "$1/$file" "/etc/$file" || exit 1; done
 hostname web; ip link set lo up
 echo "$pid"

@@ -94,15 +94,20 @@ gate() {
     done
 }
 
-# A better word for a connection that was refused to the end.
+# A better word for a connection that was refused to the end; an engine takes one and breaks it off where nothing in the
+# container takes it.
 explain() {
     because "${bad_kind:-timeout}" "${bad:-it did not answer well within $p_deadline s}"
-    [ "$bad_kind" = refused ] || return 0
-    where=$(driver_listeners "$slot" | sort -u | tr '\n' ' ')
+    case $driver:$bad_kind in *:refused | container:broken) ;; *) return 0 ;; esac
+    own=" 127.0.0.1:$port " reach="at 127.0.0.1:$port"
+    [ "$driver" != container ] || own=" in a container: " reach="from outside its container: there it has to listen on 0.0.0.0:$port"
+    # An engine's own resolver listens in every container.
+    where=$(driver_listeners "$slot" | grep -v '^127\.0\.0\.11:' | sort -u | tr '\n' ' ')
     case " $where" in
     " " | "  ") because slow "it runs, and had not begun to listen on port $port after $p_deadline s: it boots slowly, or waits for something" ;;
-    *" 127.0.0.1:$port "* | *" 0.0.0.0:$port "* | *" [::]:$port "*) because slow "it began to listen on port $port only after $p_deadline s" ;;
-    *":$port "*) because address "it listens on ${where% } only and cannot be reached at 127.0.0.1:$port" ;;
+    *"$own"* | *" 0.0.0.0:$port "* | *" [::]:$port "*)
+        [ "$bad_kind" = broken ] || because slow "it began to listen on port $port only after $p_deadline s" ;;
+    *":$port "*) because address "it listens on ${where% } only and cannot be reached $reach" ;;
     *:*) because port "it listens on ${where% } instead of port $port" ;;
     esac
     return 0

@@ -1,12 +1,29 @@
-//! A variable that a program misses, found in its last words.
+//! What a program's last words tell about its end: a disk that was full, a variable that it misses.
+
+/// Words one of which a line has that tells of a disk that takes nothing more: those of the system, of Python, of Rust,
+/// of git, of SQLite.
+const FULL: [&str; 7] = [
+    "No space left on device",
+    "Disk quota exceeded",
+    "Out of diskspace",
+    "database or disk is full",
+    "[Errno 28]",
+    "(os error 28)",
+    "(os error 122)",
+];
+
+/// Some of the lines say that a disk was full.
+#[must_use]
+pub fn tell_full_disk<'a>(lines: impl IntoIterator<Item = &'a (impl AsRef<str> + 'a)>) -> bool {
+    lines.into_iter().any(|line| FULL.iter().any(|words| line.as_ref().contains(words)))
+}
 
 /// Words one of which a line has that tells of a variable that is not set.
 const TELLS: [&str; 8] = ["keyerror", "environ", "getenv", "not set", "missing", "required", "undefined", "unset"];
 
 /// The first variable that a line says is missing and that is not set; none when no line says so. A name counts when it
 /// is spelled in capitals with an underscore, as in `SMTP_PASSWORD`, and its line has a word that speaks of absence.
-#[must_use]
-pub fn unset_variable(lines: &[String], is_set: impl Fn(&str) -> bool) -> Option<&str> {
+fn unset_variable(lines: &[String], is_set: impl Fn(&str) -> bool) -> Option<&str> {
     // The last words are nearest to the end.
     lines.iter().rev().find_map(|line| {
         let low = line.to_lowercase();
@@ -17,9 +34,11 @@ pub fn unset_variable(lines: &[String], is_set: impl Fn(&str) -> bool) -> Option
     })
 }
 
-/// What is added to the cause of an end that a variable explains.
+/// What is added to the cause of an end: the variable that the program misses, where its last words name one that is
+/// not set for it; nothing otherwise.
 #[must_use]
-pub fn unset_text(name: &str) -> String {
+pub fn missing_variable(lines: &[String], is_set: impl Fn(&str) -> bool) -> String {
+    let Some(name) = unset_variable(lines, is_set) else { return String::new() };
     format!(
         "; it misses `{name}`, which is not set for it: give it under `env` in cgo.yaml, or, when it is a secret, as \
          a user_secret of the project's contract"
@@ -52,6 +71,22 @@ mod tests {
         ] {
             assert_eq!(found(&["Traceback (most recent call last):", line, "bye"]).as_deref(), Some("SMTP_PASSWORD"));
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_known_by_what_programs_say_of_it() {
+        let full = |line: &str| tell_full_disk(&["begin", line]);
+        for line in [
+            "tee: /x: No space left on device",
+            "OSError: [Errno 28] No space left",
+            "error: failed to write (os error 28)",
+            "error: unable to write file: Disk quota exceeded",
+            "sqlite3.OperationalError: database or disk is full",
+        ] {
+            assert!(full(line), "{line}");
+        }
+        assert!(!full("No space between the words"));
+        assert!(!full("[Errno 2] No such file or directory"));
     }
 
     #[test]
