@@ -134,9 +134,7 @@ fn checks() {
         return;
     }
     for host in &hosts {
-        host.root(
-            "for at in /usr/bin/docker /usr/bin/podman; do [ ! -e $at ] || mount --bind /dev/null $at || exit 1; done",
-        );
+        ["docker", "podman"].map(|engine| host.hide(engine));
     }
     let delay = Arc::new(AtomicU64::new(0));
     let ports = proxies(&hosts, &delay);
