@@ -134,7 +134,9 @@ fn checks() {
         return;
     }
     for host in &hosts {
-        ["docker", "podman"].map(|engine| host.hide(engine));
+        for engine in ["docker", "podman"] {
+            host.hide(engine);
+        }
     }
     let delay = Arc::new(AtomicU64::new(0));
     let ports = proxies(&hosts, &delay);
