@@ -34,8 +34,8 @@ use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 use serde_json::json;
 use support::{median, milliseconds};
-use surroundings::SERVICE;
 use surroundings::env::{TestEnv, get, until};
+use surroundings::service::{SERVICE, serve_less};
 use surroundings::sshd::{Sshd, client_key};
 
 const ROUNDS: usize = 9;
@@ -70,7 +70,7 @@ impl Ground {
         });
         env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
         let folder = env.work().join("notes-api");
-        small(&folder);
+        serve_less(&folder);
         let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
         let url = made["url"].as_str().expect("it serves").to_owned();
         Some(Self { env, sshd, url })
@@ -83,24 +83,6 @@ impl Ground {
     fn serves(&self) -> String {
         let ready: serde_json::Value = serde_json::from_str(&get(&format!("{}/ready", self.url)).1).unwrap_or_default();
         ready["release"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-/// Has the project be a service without packages.
-fn small(folder: &Path) {
-    let service = folder.join("services/backend");
-    std::fs::write(service.join("serve.py"), SERVICE).expect("a file");
-    std::fs::write(service.join("requirements.lock"), "# nothing\n").expect("a file");
-    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).expect("it was made");
-    let (head, rest) = manifest.split_once("    migrate:").expect("it migrates");
-    let (_, tail) = rest.split_once("    # The variable that carries the port.").expect("it has a port");
-    let (tail, _) = tail.split_once("    checks:").expect("it is checked");
-    let own = "    migrate: [python, -c, pass]\n    command: [python, -u, serve.py]\n";
-    let checks = "    checks:\n      - name: tests\n        command: [python, -m, pytest]\n";
-    std::fs::write(folder.join("cgo.yaml"), format!("{head}{own}{tail}{checks}")).expect("a file");
-    for arguments in [&["add", "-A"][..], &["commit", "-qm", "Serve less"]] {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
-        timed(Command::new("git").args(identity).args(arguments).current_dir(folder));
     }
 }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::deploy::remote;
+use super::deploy::{front, remote};
 use super::operating::not_deployed;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
@@ -358,7 +358,11 @@ pub(super) async fn remove(context: &Context, project: &Project, cancel: &Cancel
     match at(context, project, cancel).await? {
         None => Ok(()),
         Some(At::Here(runtime)) => Ok(runtime.remove().await?),
-        Some(At::There(places)) => operate(context, project, &places, Work::Remove, cancel).await,
+        Some(At::There(places)) => {
+            operate(context, project, &places, Work::Remove, cancel).await?;
+            try_join_all(places.iter().map(|place| front::withdraw(place, &project.name, cancel))).await?;
+            Ok(())
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::env::{TestEnv, get, tools_are_here};
+use crate::support::env::{TestEnv, figure, get, tools_are_here};
 
 const DESCRIPTION: &str = "a notes API with title";
 
@@ -106,7 +106,7 @@ fn a_run_killed_at_any_boundary_is_resumed_to_the_same_end_with_nothing_done_twi
             scope.spawn(|| std::iter::from_fn(boundary).for_each(|at| resumed_after(at, &expected)));
         }
     });
-    println!("killed and resumed at {boundaries} of {boundaries} boundaries");
+    figure(&format!("killed and resumed at {boundaries} of {boundaries} boundaries"));
 }
 
 /// Kills a run at a boundary, resumes it, and looks at what came of it.

@@ -9,6 +9,7 @@ use super::super::{Context, Error, placement, servers};
 use super::{manifest, remote};
 use crate::domain::acme::{Authority, STAGING};
 use crate::domain::domain_name::DomainName;
+use crate::domain::names::ProjectName;
 use crate::domain::placement::Wish;
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
@@ -61,6 +62,23 @@ pub(super) async fn publish(
         }
     };
     Ok(work.await.map_err(servers::Error::from)?.changed)
+}
+
+/// Has visitors of a project that is gone be told nothing in its name any more: no site, no open port, no certificate
+/// that is renewed. May be repeated.
+///
+/// # Errors
+/// When Caddy stands there and does not do as it is told.
+pub(in crate::ops) async fn withdraw(
+    place: &Place,
+    project: &ProjectName,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights).map_err(servers::Error::from)?;
+    match caddy.remove(project, cancel).await {
+        Ok(_) | Err(caddy::Error::NoCaddy { .. } | caddy::Error::NotSetUp { .. }) => Ok(()),
+        Err(error) => Err(servers::Error::from(error).into()),
+    }
 }
 
 /// What a server shows for a domain, where it is what was asked for: of an authority whom visitors do not trust, as the one

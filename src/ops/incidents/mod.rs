@@ -4,6 +4,7 @@
 pub mod check;
 mod front;
 pub mod recover;
+pub(super) mod release;
 
 use super::{Context, Error, projects, random, servers, users};
 use crate::domain::ids::{IncidentId, RunId};

@@ -110,6 +110,16 @@ fn became(back: &[String], differ: &[Left]) -> String {
 }
 
 impl Error {
+    /// A release was gone back from after visitors had been sent to it, and nobody had asked for that.
+    #[must_use]
+    pub fn was_unwell(&self) -> bool {
+        match self {
+            Self::Deploy(engine::Error::Reverted { recalled, .. }) => !recalled,
+            Self::Fleet { cause, .. } => matches!(&**cause, ops::Error::Server(cause) if cause.was_unwell()),
+            _ => false,
+        }
+    }
+
     /// The last lines of the program that failed.
     #[must_use]
     pub fn evidence(&self) -> &[String] {

@@ -2,13 +2,14 @@
 # the body of a good answer; 127 where nothing here can ask.
 caddy_get() {
     if command -v curl >/dev/null 2>&1; then
+        # $caddy_as: how its socket is reached.
         case $1 in
             # The only name that every version of Caddy takes there is none.
-            /*) curl -fsS --max-time 5 --noproxy '*' --unix-socket "$1" -H 'Host;' "http://caddy$2" ;;
+            /*) $caddy_as curl -fsS --max-time 5 --noproxy '*' --unix-socket "$1" -H 'Host;' "http://caddy$2" ;;
             *) curl -fsS --max-time 5 --noproxy '*' -H "Host: $3" "http://$1$2" ;;
         esac
     elif command -v perl >/dev/null 2>&1; then
-        perl -MIO::Socket::UNIX -MIO::Socket::INET -e '
+        $caddy_as perl -MIO::Socket::UNIX -MIO::Socket::INET -e '
             alarm 5;
             my ($to, $path, $name) = @ARGV;
             my $socket = $to =~ m{^/} ? IO::Socket::UNIX->new(Peer => $to) : IO::Socket::INET->new(PeerAddr => $to);
@@ -23,9 +24,12 @@ caddy_get() {
     fi
 } 2>/dev/null
 
+caddy_as=
+
 # How many requests Caddy passes on to a port of this machine right now, open websockets included, or `unknown` when it
-# cannot be asked. `$1` the root folder of projects, `$2` the port.
+# cannot be asked. `$1` the root folder of projects, `$2` the port. Its socket is Caddy's own: another account asks as root.
 caddy_in_flight() {
+    if [ "$(id -u)" != 0 ] && [ ! -x "$1/caddy/run" ]; then caddy_as='sudo -n'; fi
     caddy_answer=$(caddy_get "$1/caddy/run/admin.sock" /reverse_proxy/upstreams "") || { echo unknown; return; }
     printf '%s\n' "$caddy_answer" | tr '{' '\n' | awk -v address="\"127.0.0.1:$2\"" '
         index($0, "\"address\":" address) && match($0, /"num_requests":[0-9]+/) {

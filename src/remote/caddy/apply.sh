@@ -14,9 +14,14 @@ if [ -n "$3" ]; then
     for folder in "$1" "$1/apps" "$1/apps/$2" "$1/apps/$2/production" "$1/apps/$2/production/active"; do
         passable "$folder" || { rm -f "$file.new"; exit 1; }
     done
-    if [ ! -e "$caddy/pending" ] && cmp -s "$file" "$file.new"; then rm -f "$file.new"; exit 0; fi
+    if [ ! -e "$caddy/pending" ] && cmp -s "$file" "$file.new"; then
+        rm -f "$file.new"
+        open_doors "$caddy/sites.d"
+        exit
+    fi
 elif [ ! -e "$caddy/pending" ] && [ ! -e "$file" ]; then
-    exit 0
+    open_doors "$caddy/sites.d"
+    exit
 fi
 leave() { rm -rf "$caddy/next"; rm -f "$file.new"; exit "$1"; }
 candidate
@@ -34,3 +39,4 @@ if [ -n "$3" ]; then mv -f "$file.new" "$file" || leave 1; else rm -f "$file"; f
 synced "$caddy/sites.d"
 settled
 echo "changed $2"
+open_doors "$caddy/sites.d"

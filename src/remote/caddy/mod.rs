@@ -49,6 +49,7 @@ pub const FUNCTIONS: &str = include_str!("admin.sh");
 
 const COMMON: &str = include_str!("common.sh");
 const APPLY: &str = include_str!("apply.sh");
+const DOORS: &str = include_str!("doors.sh");
 const ENSURE: &str = include_str!("ensure.sh");
 const SUPERVISE: &str = include_str!("supervise.sh");
 /// `$1` the root folder, `$2` the port.
@@ -212,7 +213,7 @@ impl<'a> Caddy<'a> {
         let script = self
             .script(
                 WHAT,
-                &[COMMON, FUNCTIONS, APPLY],
+                &[COMMON, FUNCTIONS, DOORS, APPLY],
                 [self.root.to_owned(), app.as_str().to_owned(), size, self.expected.clone()],
             )
             .payload(Payload::Bytes(fragment))

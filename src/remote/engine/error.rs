@@ -73,6 +73,8 @@ pub enum Error {
     Reverted {
         /// The server.
         host: String,
+        /// Somebody asked for it; else it was not well.
+        recalled: bool,
         /// Why, in words.
         cause: String,
         /// The last lines the release wrote.

@@ -1,7 +1,5 @@
 //! A phase of a deployment: a few steps that are done on the host in one go, detached.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Build, Launch, Plan};
@@ -17,8 +15,6 @@ const GATE: &str = include_str!("sh/gate.sh");
 const BUILD: &str = include_str!("sh/build.sh");
 const PHASE: &str = include_str!("sh/phase.sh");
 
-/// How long a host may be out of reach before one stops waiting for it.
-const AWAY: Duration = Duration::from_mins(2);
 /// How often a phase that was cut off on the host itself is begun anew.
 const TRIES: u32 = 4;
 
@@ -116,7 +112,7 @@ impl App<'_> {
                 };
                 // Interrupted, the host is told, and its answer waited for: nothing is left half done.
                 let unhurried = CancellationToken::new();
-                let running = steps::run(self.host, &step, AWAY, &mut pass, &unhurried);
+                let running = steps::run(self.host, &step, plan.patience, &mut pass, &unhurried);
                 tokio::pin!(running);
                 let mut may_end = !matches!(phase, Phase::Finish | Phase::Back);
                 loop {
@@ -137,7 +133,7 @@ impl App<'_> {
                     }
                 }
             };
-            let outcome = outcome.map_err(|error| Self::unbegun(phase, error))?;
+            let outcome = outcome.map_err(|error| Self::unheard(phase, error, &report))?;
             tried += 1;
             let again = match outcome.code {
                 None => true,
@@ -152,10 +148,17 @@ impl App<'_> {
         }
     }
 
-    /// Why a phase was not even begun: before its last one nothing is changed by that, and after the switch the release
-    /// serves all the same.
-    fn unbegun(phase: Phase, error: host::Error) -> Error {
+    /// Why nothing was heard of a phase's end. Not begun for want of room, it has changed nothing before its last one, and
+    /// after the switch the release serves all the same; a host out of reach may have gone on by itself.
+    fn unheard(phase: Phase, error: host::Error, report: &Report) -> Error {
         match (phase, &error) {
+            (
+                _,
+                host::Error::Connect { host, .. } | host::Error::Lost { host, .. } | host::Error::Deadline { host, .. },
+            ) if error.is_connection() => {
+                let (host, step, evidence) = (host.clone(), report.step.clone(), vec![error.to_string()]);
+                Error::Unknown { host, step, evidence }
+            }
             (Phase::Finish, host::Error::Full { host, .. }) => {
                 Error::Unfinished { host: host.clone(), cause: "its disk is full".to_owned() }
             }
@@ -195,7 +198,7 @@ impl App<'_> {
                 Error::Gate { host, sort, cause: cause + &missing_variable(&evidence, is_set), evidence }
             }
             (Some(6), _) => Error::Gate { host, sort, cause, evidence },
-            (Some(7), _) => Error::Reverted { host, cause, evidence },
+            (Some(7), sort) => Error::Reverted { host, recalled: sort == "recalled", cause, evidence },
             (Some(9), "newer") => Error::newer(&host, cause),
             (Some(9), "taken") => {
                 Error::Preflight { host, cause, mend: Some(Advice::Do("free the port and deploy again".to_owned())) }

@@ -12,6 +12,9 @@ use super::shell::{command, exports, quoted};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, RunId};
 
+/// How long a host may be out of reach where nothing else is said.
+pub const AWAY: Duration = Duration::from_mins(2);
+
 /// A deployment on one host. Kept in the journal, so that a resumed run does the same; holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -39,9 +42,17 @@ pub struct Plan {
     pub keep: usize,
     /// How much memory a release may take, where its driver can see to that, in megabytes.
     pub memory_mb: u32,
+    /// How long the host may be out of reach, at a time, before nothing more is waited for.
+    #[serde(default = "away")]
+    pub patience: Duration,
     /// What cannot be undone and is gone back across all the same: for the record of the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forced: Option<String>,
+}
+
+/// Two minutes, as it was before the plan said so.
+fn away() -> Duration {
+    AWAY
 }
 
 /// How a release is asked whether it is well.

@@ -1,7 +1,8 @@
-# What may come in: SSH, 80, 443, ping, and answers. ufw where it is installed, else a table of our own in nftables.
+# What may come in: SSH, 80, 443, the ports of sites without a domain, ping, and answers. ufw where it is installed, else a table of our own in nftables.
 # Guarded: when nobody gets in any more, what was before is put back.
 
-firewall_file=/etc/nftables.d/cgo.nft
+firewall_file=$doors_table
+firewall_sites=$folders_root/caddy/sites.d
 
 firewall_text() {
     ports=$(ssh_ports | tr '\n' ',')
@@ -22,6 +23,8 @@ table inet cgo {
         iifname \"podman*\" accept
         tcp dport { ${ports}80, 443 } accept
         udp dport 443 accept
+        # The star: it need not be there.
+        include \"$doors_file*\"
     }
 }"
 }
@@ -38,11 +41,13 @@ firewall_check() {
         for wanted in $(ssh_ports) 80 443; do
             echo "$status" | grep -Eq "^$wanted(/tcp)? +(ALLOW|LIMIT)" || { echo "ufw keeps port $wanted out"; return 1; }
         done
+        doors_are_open "$firewall_sites" || { echo "ufw keeps visitors of a project out"; return 1; }
         echo "ufw: SSH, 80 and 443 come in"
         return
     fi
     lacking nftables || return 1
     holds "$firewall_file" "$(firewall_text)" || { echo "everything may come in"; return 1; }
+    doors_are_open "$firewall_sites" || { echo "visitors of a project are kept out"; return 1; }
     grep -q '^include "/etc/nftables.d/\*.nft"' /etc/nftables.conf 2>/dev/null ||
         { echo "it would be gone after a restart"; return 1; }
     ! systemd || systemctl is-enabled -q nftables || { echo "it would be gone after a restart"; return 1; }
@@ -63,7 +68,7 @@ firewall_save() {
 firewall_apply() {
     if firewall_ufw; then
         for wanted in $(ssh_ports) 80 443; do ufw allow "$wanted/tcp" || return 1; done
-        ufw allow 443/udp && ufw --force enable
+        ufw allow 443/udp && ufw --force enable && open_doors "$firewall_sites"
         return
     fi
     install_packages nftables || return 1
@@ -71,7 +76,7 @@ firewall_apply() {
     if nft list tables >/dev/null 2>&1; then
         nft -c -f "$firewall_file.checked" && nft -f "$firewall_file.checked" || return 1
     fi
-    mv -f "$firewall_file.checked" "$firewall_file" || return 1
+    mv -f "$firewall_file.checked" "$firewall_file" && open_doors "$firewall_sites" || return 1
     grep -q '^include "/etc/nftables.d/\*.nft"' /etc/nftables.conf 2>/dev/null ||
         printf 'include "/etc/nftables.d/*.nft"\n' >>/etc/nftables.conf || return 1
     # Enabled and not started: its start would throw away the rules of container engines.

@@ -3,7 +3,7 @@
 folders_root=/var/lib/cgo
 
 folders_all() {
-    for folder in '' /apps /bin /blobs /blobs/sha256 /caddy /caddy/sites.d /caddy/last-good; do
+    for folder in '' /apps /bin /blobs /blobs/sha256; do
         echo "$folders_root$folder"
     done
 }

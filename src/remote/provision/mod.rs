@@ -24,6 +24,7 @@ const PROGRAM: &str = concat!(
     include_str!("caddy.sh"),
     include_str!("fail2ban.sh"),
     include_str!("upgrades.sh"),
+    include_str!("../caddy/doors.sh"),
     include_str!("firewall.sh"),
     include_str!("ssh.sh"),
     include_str!("main.sh"),

@@ -172,3 +172,35 @@ fn a_disk_that_takes_no_file_is_named_and_nothing_is_left_half_done() {
         stage.end().await;
     });
 }
+
+/// What is lost with a host stays unknown, and nothing is called failed for it; when it is back, the same goes on.
+#[test]
+fn a_host_that_stays_out_of_reach_leaves_what_became_of_the_deployment_open() {
+    crate::hosts::over_ssh(&async |sshd, linked| {
+        let folder = sshd.folder().to_owned();
+        let mut stage = Stage::new(linked.host(), &folder);
+        stage.patience = Duration::from_secs(3);
+        let good = stage.deploy("ok").await.unwrap();
+        let plan = stage.plan().await;
+        stage.phase(&plan, Phase::Build, "ok").await.unwrap();
+        let launch = stage.launch(&plan, "ok");
+        let given = Given { launch: Some(&launch), build: None };
+        // Its power and its work stay; only the way to it goes.
+        let dark = |text: &str| {
+            if text == "migrating" {
+                sshd.root("ip link set eth0 down");
+            }
+        };
+        let lost = stage.app().phase(&plan, Phase::Stage, given, &dark, &never()).await.unwrap_err();
+        assert_eq!(lost.kind(), Kind::Unknown, "{lost}");
+        assert!(matches!(&lost, Error::Unknown { evidence, .. } if !evidence.is_empty()), "{lost:?}");
+        assert_eq!(lost.kind().exit_code(), 10);
+        sshd.root("ip link set eth0 up");
+        for phase in [Phase::Stage, Phase::Switch, Phase::Finish] {
+            stage.phase(&plan, phase, "ok").await.unwrap();
+        }
+        let said = stage.answers().await.unwrap();
+        assert!(said.starts_with(plan.release.as_str()) && !said.starts_with(good.release.as_str()), "{said}");
+        stage.end().await;
+    });
+}

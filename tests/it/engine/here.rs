@@ -5,9 +5,9 @@ use std::path::Path;
 use cgo::remote::image::Sort;
 
 use super::whole::{git, server};
-use crate::support::SERVICE;
 use crate::support::docker::Docker;
 use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use crate::support::service::SERVICE;
 
 /// A service without packages, above a layer that stays and one that changes.
 const DOCKERFILE: &str = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY image/stays /app/\nCOPY image/changes /app/\n\

@@ -17,7 +17,7 @@ use rustix::process::{Signal, kill_process};
 use super::{Stage, never};
 use crate::hosts::Linked;
 use crate::support::docker::Docker;
-use crate::support::env::until_async;
+use crate::support::env::{figure, until_async};
 use crate::support::sshd::Sshd;
 
 const SYNC: &str = r#"#!/bin/sh
@@ -290,7 +290,7 @@ fn told(outcomes: Vec<(usize, Vec<String>)>) {
     let tried: usize = outcomes.iter().map(|(tried, _)| tried).sum();
     let failed: Vec<String> = outcomes.into_iter().flat_map(|(_, failed)| failed).collect();
     if tried > 0 {
-        println!("converged {} of {tried}: {} %", tried - failed.len(), (tried - failed.len()) * 100 / tried);
+        figure(&format!("converged {} of {tried}: {} %", tried - failed.len(), (tried - failed.len()) * 100 / tried));
     }
     assert!(failed.is_empty(), "{failed:#?}");
 }

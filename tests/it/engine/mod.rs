@@ -23,7 +23,7 @@ use cgo::domain::names::ProjectName;
 use cgo::domain::time::Timestamp;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::phase::{Given, Phase};
-use cgo::remote::engine::plan::{Build, Health, Launch, Plan};
+use cgo::remote::engine::plan::{AWAY, Build, Health, Launch, Plan};
 use cgo::remote::engine::survey::Survey;
 use cgo::remote::engine::{App, Error, Report};
 use cgo::remote::host::Host;
@@ -89,6 +89,8 @@ struct Stage<'a> {
     bake: Duration,
     /// How long a release has to pass its gate.
     deadline: Duration,
+    /// How long the host may be out of reach.
+    patience: Duration,
     driver: Driver,
     /// What runs containers there.
     sort: Sort,
@@ -116,6 +118,7 @@ impl<'a> Stage<'a> {
             made: std::cell::Cell::new(0),
             bake: Duration::ZERO,
             deadline: Duration::from_secs(6),
+            patience: AWAY,
             driver: Driver::Process,
             sort: Sort::Docker,
             here: false,
@@ -158,6 +161,7 @@ impl<'a> Stage<'a> {
             stop_after: Duration::from_secs(2),
             keep: 3,
             memory_mb: 256,
+            patience: self.patience,
             forced: None,
         }
     }

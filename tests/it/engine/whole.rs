@@ -8,7 +8,7 @@ use cgo::domain::server::ServerStatus;
 use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 
-use crate::support::env::{Ran, TestEnv, get, missing, request, tools_are_here, until};
+use crate::support::env::{Ran, TestEnv, figure, get, missing, request, tools_are_here, until};
 use crate::support::sshd::{Sshd, client_key};
 
 /// Has the host install the packages of a lock without a way to the network.
@@ -63,6 +63,32 @@ fn declare(folder: &Path, name: &str, source: &str) {
          description: A key.\n"
     );
     std::fs::write(contract, text + &entry).unwrap();
+}
+
+/// How many incidents stand because a release was gone back from.
+fn reverted(env: &TestEnv) -> usize {
+    let open = env.json(["incidents", "list"])["incidents"].as_array().cloned().unwrap_or_default();
+    open.iter().filter(|it| it["kind"] == "deployment_failed" && it["status"] == "open").count()
+}
+
+/// One that dies after the switch is gone back from, and is an incident until another one serves.
+fn one_that_dies_after_the_switch(env: &TestEnv, sshd: &Sshd, url: &str, before: &str) {
+    let serves = || get(&format!("{url}/ready")).1;
+    let dying = env.start(["deploy", "notes-api", "--bake", "60"]);
+    until("the release after it", || !serves().contains(before));
+    sshd.root(
+        "cd /var/lib/cgo/apps/notes-api/production && slot=blue && { [ ! -e active/green ] || slot=green; } && \
+         read -r pid rest <slots/$slot/child && kill -9 $pid",
+    );
+    let ended = dying.end();
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    assert!(serves().contains(before));
+    assert_eq!(reverted(env), 1);
+    let releases = env.json(["project", "show", "notes-api"])["releases"].clone();
+    assert!(releases.as_array().unwrap().iter().any(|it| it["status"] == "failed"), "{releases}");
+    env.ok(["deploy", "notes-api", "--bake", "0"]);
+    assert!(!serves().contains(before));
+    assert_eq!(reverted(env), 0, "another one serves");
 }
 
 /// A job of continuous integration takes over what runs there, with nothing but the repository and its environment.
@@ -185,7 +211,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let before = sshd.commands();
     let second = env.json(["deploy", "notes-api", "--bake", "2"]);
     let trips = sshd.commands() - before;
-    println!("a deployment took {trips} round trips");
+    figure(&format!("a deployment took {trips} round trips"));
     assert!(trips <= 8, "a deployment took {trips} round trips");
     let (asked, lost) = visitors.leave();
     assert_eq!(lost, 0, "{lost} of {asked} requests were lost");
@@ -210,6 +236,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let ended = third.end();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
     assert!(ended.stderr.contains("called it back"), "{}", ended.stderr);
+    assert_eq!(reverted(&env), 0, "somebody wanted it so");
 
     // A domain that does not lead to the server: told before anything is changed there.
     let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
@@ -253,6 +280,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
 
     visitors_are_told_to_come_back(&env, &url);
     env.ok(["deploy", "notes-api", "--rollback", second, "--bake", "0"]);
+    one_that_dies_after_the_switch(&env, &sshd, &url, second);
     from_the_repository_alone(&env, &sshd, &folder, &url);
     what_was_written_down(&env, &sshd);
 

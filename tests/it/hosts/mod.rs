@@ -61,7 +61,7 @@ pub fn on_both(test: &impl AsyncFn(&dyn Host, &Path)) {
 }
 
 /// Runs a test on a host over SSH.
-fn over_ssh(test: &impl AsyncFn(&Sshd, &Linked)) {
+pub fn over_ssh(test: &impl AsyncFn(&Sshd, &Linked)) {
     let Some(sshd) = Sshd::start() else { return };
     let linked = Linked::to(&sshd, "root");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -78,7 +78,7 @@ async fn no_request_of_64_keep_alive_clients_is_lost_over_12_switches() {
     }
     let counted: u64 = answered.iter().map(|count| count.load(Ordering::SeqCst)).sum();
     assert_eq!(total, counted);
-    println!("{total} requests over {FLIPS} switches, none lost");
+    crate::support::env::figure(&format!("{total} requests over {FLIPS} switches, none lost"));
 }
 
 #[tokio::test]

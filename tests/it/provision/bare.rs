@@ -13,8 +13,9 @@ use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
 use super::{added, incidents, status, valid};
-use crate::support::env::{TestEnv, until};
+use crate::support::env::{TestEnv, get, tools_are_here, until};
 use crate::support::machine::Machine;
+use crate::support::service::serve_less;
 use crate::support::sshd::client_key;
 
 /// How the machine lets an account in, as its SSH server tells a client that offers nothing.
@@ -32,8 +33,11 @@ const STATE: &str = "find /etc /home /root /var/lib -newer /stamp -type f -not -
 
 #[test]
 fn a_bare_machine_is_set_up_for_real_and_the_second_time_nothing_changes() {
+    if !tools_are_here() {
+        return;
+    }
     let Some(machine) = Machine::start() else { return };
-    let env = TestEnv::new();
+    let env = TestEnv::deploying();
     added(&env, "web", &machine.at("root"), &machine.host_key());
     assert_eq!(ways_in(&machine, "root"), "publickey,password");
 
@@ -109,6 +113,7 @@ fn a_bare_machine_is_set_up_for_real_and_the_second_time_nothing_changes() {
     env.ok(["servers", "provision", "web", "--dry-run", "--detailed-exit-code"]);
     assert_eq!(machine.root(STATE), "");
 
+    a_project_lives_there(&env, &machine);
     the_guard_needs_nobody(&machine);
     // What somebody changed since is put right again, and nothing else is touched.
     machine.root(
@@ -118,6 +123,34 @@ fn a_bare_machine_is_set_up_for_real_and_the_second_time_nothing_changes() {
     let steps: Vec<&str> =
         mended["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
     assert_eq!(steps, ["user", "firewall"]);
+}
+
+/// A project without a domain is brought there by the account that deploys, and its visitors come in; the machine is as it
+/// was set up all the while.
+fn a_project_lives_there(env: &TestEnv, machine: &Machine) {
+    env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
+    serve_less(&env.work().join("notes-api"));
+    let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
+    let url = made["url"].as_str().unwrap();
+    assert!(url.starts_with(&format!("http://{}:", machine.address)), "{url}");
+    let serves = |release: &serde_json::Value| {
+        let said = get(&format!("{url}/ready")).1;
+        assert!(said.contains(release.as_str().unwrap()), "{said}");
+    };
+    serves(&made["release"]);
+    machine.root("pgrep -u cgo -f serve.py && test -s /etc/nftables.d/cgo.ports");
+    // Caddy says how many requests the old one still answers, and nobody has to guess.
+    let again = env.ok(["deploy", "notes-api", "--bake", "0"]);
+    assert!(!again.stderr.contains("nobody can say"), "{}", again.stderr);
+    env.ok(["servers", "provision", "web", "--dry-run", "--detailed-exit-code"]);
+    env.ok(["incidents", "check"]);
+    let back = env.json(["deploy", "notes-api", "--rollback"]);
+    assert_eq!(back["release"], made["release"]);
+    serves(&back["release"]);
+    env.ok(["project", "remove", "notes-api", "--yes"]);
+    assert_eq!(machine.root("pgrep -u cgo -af serve.py || true"), "");
+    assert_eq!(machine.root("cat /etc/nftables.d/cgo.ports; ls /var/lib/cgo/caddy/sites.d"), "");
+    env.ok(["servers", "provision", "web", "--dry-run", "--detailed-exit-code"]);
 }
 
 /// Nobody tells the guard anything, as when cgo and the network are gone: what was there comes back by itself.

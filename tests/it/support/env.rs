@@ -122,6 +122,12 @@ pub fn tools_are_here() -> bool {
     true
 }
 
+/// Says a figure, also where what tests print is kept back.
+pub fn figure(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// A test is skipped for want of something, or fails where all must run.
 pub fn missing(what: &str) {
     assert!(std::env::var_os("CGO_TEST_REQUIRE_ALL").is_none(), "{what} is missing");

@@ -12,7 +12,5 @@ pub mod machine;
 pub mod model;
 pub mod postgres;
 pub mod repo;
+pub mod service;
 pub mod sshd;
-
-/// A small service in Python that answers with its release.
-pub const SERVICE: &str = include_str!("service.py");

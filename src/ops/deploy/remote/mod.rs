@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
+use super::super::incidents::release;
 use super::super::servers::place::{self, Place};
 use super::super::{Context, Error, environment, explain, projects, repository, servers, users};
 use super::{front, here, irreversible, manifest, service};
@@ -275,7 +276,11 @@ impl<'a> Steps<'a> {
         }
         let (id, now) = (&self.plan.host.release, self.context.now());
         let why = explain(error);
-        Ok(self.context.store.set_deployment_status(id, DeploymentStatus::Failed, Some(&why), now).await?)
+        self.context.store.set_deployment_status(id, DeploymentStatus::Failed, Some(&why), now).await?;
+        if matches!(error, Error::Server(error) if error.was_unwell()) {
+            release::gone_back(self.context, self.project, &self.plan.host.op, error).await?;
+        }
+        Ok(())
     }
 
     /// The address people open.
@@ -343,6 +348,7 @@ impl<'a> Steps<'a> {
     pub async fn activate(&self, servers: &[ServerId]) -> Result<(), Error> {
         self.context.store.activate_deployment(&self.plan.host.release, servers, self.context.now()).await?;
         projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
+        release::serves(self.context, self.project).await?;
         // The next deployment has another commit.
         let folder = self.context.cache.join("commits").join(self.project.name.as_str());
         match std::fs::remove_dir_all(&folder) {

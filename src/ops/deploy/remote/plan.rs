@@ -23,7 +23,7 @@ use crate::domain::server::PortPurpose;
 use crate::domain::time::Timestamp;
 use crate::remote::caddy::dns;
 use crate::remote::engine;
-use crate::remote::engine::plan::{Health, Plan as OnHost};
+use crate::remote::engine::plan::{AWAY, Health, Plan as OnHost};
 use crate::remote::engine::survey::Survey;
 use crate::remote::image::Sort;
 use crate::remote::runtime::PerSlot;
@@ -162,7 +162,12 @@ async fn wanted(
     seen: &[(&Place, Survey)],
     cancel: &CancellationToken,
 ) -> Result<Wanted, Error> {
-    let has = |survey: &Survey, id: &ReleaseId| survey.releases.iter().any(|it| it.id == id.as_str() && it.built);
+    // One that was not fit is gone back to when it is named.
+    let named = matches!(&run.request, Request::Rollback { release: Some(_), .. });
+    let fit = |status: &str| named || status != "bad";
+    let has = |survey: &Survey, id: &ReleaseId| {
+        survey.releases.iter().any(|it| it.id == id.as_str() && it.built && fit(&it.status))
+    };
     let is_there = |id: &ReleaseId| seen.iter().all(|(_, survey)| has(survey, id));
     let known = match &run.request {
         Request::Rollback { release, rollout, .. } => {
@@ -228,6 +233,7 @@ async fn on(
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
         keep: KEEP_GOOD,
         memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
+        patience: AWAY,
         forced: wanted.forced.clone(),
     };
     Ok(Plan {
