@@ -181,7 +181,8 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
         put(context, group, |delivery| delivery.due_at = until).await?;
         return Ok(Came::Later);
     }
-    let previous = if channel.edits() { last.and_then(|last| last.message) } else { None };
+    // A message that is edited rings nowhere.
+    let previous = if channel.edits() && !critical { last.and_then(|last| last.message) } else { None };
     let Some(letter) = letter(context, group, person, previous).await? else {
         put(context, group, |delivery| {
             delivery.status = DeliveryStatus::Dropped;
