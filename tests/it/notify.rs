@@ -77,7 +77,7 @@ async fn round(context: &Context, channel: &dyn Channel) -> notify::Delivered {
 }
 
 /// Makes what is put off due now.
-async fn hurry(context: &Context, notice: &str) -> Vec<Delivery> {
+pub async fn hurry(context: &Context, notice: &str) -> Vec<Delivery> {
     let all = context.store.deliveries(notice).await.unwrap();
     for delivery in all.iter().filter(|delivery| delivery.status == DeliveryStatus::Owed) {
         let due = Delivery { due_at: context.now(), ..delivery.clone() };
