@@ -42,13 +42,13 @@ pub struct Followed {
     pub person: PersonId,
     /// The language it is told in.
     pub language: Language,
-    /// The message that shows how far it is.
+    /// The message that shows how far it is; when it is over, the one that has told its result, if one has.
     pub message: Option<i64>,
     /// What that message shows.
     pub shown: Option<String>,
     /// The question that was put last.
     pub asked: Option<AskId>,
-    /// Its result was told.
+    /// Its result was told, or is told here no more.
     pub over: bool,
 }
 

@@ -119,6 +119,14 @@ impl Chats {
         Ok(self.context.store.set_unreachable(self.bot, chat, why, self.context.now()).await?)
     }
 
+    /// A group has become another chat: what it follows and is asked is told and asked there from now on, in new messages.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn moved(&self, from: ChatId, to: ChatId) -> Result<(), Error> {
+        Ok(self.context.store.move_chat(self.bot, from, to, self.context.now()).await?)
+    }
+
     /// Has a chat follow a run. One that is followed already stays with its chat.
     ///
     /// # Errors

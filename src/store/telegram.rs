@@ -43,6 +43,16 @@ pub trait Telegram {
         at: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
+    /// Takes what a chat follows and is asked to another one, which has none of its messages, and has those who are told
+    /// in it told there. Done twice, nothing more happens.
+    fn move_chat(
+        &self,
+        bot: BotId,
+        from: ChatId,
+        to: ChatId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Begins to follow a run. One that is followed stays as it is.
     ///
     /// # Errors
@@ -268,6 +278,32 @@ impl Telegram for Store {
             )
             .await
             .map(drop)
+        })
+    }
+
+    async fn move_chat(&self, bot: BotId, from: ChatId, to: ChatId, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            // The message of one that is over says that its result was told.
+            tx.execute(
+                "update telegram_run set message_id = null, shown = null, asked = null \
+                 where bot_id = $1 and chat_id = $2 and not over",
+                args![bot.0, from.0],
+            )
+            .await?;
+            tx.execute(
+                "update telegram_run set chat_id = $3, updated_at = $4 where bot_id = $1 and chat_id = $2",
+                args![bot.0, from.0, to.0, at],
+            )
+            .await?;
+            tx.execute(
+                "update telegram_question set chat_id = $3, message_id = null, updated_at = $4 \
+                 where bot_id = $1 and chat_id = $2",
+                args![bot.0, from.0, to.0, at],
+            )
+            .await?;
+            tx.execute("update person set chat = $2, updated_at = $3 where chat = $1", args![from.0, to.0, at])
+                .await
+                .map(drop)
         })
     }
 

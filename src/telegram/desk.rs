@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, User};
+use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, Sound, User};
 use super::markup::Text;
 use super::sender::{Outgoing, Sender};
 use super::settings::Settings;
@@ -24,7 +24,7 @@ use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Actor, Identity};
 use crate::ops::chats::Chats;
-use crate::ops::{self, Context, users};
+use crate::ops::{self, Context, notify, users};
 use crate::pipeline::runner;
 
 /// How often a stranger is answered; after that they are counted only.
@@ -105,7 +105,22 @@ impl Desk<'_> {
             Incoming::Message(message) => self.message(update, &message).await,
             Incoming::Edited(message) => self.edited(update, &message).await,
             Incoming::Callback(callback) => self.pressed(update, &callback).await,
+            Incoming::Opened(_) => {
+                self.look.notify_one();
+                Ok(())
+            }
+            Incoming::Moved { chat, to } => {
+                self.chats.moved(ChatId(chat.id), ChatId(to)).await?;
+                self.look.notify_one();
+                Ok(())
+            }
         }
+    }
+
+    /// How loud somebody is told what they do not wait for at this moment: in their quiet hours it makes no sound.
+    pub async fn sound(&self, person: PersonId) -> Result<Sound, Error> {
+        let quiet = notify::is_quiet(&self.app.context, &Identity::Telegram(person.0)).await?;
+        Ok(if quiet { Sound::Off } else { Sound::On })
     }
 
     /// Says that something could not be dealt with.

@@ -18,7 +18,7 @@ use super::questions::subject;
 use super::sender::{Button, Outgoing};
 use super::words;
 use super::work::beside;
-use crate::domain::chat::Followed;
+use crate::domain::chat::{ChatId, Followed};
 use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, RunStatus};
@@ -39,12 +39,14 @@ const IDLE: Duration = Duration::from_mins(1);
 const REMARKS: usize = 12;
 /// The most characters of what a failed run has to show.
 const EVIDENCE: usize = 1500;
+/// For how long the result of a run is kept for a chat that takes no messages, in milliseconds: a week.
+const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// What is remembered of a run between two looks; all that matters is in the store.
 #[derive(Debug, Clone, Default)]
 struct Seen {
-    /// The newest event that was told, and where the run stood.
-    told: Option<(u64, RunStatus)>,
+    /// The newest event that was told, where the run stood, and the chat that was told.
+    told: Option<(u64, RunStatus, ChatId)>,
     edited_at: Option<Instant>,
 }
 
@@ -114,7 +116,8 @@ async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, 
     let before = state.clone();
     let mut state = state;
     match tell(desk, followed, &mut state).await {
-        Ok(()) | Err(Error::Flood { .. }) => {}
+        // Where a group has gone is noted: the next look finds it there.
+        Ok(()) | Err(Error::Flood { .. } | Error::Moved { .. }) => {}
         Err(error) => {
             desk.note(&format!("run {run}: {}", told(&error)));
             // Not again at once, whatever is wrong.
@@ -125,6 +128,7 @@ async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, 
     (run, state, changed)
 }
 
+/// Tells what is new. What does not arrive is left for the next look.
 async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Result<(), Error> {
     let context = &desk.app.context;
     let run = match runs::find(context, followed.run.as_str()).await {
@@ -135,7 +139,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         }
         Err(error) => return Err(error.into()),
     };
-    let stands = (run.seq, run.status);
+    let stands = (run.seq, run.status, followed.chat);
     if state.told == Some(stands) {
         return Ok(());
     }
@@ -144,23 +148,42 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         // It is told with what comes next; the next look is soon.
         return Ok(());
     }
+    if desk.chats.unreachable(followed.chat).await?.is_some() {
+        if run.status.is_terminal() && context.now().since(run.updated_at) > KEPT_MS {
+            (followed.message, followed.over) = (None, true);
+            desk.chats.note_followed(&followed).await?;
+        }
+        return Ok(());
+    }
     let summary = report::summary(context, &run).await?;
-    let message = progress(desk, &run, &summary, followed.language).await?;
-    show(desk, &mut followed, &message, state).await?;
+    let sound = desk.sound(followed.person).await?;
+    let message = Outgoing { sound, ..progress(desk, &run, &summary, followed.language).await? };
+    if !show(desk, &mut followed, &message, state).await? {
+        return Ok(());
+    }
     if run.status.is_waiting()
         && let Some(ask) = runs::waits_for(context, &run).await?
         && followed.asked.as_ref() != Some(&ask.id)
     {
-        desk.put(followed.chat, followed.language, &run, &ask).await?;
+        if !desk.put(&followed, &run, &ask, sound).await? {
+            return Ok(());
+        }
         followed.asked = Some(ask.id);
         desk.chats.note_followed(&followed).await?;
     }
     if run.status.is_terminal() {
-        let result = result(desk, &run, &summary, followed.language).await?;
-        match desk.sender.send(followed.chat, &result).await {
-            Err(error @ Error::Refused { .. }) => desk.note(&format!("run {}: {error}", followed.run)),
-            sent => drop(sent?),
-        }
+        let result = Outgoing { sound, ..result(desk, &run, &summary, followed.language).await? };
+        followed.message = match desk.sender.post(followed.chat, &result).await {
+            // The notice of it says it in other words.
+            Err(error @ Error::Refused { .. }) => {
+                desk.note(&format!("run {}: {error}", followed.run));
+                None
+            }
+            sent => match sent? {
+                None => return Ok(()),
+                number => number,
+            },
+        };
         followed.over = true;
         desk.chats.note_followed(&followed).await?;
         for card in desk.chats.open_cards(followed.chat).await?.into_iter().filter(|card| card.run == run.id) {
@@ -171,12 +194,12 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
     Ok(())
 }
 
-/// Shows how far a run is in its one message.
-async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, state: &mut Seen) -> Result<(), Error> {
+/// Shows how far a run is in its one message. False when the chat takes no messages.
+async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, state: &mut Seen) -> Result<bool, Error> {
     let words = message.text.words();
     if let Some(number) = followed.message {
         if followed.shown.as_deref() == Some(words.as_str()) {
-            return Ok(());
+            return Ok(true);
         }
         let edited = desk.sender.edit(followed.chat, number, message).await;
         // From when it has arrived: a slow one is followed by no quick one.
@@ -191,17 +214,17 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
         };
         if edited {
             followed.shown = Some(words);
-            return Ok(desk.chats.note_followed(followed).await?);
+            desk.chats.note_followed(followed).await?;
+            return Ok(true);
         }
     }
-    let sent = desk.sender.send(followed.chat, message).await;
+    let sent = desk.sender.post(followed.chat, message).await;
     state.edited_at = Some(Instant::now());
-    if let Some(number) = sent? {
-        followed.message = Some(number);
-        followed.shown = Some(words);
-        desk.chats.note_followed(followed).await?;
-    }
-    Ok(())
+    let Some(number) = sent? else { return Ok(false) };
+    followed.message = Some(number);
+    followed.shown = Some(words);
+    desk.chats.note_followed(followed).await?;
+    Ok(true)
 }
 
 /// The stages of a run, and where it stands.

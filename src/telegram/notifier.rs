@@ -1,4 +1,5 @@
-//! Notices over Telegram. What is said of a run that a chat follows anyway is not said there twice.
+//! Notices over Telegram. What is said of a run that a chat follows anyway is not said there twice: such a notice has
+//! arrived when that has.
 
 use std::sync::Arc;
 
@@ -8,10 +9,24 @@ use super::api::Error;
 use super::markup::Text;
 use super::sender::{Outgoing, Sender};
 use crate::domain::chat::{ChatId, Followed, PersonId};
-use crate::domain::notice::NoticeKind;
-use crate::domain::user::User;
+use crate::domain::notice::{NoticeKind, Urgency};
+use crate::domain::user::{Identity, User};
 use crate::ops::chats::Chats;
 use crate::ops::notify::{Channel, Delivering, Letter, Receipt, Undelivered};
+
+/// How often it is waited for what a chat that follows a run is about to be told, before the notice is sent instead: for
+/// about six minutes.
+const WAITS: u32 = 4;
+
+/// How far a chat that follows a run was told what a notice says.
+enum Told {
+    /// In this message.
+    In(i64),
+    /// It is about to be.
+    Soon,
+    /// It is not, and will not be.
+    Not,
+}
 
 /// Tells people in their chats.
 #[derive(Debug, Clone)]
@@ -22,12 +37,22 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    async fn tell(&self, letter: &Letter) -> Result<Receipt, Error> {
+    /// None when it is about to be told to the chat because that follows the run.
+    async fn tell(&self, letter: &Letter) -> Result<Option<Receipt>, Error> {
         let Ok(chat) = letter.address.parse().map(ChatId) else {
             return Err(Error::NoChat { said: "it has no number".to_owned() });
         };
-        if let Some(followed) = self.follower(letter, chat).await?.filter(|followed| followed.chat == chat) {
-            return Ok(Receipt { message: followed.message.map(|number| number.to_string()) });
+        let receipt = |number: i64| Some(Receipt { message: Some(number.to_string()) });
+        let follower = self.follower(letter, chat).await?;
+        let here = follower.as_ref().filter(|followed| followed.chat == chat);
+        let told = match here {
+            Some(followed) => self.told(letter, followed).await?,
+            None => Told::Not,
+        };
+        match told {
+            Told::In(number) => return Ok(receipt(number)),
+            Told::Soon if letter.tried < WAITS && self.chats.unreachable(chat).await?.is_none() => return Ok(None),
+            Told::Soon | Told::Not => {}
         }
         let mut text = Text::of(mark(letter.notice.kind)).bold(&letter.title);
         for line in &letter.lines {
@@ -37,15 +62,47 @@ impl Notifier {
             text = text.line().plain(format!("/approve {0} · /reject {0}", run.id));
         }
         let message = Outgoing::of(text);
-        if let Some(previous) = letter.previous.as_ref().and_then(|number| number.parse().ok())
+        // The chat that follows it was told all else of the run.
+        if let Some(followed) = follower.as_ref().filter(|followed| followed.chat != chat && asked(letter, followed))
+            && letter.notice.kind == NoticeKind::RunStuck
+        {
+            self.sender.send(followed.chat, &message).await?;
+        }
+        // The messages of a run that is followed here say something else, and stay.
+        let previous = letter.previous.as_ref().filter(|_| here.is_none());
+        if let Some(previous) = previous.and_then(|number| number.parse().ok())
             && self.sender.edit(chat, previous, &message).await?
         {
-            return Ok(Receipt { message: letter.previous.clone() });
+            return Ok(receipt(previous));
         }
-        match self.sender.send(chat, &message).await? {
-            Some(number) => Ok(Receipt { message: Some(number.to_string()) }),
+        let sent = match letter.urgency {
+            Urgency::Critical => self.sender.insist(chat, &message).await?,
+            Urgency::Normal => self.sender.send(chat, &message).await?,
+        };
+        match sent {
+            Some(number) => Ok(receipt(number)),
             None => Err(Error::Blocked { said: "it takes no messages".to_owned() }),
         }
+    }
+
+    /// How far the chat that follows the run was told what a letter says.
+    async fn told(&self, letter: &Letter, followed: &Followed) -> Result<Told, Error> {
+        Ok(match letter.notice.kind {
+            NoticeKind::RunSucceeded | NoticeKind::RunFailed | NoticeKind::RunCancelled if followed.over => {
+                followed.message.map_or(Told::Not, Told::In)
+            }
+            NoticeKind::RunSucceeded | NoticeKind::RunFailed | NoticeKind::RunCancelled => Told::Soon,
+            NoticeKind::Question | NoticeKind::Approval | NoticeKind::Secret | NoticeKind::Capacity => {
+                let card = match &letter.notice.ask {
+                    Some(ask) => self.chats.card_of(ask).await?,
+                    None => None,
+                };
+                let put = card.filter(|card| card.chat == followed.chat).and_then(|card| card.message);
+                put.map_or(Told::Soon, Told::In)
+            }
+            // A run that is put down stands where it stood: who follows it sees nothing new.
+            NoticeKind::RunStuck | NoticeKind::IncidentOpened | NoticeKind::IncidentClosed => Told::Not,
+        })
     }
 
     /// Who follows the run of a letter. A run that needs somebody is followed from then on, so that it can be answered.
@@ -75,6 +132,12 @@ impl Notifier {
     }
 }
 
+/// Whether a letter is to whoever asked for a run that is followed.
+fn asked(letter: &Letter, followed: &Followed) -> bool {
+    let identity = Identity::Telegram(followed.person.0);
+    letter.person.as_ref().is_some_and(|person| person.identities.contains(&identity))
+}
+
 fn mark(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::RunSucceeded => "✅ ",
@@ -101,11 +164,14 @@ impl Channel for Notifier {
 
     fn deliver<'a>(&'a self, letter: &'a Letter) -> Delivering<'a> {
         Box::pin(async move {
-            self.tell(letter).await.map_err(|error| match error {
-                Error::Flood { after } => Undelivered::Later { why: error.to_string(), after: Some(after) },
-                error if error.is_unreachable() => Undelivered::Never { why: error.to_string() },
-                error => Undelivered::Later { why: crate::domain::diagnose::told(&error), after: None },
-            })
+            match self.tell(letter).await {
+                Ok(receipt) => receipt.ok_or(Undelivered::Elsewhere),
+                Err(error @ Error::Flood { after }) => {
+                    Err(Undelivered::Later { why: error.to_string(), after: Some(after) })
+                }
+                Err(error) if error.is_unreachable() => Err(Undelivered::Never { why: error.to_string() }),
+                Err(error) => Err(Undelivered::Later { why: crate::domain::diagnose::told(&error), after: None }),
+            }
         })
     }
 }

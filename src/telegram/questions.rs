@@ -6,13 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{Callback, ChatKind, Error, Message};
+use super::api::{Callback, ChatKind, Error, Message, Sound};
 use super::buttons::{self, Pressed};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
 use super::words::{self, fill};
-use crate::domain::chat::{Card, ChatId};
+use crate::domain::chat::{Card, Followed};
 use crate::domain::guard::{QUESTION, Ruling};
 use crate::domain::ids::AskId;
 use crate::domain::names::ProjectName;
@@ -68,16 +68,24 @@ fn spelled(said: &[Said]) -> String {
 }
 
 impl Desk<'_> {
-    /// Puts what a run asks to a chat; what was put already is put once more when it has not arrived.
-    pub async fn put(&self, chat: ChatId, language: Language, run: &Run, ask: &Ask) -> Result<(), Error> {
-        let card =
-            Card { ask: ask.id.clone(), run: run.id.clone(), chat, message: None, said: spelled(&[]), closed: false };
+    /// Puts what a run asks to the chat that follows it; what was put already is put once more when it has not arrived.
+    /// False when the chat takes no messages.
+    pub async fn put(&self, followed: &Followed, run: &Run, ask: &Ask, sound: Sound) -> Result<bool, Error> {
+        let (ask_id, run_id, chat) = (ask.id.clone(), run.id.clone(), followed.chat);
+        let card = Card { ask: ask_id, run: run_id, chat, message: None, said: spelled(&[]), closed: false };
         let card = self.chats.card(card).await?;
-        self.show(card, language, run, ask).await
+        self.show(card, followed.language, run, ask, sound).await
     }
 
-    /// Shows the question that is to be answered next.
-    async fn show(&self, mut card: Card, language: Language, run: &Run, ask: &Ask) -> Result<(), Error> {
+    /// Shows the question that is to be answered next. False when the chat takes no messages.
+    async fn show(
+        &self,
+        mut card: Card,
+        language: Language,
+        run: &Run,
+        ask: &Ask,
+        sound: Sound,
+    ) -> Result<bool, Error> {
         let press = approvals::press(&self.app.context, &ask.id).await?;
         let at = said(&card).len();
         let message = match ask.wait {
@@ -86,12 +94,12 @@ impl Desk<'_> {
             Wait::Secret => self.secret(&card, language, run, ask, &press).await?,
             Wait::Capacity => capacity(language, ask, &press),
         };
-        if let Some(number) = self.sender.send(card.chat, &message).await? {
-            self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
-            card.message = Some(number);
-            self.chats.note_card(&card, &card.said).await?;
-        }
-        Ok(())
+        let message = Outgoing { sound, ..message };
+        let Some(number) = self.sender.post(card.chat, &message).await? else { return Ok(false) };
+        self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
+        card.message = Some(number);
+        self.chats.note_card(&card, &card.said).await?;
+        Ok(true)
     }
 
     /// What is missing and for what, and how it is set: never in words, here or anywhere.
@@ -268,7 +276,7 @@ impl Desk<'_> {
         let Some(ask) = open else { return self.close(card).await };
         let texts: Vec<String> = said(&card).into_iter().map(|one| one.text).collect();
         if texts.len() < ask.questions.len() {
-            return self.show(card, talk.language, &run, &ask).await;
+            return self.show(card, talk.language, &run, &ask, Sound::On).await.map(drop);
         }
         self.give(talk, card, &run, &ask, texts).await
     }
@@ -295,7 +303,7 @@ impl Desk<'_> {
                 self.say(talk, self.explained(talk, &error.into())).await?;
                 let anew = Card { said: spelled(&[]), ..card.clone() };
                 self.chats.note_card(&anew, &card.said).await?;
-                return self.show(anew, talk.language, run, ask).await;
+                return self.show(anew, talk.language, run, ask, Sound::On).await.map(drop);
             }
             Err(error) => {
                 let error = Error::from(error);

@@ -1,6 +1,7 @@
 //! Messages out: in pages, with buttons, at the pace Telegram allows, and plain where it cannot read the marks.
 //!
-//! A chat that takes no messages is noted in the store and left alone until something comes from there.
+//! A chat that takes no messages is noted in the store and left alone until something comes from there; what is critical
+//! is tried all the same. A group that has become another chat is noted too.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use frankenstein::types::{ForceReply, InlineKeyboardButton, InlineKeyboardMarkup, ReplyMarkup};
 use tokio::time::Instant;
 
-use super::api::{Client, Error};
+use super::api::{Client, Error, Sound};
 use super::markup::{Page, Text};
 use crate::domain::chat::ChatId;
 use crate::ops::chats::Chats;
@@ -52,6 +53,8 @@ pub struct Outgoing {
     pub reply_to: Option<i64>,
     /// The person's program opens a reply to it.
     pub wants_reply: bool,
+    /// Whether it makes itself heard.
+    pub sound: Sound,
 }
 
 impl Button {
@@ -149,7 +152,7 @@ impl Sender {
     }
 
     /// Sends a message; returns the number of its last part, which has the buttons. None when the chat takes no messages:
-    /// that is noted, and no error.
+    /// that is noted, and no error. To a group that has become another chat it is sent there.
     ///
     /// # Errors
     /// When it does not get through.
@@ -157,13 +160,45 @@ impl Sender {
         if self.chats.unreachable(chat).await?.is_some() {
             return Ok(None);
         }
+        match self.post(chat, message).await {
+            Err(Error::Moved { to }) => self.post(ChatId(to), message).await,
+            sent => sent,
+        }
+    }
+
+    /// As [`Self::send`], also to a chat of which is noted that it takes no messages: it may take them again.
+    ///
+    /// # Errors
+    /// When it does not get through.
+    pub async fn insist(&self, chat: ChatId, message: &Outgoing) -> Result<Option<i64>, Error> {
+        let noted = self.chats.unreachable(chat).await?.is_some();
+        let sent = match self.post(chat, message).await {
+            Err(Error::Moved { to }) => self.post(ChatId(to), message).await?,
+            sent => sent?,
+        };
+        if noted && sent.is_some() {
+            self.chats.set_unreachable(chat, None).await?;
+        }
+        Ok(sent)
+    }
+
+    /// As [`Self::insist`], but to this chat and no other.
+    ///
+    /// # Errors
+    /// [`Error::Moved`] when the group has become another chat: that is noted, and what is kept of it stands there from
+    /// then on. When it does not get through.
+    pub(super) async fn post(&self, chat: ChatId, message: &Outgoing) -> Result<Option<i64>, Error> {
         let (pages, keyboard) = (message.text.pages(), message.keyboard());
         let mut sent = None;
         for (at, page) in pages.iter().enumerate() {
             let keyboard = keyboard.as_ref().filter(|_| at + 1 == pages.len());
             let reply_to = message.reply_to.filter(|_| at == 0);
-            match self.send_page(chat.0, page, keyboard, reply_to).await {
+            match self.send_page(chat.0, page, keyboard, reply_to, message.sound).await {
                 Ok(number) => sent = Some(number),
+                Err(Error::Moved { to }) => {
+                    self.chats.moved(chat, ChatId(to)).await?;
+                    return Err(Error::Moved { to });
+                }
                 Err(error) if error.is_unreachable() => {
                     self.chats.set_unreachable(chat, Some(&error.to_string())).await?;
                     return Ok(None);
@@ -180,18 +215,19 @@ impl Sender {
         page: &Page,
         keyboard: Option<&ReplyMarkup>,
         reply_to: Option<i64>,
+        sound: Sound,
     ) -> Result<i64, Error> {
-        let marked = async |chat: i64| self.client.send(chat, &page.marked, true, keyboard, reply_to).await;
-        let plain = async |chat: i64| self.client.send(chat, &page.plain, false, keyboard, reply_to).await;
-        match self.paced(chat, async || marked(chat).await).await {
-            Err(Error::Entities { .. }) => self.paced(chat, async || plain(chat).await).await,
-            Err(Error::Moved { to }) => self.paced(to, async || marked(to).await).await,
+        let marked = async || self.client.send(chat, &page.marked, true, keyboard, reply_to, sound).await;
+        let plain = async || self.client.send(chat, &page.plain, false, keyboard, reply_to, sound).await;
+        match self.paced(chat, marked).await {
+            Err(Error::Entities { .. }) => self.paced(chat, plain).await,
             other => other,
         }
     }
 
     /// Changes a message to another one of a single page; what does not fit is left out. It is tried once: who changes a
-    /// message again and again can do it later. False when the message is gone or the chat takes none.
+    /// message again and again can do it later. False when the message is gone or the chat takes none; that the group has
+    /// become another chat, which has none of its messages, is noted.
     ///
     /// # Errors
     /// [`Error::Flood`] while it is too early, and when it does not get through.
@@ -208,6 +244,10 @@ impl Sender {
         match edited {
             Ok(()) | Err(Error::Same) => Ok(true),
             Err(Error::Gone { .. }) => Ok(false),
+            Err(Error::Moved { to }) => {
+                self.chats.moved(chat, ChatId(to)).await?;
+                Ok(false)
+            }
             Err(error) if error.is_unreachable() => {
                 self.chats.set_unreachable(chat, Some(&error.to_string())).await?;
                 Ok(false)
@@ -262,6 +302,7 @@ impl Sender {
                     floods += 1;
                     self.hold(chat, after);
                 }
+                Err(moved @ Error::Moved { .. }) => return Err(moved),
                 Err(error) if error.may_pass() && tries < TRIES => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(150 << tries)).await;

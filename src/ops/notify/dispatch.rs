@@ -10,7 +10,7 @@ use crate::domain::notice::{Notice, NoticeKind, Urgency};
 use crate::domain::run::{Ask, Run, TapeMode};
 use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{QuietHours, Role, User};
+use crate::domain::user::{Identity, QuietHours, Role, User};
 use crate::ops::{Context, Error};
 use crate::store::{
     Delivery, DeliveryStatus, Incidents as _, Notices as _, Projects as _, Recipient, Runs as _, Users as _,
@@ -181,7 +181,8 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
         put(context, group, |delivery| delivery.due_at = until).await?;
         return Ok(Came::Later);
     }
-    let previous = if channel.edits() { last.and_then(|last| last.message) } else { None };
+    // A message that is edited rings nowhere.
+    let previous = if channel.edits() && !critical { last.and_then(|last| last.message) } else { None };
     let Some(letter) = letter(context, group, person, previous).await? else {
         put(context, group, |delivery| {
             delivery.status = DeliveryStatus::Dropped;
@@ -193,7 +194,7 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
     let sent = tokio::time::timeout(LIMIT, channel.deliver(&letter)).await.unwrap_or_else(|_| {
         Err(Undelivered::Later { why: format!("{} did not answer in time", channel.name()), after: None })
     });
-    let why = match sent {
+    let (why, after, never) = match sent {
         Ok(Receipt { message }) => {
             put(context, group, |delivery| {
                 delivery.status = DeliveryStatus::Delivered;
@@ -204,27 +205,37 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
             .await?;
             return Ok(Came::Arrived);
         }
-        Err(why) => why,
+        Err(Undelivered::Elsewhere) => {
+            let now = context.now();
+            put(context, group, |delivery| {
+                delivery.attempts += 1;
+                delivery.due_at = now.plus_ms(pause(delivery.attempts));
+            })
+            .await?;
+            return Ok(Came::Later);
+        }
+        Err(Undelivered::Later { why, after }) => (why, after, false),
+        Err(Undelivered::Never { why }) => (why, None, true),
     };
-    let after = match &why {
-        Undelivered::Later { after, .. } => after.map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX)),
-        Undelivered::Never { .. } => None,
-    };
-    let never = matches!(why, Undelivered::Never { .. });
-    let words = context.secrets.clean(&why.to_string()).into_owned();
+    let after = after.map(|after| i64::try_from(after.as_millis()).unwrap_or(i64::MAX));
+    let words = context.secrets.clean(&why).into_owned();
     let now = context.now();
     put(context, group, |delivery| {
         delivery.attempts += 1;
         delivery.problem = Some(words.clone());
-        let place = if never { BACKOFF_MS.len() } else { delivery.attempts as usize };
-        let pause = BACKOFF_MS[place.clamp(1, BACKOFF_MS.len()) - 1].max(after.unwrap_or(0));
-        delivery.due_at = now.plus_ms(pause);
+        let pause = pause(if never { u32::MAX } else { delivery.attempts });
+        delivery.due_at = now.plus_ms(pause.max(after.unwrap_or(0)));
         if !critical && (never || delivery.attempts >= TRIES) {
             delivery.status = DeliveryStatus::Dropped;
         }
     })
     .await?;
     Ok(Came::Failed(format!("{} about {}: {words}", newest.channel, newest.notice.subject)))
+}
+
+/// The wait after so many tries, in milliseconds.
+fn pause(attempts: u32) -> i64 {
+    BACKOFF_MS[(attempts as usize).clamp(1, BACKOFF_MS.len()) - 1]
 }
 
 async fn put(context: &Context, group: &[Delivery], change: impl Fn(&mut Delivery)) -> Result<(), Error> {
@@ -235,6 +246,15 @@ async fn put(context: &Context, group: &[Delivery], change: impl Fn(&mut Deliver
         context.store.put_delivery(&delivery).await?;
     }
     Ok(())
+}
+
+/// Whether somebody is in their quiet hours. Who is not known has none.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_quiet(context: &Context, identity: &Identity) -> Result<bool, Error> {
+    let user = context.store.user_by_identity(identity).await?;
+    Ok(user.and_then(|user| user.quiet).is_some_and(|quiet| end(&quiet, context.now()).is_some()))
 }
 
 /// The end of the quiet hours somebody is in.
@@ -290,7 +310,24 @@ async fn letter(
     let (title, lines) = words::of(context, &about, language);
     let address = newest.address.clone();
     let count = group.len();
-    Ok(Some(Letter { notice, count, address, person, language, title, lines, run, ask, project, incident, previous }))
+    let urgency = group.iter().map(|delivery| delivery.notice.urgency).max().unwrap_or(notice.urgency);
+    let tried = group.iter().map(|delivery| delivery.attempts).max().unwrap_or(0);
+    Ok(Some(Letter {
+        notice,
+        count,
+        urgency,
+        tried,
+        address,
+        person,
+        language,
+        title,
+        lines,
+        run,
+        ask,
+        project,
+        incident,
+        previous,
+    }))
 }
 
 /// The language a run was asked for in.

@@ -13,13 +13,13 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use crate::domain::incident::Incident;
-use crate::domain::notice::Notice;
+use crate::domain::notice::{Notice, Urgency};
 use crate::domain::project::Project;
 use crate::domain::run::{Ask, Run};
 use crate::domain::spec::Language;
 use crate::domain::user::User;
 
-pub use dispatch::{Delivered, deliver, forget_old, hand_out, run_stuck};
+pub use dispatch::{Delivered, deliver, forget_old, hand_out, is_quiet, run_stuck};
 
 /// What somebody is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,10 @@ pub struct Letter {
     pub notice: Notice,
     /// How many notices it stands for.
     pub count: usize,
+    /// How much it matters: as much as the most urgent of them.
+    pub urgency: Urgency,
+    /// How often it was tried before.
+    pub tried: u32,
     /// Where to on the channel.
     pub address: String,
     /// To whom; none when it goes to nobody in particular.
@@ -46,7 +50,8 @@ pub struct Letter {
     pub project: Option<Project>,
     /// The incident it is about.
     pub incident: Option<Incident>,
-    /// The id of the message that told of the same subject a moment ago, to be edited in the place of a new one.
+    /// The id of the message that told of the same subject a moment ago, to be edited in the place of a new one. What is
+    /// critical is always a new one.
     pub previous: Option<String>,
 }
 
@@ -74,6 +79,10 @@ pub enum Undelivered {
         /// Why, in one line, without a secret.
         why: String,
     },
+    /// Another part of the channel is about to tell it, and has not yet. It is no failure: it is asked again soon, and the
+    /// channel says for how long it waits.
+    #[error("it is about to be told")]
+    Elsewhere,
 }
 
 /// A delivery under way.

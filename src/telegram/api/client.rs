@@ -25,7 +25,8 @@ use crate::telegram::token::Token;
 /// How many updates are asked for at once: the most there are.
 const BATCH: u32 = 100;
 /// The kinds of updates cgo looks at.
-const KINDS: [AllowedUpdate; 3] = [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery];
+const KINDS: [AllowedUpdate; 4] =
+    [AllowedUpdate::Message, AllowedUpdate::EditedMessage, AllowedUpdate::CallbackQuery, AllowedUpdate::MyChatMember];
 
 /// Who the bot is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,16 @@ pub struct Me {
     pub id: i64,
     /// Its name, without the `@`.
     pub username: String,
+}
+
+/// Whether a message makes itself heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sound {
+    /// As the person has it set.
+    #[default]
+    On,
+    /// It lies there until somebody looks.
+    Off,
 }
 
 /// Where updates go; the kinds that go there may be newer than this program.
@@ -110,6 +121,7 @@ impl Client {
         marks: bool,
         keyboard: Option<&ReplyMarkup>,
         reply_to: Option<i64>,
+        sound: Sound,
     ) -> Result<i64, Error> {
         let reply = |message| {
             let reply = ReplyParameters::builder().message_id(number(message)?).allow_sending_without_reply(true);
@@ -120,6 +132,7 @@ impl Client {
             .text(words)
             .link_preview_options(LinkPreviewOptions::DISABLED)
             .maybe_parse_mode(marks.then_some(ParseMode::MarkdownV2))
+            .maybe_disable_notification((sound == Sound::Off).then_some(true))
             .maybe_reply_markup(keyboard.cloned())
             .maybe_reply_parameters(reply_to.map(reply).transpose()?)
             .build();

@@ -147,11 +147,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same may do well a little later, without anything being changed.
+    /// The same may do well a little later, without anything being changed. Where a group has gone is noted when it is
+    /// found out.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Flood { .. } | Self::Upstream { .. } | Self::Network { .. } => true,
+            Self::Moved { .. } | Self::Flood { .. } | Self::Upstream { .. } | Self::Network { .. } => true,
             Self::Ops(error) | Self::Run(runner::Error::Ops(error)) => error.may_pass(),
             _ => false,
         }

@@ -10,7 +10,7 @@ mod error;
 mod transport;
 mod types;
 
-pub use client::{Client, Me};
+pub use client::{Client, Me, Sound};
 pub use error::Error;
 pub use transport::Timers;
 pub use types::{Callback, Chat, ChatKind, Document, Incoming, Message, Received, User};

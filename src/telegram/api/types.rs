@@ -1,7 +1,7 @@
 //! What comes from Telegram, cut down to what cgo looks at. What is not looked at is not kept: these are what the store
 //! holds until it is dealt with, so their form stays.
 
-use frankenstein::types::{self, CallbackQuery, ChatType, MaybeInaccessibleMessage};
+use frankenstein::types::{self, CallbackQuery, ChatMember, ChatType, MaybeInaccessibleMessage};
 use frankenstein::updates::{Update, UpdateContent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +25,15 @@ pub enum Incoming {
     Edited(Message),
     /// A button was pressed.
     Callback(Callback),
+    /// The bot may write to this chat: it was let in, or is blocked no more.
+    Opened(Chat),
+    /// A group has become another chat.
+    Moved {
+        /// The group.
+        chat: Chat,
+        /// The number of the other one.
+        to: i64,
+    },
 }
 
 /// A message of a person.
@@ -115,6 +124,7 @@ impl Incoming {
         match self {
             Self::Message(message) | Self::Edited(message) => message.chat,
             Self::Callback(callback) => callback.chat,
+            Self::Opened(chat) | Self::Moved { chat, .. } => *chat,
         }
     }
 }
@@ -122,8 +132,18 @@ impl Incoming {
 /// The longest name of a person that is kept, in characters.
 const NAME: usize = 64;
 /// What is looked at in a message. The rest is gone before it is read: a mark or a gift of a new kind costs nobody a word.
-const KEPT: [&str; 9] =
-    ["message_id", "date", "chat", "from", "sender_chat", "text", "caption", "document", "reply_to_message"];
+const KEPT: [&str; 10] = [
+    "message_id",
+    "date",
+    "chat",
+    "from",
+    "sender_chat",
+    "text",
+    "caption",
+    "document",
+    "reply_to_message",
+    "migrate_to_chat_id",
+];
 
 fn cut_down(message: &mut Value) {
     let Some(message) = message.as_object_mut() else { return };
@@ -189,6 +209,15 @@ fn callback(callback: CallbackQuery) -> Option<Callback> {
     })
 }
 
+/// Whether somebody of this standing is in the chat.
+fn is_in(member: &ChatMember) -> bool {
+    match member {
+        ChatMember::Creator(_) | ChatMember::Administrator(_) | ChatMember::Member(_) => true,
+        ChatMember::Restricted(restricted) => restricted.is_member,
+        ChatMember::Left(_) | ChatMember::Kicked(_) => false,
+    }
+}
+
 impl Received {
     /// Reads one update; none when it has not even a number.
     #[must_use]
@@ -199,9 +228,15 @@ impl Received {
         }
         let content = serde_json::from_value::<Update>(update).ok().map(|update| update.content);
         let what = content.and_then(|content| match content {
-            UpdateContent::Message(said) => message(*said, bot).map(Incoming::Message),
+            UpdateContent::Message(said) => match said.migrate_to_chat_id {
+                Some(to) => chat(&said.chat).map(|chat| Incoming::Moved { chat, to }),
+                None => message(*said, bot).map(Incoming::Message),
+            },
             UpdateContent::EditedMessage(said) => message(*said, bot).map(Incoming::Edited),
             UpdateContent::CallbackQuery(pressed) => callback(*pressed).map(Incoming::Callback),
+            UpdateContent::MyChatMember(change) if is_in(&change.new_chat_member) => {
+                chat(&change.chat).map(Incoming::Opened)
+            }
             _ => None,
         });
         Some(Self { id, what })
@@ -239,6 +274,25 @@ mod tests {
         }
         assert_eq!(read(&json!({ "update_id": 3, "poll": {} })), Received { id: 3, what: None });
         assert_eq!(Received::read(json!({ "message": {} }), 1), None);
+    }
+
+    #[test]
+    fn a_chat_that_opens_and_a_group_that_moves_are_told_from_those_that_close() {
+        let bot = json!({ "id": 1, "is_bot": true, "first_name": "cgo" });
+        let ann = json!({ "id": 7, "is_bot": false, "first_name": "Ann" });
+        let read = |status: &str| {
+            let change = json!({
+                "chat": { "id": 7, "type": "private" }, "from": ann, "date": 1,
+                "old_chat_member": { "user": bot, "status": "left" },
+                "new_chat_member": { "user": bot, "status": status, "until_date": 0 },
+            });
+            Received::read(json!({ "update_id": 9, "my_chat_member": change }), 1).unwrap().what
+        };
+        assert_eq!(read("member"), Some(Incoming::Opened(Chat { id: 7, kind: ChatKind::Private })));
+        assert_eq!((read("kicked"), read("left")), (None, None));
+        let group = json!({ "chat": { "id": -5, "type": "group" }, "migrate_to_chat_id": -1_005, "text": null });
+        let moved = Received::read(said(&ann, &group), 1).unwrap().what;
+        assert_eq!(moved, Some(Incoming::Moved { chat: Chat { id: -5, kind: ChatKind::Group }, to: -1_005 }));
     }
 
     #[test]

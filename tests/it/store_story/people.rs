@@ -20,7 +20,7 @@ on_both!(
     a_link_is_used_once_and_not_after_its_end,
 );
 
-fn person(number: u32, name: &str, role: Role) -> User {
+pub(super) fn person(number: u32, name: &str, role: Role) -> User {
     User {
         id: UserId::new(at(0), number),
         name: UserName::parse(name).unwrap(),

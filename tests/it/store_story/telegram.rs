@@ -2,8 +2,10 @@
 
 use cgo::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
 use cgo::domain::spec::Language;
-use cgo::store::{OperatorSecrets as _, Runs as _, Store, Telegram as _};
+use cgo::domain::user::{Role, User};
+use cgo::store::{OperatorSecrets as _, Runs as _, Store, Telegram as _, Users as _};
 
+use super::people::person;
 use super::{ODD, Place, ask_id, at, on_both, run, run_id};
 
 on_both!(
@@ -13,6 +15,7 @@ on_both!(
     an_answer_is_put_together_by_one_at_a_time,
     what_is_told_of_a_run_stands_until_it_is_over,
     a_chat_that_cannot_be_written_to_is_told_from_one_that_can,
+    a_group_that_becomes_another_takes_what_it_follows_and_is_asked_with_it_but_no_message,
     a_secret_of_cgo_itself_is_put_over_the_one_before,
 );
 
@@ -140,6 +143,46 @@ async fn a_chat_that_cannot_be_written_to_is_told_from_one_that_can(place: &Plac
     assert_eq!(store.unreachable(BOT, chat).await.unwrap().as_deref(), Some(ODD));
     store.set_unreachable(BOT, chat, None, at(2)).await.unwrap();
     assert_eq!(store.unreachable(BOT, chat).await.unwrap(), None);
+}
+
+async fn a_group_that_becomes_another_takes_what_it_follows_and_is_asked_with_it_but_no_message(place: &Place) {
+    let store = place.open().await;
+    let (old, new) = (ChatId(-1), ChatId(-1_001));
+    let begun = |number: u32, chat: ChatId| Followed {
+        run: run_id(number),
+        chat,
+        person: PersonId(2),
+        language: Language::En,
+        message: Some(9),
+        shown: Some(ODD.to_owned()),
+        asked: Some(ask_id(1)),
+        over: false,
+    };
+    let over = Followed { over: true, ..begun(2, old) };
+    for number in 1..=3 {
+        store.create_run(&run(number)).await.unwrap();
+    }
+    for followed in [begun(1, old), over.clone(), begun(3, ChatId(5))] {
+        store.follow(BOT, &followed, at(0)).await.unwrap();
+    }
+    let said = "[1]".to_owned();
+    let card = Card { ask: ask_id(1), run: run_id(1), chat: old, message: Some(4), said, closed: false };
+    store.put_card(BOT, &card, at(0)).await.unwrap();
+    let told = User { chat: Some(old.0), ..person(1, "Ann", Role::Admin) };
+    store.create_user(&told).await.unwrap();
+    for _ in 0..2 {
+        store.move_chat(BOT, old, new, at(1)).await.unwrap();
+        let moved = Followed { chat: new, message: None, shown: None, asked: None, ..begun(1, old) };
+        assert_eq!(store.followed(BOT).await.unwrap(), [moved, begun(3, ChatId(5))]);
+        let kept = store.follower(BOT, &run_id(2)).await.unwrap();
+        assert_eq!(kept, Some(Followed { chat: new, ..over.clone() }), "its result was told");
+        assert_eq!(store.open_cards(BOT, old).await.unwrap(), []);
+        let open = store.open_cards(BOT, new).await.unwrap();
+        assert_eq!(open, [Card { chat: new, message: None, ..card.clone() }], "what was said to it stays");
+        assert_eq!(store.user(&told.id).await.unwrap().unwrap().chat, Some(new.0));
+    }
+    store.move_chat(BotId(8), new, old, at(2)).await.unwrap();
+    assert_eq!(store.open_cards(BOT, new).await.unwrap().len(), 1, "another bot's are its own");
 }
 
 async fn a_secret_of_cgo_itself_is_put_over_the_one_before(place: &Place) {

@@ -10,7 +10,7 @@ use cgo::telegram::{Error, Token};
 use serde_json::json;
 
 use super::house::{House, settings};
-use super::server::{BOT, NAME, Reply, TOKEN, Telegram, Turn};
+use super::server::{Asked, BOT, NAME, Reply, TOKEN, Telegram, Turn};
 
 async fn checked(telegram: &Telegram, change: impl FnOnce(&mut cgo::telegram::Settings)) -> Result<String, Error> {
     let mut settings = settings(telegram, "/nonexistent".into());
@@ -115,14 +115,15 @@ fn when_two_chats_have_to_wait_all_do() {
         house.admit(person, name, Role::Member);
     }
     let telegram = house.telegram.clone();
-    let until = Instant::now() + Duration::from_secs(4);
+    let _bot = house.open();
+    telegram.wait("it listens", |world| world.asked.iter().any(|asked| asked.method == "getUpdates").then_some(()));
+    let until = Instant::now() + Duration::from_secs(5);
     telegram.change(|world| {
         for chat in [8, 10] {
             world.chats.insert(chat);
             world.floods.insert(chat, until);
         }
     });
-    let _bot = house.open();
     telegram.say(8, "/help");
     telegram.say(10, "/help");
     telegram.wait("both are refused", |world| {
@@ -130,11 +131,17 @@ fn when_two_chats_have_to_wait_all_do() {
         (asked(8) && asked(10)).then_some(())
     });
     let before = telegram.world().asked.len();
+    // A third one, to which Telegram itself would say nothing against writing.
+    telegram.say(12, "/help");
+    telegram.taken();
+    assert!(Instant::now() < until, "the two are still waiting when the third speaks");
     telegram.hear(8, "/projects");
     telegram.hear(10, "/projects");
-    telegram.say(12, "/help");
-    telegram.hear(12, "/projects");
+    let third = telegram.hear(12, "/projects");
+    assert!(third.at >= until, "the third was written to while all had to wait");
     let world = telegram.world();
+    let early = |asked: &&Asked| asked.body["chat_id"] == 12 && asked.at < until;
+    assert_eq!(world.asked.iter().filter(early).count(), 0, "something was asked for the third");
     let sent = world.asked[before..].iter().filter(|asked| asked.method == "sendMessage" && asked.at < until);
     assert!(sent.count() <= 2, "messages went out while all had to wait");
 }

@@ -44,14 +44,14 @@ impl Watch for Until {
 
 impl House {
     /// Works on a run as `cgo serve` does, until it waits, is over, or comes to a node.
-    fn drive(&self, run: &RunId, node: &'static str) -> Ended {
+    pub fn drive(&self, run: &RunId, node: &'static str) -> Ended {
         self.with(async |app| {
             let until = Until { node, cancel: CancellationToken::new() };
             app.drive(run, &until, &until.cancel).await.0.expect("the run goes on")
         })
     }
 
-    fn only_run(&self) -> RunId {
+    pub fn only_run(&self) -> RunId {
         let all = self.with(async |app| runs::list(&app.context, 10).await.unwrap());
         assert_eq!(all.len(), 1);
         all[0].run.id.clone()
@@ -131,7 +131,7 @@ impl House {
 }
 
 /// The message that shows how far a run is.
-fn progress(house: &House, chat: i64) -> Sent {
+pub fn progress(house: &House, chat: i64) -> Sent {
     house.telegram.wait("the message that shows how far it is", |world| {
         world.messages.iter().find(|sent| sent.chat == chat && sent.text.starts_with("🛠")).cloned()
     })

@@ -8,5 +8,6 @@ mod marks;
 mod odd;
 mod owner;
 mod server;
+mod surely;
 mod told;
 mod whole;

@@ -21,7 +21,7 @@ use crate::users::waiting;
 
 impl House {
     /// Tells people what is owed to them, as `cgo serve` does.
-    fn tell(&self) -> Delivered {
+    pub fn tell(&self) -> Delivered {
         let settings = settings(&self.telegram, self.folder.path().join("projects"));
         self.with(async |app| {
             let notifier = Bot::new(&app.context, settings).unwrap().notifier();

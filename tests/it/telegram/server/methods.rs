@@ -35,6 +35,7 @@ fn parameters(method: &str) -> Option<&'static [(&'static str, Sort, bool)]> {
             ("chat_id", Int, MUST),
             ("text", Text, MUST),
             ("parse_mode", Text, MAY),
+            ("disable_notification", Bool, MAY),
             ("reply_markup", Keyboard, MAY),
             ("reply_parameters", Sort::Reply, MAY),
             ("link_preview_options", Preview, MAY),
@@ -136,6 +137,9 @@ fn reach(world: &World, body: &Value) -> Result<i64, Reply> {
     if !world.chats.contains(&chat) {
         return Err(refused("chat not found"));
     }
+    if let Some(to) = world.moved.get(&chat) {
+        return Err(Reply::moved(*to));
+    }
     if world.blocked.contains(&chat) {
         return Err(Reply::bad(403, "Forbidden: bot was blocked by the user"));
     }
@@ -233,6 +237,7 @@ fn send(world: &mut World, body: &Value) -> Result<Value, Reply> {
         at: Instant::now(),
         keyboard,
         marked,
+        silent: body["disable_notification"] == true,
         deleted: false,
     });
     Ok(json!({ "message_id": id, "date": 1, "chat": { "id": chat, "type": "private" } }))

@@ -45,6 +45,15 @@ impl Reply {
         });
         Self { status: 429, body: body.to_string().into_bytes() }
     }
+
+    pub fn moved(to: i64) -> Self {
+        let body = json!({
+            "ok": false, "error_code": 400,
+            "description": "Bad Request: group chat was upgraded to a supergroup chat",
+            "parameters": { "migrate_to_chat_id": to },
+        });
+        Self { status: 400, body: body.to_string().into_bytes() }
+    }
 }
 
 /// What happens instead of the usual, once.
@@ -71,6 +80,7 @@ pub struct Sent {
     pub at: Instant,
     pub keyboard: Value,
     pub marked: bool,
+    pub silent: bool,
     pub deleted: bool,
 }
 
@@ -125,6 +135,8 @@ pub struct World {
     pub deleted: BTreeSet<(i64, i64)>,
     pub chats: BTreeSet<i64>,
     pub blocked: BTreeSet<i64>,
+    /// Groups that have become others.
+    pub moved: BTreeMap<i64, i64>,
     pub presses: BTreeMap<String, Option<Shown>>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub webhook: String,
@@ -194,6 +206,34 @@ impl Telegram {
             world.updates.push_back(update);
             number
         })
+    }
+
+    /// A group becomes another chat, which has none of its messages.
+    pub fn migrate(&self, from: i64, to: i64) {
+        self.change(|world| {
+            world.chats.insert(to);
+            world.moved.insert(from, to);
+        });
+    }
+
+    /// Telegram says in a group that it has become another chat.
+    pub fn say_moved(&self, from: i64, to: i64) {
+        self.update(json!({ "message": {
+            "message_id": 900_000, "date": 1_800_000_000, "chat": { "id": from, "type": "group", "title": "Team" },
+            "from": { "id": 8, "is_bot": false, "first_name": "Person 8" }, "migrate_to_chat_id": to,
+        } }));
+    }
+
+    /// Somebody has blocked the bot, and lets it write again.
+    pub fn unblock(&self, person: i64) {
+        self.change(|world| world.blocked.remove(&person));
+        let bot = json!({ "id": BOT, "is_bot": true, "first_name": "cgo" });
+        self.update(json!({ "my_chat_member": {
+            "chat": private(person), "date": 1_800_000_000,
+            "from": { "id": person, "is_bot": false, "first_name": format!("Person {person}") },
+            "old_chat_member": { "user": bot, "status": "kicked", "until_date": 0 },
+            "new_chat_member": { "user": bot, "status": "member" },
+        } }));
     }
 
     fn message(&self, chat: &Value, person: i64, more: &Value) -> i64 {
@@ -318,6 +358,12 @@ impl Telegram {
         self.world().messages.iter().filter(|sent| sent.chat == chat && !sent.deleted).cloned().collect()
     }
 
+    /// How often something was asked for a chat since a moment.
+    pub fn asked_for(&self, chat: i64, since: Instant) -> usize {
+        let about = |asked: &&Asked| asked.at >= since && asked.body["chat_id"] == chat;
+        self.world().asked.iter().filter(about).count()
+    }
+
     pub fn count(&self, method: &str) -> usize {
         self.world().asked.iter().filter(|asked| asked.method == method).count()
     }
@@ -422,7 +468,10 @@ fn updates(shared: &Shared, stream: &TcpStream, body: &Value) -> Option<Reply> {
                 "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
             ));
         }
-        let ready: Vec<Value> = world.updates.iter().take(limit).cloned().collect();
+        // Of what becomes of itself a bot hears only when it asks for it.
+        let asks = body["allowed_updates"].as_array().is_some_and(|kinds| kinds.contains(&json!("my_chat_member")));
+        let heard = |update: &&Value| asks || update.get("my_chat_member").is_none();
+        let ready: Vec<Value> = world.updates.iter().filter(heard).take(limit).cloned().collect();
         let left = end.saturating_duration_since(Instant::now());
         if !ready.is_empty() || left.is_zero() {
             return Some(Reply::good(&json!(ready)));
