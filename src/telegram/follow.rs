@@ -18,7 +18,7 @@ use super::questions::subject;
 use super::sender::{Button, Outgoing};
 use super::words;
 use super::work::beside;
-use crate::domain::chat::Followed;
+use crate::domain::chat::{About, Followed};
 use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, RunStatus};
@@ -60,7 +60,7 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
         let open = match found {
             Ok(open) => open,
             Err(error) => {
-                desk.note(&told(&error));
+                desk.trouble(About::default(), &told(&error));
                 Vec::new()
             }
         };
@@ -110,13 +110,13 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
 
 /// Tells of one run what is new.
 async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, bool) {
-    let run = followed.run.clone();
+    let (run, about) = (followed.run.clone(), About::from(&followed));
     let before = state.clone();
     let mut state = state;
     match tell(desk, followed, &mut state).await {
         Ok(()) | Err(Error::Flood { .. }) => {}
         Err(error) => {
-            desk.note(&format!("run {run}: {}", told(&error)));
+            desk.trouble(about, &told(&error));
             // Not again at once, whatever is wrong.
             tokio::time::sleep(desk.settings.patience.between_edits).await;
         }
@@ -158,7 +158,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
     if run.status.is_terminal() {
         let result = result(desk, &run, &summary, followed.language).await?;
         match desk.sender.send(followed.chat, &result).await {
-            Err(error @ Error::Refused { .. }) => desk.note(&format!("run {}: {error}", followed.run)),
+            Err(error @ Error::Refused { .. }) => desk.trouble((&followed).into(), &error.to_string()),
             sent => drop(sent?),
         }
         followed.over = true;
@@ -184,7 +184,7 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
         let edited = match edited {
             // What Telegram does not take keeps the result from nobody.
             Err(error @ Error::Refused { .. }) => {
-                desk.note(&format!("run {}: {error}", followed.run));
+                desk.trouble((&*followed).into(), &error.to_string());
                 true
             }
             edited => edited?,
