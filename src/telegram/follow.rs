@@ -156,7 +156,10 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         desk.chats.note_followed(&followed).await?;
     }
     if run.status.is_terminal() {
-        let result = result(desk, &run, &summary, followed.language).await?;
+        let result = match desk.operation(&followed, &run).await? {
+            Some(asked) => asked,
+            None => result(desk, &run, &summary, followed.language).await?,
+        };
         match desk.sender.send(followed.chat, &result).await {
             Err(error @ Error::Refused { .. }) => desk.trouble((&followed).into(), &error.to_string()),
             sent => drop(sent?),

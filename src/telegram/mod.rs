@@ -14,6 +14,7 @@ mod follow;
 mod lists;
 pub mod markup;
 mod notifier;
+mod operations;
 mod poll;
 mod questions;
 pub mod sender;
