@@ -17,13 +17,14 @@ use super::ui::{Tone, Ui};
 use crate::app::App;
 use crate::config::Source;
 use crate::config::env;
+use crate::domain::chat::{About, Noted};
 use crate::domain::diagnose::Kind;
 use crate::domain::secret::Secret;
 use crate::ops::notify::Channel;
 use crate::ops::notify::webhook::Webhook;
 use crate::scheduler::http::Page;
 use crate::scheduler::unit::{Unit, notify};
-use crate::scheduler::{self, Event, Observer, Options, Standing, Turn, Wake};
+use crate::scheduler::{self, Event, Observer, Options, Standing, Troubles, Turn, Wake};
 
 /// `cgo serve`.
 ///
@@ -59,7 +60,8 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     };
     let (lines, wake) = (Lines::new(session.ui), Wake::default());
     notify("READY=1");
-    let note = |text: &str| lines.event(&Event::Trouble { what: "talking over Telegram", text: text.to_owned() });
+    let troubles = turn.troubles();
+    let note = |about, noted| noted_by_bot(&lines, &troubles, about, noted);
     let ready = |name: &str| lines.event(&Event::Talking { channel: "telegram", name: name.to_owned() });
     let around = Around { note: &note, ready: &ready, wake: &|| wake.now(), page: base.as_deref() };
     let mut refused = None;
@@ -90,6 +92,24 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     lines.clear();
     served?;
     refused.map_or_else(|| Ok(Outcome::streamed(0)), Err)
+}
+
+/// Says what a bot notes, and has health show what it cannot do.
+fn noted_by_bot(lines: &Lines<'_>, troubles: &Troubles, about: About, noted: Noted) {
+    const WHAT: &str = "talking over Telegram";
+    lines.event(&match noted {
+        Noted::DealtWith => Event::Update { about },
+        Noted::RunAsked => Event::RunAsked { about },
+        Noted::Trouble(text) => Event::Trouble { what: WHAT, text, about },
+        Noted::OutOfReach(text) => {
+            troubles.note(WHAT, text.clone());
+            Event::Trouble { what: WHAT, text, about }
+        }
+        Noted::InReach => {
+            troubles.over(WHAT);
+            Event::Mended { what: WHAT }
+        }
+    });
 }
 
 /// The webhook the settings name.
@@ -160,9 +180,13 @@ fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
             variables.push((name.to_owned(), folder.value.display().to_string()));
         }
     }
+    // Projects that are made over a chat are below the data.
     let mut writes: Vec<PathBuf> = vec![settings.data.value.clone(), settings.cache.value.clone()];
+    writes.extend(settings.config.value.parent().map(PathBuf::from));
     writes.extend(settings.identity.value.parent().map(PathBuf::from));
-    writes.extend(std::env::var_os("HOME").map(PathBuf::from));
+    // A file that was put into the home itself opens none of the rest of it.
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    writes.retain(|folder| home.as_ref().is_none_or(|home| !home.starts_with(folder)));
     writes.extend(store.strip_prefix("sqlite:").and_then(|path| PathBuf::from(path).parent().map(PathBuf::from)));
     writes.sort();
     writes.dedup();
@@ -212,6 +236,17 @@ fn with(text: Option<&String>) -> String {
     text.map(|text| format!(": {}", text.lines().next().unwrap_or_default())).unwrap_or_default()
 }
 
+/// What something is about, in words.
+fn ids(about: &About) -> String {
+    let named = [
+        about.update.map(|update| format!("update {update}")),
+        about.chat.map(|chat| format!("chat {chat}")),
+        about.run.as_ref().map(|run| format!("run {run}")),
+    ];
+    let named: Vec<String> = named.into_iter().flatten().collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
+}
+
 /// How a run stands that is not over well or badly, in words.
 fn stands(status: &str) -> String {
     let what = match status {
@@ -248,7 +283,7 @@ impl Observer for Lines<'_> {
             Event::RunSays { run, what, text: Some(text), .. } if what == "node_started" => {
                 (" ", format!("{run}  {text}"))
             }
-            Event::RunSays { .. } | Event::Told { .. } => return,
+            Event::RunSays { .. } | Event::Told { .. } | Event::Update { .. } | Event::RunAsked { .. } => return,
             Event::RunLeft { run, status: "succeeded", .. } => (good.as_str(), format!("{run} succeeded")),
             Event::RunLeft { run, status: "failed", text } => {
                 (bad.as_str(), format!("{run} failed{}", with(text.as_ref())))
@@ -261,7 +296,8 @@ impl Observer for Lines<'_> {
             Event::RunReady { run } => (" ", format!("{run} goes on")),
             Event::IncidentOpened { incident, title } => (bad.as_str(), format!("{title}  {incident}")),
             Event::IncidentClosed { incident, title } => (good.as_str(), format!("over: {title}  {incident}")),
-            Event::Trouble { what, text } => (bad.as_str(), format!("{what}: {text}")),
+            Event::Trouble { what, text, about } => (bad.as_str(), format!("{what}{}: {text}", ids(about))),
+            Event::Mended { what } => (good.as_str(), format!("{what} works again")),
             Event::Stopping { running: 0 } => (" ", "stopping".to_owned()),
             Event::Stopping { running } => (" ", format!("stopping; {running} runs are put down")),
             Event::Stopped => (" ", "stopped".to_owned()),

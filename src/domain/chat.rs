@@ -2,6 +2,8 @@
 //!
 //! Plain records; what they mean in a conversation is the front end's business.
 
+use serde::Serialize;
+
 use super::ids::{AskId, RunId};
 use super::spec::Language;
 use super::time::Timestamp;
@@ -84,4 +86,45 @@ pub struct Button {
     pub used_by: Option<i64>,
     /// When it stops working.
     pub expires_at: Timestamp,
+}
+
+/// What something is about, by its ids; never what was said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct About {
+    /// The number of what was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<i64>,
+    /// The chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<i64>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+}
+
+impl From<&Queued> for About {
+    fn from(update: &Queued) -> Self {
+        Self { update: Some(update.id), chat: Some(update.chat.0), run: None }
+    }
+}
+
+impl From<&Followed> for About {
+    fn from(followed: &Followed) -> Self {
+        Self { update: None, chat: Some(followed.chat.0), run: Some(followed.run.clone()) }
+    }
+}
+
+/// What a bot notes for whoever watches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noted {
+    /// Something that was said was dealt with.
+    DealtWith,
+    /// Somebody asked for a run.
+    RunAsked,
+    /// Something did not work: why.
+    Trouble(String),
+    /// Nobody can be talked with for now: why.
+    OutOfReach(String),
+    /// People can be talked with again.
+    InReach,
 }

@@ -162,12 +162,37 @@ pub enum Intent {
     UpdateProject,
     /// A release of what is there.
     Deploy,
+    /// A service is to be stopped.
+    Stop,
+    /// A service that was stopped is to be started.
+    Start,
+    /// The release before is to serve again.
+    Rollback,
+    /// The newest lines of a service's log.
+    Logs,
     /// Care of a living project.
     Maintenance,
     /// An existing repository is taken over.
     Activate,
     /// Only a question about how things are.
     Status,
+}
+
+impl Intent {
+    /// Something that the front end does with a project that is there, as its own command would: the run only finds out
+    /// what is meant.
+    #[must_use]
+    pub fn operates(self) -> bool {
+        match self {
+            Self::Stop | Self::Start | Self::Rollback | Self::Logs => true,
+            Self::NewProject
+            | Self::UpdateProject
+            | Self::Deploy
+            | Self::Maintenance
+            | Self::Activate
+            | Self::Status => false,
+        }
+    }
 }
 
 /// A place reserved for a service.

@@ -234,11 +234,12 @@ fn no_such(name: &AgentName) -> Error {
     Error::NoSuchAgent { name: name.to_string(), known: built_in().keys().map(ToString::to_string).collect() }
 }
 
-/// The newest version of every agent, by name.
+/// The newest version of every agent, by name. For admins alone.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn list(context: &Context) -> Result<Vec<AgentVersion>, Error> {
+    users::require(context, Right::Administer, None)?;
     seed(context).await?;
     Ok(context.store.agents().await?)
 }

@@ -199,6 +199,9 @@ fn next(state: &ProjectState, run: &Run) -> Vec<String> {
     let Some(project) = &state.current_project else {
         return vec![format!("cgo run show {}", run.id)];
     };
+    if let Some(command) = state.po_intent.and_then(|intent| operation(intent, &project.name)) {
+        return vec![command];
+    }
     let mut commands = Vec::new();
     match (&run.status, &state.deployed_url) {
         (RunStatus::Succeeded, Some(url)) => {
@@ -216,6 +219,22 @@ fn next(state: &ProjectState, run: &Run) -> Vec<String> {
         _ => commands.push(format!("cgo run show {}", run.id)),
     }
     commands
+}
+
+/// The command that does an operation that was asked for in words.
+fn operation(intent: Intent, name: &ProjectName) -> Option<String> {
+    match intent {
+        Intent::Stop => Some(format!("cgo project stop {name}")),
+        Intent::Start => Some(format!("cgo project start {name}")),
+        Intent::Rollback => Some(format!("cgo deploy {name} --rollback")),
+        Intent::Logs => Some(format!("cgo project logs {name}")),
+        Intent::NewProject
+        | Intent::UpdateProject
+        | Intent::Deploy
+        | Intent::Maintenance
+        | Intent::Activate
+        | Intent::Status => None,
+    }
 }
 
 /// Milliseconds the run waited for a person, or lay still between two processes.

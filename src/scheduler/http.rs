@@ -1,7 +1,8 @@
 //! What is told over HTTP: how it stands, and the page that takes secrets. On this machine alone unless it is told
 //! otherwise.
 //!
-//! `GET /health` answers JSON; `/secret/TOKEN` is [`super::links`]. Requests are never logged: their paths are keys.
+//! `GET /health` answers JSON, with status 503 and the reasons when nothing can be worked on; `/secret/TOKEN` is
+//! [`super::links`]. Requests are never logged: their paths are keys.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -22,13 +23,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Error, Standing, Wake, links};
 use crate::app::App;
+use crate::domain::diagnose::told;
 use crate::domain::secret::LONGEST;
+use crate::domain::time::Timestamp;
 use crate::ops;
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
 /// How long a connection may last.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long the store may take to answer when health is asked for.
+const STORE: Duration = Duration::from_secs(3);
+/// How long ago it was last looked for something to do when something is wrong: it is done every second.
+const STALE: Duration = Duration::from_mins(1);
 /// The largest form: a few values, with every byte written as three.
 const FORM: usize = 8 * LONGEST;
 
@@ -141,7 +148,7 @@ async fn answer(
     let path = request.uri().path().to_owned();
     if path == "/health" {
         return match *request.method() {
-            Method::GET | Method::HEAD => health(&standing.borrow(), app.context.now().0),
+            Method::GET | Method::HEAD => health(app, standing).await,
             _ => not_allowed("GET, HEAD"),
         };
     }
@@ -170,11 +177,31 @@ async fn answer(
     }
 }
 
-fn health(standing: &Standing, now: i64) -> Reply {
-    let mut told = json!(standing);
-    told["ok"] = json!(true);
-    told["uptime_seconds"] = json!((now - standing.started_at.0).max(0) / 1000);
-    respond(StatusCode::OK, "application/json", told.to_string())
+async fn health(app: &App, standing: &RefCell<Standing>) -> Reply {
+    let store = match tokio::time::timeout(STORE, super::who(app)).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(app.context.secrets.clean(&told(&error)).into_owned()),
+        Err(_) => Some(format!("it did not answer within {} s", STORE.as_secs())),
+    };
+    let (standing, now) = (standing.borrow(), app.context.now());
+    let reasons = reasons(store, standing.last_tick_at, now);
+    let mut shown = json!(*standing);
+    shown["ok"] = json!(reasons.is_empty());
+    shown["uptime_seconds"] = json!(now.since(standing.started_at).max(0) / 1000);
+    let status = if reasons.is_empty() {
+        StatusCode::OK
+    } else {
+        shown["reasons"] = json!(reasons);
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    respond(status, "application/json", shown.to_string())
+}
+
+/// Why nothing can be worked on; none when it can.
+fn reasons(store: Option<String>, last_tick_at: Timestamp, now: Timestamp) -> Vec<String> {
+    let idle = Duration::from_millis(now.since(last_tick_at).max(0).unsigned_abs());
+    let stale = (idle > STALE).then(|| format!("nothing was looked for in {} s", idle.as_secs()));
+    store.map(|why| format!("the store cannot be asked: {why}")).into_iter().chain(stale).collect()
 }
 
 fn not_allowed(methods: &'static str) -> Reply {
@@ -217,6 +244,17 @@ fn respond(status: StatusCode, kind: &'static str, body: String) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn health_is_bad_without_a_store_and_when_nobody_has_looked_for_a_minute() {
+        let at = |seconds: i64| Timestamp(1_800_000_000_000 + seconds * 1000);
+        assert_eq!(reasons(None, at(0), at(60)), Vec::<String>::new());
+        assert_eq!(reasons(None, at(0), at(-5)), Vec::<String>::new(), "a clock that was set back");
+        assert_eq!(reasons(None, at(0), at(61)), ["nothing was looked for in 61 s"]);
+        let both = reasons(Some("no such table".to_owned()), at(0), at(3600));
+        assert_eq!(both[0], "the store cannot be asked: no such table");
+        assert_eq!(both.len(), 2);
+    }
 
     #[test]
     fn a_public_address_is_a_host_and_nothing_more() {

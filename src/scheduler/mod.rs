@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::domain::chat::About;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::RunId;
 use crate::domain::run::{Holder, Lease};
@@ -136,6 +137,26 @@ pub enum Event {
         what: &'static str,
         /// Why it did not work.
         text: String,
+        /// What it was about, where that is known.
+        #[serde(flatten)]
+        about: About,
+    },
+    /// Something that did not work works again.
+    Mended {
+        /// What was done.
+        what: &'static str,
+    },
+    /// Something that was said to a bot was dealt with.
+    Update {
+        /// Its number, and the chat.
+        #[serde(flatten)]
+        about: About,
+    },
+    /// Somebody asked a bot for a run.
+    RunAsked {
+        /// The run, the chat, and what asked for it.
+        #[serde(flatten)]
+        about: About,
     },
     /// It was asked to stop.
     Stopping {
@@ -173,6 +194,21 @@ pub struct Standing {
     pub waiting: usize,
     /// What did not work when it was last tried, by what was done.
     pub trouble: BTreeMap<&'static str, String>,
+}
+
+impl Standing {
+    fn begun(at: Timestamp) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at: at,
+            last_tick_at: at,
+            running: 0,
+            queued: 0,
+            waiting: 0,
+            trouble: BTreeMap::new(),
+        }
+    }
 }
 
 /// Has the scheduler look at once. Clones wake the same one.
@@ -251,7 +287,23 @@ fn served(lease: &Lease) -> Error {
 /// The right to serve the store, until it is dropped or given back.
 pub struct Turn<'a> {
     leases: Leases<'a>,
-    started_at: Timestamp,
+    standing: Rc<RefCell<Standing>>,
+}
+
+/// What does not work in a front end that runs beside, for health to show.
+#[derive(Debug, Clone)]
+pub struct Troubles(Rc<RefCell<Standing>>);
+
+impl Troubles {
+    /// Something did not work when it was last tried.
+    pub fn note(&self, what: &'static str, why: String) {
+        self.0.borrow_mut().trouble.insert(what, why);
+    }
+
+    /// It works again.
+    pub fn over(&self, what: &'static str) {
+        self.0.borrow_mut().trouble.remove(what);
+    }
 }
 
 impl<'a> Turn<'a> {
@@ -263,12 +315,18 @@ impl<'a> Turn<'a> {
         let started_at = app.context.now();
         let leases = Leases::new(&app.context);
         match leases.take_serve(&purpose(started_at)).await {
-            Ok(()) => Ok(Self { leases, started_at }),
+            Ok(()) => Ok(Self { leases, standing: Rc::new(RefCell::new(Standing::begun(started_at))) }),
             Err(error) => match leases::in_the_way(&error) {
                 Some(lease) => Err(served(lease)),
                 None => Err(error.into()),
             },
         }
+    }
+
+    /// Where a front end notes what does not work.
+    #[must_use]
+    pub fn troubles(&self) -> Troubles {
+        Troubles(Rc::clone(&self.standing))
     }
 }
 
@@ -294,7 +352,7 @@ impl Shared<'_> {
         // Said once, not every second.
         let before = self.standing.borrow_mut().trouble.insert(what, text.clone());
         if before.as_ref() != Some(&text) {
-            self.observer.event(&Event::Trouble { what, text });
+            self.observer.event(&Event::Trouble { what, text, about: About::default() });
         }
     }
 
@@ -318,18 +376,8 @@ pub async fn serve(
     wake: &Wake,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let now = app.context.now();
-    let pid = std::process::id();
-    let standing = Rc::new(RefCell::new(Standing {
-        version: env!("CARGO_PKG_VERSION"),
-        pid,
-        started_at: turn.started_at,
-        last_tick_at: now,
-        running: 0,
-        queued: 0,
-        waiting: 0,
-        trouble: BTreeMap::new(),
-    }));
+    let (pid, standing) = (std::process::id(), Rc::clone(&turn.standing));
+    standing.borrow_mut().last_tick_at = app.context.now();
     let shared = Shared { app, options, observer, standing: Rc::clone(&standing) };
     let health = page.as_ref().map(|page| page.address.to_string());
     observer.event(&Event::Started { pid, health });

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{BEAT, Event, Shared, Wake};
+use crate::domain::chat::About;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Ask, Run, RunStatus};
 use crate::domain::time::Timestamp;
@@ -82,7 +83,7 @@ async fn deliver(shared: &Shared<'_>, channel: &dyn Channel) {
                 }
             }
             for text in delivered.problems {
-                shared.observer.event(&Event::Trouble { what: "telling people", text });
+                shared.observer.event(&Event::Trouble { what: "telling people", text, about: About::default() });
             }
         }
         Err(error) => shared.trouble("telling people", &error),

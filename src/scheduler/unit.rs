@@ -41,8 +41,14 @@ fn quoted(text: &str) -> String {
 }
 
 impl Unit {
-    /// The unit's text. Nothing in it masks `/proc`: the sandbox of coders mounts its own. It may write where cgo keeps things and in its account's home, where projects are made; it gets
-    /// no new rights, and what it deploys to this machine outlives it.
+    /// The unit's text. It may write where cgo keeps things and nowhere else in its account's home; it gets no new rights,
+    /// and what it deploys to this machine outlives it.
+    ///
+    /// Some walls are left out, because what it starts builds its own. The sandbox of coders mounts a `/proc` in a
+    /// namespace of its own, which the kernel allows only where nothing of `/proc` is hidden or made read-only: so no
+    /// `ProtectKernelTunables`, `ProtectKernelLogs` or `ProtectProc`. It unshares and mounts: so no `RestrictNamespaces`, and
+    /// no `SystemCallFilter` without `@mount`. It makes a control group for each run where it may: so no
+    /// `ProtectControlGroups`.
     #[must_use]
     pub fn text(&self) -> String {
         let words: Vec<String> = std::iter::once(self.program.display().to_string())
@@ -80,10 +86,12 @@ impl Unit {
              PrivateTmp=yes\n\
              ProtectSystem=strict\n\
              ProtectHome=read-only\n\
+             # A project in another folder that is changed from a chat needs its folder here too, in a drop-in.\n\
              ReadWritePaths={writes}\n\
              ProtectClock=yes\n\
              ProtectHostname=yes\n\
              ProtectKernelModules=yes\n\
+             RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n\
              RestrictRealtime=yes\n\
              RestrictSUIDSGID=yes\n\
              LockPersonality=yes\n\
@@ -135,8 +143,17 @@ mod tests {
             "NoNewPrivileges=yes",
             "KillMode=process",
             "CapabilityBoundingSet=",
+            "ProtectHome=read-only",
+            "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
+            "RestrictRealtime=yes",
+            "SystemCallArchitectures=native",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+        }
+        for wall in
+            ["ProtectKernelTunables", "ProtectKernelLogs", "ProtectProc", "RestrictNamespaces", "SystemCallFilter"]
+        {
+            assert!(!text.contains(wall), "no sandbox of a coder can be built behind {wall}");
         }
     }
 }

@@ -9,23 +9,34 @@ use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::questions::{Prompt, subject};
 use super::sender::{Button, Outgoing};
-use super::words::{self, fill};
-use crate::domain::chat::Queued;
+use super::words::{self, Words, fill};
+use crate::domain::chat::{ChatId, PersonId, Queued};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
+use crate::domain::project::Project;
 use crate::domain::run::{Run, RunStatus, Wait};
 use crate::domain::spec::Language;
 use crate::domain::user::Right;
-use crate::ops::chats;
-use crate::ops::{projects, runs, services, users};
+use crate::ops::{Context, chats, deploy, projects, runs, services, users};
 
 /// Something that is asked for twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Deed {
+pub(super) enum Deed {
     Stop(ProjectName),
     Rollback { project: ProjectName, release: Option<ReleaseId> },
     Cancel(RunId),
+}
+
+impl Deed {
+    /// The question before it is done, without the name of what it is about.
+    fn question(&self, words: &Words) -> &'static str {
+        match self {
+            Self::Stop(_) => words.sure_stop,
+            Self::Rollback { .. } => words.sure_rollback,
+            Self::Cancel(_) => words.sure_cancel,
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -124,28 +135,18 @@ impl Desk<'_> {
                     "" => None,
                     text => Some(ReleaseId::parse(text).map_err(crate::ops::Error::from)?),
                 };
-                let project = self.operated(talk, name).await?;
-                crate::ops::deploy::check_rollback_of(&talk.context, &project, release.as_ref(), false).await?;
-                let deed = Deed::Rollback { project: name.clone(), release };
-                self.ask_twice(talk, talk.words().sure_rollback, name.as_str(), &deed).await
+                let deed = rollback(&talk.context, name, release).await?;
+                self.ask_twice(talk, name.as_str(), &deed).await
             }
             Verb::Stop => {
-                self.operated(talk, name).await?;
-                let deed = Deed::Stop(name.clone());
-                self.ask_twice(talk, talk.words().sure_stop, name.as_str(), &deed).await
+                let deed = stop(&talk.context, name).await?;
+                self.ask_twice(talk, name.as_str(), &deed).await
             }
         }
     }
 
-    /// A project that the person may change.
-    async fn operated(&self, talk: &Talk, name: &ProjectName) -> Result<crate::domain::project::Project, Error> {
-        let project = projects::by_name(&talk.context, name).await?;
-        users::require(&talk.context, Right::Operate, Some(&project))?;
-        Ok(project)
-    }
-
     async fn ask_what_changes(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
-        let project = self.operated(talk, name).await?;
+        let project = operated(&talk.context, name).await?;
         let text = Text::of(fill(talk.words().what_change, &[project.name.as_str()]));
         let asks = Outgoing { wants_reply: true, ..Outgoing::of(text) };
         if let Some(number) = self.send(talk, &asks).await? {
@@ -155,13 +156,32 @@ impl Desk<'_> {
     }
 
     /// Asks again, with the name of what it is about.
-    async fn ask_twice(&self, talk: &Talk, sentence: &str, about: &str, deed: &Deed) -> Result<(), Error> {
-        let action = serde_json::to_string(deed).expect("a deed has text keys only");
-        let nonce = self.chats.button(talk.place(), talk.person(), action).await?;
-        let message = Outgoing::of(Text::of("⚠️ ").plain(fill(sentence, &[about])))
-            .row([Button::tell(fill(talk.words().yes, &[about]), buttons::once(&nonce, true))])
-            .row([Button::tell(talk.words().no, buttons::once(&nonce, false))]);
+    async fn ask_twice(&self, talk: &Talk, about: &str, deed: &Deed) -> Result<(), Error> {
+        let message = self.sure(talk.place(), talk.person(), talk.language, about, deed).await?;
         self.send(talk, &message).await.map(drop)
+    }
+
+    /// The question whether something is really to be done, for one person to answer.
+    pub async fn sure(
+        &self,
+        chat: ChatId,
+        person: PersonId,
+        language: Language,
+        about: &str,
+        deed: &Deed,
+    ) -> Result<Outgoing, Error> {
+        let words = words::of(language);
+        let action = serde_json::to_string(deed).expect("a deed has text keys only");
+        let nonce = self.chats.button(chat, person, action).await?;
+        Ok(Outgoing::of(Text::of("⚠️ ").plain(fill(deed.question(words), &[about])))
+            .row([Button::tell(fill(words.yes, &[about]), buttons::once(&nonce, true))])
+            .row([Button::tell(words.no, buttons::once(&nonce, false))]))
+    }
+
+    /// Asks again before a run is ended.
+    async fn ask_to_cancel(&self, talk: &Talk, run: &Run) -> Result<(), Error> {
+        users::require_run(&talk.context, Right::Operate, run).await?;
+        self.ask_twice(talk, &subject(run), &Deed::Cancel(run.id.clone())).await
     }
 
     /// The unfinished runs of this chat that the person may change, newest first.
@@ -191,7 +211,7 @@ impl Desk<'_> {
             0 => self.say(talk, Text::of(words.nothing_to_cancel)).await,
             1 => {
                 let run = runs.remove(0);
-                self.cancel(talk, &run).await
+                self.ask_to_cancel(talk, &run).await
             }
             _ => {
                 let mut message = Outgoing::of(Text::of(words.name_run));
@@ -265,8 +285,7 @@ impl Desk<'_> {
             Pressed::Run(run) => self.show_run(talk, &run).await,
             Pressed::Cancel(id) => {
                 let run = runs::find(&talk.context, id.as_str()).await?;
-                users::require_run(&talk.context, Right::Operate, &run).await?;
-                self.ask_twice(talk, talk.words().sure_cancel, &subject(&run), &Deed::Cancel(id)).await
+                self.ask_to_cancel(talk, &run).await
             }
             Pressed::Incident(incident) => self.show_incident(talk, &incident).await,
             Pressed::Speak(language) => self.speak(talk, language).await,
@@ -299,7 +318,7 @@ impl Desk<'_> {
         match deed {
             Deed::Rollback { project, release } => self.begin_rollback(talk, &project, release).await,
             Deed::Stop(name) => {
-                let project = self.operated(talk, &name).await?;
+                let project = operated(&talk.context, &name).await?;
                 services::stop(&talk.context, &project, &self.cancel).await?;
                 self.say(talk, Text::of(fill(talk.words().stopped, &[name.as_str()]))).await
             }
@@ -309,6 +328,26 @@ impl Desk<'_> {
             }
         }
     }
+}
+
+/// A project that the person may change.
+pub(super) async fn operated(context: &Context, name: &ProjectName) -> Result<Project, Error> {
+    let project = projects::by_name(context, name).await?;
+    users::require(context, Right::Operate, Some(&project))?;
+    Ok(project)
+}
+
+/// A stop that the person may ask for.
+pub(super) async fn stop(context: &Context, name: &ProjectName) -> Result<Deed, Error> {
+    operated(context, name).await?;
+    Ok(Deed::Stop(name.clone()))
+}
+
+/// A way back that the person may ask for, and that there is.
+pub(super) async fn rollback(context: &Context, name: &ProjectName, release: Option<ReleaseId>) -> Result<Deed, Error> {
+    let project = operated(context, name).await?;
+    deploy::check_rollback_of(context, &project, release.as_ref(), false).await?;
+    Ok(Deed::Rollback { project: name.clone(), release })
 }
 
 /// A run in one line.

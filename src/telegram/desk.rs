@@ -9,13 +9,14 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::Note;
 use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, Sound, User};
 use super::markup::Text;
 use super::sender::{Outgoing, Sender};
 use super::settings::Settings;
 use super::words::{self, Words, fill};
 use crate::app::App;
-use crate::domain::chat::{ChatId, Followed, PersonId, Queued};
+use crate::domain::chat::{About, ChatId, Followed, Noted, PersonId, Queued};
 use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::{Advice, Diagnose, Kind, told};
 use crate::domain::provider::ModelChoice;
@@ -40,7 +41,7 @@ pub(super) struct Desk<'a> {
     /// Told when a run is to be looked at.
     pub look: Arc<Notify>,
     pub cancel: CancellationToken,
-    pub told: &'a dyn Fn(&str),
+    pub told: Note<'a>,
     /// Has runs taken up that can go on.
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets, where there is one.
@@ -71,6 +72,10 @@ impl Talk {
         Actor::Somebody { identity: Identity::Telegram(self.user.id), called: self.user.name.clone() }
     }
 
+    pub fn about(&self) -> About {
+        About { update: Some(self.update), chat: Some(self.chat.id), run: None }
+    }
+
     pub fn person(&self) -> PersonId {
         PersonId(self.user.id)
     }
@@ -88,14 +93,19 @@ struct Command<'t> {
 }
 
 impl Desk<'_> {
-    pub fn note(&self, what: &str) {
-        (self.told)(&self.app.context.secrets.clean(what));
+    pub fn note(&self, about: About, noted: Noted) {
+        (self.told)(about, noted);
+    }
+
+    /// Notes what did not work.
+    pub fn trouble(&self, about: About, why: &str) {
+        self.note(about, Noted::Trouble(self.app.context.secrets.clean(why).into_owned()));
     }
 
     /// Deals with something that was said. May be done again when it was cut short.
     pub async fn deal_with(&self, update: &Queued) -> Result<(), Error> {
         let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else {
-            self.note(&format!("update {} is of a form this cgo does not know", update.id));
+            self.trouble(update.into(), "the update is of a form this cgo does not know");
             return Ok(());
         };
         if self.chats.unreachable(update.chat).await?.is_some() {
@@ -207,22 +217,24 @@ impl Desk<'_> {
     pub async fn settle(&self, talk: &Talk, done: Result<(), Error>) -> Result<(), Error> {
         match done {
             Err(error) if error.may_pass() => Err(error),
-            Err(error) => self.say(talk, self.explained(talk, &error)).await,
+            Err(error) => self.say(talk, self.explained(talk.language, talk.about(), &error)).await,
             Ok(()) => Ok(()),
         }
     }
 
     /// An error as the person reads it: without the inner workings, and with what to do next.
-    pub fn explained(&self, talk: &Talk, error: &Error) -> Text {
-        let words = talk.words();
+    pub fn explained(&self, language: Language, about: About, error: &Error) -> Text {
+        let words = words::of(language);
         if let Error::Ops(ops::Error::User(refused)) | Error::Run(runner::Error::Ops(ops::Error::User(refused))) = error
             && refused.is_refusal()
         {
             return Text::of(words.refused);
         }
         if error.kind() == Kind::Internal {
-            self.note(&format!("update {}: {}", talk.update, told(error)));
-            return Text::of(fill(words.trouble, &[&talk.update.to_string()]));
+            self.trouble(about.clone(), &told(error));
+            let run = about.run.map(|run| run.to_string());
+            let under = about.update.map(|update| update.to_string()).or(run).unwrap_or_default();
+            return Text::of(fill(words.trouble, &[&under]));
         }
         let text = Text::of(self.app.context.secrets.clean(&told(error)));
         match error.advice() {
@@ -267,7 +279,7 @@ impl Desk<'_> {
         if users::stranger_answers(&self.app.context, &identity).await? >= STRANGER_ANSWERS {
             return Ok(());
         }
-        self.note(&format!("update {}: refused telegram:{}", update.id, message.from.id));
+        self.trouble(update.into(), &format!("refused telegram:{}", message.from.id));
         let text =
             Text::of(words.stranger).code(message.from.id.to_string()).plain(".").line().plain(words.stranger_how);
         self.sender.send(chat, &Outgoing::of(text)).await?;
@@ -290,6 +302,7 @@ impl Desk<'_> {
         }
         let key = format!("telegram {} {}", self.me.id, talk.update);
         let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
+        self.note(About { run: Some(run.id.clone()), ..talk.about() }, Noted::RunAsked);
         let followed = Followed {
             run: run.id,
             chat: talk.place(),

@@ -18,7 +18,7 @@ use super::questions::subject;
 use super::sender::{Button, Outgoing};
 use super::words;
 use super::work::beside;
-use crate::domain::chat::{ChatId, Followed};
+use crate::domain::chat::{About, ChatId, Followed};
 use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, RunStatus};
@@ -62,7 +62,7 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
         let open = match found {
             Ok(open) => open,
             Err(error) => {
-                desk.note(&told(&error));
+                desk.trouble(About::default(), &told(&error));
                 Vec::new()
             }
         };
@@ -112,14 +112,14 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
 
 /// Tells of one run what is new.
 async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, bool) {
-    let run = followed.run.clone();
+    let (run, about) = (followed.run.clone(), About::from(&followed));
     let before = state.clone();
     let mut state = state;
     match tell(desk, followed, &mut state).await {
         // Where a group has gone is noted: the next look finds it there.
         Ok(()) | Err(Error::Flood { .. } | Error::Moved { .. }) => {}
         Err(error) => {
-            desk.note(&format!("run {run}: {}", told(&error)));
+            desk.trouble(about, &told(&error));
             // Not again at once, whatever is wrong.
             tokio::time::sleep(desk.settings.patience.between_edits).await;
         }
@@ -172,11 +172,14 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         desk.chats.note_followed(&followed).await?;
     }
     if run.status.is_terminal() {
-        let result = Outgoing { sound, ..result(desk, &run, &summary, followed.language).await? };
-        followed.message = match desk.sender.post(followed.chat, &result).await {
+        let told = match desk.operation(&followed, &run).await? {
+            Some(asked) => asked,
+            None => result(desk, &run, &summary, followed.language).await?,
+        };
+        followed.message = match desk.sender.post(followed.chat, &Outgoing { sound, ..told }).await {
             // The notice of it says it in other words.
             Err(error @ Error::Refused { .. }) => {
-                desk.note(&format!("run {}: {error}", followed.run));
+                desk.trouble((&followed).into(), &error.to_string());
                 None
             }
             sent => match sent? {
@@ -207,7 +210,7 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
         let edited = match edited {
             // What Telegram does not take keeps the result from nobody.
             Err(error @ Error::Refused { .. }) => {
-                desk.note(&format!("run {}: {error}", followed.run));
+                desk.trouble((&*followed).into(), &error.to_string());
                 true
             }
             edited => edited?,

@@ -6,14 +6,15 @@ use super::commands::run_line;
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
-use super::words::{Words, fill};
+use super::words::{self, Words, fill};
 use crate::domain::diagnose::told;
 use crate::domain::ids::{IncidentId, RunId};
 use crate::domain::incident::Incident;
 use crate::domain::ledger::Dimension;
 use crate::domain::names::ProjectName;
+use crate::domain::spec::Language;
 use crate::domain::user::Right;
-use crate::ops::{agents, costs, incidents, projects, runs, servers, services, users};
+use crate::ops::{Context, agents, costs, incidents, projects, runs, servers, services, users};
 
 /// How many rows of a list fit on a phone.
 const ROWS: usize = 8;
@@ -104,17 +105,23 @@ impl Desk<'_> {
     }
 
     pub async fn show_logs(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
-        let project = projects::by_name(&talk.context, name).await?;
-        let lines = services::logs(&talk.context, &project, LINES, &self.cancel).await?;
+        let text = self.log(&talk.context, talk.language, name).await?;
+        self.say(talk, text).await
+    }
+
+    /// The newest lines of a project's log.
+    pub async fn log(&self, context: &Context, language: Language, name: &ProjectName) -> Result<Text, Error> {
+        let project = projects::by_name(context, name).await?;
+        let lines = services::logs(context, &project, LINES, &self.cancel).await?;
         let all = self.app.context.secrets.clean(&lines.join("\n")).into_owned();
         // The newest lines say most.
         let skipped = all.chars().count().saturating_sub(LOG);
         let shown: String = all.chars().skip(skipped).collect();
         let shown = if skipped > 0 { shown.split_once('\n').map_or(shown.as_str(), |(_, rest)| rest) } else { &shown };
         if shown.trim().is_empty() {
-            return self.say(talk, Text::of(talk.words().no_logs)).await;
+            return Ok(Text::of(words::of(language).no_logs));
         }
-        self.say(talk, Text::new().bold(project.name.as_str()).block(shown)).await
+        Ok(Text::new().bold(project.name.as_str()).block(shown))
     }
 
     pub async fn show_run(&self, talk: &Talk, id: &RunId) -> Result<(), Error> {
@@ -179,7 +186,6 @@ async fn run_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
 }
 
 async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
-    users::require(&talk.context, Right::Administer, None)?;
     let all = servers::list(&talk.context).await?;
     let row = |view: &servers::ServerView| Row {
         line: format!(
@@ -213,7 +219,6 @@ async fn incident_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
 }
 
 async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
-    users::require(&talk.context, Right::Administer, None)?;
     let mut rows = Vec::new();
     for version in agents::list(&talk.context).await? {
         let line = match agents::parse(&version.agent, &version.text) {
@@ -227,9 +232,7 @@ async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words;
     use super::*;
-    use crate::domain::spec::Language;
 
     #[test]
     fn a_list_is_paged_and_a_page_that_is_gone_is_the_last_one() {

@@ -14,6 +14,7 @@ mod follow;
 mod lists;
 pub mod markup;
 mod notifier;
+mod operations;
 mod poll;
 mod questions;
 pub mod sender;
@@ -34,7 +35,7 @@ pub use settings::{API, Patience, Settings};
 pub use token::{FILE_VARIABLE, KEPT_AS, Token, VARIABLE};
 
 use crate::app::App;
-use crate::domain::chat::BotId;
+use crate::domain::chat::{About, BotId, Noted};
 use crate::domain::diagnose::told;
 use crate::domain::spec::Language;
 use crate::ops::Context;
@@ -46,11 +47,14 @@ use sender::Sender;
 /// The longest wait between two attempts to begin.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Told what is worth a line in a log, and what it is about.
+pub type Note<'a> = &'a dyn Fn(About, Noted);
+
 /// What the front end stands in.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
-    /// Told what is worth a line in a log.
-    pub note: &'a dyn Fn(&str),
+    /// Told what is worth a line in a log, and what it is about.
+    pub note: Note<'a>,
     /// Told the name of the bot once it can be talked with.
     pub ready: &'a dyn Fn(&str),
     /// Has runs taken up that can go on; where nobody does at once, they are found a little later.
@@ -113,7 +117,7 @@ impl Bot {
     }
 
     /// Gets to know the bot, however long Telegram cannot be reached.
-    async fn connect(&self, note: &dyn Fn(&str)) -> Result<Me, Error> {
+    async fn connect(&self, note: Note<'_>) -> Result<Me, Error> {
         let client = self.sender.client();
         let mut tried = 0_u32;
         loop {
@@ -123,11 +127,16 @@ impl Bot {
                 Ok(me)
             };
             match known.await {
-                Ok(me) => return Ok(me),
+                Ok(me) => {
+                    if tried > 0 {
+                        note(About::default(), Noted::InReach);
+                    }
+                    return Ok(me);
+                }
                 Err(Error::Flood { after }) => tokio::time::sleep(after).await,
                 Err(error) if error.may_pass() => {
                     if tried == 0 {
-                        note(&told(&error));
+                        note(About::default(), Noted::OutOfReach(told(&error)));
                     }
                     tried += 1;
                     tokio::time::sleep(Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT)).await;
@@ -178,10 +187,11 @@ impl Bot {
     }
 
     /// Has the commands shown to people; those who know them need no list.
-    async fn register(&self, note: &dyn Fn(&str)) {
+    async fn register(&self, note: Note<'_>) {
         for (language, code) in [(Language::En, None), (Language::Ru, Some("ru"))] {
             if let Err(error) = self.sender.client().set_commands(words::of(language).commands, code).await {
-                note(&format!("the commands are not registered: {}", told(&error)));
+                let why = format!("the commands are not registered: {}", told(&error));
+                note(About::default(), Noted::Trouble(why));
                 return;
             }
         }

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Note;
 use super::api::{Client, Error, Received};
 use super::settings::Patience;
-use crate::domain::chat::{ChatId, Queued};
+use crate::domain::chat::{About, ChatId, Noted, Queued};
+use crate::domain::diagnose::told;
 use crate::domain::time::Timestamp;
 use crate::ops::chats::Chats;
 
@@ -26,7 +28,7 @@ pub(super) async fn poll(
     chats: &Chats,
     patience: Patience,
     came: &Notify,
-    note: &dyn Fn(&str),
+    note: Note<'_>,
 ) -> Result<Infallible, Error> {
     let (mut failed, mut competed) = (0_u32, 0_u32);
     loop {
@@ -38,6 +40,9 @@ pub(super) async fn poll(
         };
         match turn.await {
             Ok(some) => {
+                if failed > 0 {
+                    note(About::default(), Noted::InReach);
+                }
                 (failed, competed) = (0, 0);
                 if some {
                     came.notify_one();
@@ -54,7 +59,7 @@ pub(super) async fn poll(
             Err(Error::Flood { after }) => tokio::time::sleep(after).await,
             Err(error) if error.may_pass() => {
                 if failed == 0 {
-                    note(&crate::domain::diagnose::told(&error));
+                    note(About::default(), Noted::OutOfReach(told(&error)));
                 }
                 failed += 1;
                 let wait = Duration::from_millis(250 << failed.min(7)).min(LONGEST_WAIT);

@@ -300,7 +300,7 @@ impl Desk<'_> {
             Ok(()) => {}
             Err(runner::Error::Ops(error)) if error.is_answered() => return self.close(card).await,
             Err(runner::Error::Ops(error @ crate::ops::Error::MissingSecrets { .. })) => {
-                self.say(talk, self.explained(talk, &error.into())).await?;
+                self.say(talk, self.explained(talk.language, talk.about(), &error.into())).await?;
                 let anew = Card { said: spelled(&[]), ..card.clone() };
                 self.chats.note_card(&anew, &card.said).await?;
                 return self.show(anew, talk.language, run, ask, Sound::On).await.map(drop);

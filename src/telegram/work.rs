@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::api::Error;
 use super::desk::Desk;
-use crate::domain::chat::{ChatId, Queued};
+use crate::domain::chat::{About, ChatId, Noted, Queued};
 use crate::domain::diagnose::told;
 
 /// How many chats are dealt with at once. A chat that waits for Telegram takes a place, so there are many.
@@ -62,7 +62,7 @@ pub(super) async fn work(desk: &Desk<'_>, came: &Notify) -> Infallible {
                 }
             }
             Err(error) => {
-                desk.note(&told(&error));
+                desk.trouble(About::default(), &told(&error));
                 beside(&mut at_work, tokio::time::sleep(Duration::from_secs(1)), |chat| free.push(chat)).await;
                 came.notify_one();
             }
@@ -106,7 +106,10 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
     loop {
         tried += 1;
         let error = match AssertUnwindSafe(desk.deal_with(update)).catch_unwind().await {
-            Ok(Ok(())) => break,
+            Ok(Ok(())) => {
+                desk.note(update.into(), Noted::DealtWith);
+                break;
+            }
             Ok(Err(error)) if error.may_pass() && tried < TRIES => {
                 let wait = Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT);
                 tokio::time::sleep(wait).await;
@@ -115,14 +118,14 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
             Ok(Err(error)) => error,
             Err(_) => Error::Ops(crate::ops::Error::Internal("the update could not be dealt with".to_owned())),
         };
-        desk.note(&format!("update {}: {}", update.id, told(&error)));
+        desk.trouble(update.into(), &told(&error));
         // That it could not even be said is noted above.
         let _ = desk.apologise(update).await;
         break;
     }
     // Until that is written down it would be done again, which nothing may be after it.
     while let Err(error) = desk.chats.dealt_with(update.id).await {
-        desk.note(&told(&error));
+        desk.trouble(update.into(), &told(&error));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::support::canary;
-use crate::support::env::{TestEnv, get, tools_are_here, until};
+use crate::support::env::{TestEnv, get, missing, tools_are_here, until};
 use crate::users::{new_project, waiting};
 
 /// The parts behind the commands, on the store of a test.
@@ -49,14 +49,14 @@ pub fn enqueue(env: &TestEnv, text: &str, until: &str) -> RunId {
 }
 
 /// A process that serves, and what it says.
-struct Serving {
+pub struct Serving {
     child: Child,
     lines: BufReader<ChildStdout>,
-    address: String,
+    pub address: String,
 }
 
 impl Serving {
-    fn start(env: &TestEnv, more: &[&str]) -> Self {
+    pub fn start(env: &TestEnv, more: &[&str]) -> Self {
         let arguments = ["serve", "--json", "--health", "127.0.0.1:0", "--check-every", "0"];
         let mut command = env.signalled(arguments.iter().chain(more));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
@@ -68,7 +68,7 @@ impl Serving {
     }
 
     /// The next event of that sort that is as wanted.
-    fn wait(&mut self, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub fn wait(&mut self, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut before = Vec::new();
         loop {
             let mut line = String::new();
@@ -97,7 +97,7 @@ impl Serving {
     }
 
     /// Stops it, which must be done within ten seconds; what it said.
-    fn stop(mut self) -> String {
+    pub fn stop(mut self) -> String {
         let begun = Instant::now();
         self.signal(Signal::TERM);
         let mut rest = String::new();
@@ -145,6 +145,33 @@ fn queued_runs_are_worked_on_and_health_tells_how_it_stands() {
     assert_eq!(get(&format!("http://{}/", serving.address)).0, 404);
     let rest = serving.stop();
     assert!(rest.lines().last().expect("it says so").contains("\"stopped\""), "{rest}");
+}
+
+#[test]
+fn health_is_bad_while_the_store_cannot_be_asked_and_good_again_after_it() {
+    let env = TestEnv::new();
+    let serving = Serving::start(&env, &[]);
+    let health = || {
+        let (status, body) = get(&format!("http://{}/health", serving.address));
+        (status, serde_json::from_str::<Value>(&body).expect("health is JSON"))
+    };
+    assert_eq!((health().0, &health().1["ok"]), (200, &true.into()));
+    let change = |statement: &'static str| {
+        block(async {
+            let url = format!("sqlite:{}", env.data().join("cgo.db").display());
+            let options: sqlx::sqlite::SqliteConnectOptions = url.parse().expect("a URL");
+            let mut connection = sqlx::ConnectOptions::connect(&options).await.expect("the store opens");
+            sqlx::query(statement).execute(&mut connection).await.expect("it is changed");
+        });
+    };
+    change("alter table lease rename to lease_elsewhere");
+    let (status, bad) = health();
+    assert_eq!((status, &bad["ok"]), (503, &false.into()), "{bad}");
+    assert!(bad["reasons"][0].as_str().expect("a reason").starts_with("the store cannot be asked: "), "{bad}");
+    change("alter table lease_elsewhere rename to lease");
+    let (status, good) = health();
+    assert_eq!((status, &good["ok"], &good["reasons"]), (200, &true.into(), &Value::Null), "{good}");
+    serving.stop();
 }
 
 #[test]
@@ -375,8 +402,34 @@ fn the_unit_for_systemd_names_this_store_and_no_password() {
     let exec = format!("ExecStart={} serve --jobs 4 --public-url https://cgo.example.com", env!("CARGO_BIN_EXE_cgo"));
     assert!(unit.lines().any(|line| line == exec), "{unit}");
     assert!(unit.contains(&format!("-{}", env.data().display())) && unit.contains("NoNewPrivileges=yes"), "{unit}");
+    let home = env.home().display().to_string();
+    let writes = unit.lines().find_map(|line| line.strip_prefix("ReadWritePaths=")).expect("it writes somewhere");
+    let whole = [format!("-{home}"), format!("-{home}/"), "-/".to_owned()];
+    assert!(!writes.split(' ').any(|path| whole.iter().any(|of| path == of)), "the whole home is open: {writes}");
+    assert!(writes.contains(&format!("-{home}/.config/cgo")), "{writes}");
+    let file = env.home().join("mine.yaml");
+    std::fs::write(&file, "provider: offline\n").expect("a file");
+    let config = file.display().to_string();
+    let own = env.ok(["serve", "--systemd", "--config", config.as_str()]).stdout;
+    let writes = own.lines().find_map(|line| line.strip_prefix("ReadWritePaths=")).expect("it writes somewhere");
+    assert!(!writes.split(' ').any(|path| path == whole[0]), "a file in the home opens the home: {writes}");
     let postgres = env.ok(["serve", "--systemd", "--store", "postgres://cgo:hunter2@db/cgo"]).stdout;
     assert!(!postgres.contains("hunter2"), "{postgres}");
     assert_eq!(env.run(["serve", "--health", "somewhere"]).code, Some(2));
     assert_eq!(env.run(["serve", "--public-url", "https://x/y", "--health", "127.0.0.1:0"]).code, Some(2));
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_the_unit() {
+    let env = TestEnv::new();
+    let file = env.home().join("cgo.service");
+    std::fs::write(&file, env.ok(["serve", "--systemd", "--telegram", "--health", "off"]).stdout).expect("a file");
+    let verify = std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output();
+    let Ok(verified) = verify else { return missing("systemd-analyze") };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !said.contains("cgo.service:"), "{said}");
+    // It does look: a word that systemd does not know is told of with its line.
+    std::fs::write(&file, "[Service]\nExecStart=/bin/true\nProtectHme=yes\n").expect("a file");
+    let wrong = std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output().expect("it is here");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("cgo.service:3"));
 }

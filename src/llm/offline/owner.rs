@@ -14,7 +14,26 @@ use crate::llm::{Reply, Request};
 enum Wish {
     Change,
     Deploy,
+    Stop,
+    Start,
+    Rollback,
+    Logs,
     Status,
+}
+
+impl Wish {
+    /// The intent that says it.
+    fn intent(self) -> &'static str {
+        match self {
+            Self::Change => "update_project",
+            Self::Deploy => "deploy",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Rollback => "rollback",
+            Self::Logs => "logs",
+            Self::Status => "status",
+        }
+    }
 }
 
 const DEPLOY: &[&str] = &[
@@ -31,15 +50,69 @@ const DEPLOY: &[&str] = &[
     "деплой",
 ];
 const STATUS: &[&str] = &["status", "статус", "состояние"];
+const STOP: &[&str] = &["stop", "halt", "останови", "остановите", "остановить", "выключи", "выключите", "выключить"];
+const START: &[&str] = &["start", "запусти", "запустите", "запустить"];
+const BACK: &[&str] = &["rollback", "revert", "откати", "откатите", "откатить", "откат"];
+const RETURN: &[&str] = &["верни", "верните", "вернуть", "вернись", "вернуться"];
+const SHOW: &[&str] = &["show", "see", "give", "покажи", "покажите", "показать", "дай"];
+const LOGS: &[&str] = &["log", "logs", "лог", "логи", "журнал"];
+const POLITE: &[&str] = &["please", "пожалуйста", "and", "а", "и"];
+
+/// The words of a text, bare.
+fn words(text: &str) -> Vec<String> {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    text.split_whitespace().map(bare).filter(|word| !word.is_empty()).collect()
+}
+
+/// An operation on a project that runs, other than a deployment. A text that describes something opens in other ways, or
+/// goes on for longer, or has fields after a colon.
+fn operation(text: &str) -> Option<Wish> {
+    const LONGEST: usize = 10;
+    let said: Vec<String> = words(text).into_iter().skip_while(|word| POLITE.contains(&word.as_str())).collect();
+    let (opening, rest) = said.split_first()?;
+    if text.contains(':') || said.len() > LONGEST {
+        return None;
+    }
+    let opens = |words: &[&str]| words.contains(&opening.as_str());
+    let has = |words: &[&str]| rest.iter().any(|word| words.contains(&word.as_str()));
+    let is_before = |word: &String| {
+        ["верси", "релиз", "выпуск", "прошл", "прежн", "предыдущ"].iter().any(|stem| word.starts_with(stem))
+            || ["назад", "было"].contains(&word.as_str())
+    };
+    if opens(STOP) || (opens(&["shut"]) && has(&["down"])) {
+        Some(Wish::Stop)
+    } else if opens(START) {
+        Some(Wish::Start)
+    } else if opens(BACK) || (opens(&["roll", "go"]) && has(&["back"])) || (opens(RETURN) && rest.iter().any(is_before))
+    {
+        Some(Wish::Rollback)
+    } else if (opens(SHOW) && has(LOGS)) || opens(&["logs", "логи", "лог"]) {
+        Some(Wish::Logs)
+    } else if opens(SHOW) && has(STATUS) {
+        Some(Wish::Status)
+    } else {
+        None
+    }
+}
+
+/// Whether an operation is meant of something that is there: its project is named, or so little is said that it can be
+/// nothing else. `start` alone may begin anything.
+fn is_meant(wish: Wish, text: &str, named: bool) -> bool {
+    const FEW: usize = 4;
+    match wish {
+        Wish::Change | Wish::Deploy | Wish::Status => true,
+        Wish::Start => named,
+        Wish::Stop | Wish::Rollback | Wish::Logs => named || words(text).len() <= FEW,
+    }
+}
 
 fn wish(text: &str) -> Option<Wish> {
-    let first: Vec<String> = text
-        .split_whitespace()
-        .take(3)
-        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
-        .collect();
-    let opening = first.iter().find(|word| !["please", "пожалуйста", "and", "а", "и"].contains(&word.as_str()));
+    let first = words(text);
+    let opening = first.iter().take(3).find(|word| !POLITE.contains(&word.as_str()));
     let opens = |words: &[&str]| opening.is_some_and(|word| words.contains(&word.as_str()));
+    if let Some(wish) = operation(text) {
+        return Some(wish);
+    }
     if change::is_wish(text) {
         return Some(Wish::Change);
     }
@@ -72,39 +145,47 @@ pub(super) fn product_owner(request: &Request, task: &Task) -> Reply {
         .flatten()
         .filter_map(|project| Some((project["name"].as_str()?, project["title"].as_str().unwrap_or_default())))
         .collect();
-    let about = about(task, &said, &projects);
+    let named = named(&said, &projects);
+    if !is_meant(wish, text, named.is_some()) {
+        return next_of(request, &[listed, intent("new_project")]);
+    }
+    let about = named.or_else(|| about(task, &projects));
     let calls = match (wish, about) {
         (Wish::Status, None) => vec![listed, intent("status")],
-        (Wish::Status, Some(project)) => {
-            vec![listed, ("activate_project", json!({ "project": project })), intent("status")]
+        // There is nothing that could be changed, or stopped.
+        (Wish::Change | Wish::Stop | Wish::Rollback | Wish::Logs, None) if projects.is_empty() => {
+            vec![listed, intent("new_project")]
         }
-        // There is nothing that could be changed.
-        (Wish::Change, None) if projects.is_empty() => vec![listed, intent("new_project")],
         (_, None) => vec![listed, ("ask_user", json!({ "questions": [which(task.state.language(), &projects)] }))],
-        (Wish::Change, Some(project)) => {
-            vec![listed, ("activate_project", json!({ "project": project })), intent("update_project")]
-        }
         (Wish::Deploy, Some(project)) => vec![
             listed,
             ("activate_project", json!({ "project": project })),
             ("check_ready_to_deploy", json!({})),
             intent("deploy"),
         ],
+        (_, Some(project)) => {
+            vec![listed, ("activate_project", json!({ "project": project })), intent(wish.intent())]
+        }
     };
     next_of(request, &calls)
 }
 
-/// The project that is meant: the one that is named, else the one talked about last, else the only one.
-fn about<'p>(task: &Task, said: &[&str], projects: &[(&'p str, &str)]) -> Option<&'p str> {
+/// The project that is named, in what was said last if in several.
+fn named<'p>(said: &[&str], projects: &[(&'p str, &str)]) -> Option<&'p str> {
     let names = |text: &str, name: &str| {
         let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
         text.to_lowercase().split(|c: char| !is_part(c)).any(|word| word == name)
     };
     let titled = |text: &str, title: &str| !title.is_empty() && text.to_lowercase().contains(&title.to_lowercase());
-    let named = said.iter().rev().find_map(|text| {
+    let found = said.iter().rev().find_map(|text| {
         let by_name = projects.iter().find(|(name, _)| names(text, name));
         by_name.or_else(|| projects.iter().find(|(_, title)| titled(text, title)))
     });
+    found.map(|(name, _)| *name)
+}
+
+/// The project that is meant where none is named: the one talked about last, else the only one.
+fn about<'p>(task: &Task, projects: &[(&'p str, &str)]) -> Option<&'p str> {
     let last = || {
         let last = task.earlier.iter().rev().find_map(|earlier| earlier.project.as_ref())?;
         projects.iter().find(|(name, _)| *name == last.as_str())
@@ -113,7 +194,7 @@ fn about<'p>(task: &Task, said: &[&str], projects: &[(&'p str, &str)]) -> Option
         [only] => Some(only),
         _ => None,
     };
-    named.or_else(last).or_else(only).map(|(name, _)| *name)
+    last().or_else(only).map(|(name, _)| *name)
 }
 
 fn which(language: Language, projects: &[(&str, &str)]) -> Value {
@@ -205,11 +286,48 @@ mod tests {
             ("выложи заметки", Some(Wish::Deploy)),
             ("status", Some(Wish::Status)),
             ("how are things?", Some(Wish::Status)),
+            ("show the status of notes", Some(Wish::Status)),
+            ("покажи статус", Some(Wish::Status)),
+            ("stop notes", Some(Wish::Stop)),
+            ("Please shut notes down", Some(Wish::Stop)),
+            ("останови notes", Some(Wish::Stop)),
+            ("Пожалуйста, выключи заметки", Some(Wish::Stop)),
+            ("start notes again", Some(Wish::Start)),
+            ("запусти notes", Some(Wish::Start)),
+            ("roll back notes", Some(Wish::Rollback)),
+            ("roll notes back to the release before", Some(Wish::Rollback)),
+            ("откати notes", Some(Wish::Rollback)),
+            ("верни прошлую версию notes", Some(Wish::Rollback)),
+            ("верни как было", Some(Wish::Rollback)),
+            ("show me the log of notes", Some(Wish::Logs)),
+            ("logs notes", Some(Wish::Logs)),
+            ("покажи журнал notes", Some(Wish::Logs)),
+            ("логи", Some(Wish::Logs)),
             ("a notes API with title and body", None),
             ("трекер задач: задача: название, срок", None),
             ("a deploy log: deployments with date, author and status", None),
+            ("stop words: word, language", None),
+            ("журнал посещений с датой и учеником", None),
+            ("верни долг: учёт долгов с суммой и сроком", None),
+            ("logs of trips with date, place, distance, driver, car, fuel and notes", None),
         ] {
             assert_eq!(wish(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_operation_is_of_a_project_that_is_named_or_of_what_else_it_could_be() {
+        for (text, named, meant) in [
+            ("stop notes", true, true),
+            ("останови его", false, true),
+            ("stop list of words with a reason and a date", false, false),
+            ("roll back", false, true),
+            ("start notes", true, true),
+            ("start a notes API", false, false),
+            ("покажи лог", false, true),
+            ("show logs of visits with date and guest", false, false),
+        ] {
+            assert_eq!(is_meant(wish(text).unwrap(), text, named), meant, "{text}");
         }
     }
 }

@@ -57,12 +57,12 @@ impl House {
         all[0].run.id.clone()
     }
 
-    fn status(&self, run: &RunId) -> RunStatus {
+    pub fn status(&self, run: &RunId) -> RunStatus {
         self.with(async |app| runs::find(&app.context, run.as_str()).await.unwrap().status)
     }
 
     /// Has a queued run wait for something, as if an agent had asked for it.
-    fn wait_for(&self, run: &RunId, wait: Wait, text: &str) {
+    pub fn wait_for(&self, run: &RunId, wait: Wait, text: &str) {
         self.with(async |app| {
             let context = &app.context;
             let leases = Leases::new(context);
@@ -176,6 +176,10 @@ fn two_questions_are_answered_in_words_and_by_a_button_and_the_run_goes_on_acros
         world.messages.iter().find(|sent| sent.chat == 7 && sent.text.contains("✅ Написать спецификацию")).map(drop)
     });
     telegram.say(7, "/cancel");
+    let sure = telegram.hear(7, "Отменить");
+    assert!(sure.text.contains(run.as_str()), "{}", sure.text);
+    assert_eq!(house.status(&run), RunStatus::Queued, "it is asked for twice");
+    telegram.press(7, &sure, "Да");
     telegram.hear(7, "отменён");
     let result = telegram.hear(7, "🚫");
     assert!(result.text.contains("Отменено"), "{}", result.text);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cgo::app::App;
 use cgo::config::{Flags, Settings};
-use cgo::domain::chat::BotId;
+use cgo::domain::chat::{About, BotId, Noted};
 use cgo::domain::user::{Identity, Person, Role, UserName};
 use cgo::ops::chats::Chats;
 use cgo::ops::{Context, runs, users};
@@ -40,7 +40,7 @@ pub fn settings(telegram: &Telegram, projects: PathBuf) -> cgo::telegram::Settin
 pub struct House {
     pub folder: TempDir,
     pub telegram: Telegram,
-    pub notes: Arc<Mutex<Vec<String>>>,
+    pub notes: Arc<Mutex<Vec<(About, Noted)>>>,
     /// Where the page is that takes secrets.
     pub page: Option<&'static str>,
 }
@@ -137,7 +137,7 @@ impl House {
         let (begun, begins) = mpsc::channel();
         let done = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let note = |line: &str| notes.lock().expect("no panic here").push(line.to_owned());
+            let note = |about, noted| notes.lock().expect("no panic here").push((about, noted));
             let ended = runtime.block_on(async {
                 let app = App::open(&settings).await.expect("a store");
                 let _ = begun.send(());
@@ -185,7 +185,8 @@ impl House {
         });
     }
 
+    /// What was noted, all of it in words.
     pub fn noted(&self) -> Vec<String> {
-        self.notes.lock().expect("no panic here").clone()
+        self.notes.lock().expect("no panic here").iter().map(|note| format!("{note:?}")).collect()
     }
 }
