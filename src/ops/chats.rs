@@ -94,6 +94,14 @@ impl Chats {
         Ok(self.context.store.dealt_with(self.bot, update, self.context.now()).await?)
     }
 
+    /// Sees to it that the texts of what is dealt with stand in no file any more. False when it could not be done.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn wipe(&self) -> Result<bool, Error> {
+        Ok(self.context.store.wipe().await?)
+    }
+
     /// Forgets what is old enough to be forgotten.
     ///
     /// # Errors
