@@ -4,7 +4,8 @@
 //! of the sender, in a group too; what is decided stands in `ops`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,8 @@ pub(super) struct Desk<'a> {
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets, where there is one.
     pub page: Option<&'a str>,
+    /// The updates at work that may hold a secret.
+    pub secret_updates: Mutex<BTreeSet<i64>>,
 }
 
 /// One turn of a conversation: who says something, where, and with which rights.
@@ -90,6 +93,24 @@ struct Command<'t> {
 impl Desk<'_> {
     pub fn note(&self, what: &str) {
         (self.told)(&self.app.context.secrets.clean(what));
+    }
+
+    /// Notes that an update may hold a secret: when it is dealt with, its text is to stand in no file any more.
+    pub fn holds_secret(&self, update: i64) {
+        self.secret_updates.lock().expect("nobody panics with this lock").insert(update);
+    }
+
+    /// Notes that an update is dealt with. Nothing is left of one that may have held a secret.
+    pub async fn over(&self, update: i64) -> Result<(), Error> {
+        self.chats.dealt_with(update).await?;
+        if self.secret_updates.lock().expect("nobody panics with this lock").remove(&update)
+            && !self.chats.wipe().await?
+        {
+            self.note(&format!(
+                "update {update}: others use the store, so its text stands in the write-ahead log for now"
+            ));
+        }
+        Ok(())
     }
 
     /// Deals with something that was said. May be done again when it was cut short.
@@ -173,16 +194,29 @@ impl Desk<'_> {
         text: &str,
         command: Option<Command<'_>>,
     ) -> Result<(), Error> {
+        if message.document.is_some() && self.awaits_secret(talk).await? {
+            return self.refuse_secret(talk, message, talk.words().secret_file).await;
+        }
         if let Some(command) = command {
+            let kept_out = match command.name.as_str() {
+                "new" => self.keeps_out(talk, message, command.rest).await?,
+                _ => self.gives_away(talk, message, command.rest).await?,
+            };
+            if kept_out {
+                return Ok(());
+            }
             return self.command(talk, &command.name, command.rest).await;
         }
         if let Some(document) = &message.document {
-            return self.file(talk, document, text).await;
+            if self.gives_away(talk, message, text).await? {
+                return Ok(());
+            }
+            return self.file(talk, message, document, text).await;
         }
         if text.is_empty() {
             return self.say(talk, Text::of(talk.words().text_only)).await;
         }
-        if self.is_answer(talk, message, text).await? {
+        if self.is_answer(talk, message, text).await? || self.keeps_out(talk, message, text).await? {
             return Ok(());
         }
         self.begin_from_chat(talk, text).await
@@ -223,6 +257,10 @@ impl Desk<'_> {
         }
         match self.admit(update, &message.from, message.chat).await? {
             Ok(talk) => {
+                let text = message.text.as_deref().unwrap_or_default();
+                if self.keeps_out(&talk, message, text).await? {
+                    return Ok(());
+                }
                 let told = Outgoing { reply_to: Some(message.id), ..Outgoing::of(Text::of(talk.words().edited)) };
                 self.sender.send(talk.place(), &told).await.map(drop)
             }

@@ -18,11 +18,10 @@ use crate::domain::ids::AskId;
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
 use crate::domain::spec::Language;
-use crate::domain::user::{Actor, Identity, Right};
+use crate::domain::user::Right;
 use crate::ops::approvals::{self, Press, Refusal};
 use crate::ops::runs::{self, Reply};
-use crate::ops::secrets::links;
-use crate::ops::{projects, users};
+use crate::ops::users;
 use crate::pipeline::{runner, tape};
 
 /// The most buttons under a question; with more choices words are quicker.
@@ -94,55 +93,15 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// What is missing and for what, and how it is set: never in words, here or anywhere.
-    async fn secret(
-        &self,
-        card: &Card,
-        language: Language,
-        run: &Run,
-        ask: &Ask,
-        press: &Press,
-    ) -> Result<Outgoing, Error> {
-        let words = words::of(language);
-        let mut text = Text::of("🔑 ").bold(words.secret).line();
-        for question in &ask.questions {
-            text = text.plain(self.app.context.secrets.clean(&question.text)).line();
-        }
-        if let Some(link) = self.secret_link(card, run, ask).await? {
-            text = text.plain(words.secret_link).line().plain(link).line();
-        }
-        text = text.plain(words.secret_how);
-        if let Some(id) = &run.project {
-            let project = projects::by_id(&self.app.context, id).await?;
-            let commands: Vec<String> = ask
-                .questions
-                .iter()
-                .map(|question| format!("cgo secrets set {} {}", project.name, question.id))
-                .collect();
-            text = text.block(commands.join("\n"));
-        }
-        Ok(Outgoing::of(text).row([Button::tell(words.secret_set, buttons::go_on(press))]))
-    }
-
-    /// A link that takes the value once, for whoever the chat is with: in a group others would use it.
-    async fn secret_link(&self, card: &Card, run: &Run, ask: &Ask) -> Result<Option<String>, Error> {
-        let Some(page) = self.page.filter(|_| card.chat.0 > 0) else { return Ok(None) };
-        let actor = Actor::Somebody { identity: Identity::Telegram(card.chat.0), called: String::new() };
-        let Ok(person) = users::identify(&self.app.context, &actor).await else { return Ok(None) };
-        let context = self.app.context.acting_as(person);
-        match links::for_ask(&context, run, ask).await {
-            Ok(link) => Ok(link.map(|link| format!("{page}/secret/{}", link.token))),
-            Err(crate::ops::Error::User(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Takes a message as an answer, if it can be meant as one.
     pub async fn is_answer(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
         if let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) {
             let prompt = self.chats.prompt(talk.place(), replied).await?;
             match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
                 Some(Prompt::Update(project)) => {
+                    if self.keeps_out(talk, message, text).await? {
+                        return Ok(true);
+                    }
                     self.begin_update(talk, &project, text).await?;
                     return Ok(true);
                 }
@@ -165,12 +124,15 @@ impl Desk<'_> {
             return Ok(true);
         }
         let open = self.chats.open_cards(talk.place()).await?;
-        let mut waiting = Vec::new();
+        let (mut waiting, mut wants_secret) = (Vec::new(), false);
         for card in open {
             match self.open_ask(&card).await? {
                 // Words bring no room: they are about something else.
                 Some(ask) if ask.wait == Wait::Capacity => {}
-                Some(_) => waiting.push(card),
+                Some(ask) => {
+                    wants_secret |= ask.wait == Wait::Secret;
+                    waiting.push(card);
+                }
                 None => self.close(card).await?,
             }
         }
@@ -179,6 +141,10 @@ impl Desk<'_> {
             1 => {
                 let card = waiting.remove(0);
                 self.answer_in_words(talk, message, card, text).await?;
+                Ok(true)
+            }
+            _ if wants_secret && !is_word_for_set(text) => {
+                self.refuse_secret(talk, message, talk.words().secret_which).await?;
                 Ok(true)
             }
             _ => {
@@ -212,10 +178,14 @@ impl Desk<'_> {
         let Some(ask) = open else {
             self.close(card).await?;
             // It was this very message that answered, before the process was killed.
-            return if again { Ok(()) } else { self.say(talk, Text::of(words.answered_already)).await };
+            if again || self.gives_away(talk, message, text).await? {
+                return Ok(());
+            }
+            return self.say(talk, Text::of(words.answered_already)).await;
         };
         match ask.wait {
             Wait::Input if again => self.go_on_with(talk, card).await,
+            Wait::Input if self.gives_away(talk, message, text).await? => Ok(()),
             Wait::Input => self.take(talk, card, &run, &ask, text).await,
             Wait::Approval => match approves(text) {
                 Some(approved) => {
@@ -224,11 +194,7 @@ impl Desk<'_> {
                 }
                 None => self.say(talk, Text::of(words.by_button)).await,
             },
-            Wait::Secret if !is_word_for_set(text) => {
-                // It may be the value: nobody is to read it here any more, and no run gets it.
-                let _ = self.sender.client().delete(talk.chat.id, message.id).await;
-                self.say(talk, Text::of("⚠️ ").plain(words.secret_exposed)).await
-            }
+            Wait::Secret if !is_word_for_set(text) => self.take_secret(talk, message, card, &run, &ask, text).await,
             Wait::Secret | Wait::Capacity => {
                 let card = self.marked(talk, card).await?;
                 self.give(talk, card, &run, &ask, Vec::new()).await
@@ -274,7 +240,7 @@ impl Desk<'_> {
     }
 
     /// Notes that an update answers, before it does: done once more, it is not told that somebody else was first.
-    async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
+    pub async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
         let mut so_far = said(&card);
         if !is_of(&card, talk.update) {
             so_far.push(Said { update: talk.update, text: String::new() });
@@ -284,7 +250,7 @@ impl Desk<'_> {
         Ok(marked)
     }
 
-    async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
+    pub async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
         let ends = ask.questions.iter().any(|question| question.id == QUESTION)
             && texts.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
         let reply = Reply { approved: true, texts, by: None };

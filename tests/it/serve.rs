@@ -49,14 +49,14 @@ pub fn enqueue(env: &TestEnv, text: &str, until: &str) -> RunId {
 }
 
 /// A process that serves, and what it says.
-struct Serving {
+pub struct Serving {
     child: Child,
     lines: BufReader<ChildStdout>,
-    address: String,
+    pub address: String,
 }
 
 impl Serving {
-    fn start(env: &TestEnv, more: &[&str]) -> Self {
+    pub fn start(env: &TestEnv, more: &[&str]) -> Self {
         let arguments = ["serve", "--json", "--health", "127.0.0.1:0", "--check-every", "0"];
         let mut command = env.signalled(arguments.iter().chain(more));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
@@ -97,7 +97,7 @@ impl Serving {
     }
 
     /// Stops it, which must be done within ten seconds; what it said.
-    fn stop(mut self) -> String {
+    pub fn stop(mut self) -> String {
         let begun = Instant::now();
         self.signal(Signal::TERM);
         let mut rest = String::new();
@@ -277,7 +277,7 @@ fn send(address: &str, request: &str) -> (u16, String) {
     (answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), answer)
 }
 
-fn post(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub fn post(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let length = body.len();
     send(
         address,

@@ -44,25 +44,25 @@ impl Watch for Until {
 
 impl House {
     /// Works on a run as `cgo serve` does, until it waits, is over, or comes to a node.
-    fn drive(&self, run: &RunId, node: &'static str) -> Ended {
+    pub fn drive(&self, run: &RunId, node: &'static str) -> Ended {
         self.with(async |app| {
             let until = Until { node, cancel: CancellationToken::new() };
             app.drive(run, &until, &until.cancel).await.0.expect("the run goes on")
         })
     }
 
-    fn only_run(&self) -> RunId {
+    pub fn only_run(&self) -> RunId {
         let all = self.with(async |app| runs::list(&app.context, 10).await.unwrap());
         assert_eq!(all.len(), 1);
         all[0].run.id.clone()
     }
 
-    fn status(&self, run: &RunId) -> RunStatus {
+    pub fn status(&self, run: &RunId) -> RunStatus {
         self.with(async |app| runs::find(&app.context, run.as_str()).await.unwrap().status)
     }
 
     /// Has a queued run wait for something, as if an agent had asked for it.
-    fn wait_for(&self, run: &RunId, wait: Wait, text: &str) {
+    pub fn wait_for(&self, run: &RunId, wait: Wait, text: &str) {
         self.with(async |app| {
             let context = &app.context;
             let leases = Leases::new(context);
@@ -131,7 +131,7 @@ impl House {
 }
 
 /// The message that shows how far a run is.
-fn progress(house: &House, chat: i64) -> Sent {
+pub fn progress(house: &House, chat: i64) -> Sent {
     house.telegram.wait("the message that shows how far it is", |world| {
         world.messages.iter().find(|sent| sent.chat == chat && sent.text.starts_with("🛠")).cloned()
     })
@@ -322,7 +322,9 @@ fn what_may_be_a_secret_is_deleted_at_once_and_kept_nowhere() {
     telegram.hear(8, "take it as exposed");
     assert!(telegram.world().deleted.contains(&(8, said)));
     assert_eq!(house.status(&run), RunStatus::WaitingSecret);
+    house.forgets("canary");
     bot.kill();
+    house.forgets("canary");
     let events = house.with(async |app| runs::events(&app.context, &run, 0).await.unwrap());
     assert!(!events.iter().any(|event| event.body.contains("canary")), "it stands in the journal");
     assert!(!house.noted().iter().any(|line| line.contains("canary")), "it stands in the log");

@@ -7,6 +7,7 @@ mod house;
 mod marks;
 mod odd;
 mod owner;
+mod secrets;
 mod server;
 mod told;
 mod whole;

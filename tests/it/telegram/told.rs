@@ -21,7 +21,7 @@ use crate::users::waiting;
 
 impl House {
     /// Tells people what is owed to them, as `cgo serve` does.
-    fn tell(&self) -> Delivered {
+    pub fn tell(&self) -> Delivered {
         let settings = settings(&self.telegram, self.folder.path().join("projects"));
         self.with(async |app| {
             let notifier = Bot::new(&app.context, settings).unwrap().notifier();
@@ -31,18 +31,22 @@ impl House {
     }
 
     /// A run of a person, begun at a terminal, that waits for a secret.
-    fn needs_secret(&self, person: i64) -> RunId {
+    pub fn needs_secret(&self, person: i64) -> RunId {
         self.with(async |app| {
             let theirs = House::person(&app.context, person).await;
-            let deploy = Request::Deploy {
-                project: "notes".parse().unwrap(),
-                sandbox: None,
-                server: None,
-                rollout: Rollout::default(),
-                cassette: None,
-            };
-            waiting(&theirs, deploy, Wait::Secret, "API_TOKEN").await.0.id
+            waiting(&theirs, deploy("notes"), Wait::Secret, "API_TOKEN").await.0.id
         })
+    }
+}
+
+/// A deployment of a project.
+pub fn deploy(project: &str) -> Request {
+    Request::Deploy {
+        project: project.parse().unwrap(),
+        sandbox: None,
+        server: None,
+        rollout: Rollout::default(),
+        cassette: None,
     }
 }
 
