@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, User};
+use super::api::{Callback, Chat, ChatKind, Error, Incoming, Me, Message, User};
 use super::markup::Text;
 use super::sender::{Outgoing, Sender};
 use super::settings::Settings;
@@ -132,12 +132,17 @@ impl Desk<'_> {
     /// Says that something could not be dealt with.
     pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
         let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else { return Ok(()) };
-        let (Incoming::Message(Message { from, .. }) | Incoming::Edited(Message { from, .. })) = &incoming else {
-            return Ok(());
-        };
+        let (Incoming::Message(Message { from, .. })
+        | Incoming::Edited(Message { from, .. })
+        | Incoming::Callback(Callback { from, .. })) = &incoming;
         let language = words::language(from.language.as_deref());
-        let text = Text::of(fill(words::of(language).trouble, &[&update.id.to_string()]));
-        self.sender.send(update.chat, &Outgoing::of(text)).await.map(drop)
+        let text = fill(words::of(language).trouble, &[&update.id.to_string()]);
+        match &incoming {
+            Incoming::Callback(callback) => self.sender.answer_press(&callback.id, Some(&text), true).await,
+            Incoming::Message(_) | Incoming::Edited(_) => {
+                self.sender.send(update.chat, &Outgoing::of(Text::of(text))).await.map(drop)
+            }
+        }
     }
 
     /// Who somebody is, with their rights.
@@ -234,10 +239,15 @@ impl Desk<'_> {
     /// An error as the person reads it: without the inner workings, and with what to do next.
     pub fn explained(&self, talk: &Talk, error: &Error) -> Text {
         let words = talk.words();
-        if let Error::Ops(ops::Error::User(refused)) | Error::Run(runner::Error::Ops(ops::Error::User(refused))) = error
-            && refused.is_refusal()
-        {
-            return Text::of(words.refused);
+        if let Error::Ops(of) | Error::Run(runner::Error::Ops(of)) = error {
+            match of {
+                ops::Error::User(refused) if refused.is_refusal() => return Text::of(words.refused),
+                ops::Error::NotAllowed { approvers, .. } => {
+                    return Text::of(fill(words.not_approver, &[&approvers.join(", ")]));
+                }
+                of if of.is_answered() => return Text::of(words.answered_already),
+                _ => {}
+            }
         }
         if error.kind() == Kind::Internal {
             self.note(&format!("update {}: {}", talk.update, told(error)));

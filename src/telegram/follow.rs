@@ -144,6 +144,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         // It is told with what comes next; the next look is soon.
         return Ok(());
     }
+    desk.settle_copies(&run).await?;
     let summary = report::summary(context, &run).await?;
     let message = progress(desk, &run, &summary, followed.language).await?;
     show(desk, &mut followed, &message, state).await?;

@@ -6,8 +6,9 @@ use tokio::sync::Notify;
 
 use super::api::Error;
 use super::markup::Text;
+use super::questions::{self, Prompt};
 use super::sender::{Outgoing, Sender};
-use crate::domain::chat::{ChatId, Followed, PersonId};
+use crate::domain::chat::{ChatId, Copy, Followed, PersonId};
 use crate::domain::notice::NoticeKind;
 use crate::domain::user::User;
 use crate::ops::chats::Chats;
@@ -33,19 +34,30 @@ impl Notifier {
         for line in &letter.lines {
             text = text.line().plain(line);
         }
-        if let (Some(run), NoticeKind::Approval) = (&letter.run, letter.notice.kind) {
-            text = text.line().plain(format!("/approve {0} · /reject {0}", run.id));
+        let mut message = Outgoing::of(text);
+        let ask = letter.ask.as_ref().filter(|_| letter.notice.kind == NoticeKind::Approval);
+        if let Some(ask) = ask {
+            message = message.row(questions::ruling(letter.language, &self.chats.press_of(&ask.id).await?));
         }
-        let message = Outgoing::of(text);
+        let number = self.bring(letter, chat, &message).await?;
+        if let Some(ask) = ask {
+            let (ask, run) = (ask.id.clone(), ask.run.clone());
+            self.chats.put_prompt(chat, number, &Prompt::Answer(ask.clone()).spelled()).await?;
+            self.chats.put_copy(&Copy { ask, run, chat, message: number, language: letter.language }).await?;
+            self.look.notify_one();
+        }
+        Ok(Receipt { message: Some(number.to_string()) })
+    }
+
+    /// A new message, or the one before in its new words.
+    async fn bring(&self, letter: &Letter, chat: ChatId, message: &Outgoing) -> Result<i64, Error> {
         if let Some(previous) = letter.previous.as_ref().and_then(|number| number.parse().ok())
-            && self.sender.edit(chat, previous, &message).await?
+            && self.sender.edit(chat, previous, message).await?
         {
-            return Ok(Receipt { message: letter.previous.clone() });
+            return Ok(previous);
         }
-        match self.sender.send(chat, &message).await? {
-            Some(number) => Ok(Receipt { message: Some(number.to_string()) }),
-            None => Err(Error::Blocked { said: "it takes no messages".to_owned() }),
-        }
+        let sent = self.sender.send(chat, message).await?;
+        sent.ok_or_else(|| Error::Blocked { said: "it takes no messages".to_owned() })
     }
 
     /// Who follows the run of a letter. A run that needs somebody is followed from then on, so that it can be answered.

@@ -11,7 +11,7 @@ use super::buttons::{self, Pressed};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
-use super::words::{self, fill};
+use super::words::{self, Words, fill};
 use crate::domain::chat::{Card, ChatId};
 use crate::domain::guard::{QUESTION, Ruling};
 use crate::domain::ids::AskId;
@@ -19,7 +19,7 @@ use crate::domain::names::ProjectName;
 use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
 use crate::domain::spec::Language;
 use crate::domain::user::Right;
-use crate::ops::approvals::{self, Press, Refusal};
+use crate::ops::approvals::{self, Counts, Press, Refusal};
 use crate::ops::runs::{self, Reply};
 use crate::ops::users;
 use crate::pipeline::{runner, tape};
@@ -293,6 +293,11 @@ impl Desk<'_> {
     ) -> Result<(), Error> {
         let reply = Reply { approved, texts: why.into_iter().collect(), by: None };
         tape::answer(&talk.context, run, ask, reply, &self.cancel).await?;
+        self.ruled(talk, card, run, approved).await
+    }
+
+    /// An approval or a rejection was accepted: what follows from it.
+    async fn ruled(&self, talk: &Talk, card: Card, run: &Run, approved: bool) -> Result<(), Error> {
         if approved {
             self.goes_on(talk, run).await?;
         } else {
@@ -302,6 +307,59 @@ impl Desk<'_> {
         let words = talk.words();
         let done = if approved { words.approved } else { words.rejected };
         self.say(talk, Text::of(if approved { "✅ " } else { "🚫 " }).bold(done).plain(": ").plain(subject(run))).await
+    }
+
+    /// Approves or rejects by a press, which hears of it when it was accepted, and not before.
+    async fn rule_by_button(
+        &self,
+        talk: &Talk,
+        card: Card,
+        counts: &Counts,
+        approved: bool,
+        id: &str,
+    ) -> Result<(), Error> {
+        let words = talk.words();
+        let card = self.marked(talk, card).await?;
+        let reply = Reply { approved, texts: Vec::new(), by: None };
+        if let Err(error) = tape::answer(&talk.context, &counts.run, &counts.ask, reply, &self.cancel).await {
+            let refusal = match error {
+                runner::Error::Ops(error) => Refusal::from(error),
+                error => return Err(error.into()),
+            };
+            return match refusal {
+                Refusal::Failed(error) => Err(error.into()),
+                refusal => self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await,
+            };
+        }
+        let done = if approved { words.approved } else { words.rejected };
+        self.sender.answer_press(id, Some(done), false).await?;
+        self.ruled(talk, card, &counts.run, approved).await
+    }
+
+    /// Has the other chats in which an approval was asked for say that it was answered, or that nobody needs it any more.
+    pub async fn settle_copies(&self, run: &Run) -> Result<(), Error> {
+        let context = &self.app.context;
+        let copies = self.chats.copies(&run.id).await?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let open = runs::waits_for(context, run).await?;
+        for copy in copies.iter().filter(|copy| open.as_ref().is_none_or(|open| open.id != copy.ask)) {
+            let words = words::of(copy.language);
+            let ask = runs::ask(context, &copy.ask).await?;
+            let stands = match ask.as_ref().and_then(|ask| ask.answer.as_ref()) {
+                Some(answer) if answer.approved => format!("✅ {}", fill(words.approved_by, &[&answer.by])),
+                Some(answer) => format!("🚫 {}", fill(words.rejected_by, &[&answer.by])),
+                None => fill(words.late, &[words::status(run.status, copy.language)]),
+            };
+            let mut text = Text::of("✋ ").bold(words.approval).plain(": ").plain(subject(run));
+            for question in ask.iter().flat_map(|ask| &ask.questions) {
+                text = text.line().plain(context.secrets.clean(&question.text));
+            }
+            self.sender.edit(copy.chat, copy.message, &Outgoing::of(text.line().plain(stands))).await?;
+            self.chats.forget_copy(copy).await?;
+        }
+        Ok(())
     }
 
     /// A run has what it waited for: it is taken up, also one that was begun at a terminal.
@@ -329,9 +387,10 @@ impl Desk<'_> {
         let (Pressed::Choice { press, .. } | Pressed::Rule { press, .. } | Pressed::GoOn { press }) = pressed else {
             return self.sender.answer_press(id, Some(words.button_unknown), true).await;
         };
-        let card = self.chats.card_of(&press.ask).await?.filter(|card| card.chat == talk.place());
+        let card = self.chats.card_of(&press.ask).await?;
         // It may be pressed before it is noted that it arrived.
-        let card = card.map(|card| Card { message: card.message.or(Some(callback.message)), ..card });
+        let under = Some(callback.message).filter(|_| card.as_ref().is_some_and(|card| card.chat == talk.place()));
+        let card = card.map(|card| Card { message: card.message.or(under), ..card });
         let again = card.as_ref().is_some_and(|card| is_of(card, talk.update));
         let counts = match approvals::check(&self.app.context, &talk.actor(), press).await {
             Ok(counts) => counts,
@@ -344,15 +403,12 @@ impl Desk<'_> {
                 };
             }
             Err(refusal) => {
-                let told = match refusal {
-                    Refusal::Stranger(_) => words.refused,
-                    Refusal::Repeated { .. } | Refusal::Late { .. } => words.answered_already,
-                    Refusal::Forged | Refusal::Failed(_) => words.button_unknown,
-                };
-                return self.sender.answer_press(id, Some(told), true).await;
+                return self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await;
             }
         };
-        let Some(card) = card else {
+        // An approval is put to several chats, everything else to the one that follows the run.
+        let is_here = |card: &Card| card.chat == talk.place() || counts.ask.wait == Wait::Approval;
+        let Some(card) = card.filter(is_here) else {
             return self.sender.answer_press(id, Some(words.button_unknown), true).await;
         };
         match pressed {
@@ -376,10 +432,7 @@ impl Desk<'_> {
                 self.take(talk, card, &counts.run, &counts.ask, &text).await
             }
             Pressed::Rule { approved, .. } if counts.ask.wait == Wait::Approval => {
-                let done = if *approved { words.approved } else { words.rejected };
-                self.sender.answer_press(id, Some(done), false).await?;
-                let card = self.marked(talk, card).await?;
-                self.rule(talk, card, &counts.run, &counts.ask, *approved, None).await
+                self.rule_by_button(talk, card, &counts, *approved, id).await
             }
             Pressed::GoOn { .. } if matches!(counts.ask.wait, Wait::Secret | Wait::Capacity) => {
                 self.sender.answer_press(id, None, false).await?;
@@ -388,6 +441,17 @@ impl Desk<'_> {
             }
             _ => self.sender.answer_press(id, Some(words.button_unknown), true).await,
         }
+    }
+}
+
+/// Why a press does not count, in the words of a window.
+fn refused(words: &Words, language: Language, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Stranger(_) => words.refused.to_owned(),
+        Refusal::NotAllowed { approvers, .. } => fill(words.not_approver, &[&approvers.join(", ")]),
+        Refusal::Repeated { .. } => words.answered_already.to_owned(),
+        Refusal::Late { status, .. } => fill(words.late, &[words::status(*status, language)]),
+        Refusal::Forged | Refusal::Failed(_) => words.button_unknown.to_owned(),
     }
 }
 
@@ -427,10 +491,13 @@ fn approval(language: Language, ask: &Ask, press: &Press) -> Outgoing {
     for question in &ask.questions {
         text = text.line().plain(&question.text);
     }
-    Outgoing::of(text).row([
-        Button::tell(words.approve, buttons::rule(press, true)),
-        Button::tell(words.reject, buttons::rule(press, false)),
-    ])
+    Outgoing::of(text).row(ruling(language, press))
+}
+
+/// The buttons of an approval.
+pub(super) fn ruling(language: Language, press: &Press) -> [Button; 2] {
+    let words = words::of(language);
+    [Button::tell(words.approve, buttons::rule(press, true)), Button::tell(words.reject, buttons::rule(press, false))]
 }
 
 fn capacity(language: Language, ask: &Ask, press: &Press) -> Outgoing {

@@ -262,7 +262,10 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
     let asked = telegram.hear(-77, "spend $5?");
     let data = asked.data("Approve");
     bot = again(bot);
-    for (person, words) in [(10, "You may not do that"), (98, "You may not do that")] {
+    for (person, words) in [
+        (10, "You may not do that"),
+        (98, "I do not know you. Your id is 98. Ask an admin for an invitation: cgo users invite"),
+    ] {
         let press = telegram.forge(person, &asked, &data);
         let shown = telegram.shown(&press);
         assert_eq!((shown.text.as_deref(), shown.window), (Some(words), true), "{person}");

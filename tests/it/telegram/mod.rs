@@ -1,5 +1,6 @@
 //! cgo behind Telegram, against a strict Bot API server of our own.
 
+mod approvals;
 mod client;
 mod conversation;
 mod fifty;
