@@ -15,7 +15,7 @@ use super::ui::{Tone, Ui, table};
 use crate::domain::diagnose::Kind;
 use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
-use crate::domain::secret::{LONGEST, Secret};
+use crate::domain::secret::{LONGEST, Leak, Secret};
 use crate::ops;
 use crate::ops::secrets::{self, Listing, SecretView, Set};
 
@@ -161,6 +161,9 @@ pub struct Listed(Listing);
 
 /// How a secret stands, in words.
 fn stands(secret: &SecretView) -> String {
+    if secret.exposed.is_some_and(|exposed| exposed.how == Leak::Message) {
+        return "exposed in a message, set it anew".to_owned();
+    }
     match (secret.set, secret.source, secret.required) {
         (true, None, _) => "set, no contract names it".to_owned(),
         (true, Some(_), _) => "set".to_owned(),
@@ -182,7 +185,8 @@ impl Answer for Listed {
             return out + "no secrets: no contract asks for one, and none is set";
         }
         let rows = self.0.secrets.iter().map(|secret| {
-            let tone = if secret.required && stands(secret) == "missing" { Tone::Bad } else { Tone::Good };
+            let is_bad = secret.exposed.is_some() || (secret.required && stands(secret) == "missing");
+            let tone = if is_bad { Tone::Bad } else { Tone::Good };
             let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
             vec![
                 secret.project.to_string(),

@@ -71,6 +71,21 @@ pub struct Card {
     pub closed: bool,
 }
 
+/// An approval that is asked for in a chat beside the one that follows the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copy {
+    /// The question.
+    pub ask: AskId,
+    /// The run that asks.
+    pub run: RunId,
+    /// The chat.
+    pub chat: ChatId,
+    /// The message it stands in.
+    pub message: i64,
+    /// The language it is put in.
+    pub language: Language,
+}
+
 /// A button that works once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {

@@ -32,6 +32,7 @@ pub mod request;
 pub mod run;
 pub mod secret;
 pub mod secret_files;
+pub mod secret_shape;
 pub mod server;
 pub mod setup;
 pub mod sharing;

@@ -91,6 +91,36 @@ impl Origin {
     }
 }
 
+/// How a value was seen where it must not be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leak {
+    /// A person sent it in a message of a chat.
+    Message,
+}
+
+impl Leak {
+    /// Every way.
+    pub const ALL: [Self; 1] = [Self::Message];
+
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+        }
+    }
+}
+
+/// That a value was seen where it must not be: it has to be rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Exposure {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub how: Leak,
+}
+
 /// A secret as it is kept: encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
@@ -104,6 +134,8 @@ pub struct Kept {
     pub key: String,
     /// The encrypted value: an age file in its text form.
     pub sealed: String,
+    /// When and how the value was seen by others; none for one that nobody saw.
+    pub exposed: Option<Exposure>,
     /// When there was a value first.
     pub created_at: Timestamp,
     /// When this value was given or made.

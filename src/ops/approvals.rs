@@ -58,6 +58,14 @@ pub enum Refusal {
     /// It comes from nobody who may answer: a stranger, or somebody without the right.
     #[error(transparent)]
     Stranger(#[from] users::Error),
+    /// They may see it, but the settings name others who approve.
+    #[error("`{user}` may not approve or reject; {} may", approvers.join(", "))]
+    NotAllowed {
+        /// Who pressed.
+        user: String,
+        /// Who may.
+        approvers: Vec<String>,
+    },
     /// No button of cgo carries that.
     #[error("no question was asked with that button")]
     Forged,
@@ -86,6 +94,7 @@ impl From<super::Error> for Refusal {
     fn from(error: super::Error) -> Self {
         match error {
             super::Error::User(error) => Self::Stranger(error),
+            super::Error::NotAllowed { user, approvers } => Self::NotAllowed { user, approvers },
             super::Error::Store(store::Error::AlreadyAnswered { by, at }) => Self::Repeated { by, at },
             other => Self::Failed(other),
         }
@@ -102,7 +111,7 @@ impl Diagnose for Refusal {
     fn kind(&self) -> Kind {
         match self {
             Self::Stranger(error) => error.kind(),
-            Self::Forged | Self::Late { .. } | Self::Repeated { .. } => Kind::User,
+            Self::NotAllowed { .. } | Self::Forged | Self::Late { .. } | Self::Repeated { .. } => Kind::User,
             Self::Failed(error) => error.kind(),
         }
     }
@@ -111,7 +120,7 @@ impl Diagnose for Refusal {
         match self {
             Self::Stranger(error) => error.advice(),
             Self::Late { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
-            Self::Forged | Self::Repeated { .. } => None,
+            Self::NotAllowed { .. } | Self::Forged | Self::Repeated { .. } => None,
             Self::Failed(error) => error.advice(),
         }
     }
@@ -145,6 +154,9 @@ pub async fn check(context: &Context, actor: &Actor, press: &Press) -> Result<Co
     let Some(run) = context.store.run(&ask.run).await? else { return Err(Refusal::Forged) };
     let right = if ask.wait == Wait::Approval { Right::Approve } else { Right::Operate };
     let person = users::authorize_run(context, actor, right, &run).await?;
+    if ask.wait == Wait::Approval {
+        runs::require_approver(context, &person.name)?;
+    }
     if let Some(first) = ask.answer {
         return Err(Refusal::Repeated { by: first.by, at: first.at });
     }

@@ -2,8 +2,8 @@
 //!
 //! What is said in them is the front end's; here stands what must survive it.
 
-use super::{Context, Error, users};
-use crate::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use super::{Context, Error, approvals, users};
+use crate::domain::chat::{BotId, Button, Card, ChatId, Copy, Followed, PersonId, Queued};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::time::Timestamp;
 use crate::store::Telegram as _;
@@ -92,6 +92,14 @@ impl Chats {
     /// When the store fails.
     pub async fn dealt_with(&self, update: i64) -> Result<(), Error> {
         Ok(self.context.store.dealt_with(self.bot, update, self.context.now()).await?)
+    }
+
+    /// Sees to it that the texts of what is dealt with stand in no file any more. False when it could not be done.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn wipe(&self) -> Result<bool, Error> {
+        Ok(self.context.store.wipe().await?)
     }
 
     /// Forgets what is old enough to be forgotten.
@@ -206,6 +214,38 @@ impl Chats {
     /// When the store fails.
     pub async fn note_card(&self, card: &Card, before: &str) -> Result<bool, Error> {
         Ok(self.context.store.note_card(self.bot, card, before, self.context.now()).await?)
+    }
+
+    /// What the buttons of a question carry.
+    ///
+    /// # Errors
+    /// When there is no such question.
+    pub async fn press_of(&self, ask: &AskId) -> Result<approvals::Press, Error> {
+        approvals::press(&self.context, ask).await
+    }
+
+    /// Keeps that an approval is asked for in one more chat.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put_copy(&self, copy: &Copy) -> Result<(), Error> {
+        Ok(self.context.store.put_copy(self.bot, copy, self.context.now()).await?)
+    }
+
+    /// The chats in which a run asks for an approval beside its own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn copies(&self, run: &RunId) -> Result<Vec<Copy>, Error> {
+        Ok(self.context.store.copies(self.bot, run).await?)
+    }
+
+    /// Forgets one of them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_copy(&self, copy: &Copy) -> Result<(), Error> {
+        Ok(self.context.store.forget_copy(self.bot, copy).await?)
     }
 
     /// Makes a button that works once, for one person in one chat; returns what its press has to carry.

@@ -361,10 +361,8 @@ pub async fn answer(
     }
     let right = if ask.wait == Wait::Approval { Right::Approve } else { Right::Operate };
     users::require_run(context, right, run).await?;
-    let who = &context.person.name;
-    let allowed = context.approvers.is_empty() || context.approvers.contains(who);
-    if ask.wait == Wait::Approval && !allowed {
-        return Err(Error::NotAllowed { user: who.clone(), approvers: context.approvers.clone() });
+    if ask.wait == Wait::Approval {
+        require_approver(context, &context.person.name)?;
     }
     let texts = match ask.wait {
         Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],
@@ -384,6 +382,25 @@ pub async fn answer(
     let row = EventRow { seq: run.seq + 1, at: now, kind, body };
     context.store.answer(&ask.id, &answer, &row).await?;
     Ok(())
+}
+
+/// Refuses whoever the settings do not name among those who approve; where they name nobody, rights alone count.
+///
+/// # Errors
+/// [`Error::NotAllowed`].
+pub(super) fn require_approver(context: &Context, who: &str) -> Result<(), Error> {
+    if context.approvers.is_empty() || context.approvers.iter().any(|approver| approver == who) {
+        return Ok(());
+    }
+    Err(Error::NotAllowed { user: who.to_owned(), approvers: context.approvers.clone() })
+}
+
+/// The question of that id, answered or not.
+///
+/// # Errors
+/// When the store fails.
+pub async fn ask(context: &Context, id: &AskId) -> Result<Option<Ask>, Error> {
+    Ok(context.store.ask(id).await?)
 }
 
 /// Words that say a secret is set; a value is none of them.

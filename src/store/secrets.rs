@@ -4,7 +4,8 @@ use super::engine::{Row, args, transaction};
 use super::{Error, Store};
 use crate::domain::ids::ProjectId;
 use crate::domain::manifest::EnvName;
-use crate::domain::secret::{Kept, Origin};
+use crate::domain::secret::{Exposure, Kept, Leak, Origin};
+use crate::domain::time::Timestamp;
 
 /// What can be done with the secrets of a store.
 pub trait ProjectSecrets {
@@ -30,12 +31,15 @@ pub trait ProjectSecrets {
 
 fn decode(row: &Row) -> Result<Kept, Error> {
     let row = row.of("project_secret");
+    let how = row.maybe_parsed(8, |text| Leak::ALL.into_iter().find(|leak| leak.as_str() == text))?;
+    let at = row.maybe_int(7)?.map(Timestamp);
     Ok(Kept {
         project: row.parsed(0, |text| ProjectId::parse(text).ok())?,
         name: row.parsed(1, |text| EnvName::try_from(text.to_owned()).ok())?,
         origin: row.parsed(2, |text| Origin::ALL.into_iter().find(|origin| origin.as_str() == text))?,
         key: row.text(3)?,
         sealed: row.text(4)?,
+        exposed: at.zip(how).map(|(at, how)| Exposure { at, how }),
         created_at: row.time(5)?,
         updated_at: row.time(6)?,
     })
@@ -43,7 +47,11 @@ fn decode(row: &Row) -> Result<Kept, Error> {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("select project_id, name, origin, key_id, sealed, created_at, updated_at from project_secret ", $rest)
+        concat!(
+            "select project_id, name, origin, key_id, sealed, created_at, updated_at, exposed_at, exposed_how ",
+            "from project_secret ",
+            $rest
+        )
     };
 }
 
@@ -57,6 +65,8 @@ macro_rules! insert {
             &$secret.sealed,
             $secret.created_at,
             $secret.updated_at,
+            $secret.exposed.map(|exposed| exposed.at.0),
+            $secret.exposed.map(|exposed| exposed.how.as_str()),
         ]
     };
 }
@@ -75,10 +85,11 @@ impl ProjectSecrets for Store {
                 )
                 .await?;
             tx.execute(
-                "insert into project_secret (project_id, name, origin, key_id, sealed, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7) \
+                "insert into project_secret (project_id, name, origin, key_id, sealed, created_at, updated_at, \
+                 exposed_at, exposed_how) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
                  on conflict (project_id, name) do update set origin = excluded.origin, key_id = excluded.key_id, \
-                 sealed = excluded.sealed, updated_at = excluded.updated_at",
+                 sealed = excluded.sealed, updated_at = excluded.updated_at, exposed_at = excluded.exposed_at, \
+                 exposed_how = excluded.exposed_how",
                 insert!(secret),
             )
             .await?;
@@ -93,8 +104,8 @@ impl ProjectSecrets for Store {
                 return Err(Error::NotFound { what: "project", id: id.to_owned() });
             }
             tx.execute(
-                "insert into project_secret (project_id, name, origin, key_id, sealed, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (project_id, name) do nothing",
+                "insert into project_secret (project_id, name, origin, key_id, sealed, created_at, updated_at, \
+                 exposed_at, exposed_how) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (project_id, name) do nothing",
                 insert!(secret),
             )
             .await?;

@@ -4,7 +4,7 @@
 
 use super::engine::{Row, args, locking, transaction};
 use super::{Error, Store};
-use crate::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use crate::domain::chat::{BotId, Button, Card, ChatId, Copy, Followed, PersonId, Queued};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
@@ -102,6 +102,13 @@ pub trait Telegram {
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
+    /// Keeps an approval that is asked for in one more chat; a newer message takes the place of an older one.
+    fn put_copy(&self, bot: BotId, copy: &Copy, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The chats in which a run asks for an approval beside its own.
+    fn copies(&self, bot: BotId, run: &RunId) -> impl Future<Output = Result<Vec<Copy>, Error>> + Send;
+    /// Forgets one of them.
+    fn forget_copy(&self, bot: BotId, copy: &Copy) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Keeps a button.
     fn put_button(&self, bot: BotId, button: &Button, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// A button, as it was before this press; used up by this update from then on, if nobody was first.
@@ -164,6 +171,17 @@ fn card(row: &Row) -> Result<Card, Error> {
         message: row.maybe_int(3)?,
         said: row.text(4)?,
         closed: row.bool(5)?,
+    })
+}
+
+fn copy(row: &Row) -> Result<Copy, Error> {
+    let row = row.of("telegram_copy");
+    Ok(Copy {
+        ask: row.parsed(0, |text| AskId::parse(text).ok())?,
+        run: row.parsed(1, |text| RunId::parse(text).ok())?,
+        chat: ChatId(row.int(2)?),
+        message: row.int(3)?,
+        language: row.parsed(4, language_of)?,
     })
 }
 
@@ -446,6 +464,48 @@ impl Telegram for Store {
                 )
                 .await?;
             Ok(changed > 0)
+        })
+    }
+
+    async fn put_copy(&self, bot: BotId, copy: &Copy, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_copy (bot_id, ask_id, run_id, chat_id, message_id, language, created_at, \
+                 updated_at) values ($1, $2, $3, $4, $5, $6, $7, $7) on conflict (bot_id, ask_id, chat_id) \
+                 do update set message_id = excluded.message_id, updated_at = excluded.updated_at",
+                args![
+                    bot.0,
+                    copy.ask.as_str(),
+                    copy.run.as_str(),
+                    copy.chat.0,
+                    copy.message,
+                    copy.language.as_str(),
+                    at,
+                ],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn copies(&self, bot: BotId, run: &RunId) -> Result<Vec<Copy>, Error> {
+        self.list(
+            "select ask_id, run_id, chat_id, message_id, language from telegram_copy \
+             where bot_id = $1 and run_id = $2 order by ask_id, chat_id",
+            args![bot.0, run.as_str()],
+            copy,
+        )
+        .await
+    }
+
+    async fn forget_copy(&self, bot: BotId, copy: &Copy) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "delete from telegram_copy where bot_id = $1 and ask_id = $2 and chat_id = $3",
+                args![bot.0, copy.ask.as_str(), copy.chat.0],
+            )
+            .await
+            .map(drop)
         })
     }
 

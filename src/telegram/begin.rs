@@ -1,6 +1,6 @@
 //! From what a person writes or sends to a run: the same requests that `cgo project new` and `cgo deploy` make.
 
-use super::api::{Document, Error};
+use super::api::{Document, Error, Message};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::questions::subject;
@@ -120,7 +120,7 @@ impl Desk<'_> {
     }
 
     /// Takes a file as a description or as a spec.
-    pub async fn file(&self, talk: &Talk, document: &Document, caption: &str) -> Result<(), Error> {
+    pub async fn file(&self, talk: &Talk, message: &Message, document: &Document, caption: &str) -> Result<(), Error> {
         let words = talk.words();
         let ending = document.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
         let is_spec = matches!(ending.as_str(), "yaml" | "yml");
@@ -141,6 +141,9 @@ impl Desk<'_> {
             return self.say(talk, Text::of(words.file_text)).await;
         };
         let text = text.trim_start_matches('\u{feff}');
+        if self.gives_away(talk, message, text).await? {
+            return Ok(());
+        }
         if is_spec {
             return self.begin_from_spec(talk, text).await;
         }

@@ -260,12 +260,17 @@ impl Desk<'_> {
     pub async fn pressed(&self, update: &Queued, callback: &Callback) -> Result<(), Error> {
         let Ok(talk) = self.admit(update, &callback.from, callback.chat).await? else {
             let words = words::of(words::language(callback.from.language.as_deref()));
-            return self.sender.answer_press(&callback.id, Some(words.refused), true).await;
+            let told = format!("{}{}. {}", words.stranger, callback.from.id, words.stranger_how);
+            return self.sender.answer_press(&callback.id, Some(&told), true).await;
         };
         let Some(pressed) = Pressed::parse(&callback.data) else {
             return self.sender.answer_press(&callback.id, Some(talk.words().button_unknown), true).await;
         };
         let done = Box::pin(self.press(&talk, callback, pressed)).await;
+        if done.as_ref().is_err_and(|error| !error.may_pass()) {
+            // What went wrong is said in the chat; the button waits no longer. One that was answered needs no answer.
+            let _ = self.sender.answer_press(&callback.id, None, false).await;
+        }
         self.settle(&talk, done).await
     }
 

@@ -4,7 +4,8 @@
 //! of the sender, in a group too; what is decided stands in `ops`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,8 @@ pub(super) struct Desk<'a> {
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets, where there is one.
     pub page: Option<&'a str>,
+    /// The updates at work that may hold a secret.
+    pub secret_updates: Mutex<BTreeSet<i64>>,
 }
 
 /// One turn of a conversation: who says something, where, and with which rights.
@@ -102,6 +105,23 @@ impl Desk<'_> {
         self.note(about, Noted::Trouble(self.app.context.secrets.clean(why).into_owned()));
     }
 
+    /// Notes that an update may hold a secret: when it is dealt with, its text is to stand in no file any more.
+    pub fn holds_secret(&self, update: i64) {
+        self.secret_updates.lock().expect("nobody panics with this lock").insert(update);
+    }
+
+    /// Notes that an update is dealt with. Nothing is left of one that may have held a secret.
+    pub async fn over(&self, update: i64) -> Result<(), Error> {
+        self.chats.dealt_with(update).await?;
+        if self.secret_updates.lock().expect("nobody panics with this lock").remove(&update)
+            && !self.chats.wipe().await?
+        {
+            let about = About { update: Some(update), ..About::default() };
+            self.trouble(about, "others use the store, so what was said stands in the write-ahead log for now");
+        }
+        Ok(())
+    }
+
     /// Deals with something that was said. May be done again when it was cut short.
     pub async fn deal_with(&self, update: &Queued) -> Result<(), Error> {
         let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else {
@@ -136,12 +156,20 @@ impl Desk<'_> {
     /// Says that something could not be dealt with.
     pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
         let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else { return Ok(()) };
-        let (Incoming::Message(Message { from, .. }) | Incoming::Edited(Message { from, .. })) = &incoming else {
-            return Ok(());
+        let trouble = |from: &User| {
+            let words = words::of(words::language(from.language.as_deref()));
+            fill(words.trouble, &[&update.id.to_string()])
         };
-        let language = words::language(from.language.as_deref());
-        let text = Text::of(fill(words::of(language).trouble, &[&update.id.to_string()]));
-        self.sender.send(update.chat, &Outgoing::of(text)).await.map(drop)
+        match &incoming {
+            Incoming::Callback(callback) => {
+                self.sender.answer_press(&callback.id, Some(&trouble(&callback.from)), true).await
+            }
+            Incoming::Message(message) | Incoming::Edited(message) => {
+                self.sender.send(update.chat, &Outgoing::of(Text::of(trouble(&message.from)))).await.map(drop)
+            }
+            // Nobody said it.
+            Incoming::Opened(_) | Incoming::Moved { .. } => Ok(()),
+        }
     }
 
     /// Who somebody is, with their rights.
@@ -198,16 +226,29 @@ impl Desk<'_> {
         text: &str,
         command: Option<Command<'_>>,
     ) -> Result<(), Error> {
+        if message.document.is_some() && self.awaits_secret(talk).await? {
+            return self.refuse_secret(talk, message, talk.words().secret_file).await;
+        }
         if let Some(command) = command {
+            let kept_out = match command.name.as_str() {
+                "new" => self.keeps_out(talk, message, command.rest).await?,
+                _ => self.gives_away(talk, message, command.rest).await?,
+            };
+            if kept_out {
+                return Ok(());
+            }
             return self.command(talk, &command.name, command.rest).await;
         }
         if let Some(document) = &message.document {
-            return self.file(talk, document, text).await;
+            if self.gives_away(talk, message, text).await? {
+                return Ok(());
+            }
+            return self.file(talk, message, document, text).await;
         }
         if text.is_empty() {
             return self.say(talk, Text::of(talk.words().text_only)).await;
         }
-        if self.is_answer(talk, message, text).await? {
+        if self.is_answer(talk, message, text).await? || self.keeps_out(talk, message, text).await? {
             return Ok(());
         }
         self.begin_from_chat(talk, text).await
@@ -225,10 +266,15 @@ impl Desk<'_> {
     /// An error as the person reads it: without the inner workings, and with what to do next.
     pub fn explained(&self, language: Language, about: About, error: &Error) -> Text {
         let words = words::of(language);
-        if let Error::Ops(ops::Error::User(refused)) | Error::Run(runner::Error::Ops(ops::Error::User(refused))) = error
-            && refused.is_refusal()
-        {
-            return Text::of(words.refused);
+        if let Error::Ops(of) | Error::Run(runner::Error::Ops(of)) = error {
+            match of {
+                ops::Error::User(refused) if refused.is_refusal() => return Text::of(words.refused),
+                ops::Error::NotAllowed { approvers, .. } => {
+                    return Text::of(fill(words.not_approver, &[&approvers.join(", ")]));
+                }
+                of if of.is_answered() => return Text::of(words.answered_already),
+                _ => {}
+            }
         }
         if error.kind() == Kind::Internal {
             self.trouble(about.clone(), &told(error));
@@ -250,6 +296,10 @@ impl Desk<'_> {
         }
         match self.admit(update, &message.from, message.chat).await? {
             Ok(talk) => {
+                let text = message.text.as_deref().unwrap_or_default();
+                if self.keeps_out(&talk, message, text).await? {
+                    return Ok(());
+                }
                 let told = Outgoing { reply_to: Some(message.id), ..Outgoing::of(Text::of(talk.words().edited)) };
                 self.sender.send(talk.place(), &told).await.map(drop)
             }

@@ -148,6 +148,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
         // It is told with what comes next; the next look is soon.
         return Ok(());
     }
+    desk.settle_copies(&run).await?;
     if desk.chats.unreachable(followed.chat).await?.is_some() {
         if run.status.is_terminal() && context.now().since(run.updated_at) > KEPT_MS {
             (followed.message, followed.over) = (None, true);

@@ -95,6 +95,7 @@ impl Desk<'_> {
         for run in runs::unfinished(&talk.context, &project.id).await?.iter().take(3) {
             text = text.line().plain("• ").plain(run_line(talk, run));
         }
+        text = text.and(self.exposed(talk, &project.name).await?);
         let key = |label: &str, verb| Button::tell(label, buttons::project(verb, &project.name));
         let open = live.url.as_deref().filter(|_| live.serves).and_then(|url| Button::open(words.open, url));
         let message = Outgoing::of(text)

@@ -17,6 +17,7 @@ mod notifier;
 mod operations;
 mod poll;
 mod questions;
+mod secrets;
 pub mod sender;
 mod settings;
 mod token;
@@ -170,6 +171,7 @@ impl Bot {
             told: note,
             wake: around.wake,
             page: around.page,
+            secret_updates: std::sync::Mutex::default(),
         };
         let polling = poll::poll(self.sender.client(), self.id, &self.chats, self.settings.patience, &came, note);
         let registering = async {

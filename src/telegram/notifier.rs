@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 
 use super::api::Error;
 use super::markup::Text;
+use super::questions::{self, Prompt};
 use super::sender::{Outgoing, Sender};
-use crate::domain::chat::{ChatId, Followed, PersonId};
+use crate::domain::chat::{ChatId, Copy, Followed, PersonId};
 use crate::domain::notice::{NoticeKind, Urgency};
 use crate::domain::user::{Identity, User};
 use crate::ops::chats::Chats;
@@ -58,10 +59,11 @@ impl Notifier {
         for line in &letter.lines {
             text = text.line().plain(line);
         }
-        if let (Some(run), NoticeKind::Approval) = (&letter.run, letter.notice.kind) {
-            text = text.line().plain(format!("/approve {0} · /reject {0}", run.id));
+        let mut message = Outgoing::of(text);
+        let ask = letter.ask.as_ref().filter(|_| letter.notice.kind == NoticeKind::Approval);
+        if let Some(ask) = ask {
+            message = message.row(questions::ruling(letter.language, &self.chats.press_of(&ask.id).await?));
         }
-        let message = Outgoing::of(text);
         // The chat that follows it was told all else of the run.
         if let Some(followed) = follower.as_ref().filter(|followed| followed.chat != chat && asked(letter, followed))
             && letter.notice.kind == NoticeKind::RunStuck
@@ -70,19 +72,34 @@ impl Notifier {
         }
         // The messages of a run that is followed here say something else, and stay.
         let previous = letter.previous.as_ref().filter(|_| here.is_none());
+        let number = self.bring(letter.urgency, previous, chat, &message).await?;
+        if let Some(ask) = ask {
+            let (ask, run) = (ask.id.clone(), ask.run.clone());
+            self.chats.put_prompt(chat, number, &Prompt::Answer(ask.clone()).spelled()).await?;
+            self.chats.put_copy(&Copy { ask, run, chat, message: number, language: letter.language }).await?;
+            self.look.notify_one();
+        }
+        Ok(receipt(number))
+    }
+
+    /// A new message, or the one before in its new words.
+    async fn bring(
+        &self,
+        urgency: Urgency,
+        previous: Option<&String>,
+        chat: ChatId,
+        message: &Outgoing,
+    ) -> Result<i64, Error> {
         if let Some(previous) = previous.and_then(|number| number.parse().ok())
-            && self.sender.edit(chat, previous, &message).await?
+            && self.sender.edit(chat, previous, message).await?
         {
-            return Ok(receipt(previous));
+            return Ok(previous);
         }
-        let sent = match letter.urgency {
-            Urgency::Critical => self.sender.insist(chat, &message).await?,
-            Urgency::Normal => self.sender.send(chat, &message).await?,
+        let sent = match urgency {
+            Urgency::Critical => self.sender.insist(chat, message).await?,
+            Urgency::Normal => self.sender.send(chat, message).await?,
         };
-        match sent {
-            Some(number) => Ok(receipt(number)),
-            None => Err(Error::Blocked { said: "it takes no messages".to_owned() }),
-        }
+        sent.ok_or_else(|| Error::Blocked { said: "it takes no messages".to_owned() })
     }
 
     /// How far the chat that follows the run was told what a letter says.

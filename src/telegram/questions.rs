@@ -11,18 +11,17 @@ use super::buttons::{self, Pressed};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
-use super::words::{self, fill};
+use super::words::{self, Words, fill};
 use crate::domain::chat::{Card, Followed};
 use crate::domain::guard::{QUESTION, Ruling};
 use crate::domain::ids::AskId;
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
 use crate::domain::spec::Language;
-use crate::domain::user::{Actor, Identity, Right};
-use crate::ops::approvals::{self, Press, Refusal};
+use crate::domain::user::Right;
+use crate::ops::approvals::{self, Counts, Press, Refusal};
 use crate::ops::runs::{self, Reply};
-use crate::ops::secrets::links;
-use crate::ops::{projects, users};
+use crate::ops::users;
 use crate::pipeline::{runner, tape};
 
 /// The most buttons under a question; with more choices words are quicker.
@@ -102,55 +101,15 @@ impl Desk<'_> {
         Ok(true)
     }
 
-    /// What is missing and for what, and how it is set: never in words, here or anywhere.
-    async fn secret(
-        &self,
-        card: &Card,
-        language: Language,
-        run: &Run,
-        ask: &Ask,
-        press: &Press,
-    ) -> Result<Outgoing, Error> {
-        let words = words::of(language);
-        let mut text = Text::of("🔑 ").bold(words.secret).line();
-        for question in &ask.questions {
-            text = text.plain(self.app.context.secrets.clean(&question.text)).line();
-        }
-        if let Some(link) = self.secret_link(card, run, ask).await? {
-            text = text.plain(words.secret_link).line().plain(link).line();
-        }
-        text = text.plain(words.secret_how);
-        if let Some(id) = &run.project {
-            let project = projects::by_id(&self.app.context, id).await?;
-            let commands: Vec<String> = ask
-                .questions
-                .iter()
-                .map(|question| format!("cgo secrets set {} {}", project.name, question.id))
-                .collect();
-            text = text.block(commands.join("\n"));
-        }
-        Ok(Outgoing::of(text).row([Button::tell(words.secret_set, buttons::go_on(press))]))
-    }
-
-    /// A link that takes the value once, for whoever the chat is with: in a group others would use it.
-    async fn secret_link(&self, card: &Card, run: &Run, ask: &Ask) -> Result<Option<String>, Error> {
-        let Some(page) = self.page.filter(|_| card.chat.0 > 0) else { return Ok(None) };
-        let actor = Actor::Somebody { identity: Identity::Telegram(card.chat.0), called: String::new() };
-        let Ok(person) = users::identify(&self.app.context, &actor).await else { return Ok(None) };
-        let context = self.app.context.acting_as(person);
-        match links::for_ask(&context, run, ask).await {
-            Ok(link) => Ok(link.map(|link| format!("{page}/secret/{}", link.token))),
-            Err(crate::ops::Error::User(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Takes a message as an answer, if it can be meant as one.
     pub async fn is_answer(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
         if let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) {
             let prompt = self.chats.prompt(talk.place(), replied).await?;
             match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
                 Some(Prompt::Update(project)) => {
+                    if self.keeps_out(talk, message, text).await? {
+                        return Ok(true);
+                    }
                     self.begin_update(talk, &project, text).await?;
                     return Ok(true);
                 }
@@ -173,12 +132,15 @@ impl Desk<'_> {
             return Ok(true);
         }
         let open = self.chats.open_cards(talk.place()).await?;
-        let mut waiting = Vec::new();
+        let (mut waiting, mut wants_secret) = (Vec::new(), false);
         for card in open {
             match self.open_ask(&card).await? {
                 // Words bring no room: they are about something else.
                 Some(ask) if ask.wait == Wait::Capacity => {}
-                Some(_) => waiting.push(card),
+                Some(ask) => {
+                    wants_secret |= ask.wait == Wait::Secret;
+                    waiting.push(card);
+                }
                 None => self.close(card).await?,
             }
         }
@@ -187,6 +149,10 @@ impl Desk<'_> {
             1 => {
                 let card = waiting.remove(0);
                 self.answer_in_words(talk, message, card, text).await?;
+                Ok(true)
+            }
+            _ if wants_secret && !is_word_for_set(text) => {
+                self.refuse_secret(talk, message, talk.words().secret_which).await?;
                 Ok(true)
             }
             _ => {
@@ -220,10 +186,14 @@ impl Desk<'_> {
         let Some(ask) = open else {
             self.close(card).await?;
             // It was this very message that answered, before the process was killed.
-            return if again { Ok(()) } else { self.say(talk, Text::of(words.answered_already)).await };
+            if again || self.gives_away(talk, message, text).await? {
+                return Ok(());
+            }
+            return self.say(talk, Text::of(words.answered_already)).await;
         };
         match ask.wait {
             Wait::Input if again => self.go_on_with(talk, card).await,
+            Wait::Input if self.gives_away(talk, message, text).await? => Ok(()),
             Wait::Input => self.take(talk, card, &run, &ask, text).await,
             Wait::Approval => match approves(text) {
                 Some(approved) => {
@@ -232,11 +202,7 @@ impl Desk<'_> {
                 }
                 None => self.say(talk, Text::of(words.by_button)).await,
             },
-            Wait::Secret if !is_word_for_set(text) => {
-                // It may be the value: nobody is to read it here any more, and no run gets it.
-                let _ = self.sender.client().delete(talk.chat.id, message.id).await;
-                self.say(talk, Text::of("⚠️ ").plain(words.secret_exposed)).await
-            }
+            Wait::Secret if !is_word_for_set(text) => self.take_secret(talk, message, card, &run, &ask, text).await,
             Wait::Secret | Wait::Capacity => {
                 let card = self.marked(talk, card).await?;
                 self.give(talk, card, &run, &ask, Vec::new()).await
@@ -282,7 +248,7 @@ impl Desk<'_> {
     }
 
     /// Notes that an update answers, before it does: done once more, it is not told that somebody else was first.
-    async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
+    pub async fn marked(&self, talk: &Talk, card: Card) -> Result<Card, Error> {
         let mut so_far = said(&card);
         if !is_of(&card, talk.update) {
             so_far.push(Said { update: talk.update, text: String::new() });
@@ -292,7 +258,7 @@ impl Desk<'_> {
         Ok(marked)
     }
 
-    async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
+    pub async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
         let ends = ask.questions.iter().any(|question| question.id == QUESTION)
             && texts.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
         let reply = Reply { approved: true, texts, by: None };
@@ -335,6 +301,11 @@ impl Desk<'_> {
     ) -> Result<(), Error> {
         let reply = Reply { approved, texts: why.into_iter().collect(), by: None };
         tape::answer(&talk.context, run, ask, reply, &self.cancel).await?;
+        self.ruled(talk, card, run, approved).await
+    }
+
+    /// An approval or a rejection was accepted: what follows from it.
+    async fn ruled(&self, talk: &Talk, card: Card, run: &Run, approved: bool) -> Result<(), Error> {
         if approved {
             self.goes_on(talk, run).await?;
         } else {
@@ -344,6 +315,59 @@ impl Desk<'_> {
         let words = talk.words();
         let done = if approved { words.approved } else { words.rejected };
         self.say(talk, Text::of(if approved { "✅ " } else { "🚫 " }).bold(done).plain(": ").plain(subject(run))).await
+    }
+
+    /// Approves or rejects by a press, which hears of it when it was accepted, and not before.
+    async fn rule_by_button(
+        &self,
+        talk: &Talk,
+        card: Card,
+        counts: &Counts,
+        approved: bool,
+        id: &str,
+    ) -> Result<(), Error> {
+        let words = talk.words();
+        let card = self.marked(talk, card).await?;
+        let reply = Reply { approved, texts: Vec::new(), by: None };
+        if let Err(error) = tape::answer(&talk.context, &counts.run, &counts.ask, reply, &self.cancel).await {
+            let refusal = match error {
+                runner::Error::Ops(error) => Refusal::from(error),
+                error => return Err(error.into()),
+            };
+            return match refusal {
+                Refusal::Failed(error) => Err(error.into()),
+                refusal => self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await,
+            };
+        }
+        let done = if approved { words.approved } else { words.rejected };
+        self.sender.answer_press(id, Some(done), false).await?;
+        self.ruled(talk, card, &counts.run, approved).await
+    }
+
+    /// Has the other chats in which an approval was asked for say that it was answered, or that nobody needs it any more.
+    pub async fn settle_copies(&self, run: &Run) -> Result<(), Error> {
+        let context = &self.app.context;
+        let copies = self.chats.copies(&run.id).await?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let open = runs::waits_for(context, run).await?;
+        for copy in copies.iter().filter(|copy| open.as_ref().is_none_or(|open| open.id != copy.ask)) {
+            let words = words::of(copy.language);
+            let ask = runs::ask(context, &copy.ask).await?;
+            let stands = match ask.as_ref().and_then(|ask| ask.answer.as_ref()) {
+                Some(answer) if answer.approved => format!("✅ {}", fill(words.approved_by, &[&answer.by])),
+                Some(answer) => format!("🚫 {}", fill(words.rejected_by, &[&answer.by])),
+                None => fill(words.late, &[words::status(run.status, copy.language)]),
+            };
+            let mut text = Text::of("✋ ").bold(words.approval).plain(": ").plain(subject(run));
+            for question in ask.iter().flat_map(|ask| &ask.questions) {
+                text = text.line().plain(context.secrets.clean(&question.text));
+            }
+            self.sender.edit(copy.chat, copy.message, &Outgoing::of(text.line().plain(stands))).await?;
+            self.chats.forget_copy(copy).await?;
+        }
+        Ok(())
     }
 
     /// A run has what it waited for: it is taken up, also one that was begun at a terminal.
@@ -371,9 +395,10 @@ impl Desk<'_> {
         let (Pressed::Choice { press, .. } | Pressed::Rule { press, .. } | Pressed::GoOn { press }) = pressed else {
             return self.sender.answer_press(id, Some(words.button_unknown), true).await;
         };
-        let card = self.chats.card_of(&press.ask).await?.filter(|card| card.chat == talk.place());
+        let card = self.chats.card_of(&press.ask).await?;
         // It may be pressed before it is noted that it arrived.
-        let card = card.map(|card| Card { message: card.message.or(Some(callback.message)), ..card });
+        let under = Some(callback.message).filter(|_| card.as_ref().is_some_and(|card| card.chat == talk.place()));
+        let card = card.map(|card| Card { message: card.message.or(under), ..card });
         let again = card.as_ref().is_some_and(|card| is_of(card, talk.update));
         let counts = match approvals::check(&self.app.context, &talk.actor(), press).await {
             Ok(counts) => counts,
@@ -386,15 +411,12 @@ impl Desk<'_> {
                 };
             }
             Err(refusal) => {
-                let told = match refusal {
-                    Refusal::Stranger(_) => words.refused,
-                    Refusal::Repeated { .. } | Refusal::Late { .. } => words.answered_already,
-                    Refusal::Forged | Refusal::Failed(_) => words.button_unknown,
-                };
-                return self.sender.answer_press(id, Some(told), true).await;
+                return self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await;
             }
         };
-        let Some(card) = card else {
+        // An approval is put to several chats, everything else to the one that follows the run.
+        let is_here = |card: &Card| card.chat == talk.place() || counts.ask.wait == Wait::Approval;
+        let Some(card) = card.filter(is_here) else {
             return self.sender.answer_press(id, Some(words.button_unknown), true).await;
         };
         match pressed {
@@ -418,10 +440,7 @@ impl Desk<'_> {
                 self.take(talk, card, &counts.run, &counts.ask, &text).await
             }
             Pressed::Rule { approved, .. } if counts.ask.wait == Wait::Approval => {
-                let done = if *approved { words.approved } else { words.rejected };
-                self.sender.answer_press(id, Some(done), false).await?;
-                let card = self.marked(talk, card).await?;
-                self.rule(talk, card, &counts.run, &counts.ask, *approved, None).await
+                self.rule_by_button(talk, card, &counts, *approved, id).await
             }
             Pressed::GoOn { .. } if matches!(counts.ask.wait, Wait::Secret | Wait::Capacity) => {
                 self.sender.answer_press(id, None, false).await?;
@@ -430,6 +449,17 @@ impl Desk<'_> {
             }
             _ => self.sender.answer_press(id, Some(words.button_unknown), true).await,
         }
+    }
+}
+
+/// Why a press does not count, in the words of a window.
+fn refused(words: &Words, language: Language, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Stranger(_) => words.refused.to_owned(),
+        Refusal::NotAllowed { approvers, .. } => fill(words.not_approver, &[&approvers.join(", ")]),
+        Refusal::Repeated { .. } => words.answered_already.to_owned(),
+        Refusal::Late { status, .. } => fill(words.late, &[words::status(*status, language)]),
+        Refusal::Forged | Refusal::Failed(_) => words.button_unknown.to_owned(),
     }
 }
 
@@ -469,10 +499,13 @@ fn approval(language: Language, ask: &Ask, press: &Press) -> Outgoing {
     for question in &ask.questions {
         text = text.line().plain(&question.text);
     }
-    Outgoing::of(text).row([
-        Button::tell(words.approve, buttons::rule(press, true)),
-        Button::tell(words.reject, buttons::rule(press, false)),
-    ])
+    Outgoing::of(text).row(ruling(language, press))
+}
+
+/// The buttons of an approval.
+pub(super) fn ruling(language: Language, press: &Press) -> [Button; 2] {
+    let words = words::of(language);
+    [Button::tell(words.approve, buttons::rule(press, true)), Button::tell(words.reject, buttons::rule(press, false))]
 }
 
 fn capacity(language: Language, ask: &Ask, press: &Press) -> Outgoing {

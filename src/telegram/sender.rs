@@ -281,6 +281,13 @@ impl Sender {
         }
     }
 
+    /// Deletes a message. True when nobody can read it there any more; a bot may not delete what others say in a group
+    /// that does not let it.
+    pub async fn delete(&self, chat: ChatId, number: i64) -> bool {
+        let deleted = self.paced(chat.0, async || self.client.delete(chat.0, number).await).await;
+        matches!(deleted, Ok(()) | Err(Error::Gone { .. }))
+    }
+
     /// Takes the buttons off a message, or leaves them: who presses them is told.
     pub async fn take_buttons(&self, chat: ChatId, number: i64) {
         if self.left(chat.0).is_none()

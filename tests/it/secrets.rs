@@ -8,12 +8,17 @@ use std::process::Command;
 use cgo::domain::ids::ProjectId;
 use cgo::domain::names::ProjectName;
 use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::request::Rollout;
+use cgo::domain::run::{Request, Wait};
 use cgo::domain::spec::Module;
 use cgo::domain::time::Timestamp;
+use cgo::ops::secrets::message;
 use cgo::store::{Projects as _, Store};
 
+use crate::serve::{app, block};
 use crate::support::canary::{absent, absent_below};
 use crate::support::env::{Ran, TestEnv, get, tools_are_here};
+use crate::users::waiting;
 
 /// What a shell, YAML or a format string would change.
 const CANARY: &str = " canary-7d2f $HOME ${x} \\n\\ 'a\" `b` #c %s \n\n\tёж 👩‍👧 = \n";
@@ -285,4 +290,33 @@ fn an_identity_that_is_missing_foreign_or_open_is_told_and_opens_nothing() {
     env.ok(["secrets", "rm", "notes-api", "MAIL_KEY", "--yes"]);
     set(&env, "canary-7d2f");
     assert_eq!(env.ok(reveal).stdout, "canary-7d2f");
+}
+
+#[test]
+fn one_that_was_sent_in_a_message_is_listed_as_exposed_until_it_is_set_anew() {
+    let env = TestEnv::new();
+    bare(&env);
+    block(async {
+        let app = app(&env).await;
+        let request = Request::Deploy {
+            project: "notes-api".parse().unwrap(),
+            sandbox: None,
+            server: None,
+            rollout: Rollout::default(),
+            cassette: None,
+        };
+        let (run, ask) = waiting(&app.context, request, Wait::Secret, "MAIL_KEY").await;
+        let taken = message::take(&app.context, &run, &ask, "canary-4711").await.unwrap().expect("it is a value");
+        assert_eq!(taken.names[0].as_str(), "MAIL_KEY");
+        app.context.store.clone().close().await;
+    });
+    let listed = env.json(["secrets", "list"])["secrets"][0].clone();
+    assert_eq!((&listed["name"], &listed["exposed"]["how"]), (&"MAIL_KEY".into(), &"message".into()), "{listed}");
+    assert!(listed["exposed"]["at"].is_i64(), "{listed}");
+    let shown = env.ok(["secrets", "list"]).stdout;
+    assert!(shown.contains("exposed in a message, set it anew") && !shown.contains("canary"), "{shown}");
+    let value = env.home().join("value");
+    std::fs::write(&value, "new").unwrap();
+    env.ok(["secrets", "set", "notes-api", "MAIL_KEY", "--file", &value.display().to_string()]);
+    assert_eq!(env.json(["secrets", "list"])["secrets"][0]["exposed"], serde_json::Value::Null);
 }

@@ -304,7 +304,7 @@ fn send(address: &str, request: &str) -> (u16, String) {
     (answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), answer)
 }
 
-fn post(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+pub fn post(address: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
     let length = body.len();
     send(
         address,

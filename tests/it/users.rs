@@ -368,10 +368,9 @@ async fn approvers_named_in_the_settings_are_the_only_ones_even_among_owners() {
     let reply = || Reply { approved: true, texts: Vec::new(), by: None };
     let (who, cancel) = (somebody(42, "Root"), CancellationToken::new());
     let refused = tape::press(&context, &who, &press, reply(), &cancel).await.unwrap_err();
-    let tape::Unanswered::Failed(runner::Error::Ops(Error::NotAllowed { user, .. })) = refused else {
-        panic!("{refused}")
-    };
+    let tape::Unanswered::Refused(Refusal::NotAllowed { user, approvers }) = refused else { panic!("{refused}") };
     assert_eq!(user, "Anna", "what somebody calls themselves is believed by nobody");
+    assert_eq!(approvers, ["Root"]);
     let named = Context { approvers: vec!["Anna".to_owned()], ..context };
     tape::press(&named, &who, &press, reply(), &cancel).await.unwrap();
     assert_eq!(named.store.user(&anna.id).await.unwrap().unwrap().name.as_str(), "Anna");

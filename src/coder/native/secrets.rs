@@ -1,26 +1,7 @@
 //! Finds what looks like a secret in what is to be committed.
 
-use std::sync::LazyLock;
-
-use regex_lite::Regex;
-
-/// What is looked for: what it is, and how it looks.
-static SHAPES: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
-    [
-        ("a private key", r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY( BLOCK)?-----"),
-        ("an AWS access key", r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
-        ("a GitHub token", r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{30,})"),
-        ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-        ("an API key", r"\bsk-[A-Za-z0-9_-]{20,}"),
-        ("a Slack token", r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-        ("a Google API key", r"\bAIza[0-9A-Za-z_-]{35}"),
-        ("a Stripe key", r"\b[rs]k_live_[0-9A-Za-z]{16,}"),
-        ("a Telegram bot token", r"\b[0-9]{8,10}:AA[0-9A-Za-z_-]{32,33}\b"),
-    ]
-    .into_iter()
-    .map(|(what, shape)| (what, Regex::new(shape).expect("a constant that is tested")))
-    .collect()
-});
+use crate::domain::secret_shape::Shape;
+use crate::domain::spec::Language;
 
 /// What looks like a secret among the lines a difference adds: where, and what. The secret itself is not repeated.
 pub(super) fn added(difference: &str) -> Vec<String> {
@@ -45,15 +26,7 @@ pub(super) fn added(difference: &str) -> Vec<String> {
 
 /// What kind of secret a line seems to hold.
 pub(super) fn secret(line: &str) -> Option<&'static str> {
-    SHAPES.iter().find_map(|(what, shape)| {
-        let real = |found: &str| {
-            // Documentation is full of these.
-            let fake = found.contains("EXAMPLE") || found.contains("example") || found.contains("xxxx");
-            let varied = found.bytes().any(|byte| byte.is_ascii_digit()) || what.contains("private");
-            !fake && varied
-        };
-        shape.find_iter(line).any(|found| real(found.as_str())).then_some(*what)
-    })
+    Shape::of(line).map(|shape| shape.words(Language::En))
 }
 
 #[cfg(test)]

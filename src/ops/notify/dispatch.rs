@@ -10,7 +10,7 @@ use crate::domain::notice::{Notice, NoticeKind, Urgency};
 use crate::domain::run::{Ask, Run, TapeMode};
 use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
-use crate::domain::user::{Identity, QuietHours, Role, User};
+use crate::domain::user::{Identity, Owner, Person, QuietHours, Right, Role, User};
 use crate::ops::{Context, Error};
 use crate::store::{
     Delivery, DeliveryStatus, Incidents as _, Notices as _, Projects as _, Recipient, Runs as _, Users as _,
@@ -94,11 +94,22 @@ async fn recipients(
         None => None,
     };
     let mut told: BTreeSet<UserId> = BTreeSet::new();
+    let owner = project
+        .as_ref()
+        .map_or_else(|| run.as_ref().and_then(|run| run.asked_by.clone()), |project| project.owner.clone());
     told.extend(run.and_then(|run| run.asked_by));
     told.extend(project.and_then(|project| project.owner));
     // What is nobody's is everybody's who has to see to it; so is what is broken.
     if told.is_empty() || notice.incident.is_some() {
         told.extend(users.iter().filter(|user| user.role == Role::Admin).map(|user| user.id.clone()));
+    }
+    // Who asked may not be among those who approve.
+    if notice.kind == NoticeKind::Approval {
+        let may = |user: &&User| {
+            context.approvers.iter().any(|approver| approver == user.name.as_str())
+                && Person::of(user).may(Right::Approve, Owner::of(owner.as_ref()))
+        };
+        told.extend(users.iter().filter(may).map(|user| user.id.clone()));
     }
     let mut recipients = BTreeSet::new();
     for channel in channels {

@@ -7,6 +7,7 @@
 
 mod format;
 pub mod links;
+pub mod message;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::redact::Handle;
 use crate::domain::run::RunStatus;
-use crate::domain::secret::{Kept, Origin};
+use crate::domain::secret::{Exposure, Kept, Origin};
 use crate::domain::time::Timestamp;
 use crate::domain::user::Right;
 use crate::scaffold::spec::EnvSource;
@@ -80,6 +81,8 @@ pub struct SecretView {
     pub key: Option<String>,
     /// When the value was given or made.
     pub updated_at: Option<Timestamp>,
+    /// When and how others saw it; until it is set anew.
+    pub exposed: Option<Exposure>,
 }
 
 /// The secrets of projects, and contracts that could not be read.
@@ -157,19 +160,30 @@ async fn sealed(
         origin,
         key,
         sealed: text,
+        exposed: None,
         created_at: now,
         updated_at: now,
     })
 }
 
-/// Sets a value that a person gives, over one that is there.
+/// Sets a value that a person gives, over one that is there. One that others saw is one no more.
 ///
 /// # Errors
 /// [`Error::NoSuchProject`], [`Error::Vault`].
 pub async fn set(context: &Context, project: &ProjectName, name: &EnvName, value: &Secret) -> Result<Set, Error> {
+    put(context, project, name, value, None).await
+}
+
+async fn put(
+    context: &Context,
+    project: &ProjectName,
+    name: &EnvName,
+    value: &Secret,
+    exposed: Option<Exposure>,
+) -> Result<Set, Error> {
     let project = projects::by_name(context, project).await?;
     users::require(context, Right::Operate, Some(&project))?;
-    let kept = sealed(context, &project, name, value, Origin::Given).await?;
+    let kept = Kept { exposed, ..sealed(context, &project, name, value, Origin::Given).await? };
     let created = context.store.put_secret(&kept).await?;
     let declared = contract::read(Path::new(&project.folder)).ok().map(|declared| {
         declared
@@ -252,6 +266,7 @@ fn view(project: &ProjectName, name: &str, declared: Option<&Declared>, kept: Op
         origin: kept.map(|kept| kept.origin),
         key: kept.map(|kept| kept.key.clone()),
         updated_at: kept.map(|kept| kept.updated_at),
+        exposed: kept.and_then(|kept| kept.exposed),
     }
 }
 

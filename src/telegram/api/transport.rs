@@ -158,9 +158,7 @@ impl Transport {
             400 if has("chat not found") || has("peer_id_invalid") || has("user not found") => Error::NoChat { said },
             400 if has("can't parse entities") => Error::Entities { said },
             400 if has("not modified") => Error::Same,
-            400 if has("query is too old") || has("not found") || has("can't be edited") || has("can't be deleted") => {
-                Error::Gone { said }
-            }
+            400 if has("query is too old") || has("not found") || has("can't be edited") => Error::Gone { said },
             code @ 500.. => Error::Upstream { code, said },
             code => Error::Refused { method: method.to_owned(), code, said },
         }

@@ -1,7 +1,7 @@
 //! Encrypted secrets: one for a project and name, the first that is made up stays, and they go with their project.
 
 use cgo::domain::manifest::EnvName;
-use cgo::domain::secret::{Kept, Origin};
+use cgo::domain::secret::{Exposure, Kept, Leak, Origin};
 use cgo::store::{Error, ProjectSecrets, Projects};
 
 use super::{ODD, Place, at, on_both, placed_project, project};
@@ -10,6 +10,7 @@ on_both!(
     a_secret_is_put_replaced_and_taken_out,
     one_that_is_made_up_twice_at_once_is_made_once,
     secrets_go_with_their_project_and_need_one,
+    that_a_value_was_seen_is_kept_until_it_is_put_anew,
 );
 
 fn kept(project: u32, name: &str, sealed: &str, ms: i64) -> Kept {
@@ -19,6 +20,7 @@ fn kept(project: u32, name: &str, sealed: &str, ms: i64) -> Kept {
         origin: Origin::Given,
         key: "age1key".to_owned(),
         sealed: sealed.to_owned(),
+        exposed: None,
         created_at: at(ms),
         updated_at: at(ms),
     }
@@ -67,4 +69,15 @@ async fn secrets_go_with_their_project_and_need_one(place: &Place) {
     assert_eq!(store.all_secrets().await.unwrap(), []);
     store.create_project(&project(2, "notes")).await.unwrap();
     assert_eq!(store.secrets(&project(2, "notes").id).await.unwrap(), [], "a name was inherited");
+}
+
+async fn that_a_value_was_seen_is_kept_until_it_is_put_anew(place: &Place) {
+    let store = place.open().await;
+    placed_project(&store, 1, "notes").await;
+    let exposed = Some(Exposure { at: at(7), how: Leak::Message });
+    let seen = Kept { exposed, ..kept(1, "KEY", "one", 5) };
+    store.put_secret(&seen).await.unwrap();
+    assert_eq!(store.all_secrets().await.unwrap(), [seen]);
+    store.put_secret(&kept(1, "KEY", "two", 9)).await.unwrap();
+    assert_eq!(store.all_secrets().await.unwrap()[0].exposed, None);
 }

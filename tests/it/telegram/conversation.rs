@@ -266,7 +266,10 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
     let asked = telegram.hear(-77, "spend $5?");
     let data = asked.data("Approve");
     bot = again(bot);
-    for (person, words) in [(10, "You may not do that"), (98, "You may not do that")] {
+    for (person, words) in [
+        (10, "You may not do that"),
+        (98, "I do not know you. Your id is 98. Ask an admin for an invitation: cgo users invite"),
+    ] {
         let press = telegram.forge(person, &asked, &data);
         let shown = telegram.shown(&press);
         assert_eq!((shown.text.as_deref(), shown.window), (Some(words), true), "{person}");
@@ -326,7 +329,9 @@ fn what_may_be_a_secret_is_deleted_at_once_and_kept_nowhere() {
     telegram.hear(8, "take it as exposed");
     assert!(telegram.world().deleted.contains(&(8, said)));
     assert_eq!(house.status(&run), RunStatus::WaitingSecret);
+    house.forgets("canary");
     bot.kill();
+    house.forgets("canary");
     let events = house.with(async |app| runs::events(&app.context, &run, 0).await.unwrap());
     assert!(!events.iter().any(|event| event.body.contains("canary")), "it stands in the journal");
     assert!(!house.noted().iter().any(|line| line.contains("canary")), "it stands in the log");

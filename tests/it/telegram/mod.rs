@@ -1,5 +1,6 @@
 //! cgo behind Telegram, against a strict Bot API server of our own.
 
+mod approvals;
 mod client;
 mod commands;
 mod conversation;
@@ -9,6 +10,7 @@ mod marks;
 mod odd;
 mod operate;
 mod owner;
+mod secrets;
 mod server;
 mod surely;
 mod told;

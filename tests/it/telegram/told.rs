@@ -31,18 +31,22 @@ impl House {
     }
 
     /// A run of a person, begun at a terminal, that waits for a secret.
-    fn needs_secret(&self, person: i64) -> RunId {
+    pub fn needs_secret(&self, person: i64) -> RunId {
         self.with(async |app| {
             let theirs = House::person(&app.context, person).await;
-            let deploy = Request::Deploy {
-                project: "notes".parse().unwrap(),
-                sandbox: None,
-                server: None,
-                rollout: Rollout::default(),
-                cassette: None,
-            };
-            waiting(&theirs, deploy, Wait::Secret, "API_TOKEN").await.0.id
+            waiting(&theirs, deploy("notes"), Wait::Secret, "API_TOKEN").await.0.id
         })
+    }
+}
+
+/// A deployment of a project.
+pub fn deploy(project: &str) -> Request {
+    Request::Deploy {
+        project: project.parse().unwrap(),
+        sandbox: None,
+        server: None,
+        rollout: Rollout::default(),
+        cassette: None,
     }
 }
 

@@ -280,8 +280,13 @@ fn edit_keyboard(world: &mut World, body: &Value) -> Result<Value, Reply> {
 fn delete(world: &mut World, body: &Value) -> Result<Value, Reply> {
     let chat = reach(world, body)?;
     let id = body["message_id"].as_i64().unwrap_or_default();
+    if world.said.contains(&(chat, id)) && world.undeletable.contains(&chat) {
+        return bad("message can't be deleted");
+    }
     if world.said.contains(&(chat, id)) {
-        world.deleted.insert((chat, id));
+        if !world.deleted.insert((chat, id)) {
+            return bad("message to delete not found");
+        }
         return Ok(json!(true));
     }
     let at = own(world, body, "message to delete not found")?;

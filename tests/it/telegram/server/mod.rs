@@ -133,6 +133,8 @@ pub struct World {
     /// Messages of people, by chat.
     pub said: BTreeSet<(i64, i64)>,
     pub deleted: BTreeSet<(i64, i64)>,
+    /// Chats in which the bot may not delete what people say.
+    pub undeletable: BTreeSet<i64>,
     pub chats: BTreeSet<i64>,
     pub blocked: BTreeSet<i64>,
     /// Groups that have become others.
@@ -275,6 +277,13 @@ impl Telegram {
     pub fn reply(&self, person: i64, to: &Sent, text: &str) -> i64 {
         let replied = json!({ "message_id": to.id, "date": 1, "chat": private(to.chat), "from": { "id": BOT, "is_bot": true, "first_name": "cgo" } });
         self.send(person, &json!({ "text": text, "reply_to_message": replied }))
+    }
+
+    /// Somebody replies to a message of the bot in a group.
+    pub fn reply_in(&self, group: i64, person: i64, to: &Sent, text: &str) -> i64 {
+        let chat = json!({ "id": group, "type": "supergroup", "title": "Team" });
+        let replied = json!({ "message_id": to.id, "date": 1, "chat": chat, "from": { "id": BOT, "is_bot": true, "first_name": "cgo" } });
+        self.message(&chat, person, &json!({ "text": text, "reply_to_message": replied }))
     }
 
     /// Somebody sends a file.
