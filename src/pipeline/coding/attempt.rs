@@ -150,6 +150,8 @@ pub struct Work<'a> {
     manifest: Manifest,
     spec: Option<&'a Spec>,
     pub(super) cancel: &'a CancellationToken,
+    /// How many tasks of the visit have not ended.
+    open: Cell<usize>,
 }
 
 impl<'a> Work<'a> {
@@ -167,7 +169,17 @@ impl<'a> Work<'a> {
         // Another machine may have another one in its settings.
         let coder = visit.ops.source.fact("who writes code", here.as_str()).parse().unwrap_or(here);
         let manifest = ops::deploy::manifest(Path::new(&project.folder))?;
-        Ok(Self { visit, coder, walls, project, manifest, spec, cancel })
+        Ok(Self { visit, coder, walls, project, manifest, spec, cancel, open: Cell::new(1) })
+    }
+
+    /// So many tasks are to be done in this visit.
+    pub fn begin(&self, tasks: usize) {
+        self.open.set(tasks);
+    }
+
+    /// One of them has ended, however it did.
+    pub fn end_one(&self) {
+        self.open.update(|open| open.saturating_sub(1));
     }
 
     /// The run's walls.
@@ -297,6 +309,7 @@ impl<'a> Work<'a> {
                 read_only: &site.read_only,
                 environment: site.environment.clone(),
                 hidden: site.hidden.clone(),
+                among: self.open.get().min(self.visit.coders.at_once).try_into().unwrap_or(1),
             };
             external::run(self.visit, site.sandbox, &site.at, job, key, self.cancel, note).await?
         };

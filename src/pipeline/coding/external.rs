@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub environment: PathBuf,
     /// Files of the worktree that are empty to the agent.
     pub hidden: Hidden,
+    /// How many tasks are worked on at once, this one included: they divide what is left of the money.
+    pub among: u64,
 }
 
 /// What is known afterwards.
@@ -139,7 +141,7 @@ async fn attempt(
     let needs = needs::of(program, &search, home.as_deref())
         .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
     let language = visit.recorder.look(|progress| progress.state.language());
-    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()));
+    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()), job.among);
     let reserved = reserved.map_err(|stopped| stopped_by(stopped, language))?;
     visit.recorder.flush().await.map_err(NodeError::Journal)?;
     let settle = |usage: &meter::Usage, cost: u64| {

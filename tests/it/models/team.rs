@@ -364,3 +364,14 @@ async fn a_coder_that_is_not_there_or_has_no_model_or_no_walls_is_refused_before
     assert_ne!(ran.code, Some(0));
     assert_eq!(std::fs::read_dir(team.env.work()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn tasks_at_once_divide_what_is_left_of_the_budget() {
+    let tasks = json!([task("one", &[]), task("two", &[])]);
+    let file = |name: &str, fact: &str| json!([{ "files": { name: passing(fact) } }]);
+    let plan = json!({ "one": file("test_one.py", "1"), "two": file("test_two.py", "2") });
+    let Some(team) = Team::new(tasks, &plan).await else { return };
+    let ran = team.project(&["--budget", "2"]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("37 passed"), "{}", ran.stdout);
+}
