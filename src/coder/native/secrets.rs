@@ -23,7 +23,7 @@ static SHAPES: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 });
 
 /// What looks like a secret among the lines a difference adds: where, and what. The secret itself is not repeated.
-pub(super) fn added(difference: &str) -> Vec<String> {
+pub(in crate::coder) fn added(difference: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut file = "";
     let mut line = 0_usize;
@@ -44,7 +44,7 @@ pub(super) fn added(difference: &str) -> Vec<String> {
 }
 
 /// What kind of secret a line seems to hold.
-pub(super) fn secret(line: &str) -> Option<&'static str> {
+pub(in crate::coder) fn secret(line: &str) -> Option<&'static str> {
     SHAPES.iter().find_map(|(what, shape)| {
         let real = |found: &str| {
             // Documentation is full of these.

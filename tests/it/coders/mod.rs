@@ -1,6 +1,7 @@
 //! Coding agents under the runner: stand-ins that speak each agent's stream and end as it ends, and the verdict cgo
 //! reaches. Every request goes through the real metering proxy, every program runs in the real sandbox.
 
+mod committed;
 mod real;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -108,10 +109,15 @@ fn good_answer(asked: &str) -> Answer {
 
 impl Bench {
     fn new() -> Option<Self> {
+        Self::with(&[("README.md", "# A project\n")])
+    }
+
+    /// With a repository of these files.
+    fn with(files: &[(&str, &str)]) -> Option<Self> {
         let (runtime, sandbox) = sandbox()?;
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("main");
-        begin(&main, &[("README.md", "# A project\n")]);
+        begin(&main, files);
         Some(Self { folder, sandbox, runtime, attempts: std::cell::Cell::new(0) })
     }
 
