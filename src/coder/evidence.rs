@@ -9,9 +9,10 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::committed;
 use super::event::cut;
 use super::sandbox::git;
-use super::verdict::{Branch, Report};
+use super::verdict::{Branch, Objection, Report};
 use crate::exec::{self, Command};
 
 /// The folder of the side channel in the workspace; it ignores itself.
@@ -69,21 +70,31 @@ impl Git<'_> {
     }
 }
 
-/// The branch after an attempt, and whether nothing is uncommitted. `scratch` is a folder the agent cannot write.
+/// What a repository holds after an attempt.
+pub(super) struct Held {
+    pub(super) branch: Branch,
+    /// Nothing is uncommitted.
+    pub(super) clean: bool,
+    /// Why its commits are kept out.
+    pub(super) objection: Option<Objection>,
+}
+
+/// What the repository holds after an attempt. `scratch` is a folder the agent cannot write.
 pub(super) async fn repository(
     workspace: &Path,
     branch: &str,
     base: &str,
     litter: &[&str],
     scratch: &Path,
-) -> Result<(Branch, bool), exec::Error> {
+) -> Result<Held, exec::Error> {
     // What an attempt came to is looked at also when it was cancelled.
     let cancel = CancellationToken::new();
-    let Some(directory) = git::directory(workspace) else { return Ok((Branch::Missing, false)) };
+    let missing = || Held { branch: Branch::Missing, clean: false, objection: None };
+    let Some(directory) = git::directory(workspace) else { return Ok(missing()) };
     let git = Git { directory, workspace, index: scratch.join("index"), cancel: &cancel };
     let name = format!("refs/heads/{branch}^{{commit}}");
     let Some(tip) = git.says(&["rev-parse", "--verify", "--quiet", &name]).await? else {
-        return Ok((Branch::Missing, false));
+        return Ok(missing());
     };
     // The index is read anew from the commit: the agent's own may call changed files unchanged.
     let mut clean = git.says(&["read-tree", &tip]).await?.is_some();
@@ -93,7 +104,7 @@ pub(super) async fn repository(
     ] {
         clean &= git.says(question).await?.is_some_and(|text| text.is_empty());
     }
-    let found = if tip == base {
+    let branch = if tip == base {
         Branch::Unmoved
     } else if git.says(&["merge-base", "--is-ancestor", base, &tip]).await?.is_none() {
         Branch::Elsewhere
@@ -102,5 +113,9 @@ pub(super) async fn repository(
     } else {
         Branch::Moved(tip)
     };
-    Ok((found, clean))
+    let objection = match &branch {
+        Branch::Empty(tip) | Branch::Moved(tip) => committed::look(&git, base, tip).await?,
+        Branch::Missing | Branch::Unmoved | Branch::Elsewhere => None,
+    };
+    Ok(Held { branch, clean, objection })
 }

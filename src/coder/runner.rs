@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::adapters::{Adapter, Session, Setup};
 use super::event::{CoderEvent, Line, Reader};
-use super::evidence;
+use super::evidence::{self, Held};
 use super::fault;
 use super::meter::{Grant, Outcome, Standing};
 use super::places::{Places, Raw};
@@ -179,7 +179,7 @@ pub async fn run(
         heard = Heard { denied: [heard.denied, more.denied].concat(), ..more };
         report = evidence::report(&attempt.workspace, &nonce);
     }
-    let (branch, clean) =
+    let Held { branch, clean, objection } =
         evidence::repository(&attempt.workspace, &attempt.branch, &attempt.base, adapter.litter(), &places.own).await?;
     let standing = grant.standing();
     // The run was stopped for the cap, unless someone was faster.
@@ -198,6 +198,7 @@ pub async fn run(
         failed: heard.failed,
         own_limit: heard.own_limit,
         checks: None,
+        objection,
     };
     let verdict = verdict(&evidence);
     Ok(Finished { evidence, verdict, standing, last_words: heard.last_words, raw: places.raw_file(), resumed })

@@ -60,6 +60,24 @@ pub struct Evidence {
     pub own_limit: Option<Limit>,
     /// Whether cgo's own lint and tests passed on the commit; none before they ran.
     pub checks: Option<bool>,
+    /// Why the commits are kept out, whatever the checks say.
+    #[serde(default)]
+    pub objection: Option<Objection>,
+}
+
+/// What was found in the commits of an attempt that must not be in the project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objection {
+    /// Which rule it breaks.
+    pub class: Class,
+    /// In words, with the file; never with a secret.
+    pub words: String,
+}
+
+impl Objection {
+    pub(crate) fn new(class: Class, words: impl Into<String>) -> Self {
+        Self { class, words: words.into() }
+    }
 }
 
 /// Which limit.
@@ -129,6 +147,12 @@ pub enum Class {
     Uncommitted,
     /// cgo's own checks do not pass.
     Checks,
+    /// Its commits seem to hold a secret.
+    Secrets,
+    /// Its commits hold what is no code, or change what is not the agent's to change.
+    Forbidden,
+    /// Its commits take tests away, or have them skipped.
+    Tests,
 }
 
 impl Class {
@@ -141,6 +165,9 @@ impl Class {
             Self::Branch => "its branch is gone or was moved elsewhere",
             Self::Uncommitted => "it left work that is not committed",
             Self::Checks => "the project's checks do not pass",
+            Self::Secrets => "it committed what looks like a secret",
+            Self::Forbidden => "it committed what must not be in the project",
+            Self::Tests => "it took tests away",
         }
     }
 }
@@ -186,8 +213,8 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
         && evidence.clean
         && evidence.report.as_ref().map_or(!evidence.can_report && upstream.is_none(), |report| report.done);
     match &evidence.branch {
-        Branch::Moved(commit) if unhindered => return checked(commit, evidence.checks),
-        Branch::Empty(commit) if unhindered && evidence.may_change_nothing => return checked(commit, evidence.checks),
+        Branch::Moved(commit) if unhindered => return checked(commit, evidence),
+        Branch::Empty(commit) if unhindered && evidence.may_change_nothing => return checked(commit, evidence),
         _ => {}
     }
     if let Some(limit) = limit(evidence) {
@@ -222,8 +249,11 @@ pub fn verdict(evidence: &Evidence) -> Verdict {
     Verdict::UpstreamError(Upstream::NoReport)
 }
 
-fn checked(commit: &str, checks: Option<bool>) -> Verdict {
-    match checks {
+fn checked(commit: &str, evidence: &Evidence) -> Verdict {
+    if let Some(objection) = &evidence.objection {
+        return Verdict::Failed(objection.class);
+    }
+    match evidence.checks {
         Some(true) => Verdict::Success(commit.to_owned()),
         Some(false) => Verdict::Failed(Class::Checks),
         None => Verdict::Unverified(commit.to_owned()),
@@ -267,7 +297,12 @@ mod tests {
             failed: None,
             own_limit: None,
             checks: Some(true),
+            objection: None,
         }
+    }
+
+    fn secret() -> Option<Objection> {
+        Some(Objection::new(Class::Secrets, "a.py:1: an API key"))
     }
 
     #[test]
@@ -295,6 +330,9 @@ mod tests {
                 Verdict::Limit(Limit::Sandbox(Stopped::Idle)),
             ),
             (Evidence { stopped: Some(Stopped::Cancelled), ..good() }, Verdict::Cancelled),
+            (Evidence { objection: secret(), ..good() }, Verdict::Failed(Class::Secrets)),
+            (Evidence { objection: secret(), checks: None, ..good() }, Verdict::Failed(Class::Secrets)),
+            (Evidence { objection: secret(), own_limit: Some(Limit::Turns), ..good() }, Verdict::Limit(Limit::Turns)),
         ];
         for (evidence, wanted) in cases {
             assert_eq!(verdict(&evidence), wanted, "{evidence:?}");

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::crash::crash_point;
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
-use crate::domain::ledger::Entry;
+use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow};
 use crate::domain::source::Source;
@@ -163,8 +163,8 @@ struct Inner {
     progress: Progress,
     pending: Batch,
     effects: HashMap<String, Known>,
-    /// What calls of models cost, by key: the visit and the amount.
-    calls: HashMap<String, (u32, Usd)>,
+    /// What calls of models cost, by key: the visit, the amount, and whether that is only put aside.
+    calls: HashMap<String, (u32, Usd, bool)>,
     cancel_wanted_by: Option<String>,
 }
 
@@ -197,7 +197,8 @@ impl<J: Journal> Recorder<J> {
                 progress: loaded.progress,
                 pending: Batch::default(),
                 effects,
-                calls: loaded.calls.into_iter().map(|(key, visit, cost)| (key, (visit, cost))).collect(),
+                // Nothing is under way yet: what was put aside may have been spent.
+                calls: loaded.calls.into_iter().map(|(key, visit, cost)| (key, (visit, cost, false))).collect(),
                 cancel_wanted_by: None,
             }),
             writing: tokio::sync::Mutex::new(()),
@@ -294,16 +295,21 @@ impl<J: Journal> Recorder<J> {
     /// Writes what a call of a model may cost, or what it did cost, with the next flush.
     pub fn charge(&self, entry: Entry) {
         let mut inner = self.inner();
-        inner.calls.insert(entry.key.clone(), (entry.visit, entry.cost));
+        let aside = entry.standing == Standing::Reserved;
+        inner.calls.insert(entry.key.clone(), (entry.visit, entry.cost, aside));
         inner.pending.calls.retain(|pending| pending.key != entry.key);
         inner.pending.calls.push(entry);
     }
 
-    /// What calls of models have cost so far, reservations included: of one visit, or of all.
-    pub fn spent(&self, visit: Option<u32>) -> Usd {
+    /// What calls of models have cost so far, and what is put aside for those under way: of one visit, or of all.
+    pub fn spent(&self, visit: Option<u32>) -> (Usd, Usd) {
         let inner = self.inner();
-        let of = |(of, _): &&(u32, Usd)| visit.is_none_or(|visit| visit == *of);
-        inner.calls.values().filter(of).map(|(_, cost)| *cost).sum()
+        let of = |aside| {
+            let calls =
+                inner.calls.values().filter(|call| call.2 == aside && visit.is_none_or(|visit| visit == call.0));
+            calls.map(|call| call.1).sum()
+        };
+        (of(false), of(true))
     }
 
     /// Has everything recorded so far written soon, while the caller goes on: [`Recorder::keep_up`] does it.

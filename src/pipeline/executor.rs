@@ -376,7 +376,7 @@ impl Visit<'_> {
             (self.activity)(&Activity::Answered {
                 usage: answered.as_ref().map_or_else(llm::Error::usage, |reply| reply.usage),
                 cost: metered.as_ref().map_or(Usd::ZERO, |metered| metered.cost.get()),
-                spent: self.recorder.spent(None),
+                spent: self.recorder.spent(None).0,
                 outcome: answered.as_ref().map_or_else(activity::class, |_| "answered"),
             });
             Answer::of(answered)

@@ -53,6 +53,8 @@ pub struct OverLimit {
     pub limit: Usd,
     /// What is spent.
     pub spent: Usd,
+    /// What is set aside beside that, for work under way.
+    pub reserved: Usd,
     /// What the next call may cost.
     pub next: Usd,
 }
@@ -61,17 +63,31 @@ impl OverLimit {
     /// In words, for the person who decides.
     #[must_use]
     pub fn words(&self, language: Language) -> String {
-        let Self { whose, limit, spent, next } = self;
+        let Self { whose, limit, spent, reserved, next } = self;
+        let none = *reserved == Usd::ZERO;
         if language == Language::Ru {
             let whose = whose.as_ref().map_or_else(|| "запуск".to_owned(), |agent| format!("агент `{agent}`"));
+            let aside = if none {
+                String::new()
+            } else {
+                format!(", {reserved} отложено на работу, которая идёт")
+            };
             return format!(
-                "{whose}: потрачено {spent} из {limit}, следующий вызов может стоить {next}; одобрение разрешит ещё столько же"
+                "{whose}: потрачено {spent} из {limit}{aside}, следующий вызов может стоить {next}; одобрение разрешит ещё столько же"
             );
         }
         let whose = whose.as_ref().map_or_else(|| "the run".to_owned(), |agent| format!("agent `{agent}`"));
+        let aside = if none { String::new() } else { format!(", {reserved} is set aside for work under way") };
         format!(
-            "{whose} has spent {spent} of {limit}, and the next call may cost {next}; approve to allow as much again"
+            "{whose} has spent {spent} of {limit}{aside}, and the next call may cost {next}; approve to allow as much again"
         )
+    }
+
+    /// What one of so many who are at work at once may have: an equal part, as far as it is still there.
+    fn part(&self, among: u64) -> Usd {
+        let all = self.limit.less(self.spent);
+        let part = Usd::from_billionths(all.billionths() / among.max(1)).max(LEAST);
+        part.min(all.less(self.reserved))
     }
 }
 
@@ -138,24 +154,29 @@ impl<J: Journal> Metered<'_, J> {
         }
     }
 
-    /// The limit the next call could break. Each approval allows as much again.
-    fn over(&self, next: Usd) -> Option<OverLimit> {
+    /// The limits, as the next call finds them. Each approval allows as much again.
+    fn limits(&self, next: Usd) -> impl Iterator<Item = OverLimit> {
         let times = u64::from(self.recorder.look(|progress| progress.allowed)) + 1;
-        let many = |limit: Usd| Usd::from_billionths(limit.billionths().saturating_mul(times));
-        let run = (Some(self.tariff.run_limit), self.recorder.spent(None), None);
-        let visit = (self.visit_limit, self.recorder.spent(Some(self.visit)), Some(self.agent.clone()));
-        [run, visit].into_iter().find_map(|(limit, spent, whose)| {
-            let limit = many(limit?);
-            (spent + next > limit).then_some(OverLimit { whose, limit, spent, next })
+        let run = (Some(self.tariff.run_limit), None, None);
+        let visit = (self.visit_limit, Some(self.visit), Some(self.agent.clone()));
+        [run, visit].into_iter().filter_map(move |(limit, visit, whose)| {
+            let limit = Usd::from_billionths(limit?.billionths().saturating_mul(times));
+            let (spent, reserved) = self.recorder.spent(visit);
+            Some(OverLimit { whose, limit, spent, reserved, next })
         })
     }
 
-    /// Reserves what an agent that is a program of its own may spend: at most `most`, at least something. It is on disk
-    /// after the next flush.
+    /// The limit the next call could break.
+    fn over(&self, next: Usd) -> Option<OverLimit> {
+        self.limits(next).find(|found| found.spent + found.reserved + next > found.limit)
+    }
+
+    /// Reserves what an agent that is a program of its own may spend: at most `most`, at least something, and no more
+    /// than its part when `among` of them are at work at once. It is on disk after the next flush.
     ///
     /// # Errors
     /// [`Stopped`] when there is nothing left or the model's price is not known.
-    pub fn reserve(&self, name: &str, most: Usd) -> Result<Reserved, Stopped> {
+    pub fn reserve(&self, name: &str, most: Usd, among: u64) -> Result<Reserved, Stopped> {
         let model = self.tariff.endpoint.model.clone();
         let model = Some(name).filter(|name| !name.is_empty()).map_or(model, str::to_owned);
         let price = self.tariff.price(&model);
@@ -165,10 +186,7 @@ impl<J: Journal> Metered<'_, J> {
         if let Some(over) = self.over(LEAST) {
             return Err(Stopped::Limit(over));
         }
-        let mut amount = most;
-        while let Some(over) = self.over(amount) {
-            amount = Usd::from_billionths(over.limit.billionths().saturating_sub(over.spent.billionths()));
-        }
+        let amount = self.limits(most).map(|limit| limit.part(among)).fold(most, Usd::min);
         let key = self.recorder.fresh_call(self.visit);
         self.recorder.charge(self.entry(&key, &model, &Usage::default(), amount, Standing::Reserved));
         Ok(Reserved { key, model, amount, price })
@@ -257,5 +275,99 @@ impl<J: Journal> Provider for Metered<'_, J> {
 
     fn complete<'a>(&'a self, request: &'a Request, on_text: OnText<'a>) -> ReplyFuture<'a> {
         Box::pin(self.ask(request, on_text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RunId;
+    use crate::domain::run::Batch;
+    use crate::domain::state::ProjectState;
+    use crate::graph::progress::Progress;
+    use crate::graph::recorder::{JournalError, Loaded, Written};
+    use crate::llm::offline::Offline;
+    use crate::ops;
+
+    /// A journal that nobody reads.
+    struct Nowhere;
+
+    impl Journal for Nowhere {
+        async fn write(&self, _: &Batch) -> Result<Written, JournalError> {
+            Ok(Written { cancel_wanted_by: None })
+        }
+    }
+
+    fn dollars(amount: f64) -> Usd {
+        Usd::from_dollars(amount).expect("an amount")
+    }
+
+    /// Money of a run that may spend two dollars, where one is still put aside by a process that is gone, if any.
+    fn with_two_dollars(before: Option<f64>, visit_limit: Option<f64>, look: impl FnOnce(&Metered<'_, Nowhere>)) {
+        let progress = Progress::created(ProjectState::default());
+        let calls = before.map(|amount| ("1-1".to_owned(), 1, dollars(amount))).into_iter().collect();
+        let loaded = Loaded { progress, seq: 0, snapshot_at: 0, effects: Vec::new(), calls };
+        let recorder = Recorder::new(RunId::new(ops::now(), ops::random()), Nowhere, ops::real(), loaded);
+        let tariff = Tariff { run_limit: dollars(2.0), ..Tariff::free("m-1") };
+        let agent = AgentName::parse("developer").expect("a name");
+        look(&Metered {
+            provider: &Offline,
+            tariff: &tariff,
+            recorder: &recorder,
+            agent: &agent,
+            visit_limit: visit_limit.map(dollars),
+            visit: 1,
+            stopped: RefCell::default(),
+            cost: Cell::default(),
+        });
+    }
+
+    fn over(reserved: Result<Reserved, Stopped>) -> OverLimit {
+        match reserved {
+            Err(Stopped::Limit(over)) => over,
+            other => panic!("no limit: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_divided_among_those_at_work_at_once() {
+        with_two_dollars(None, None, |metered| {
+            let reserve = |among| metered.reserve("m-1", dollars(3.0), among);
+            let (first, second) = (reserve(2).unwrap(), reserve(2).unwrap());
+            assert_eq!((first.amount, second.amount), (dollars(1.0), dollars(1.0)));
+            metered.settle(&first, &Usage::default(), dollars(0.1));
+            assert_eq!(reserve(2).unwrap().amount, dollars(0.9), "no more than is left");
+            metered.settle(&second, &Usage::default(), dollars(0.5));
+        });
+        with_two_dollars(None, None, |metered| {
+            let alone = metered.reserve("m-1", dollars(3.0), 1).unwrap();
+            assert_eq!(alone.amount, dollars(2.0), "who is alone has all of it");
+        });
+        with_two_dollars(None, Some(0.5), |metered| {
+            let part = metered.reserve("m-1", dollars(3.0), 2).unwrap();
+            assert_eq!(part.amount, dollars(0.25), "the agent's own limit is divided, too");
+        });
+    }
+
+    #[test]
+    fn what_is_spent_and_what_is_set_aside_are_told_apart() {
+        with_two_dollars(None, None, |metered| {
+            let first = metered.reserve("m-1", dollars(3.0), 2).unwrap();
+            metered.settle(&first, &Usage::default(), dollars(0.1));
+            metered.reserve("m-1", dollars(3.0), 1).unwrap();
+            let over = over(metered.reserve("m-1", dollars(3.0), 1));
+            let said = over.words(Language::En);
+            assert!(said.contains("has spent $0.10 of $2.00, $1.90 is set aside for work under way,"), "{said}");
+            let said = over.words(Language::Ru);
+            assert!(said.contains("потрачено $0.10 из $2.00, $1.90 отложено на работу, которая идёт,"), "{said}");
+        });
+    }
+
+    #[test]
+    fn what_a_process_that_is_gone_put_aside_counts_as_spent() {
+        with_two_dollars(Some(2.0), None, |metered| {
+            let said = over(metered.reserve("m-1", dollars(3.0), 2)).words(Language::En);
+            assert!(said.contains("the run has spent $2.00 of $2.00, and the next call"), "{said}");
+        });
     }
 }

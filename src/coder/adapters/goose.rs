@@ -59,6 +59,12 @@ impl Adapter for Goose {
                             let name = call["value"]["name"].as_str().or(call["name"].as_str()).unwrap_or_default();
                             say(CoderEvent::Tool { name: name.to_owned() });
                         }
+                        // What its rules do not allow is told to its model as the result of the call.
+                        "toolResponse"
+                            if part["toolResult"].to_string().contains("user has declined to run this tool") =>
+                        {
+                            say(CoderEvent::Denied { what: "a tool".to_owned() });
+                        }
                         _ => {}
                     }
                 }

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::root::{Kind, Root};
-pub(super) use crate::domain::secret_files::is_secret;
+pub(in crate::coder) use crate::domain::secret_files::is_secret;
 
 /// Lists the generated files of a project.
-const MANIFEST: &str = ".cgo/generated.json";
+pub(in crate::coder) const MANIFEST: &str = ".cgo/generated.json";
 /// Says how a project is run and checked.
-pub(super) const SETTINGS: &str = "cgo.yaml";
+pub(in crate::coder) const SETTINGS: &str = "cgo.yaml";
 /// The part of the list that counts here.
 #[derive(Deserialize)]
 struct Manifest {
@@ -20,7 +20,7 @@ struct Manifest {
 
 /// The rules of a workspace, as they were when the attempt began.
 #[derive(Debug, Default)]
-pub(super) struct Rules {
+pub(in crate::coder) struct Rules {
     files: BTreeSet<String>,
     /// Folders that hold nothing else.
     folders: BTreeSet<String>,
@@ -32,14 +32,19 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn of(root: &Root) -> Self {
-        let mut rules = Self { checks: checks(root), ..Self::default() };
-        let text = root.text(MANIFEST).unwrap_or_default();
-        let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else { return rules };
+        let text = |path| root.text(path).unwrap_or_default();
+        Self::read(&text(MANIFEST), &text(SETTINGS), |folder| root.kind(folder) == Kind::Folder)
+    }
+
+    /// The rules that follow from a project's list of generated files and from its settings.
+    pub(in crate::coder) fn read(list: &str, settings: &str, is_folder: impl Fn(&str) -> bool) -> Self {
+        let mut rules = Self { checks: checks(settings), ..Self::default() };
+        let Ok(manifest) = serde_json::from_str::<Manifest>(list) else { return rules };
         rules.files = manifest.files.into_iter().map(|(path, _)| path).collect();
         for file in &rules.files {
             let Some((parent, _)) = file.split_once("/generated/") else { continue };
             let controllers = format!("{parent}/controllers");
-            let instead = if root.kind(&controllers) == Kind::Folder {
+            let instead = if is_folder(&controllers) {
                 format!(
                     "code by hand goes into `{controllers}/`, where each class inherits the generated operations and \
                      overrides them, or into a new module in `{parent}/`"
@@ -56,11 +61,16 @@ impl Rules {
 
     /// Whether the project is checked as it was.
     pub(super) fn checks_as_they_were(&self, root: &Root) -> bool {
-        self.checks.is_none() || self.checks == checks(root)
+        self.same_checks(&root.text(SETTINGS).unwrap_or_default())
+    }
+
+    /// Whether these settings have the project checked as it was.
+    pub(in crate::coder) fn same_checks(&self, settings: &str) -> bool {
+        self.checks.is_none() || self.checks == checks(settings)
     }
 
     /// Whether a file is made from the spec.
-    pub(super) fn is_generated(&self, path: &str) -> bool {
+    pub(in crate::coder) fn is_generated(&self, path: &str) -> bool {
         self.files.contains(path) || self.folder_of(path).is_some()
     }
 
@@ -78,7 +88,7 @@ impl Rules {
     }
 
     /// Refuses a change of what belongs to cgo, whatever made it.
-    pub(super) fn is_open(&self, path: &str) -> Result<(), String> {
+    pub(in crate::coder) fn is_open(&self, path: &str) -> Result<(), String> {
         if self.files.is_empty() {
             return Ok(());
         }
@@ -101,15 +111,16 @@ impl Rules {
 }
 
 /// The checks of every service; none where nothing can be read.
-fn checks(root: &Root) -> Option<Value> {
-    let settings: Value = serde_yaml::from_str(&root.text(SETTINGS).ok()?).ok()?;
+fn checks(settings: &str) -> Option<Value> {
+    let settings: Value = serde_yaml::from_str(settings).ok()?;
     let services = settings.get("services")?.as_object()?;
     let of =
         |(name, service): (&String, &Value)| (name.clone(), json!([service.get("workdir"), service.get("checks")]));
     Some(Value::Object(services.iter().map(of).collect()))
 }
 
-fn is_spec(path: &str) -> bool {
+/// Whether a file is part of a spec.
+pub(in crate::coder) fn is_spec(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     matches!(parts.as_slice(), ["services.yml"] | ["shared", "spec", ..] | ["services", _, "spec", ..])
 }

@@ -9,10 +9,11 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::super::event::CoderEvent;
+use super::super::evidence::{self, Held};
+use super::super::fault;
 use super::super::runner::OnEvent;
 use super::super::sandbox::{Sandbox, Stopped};
 use super::super::verdict::{Evidence, Limit, Report, verdict};
-use super::super::{evidence, fault};
 use super::progress::{Mood, Progress};
 use super::root::Root;
 use super::rules::Rules;
@@ -335,7 +336,7 @@ impl<'a, E: Debug> Session<'a, E> {
     }
 
     async fn finish(self, end: End) -> Result<Finished, Error<E>> {
-        let (branch, clean) =
+        let Held { branch, clean, objection } =
             evidence::repository(self.tree.workspace(), &self.task.branch, &self.task.base, &[], &self.own).await?;
         let evidence = Evidence {
             exit: Some(Exit::Code(0)),
@@ -351,6 +352,7 @@ impl<'a, E: Debug> Session<'a, E> {
             failed: end.failed,
             own_limit: end.own_limit,
             checks: end.checks.or((!self.commits.is_empty()).then_some(true)),
+            objection,
         };
         let verdict = verdict(&evidence);
         Ok(Finished {

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 use tokio_util::sync::CancellationToken;
 
+use super::super::committed;
 use super::super::evidence::Git;
 use super::super::sandbox::git;
+use super::super::verdict::Objection;
 use crate::exec::{self, Command};
 
 /// Output kept of a command whose whole answer is needed, in bytes.
@@ -55,15 +57,6 @@ pub(super) struct Change {
     pub(super) path: String,
     /// The mode it has now; 0 when it is gone.
     pub(super) mode: u32,
-}
-
-impl Change {
-    pub(super) const LINK: u32 = 0o120_000;
-    pub(super) const REPOSITORY: u32 = 0o160_000;
-
-    pub(super) fn is_gone(&self) -> bool {
-        self.mode == 0
-    }
 }
 
 /// What a commit would hold.
@@ -149,6 +142,13 @@ impl Tree {
         let command = git.command(&[&settings, args].concat());
         let command = command.env("GIT_ATTR_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
         command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0").keep(ANSWER)
+    }
+
+    /// The tests that what [`Self::stage`] found takes away, as an objection.
+    pub(super) async fn tests_gone(&self, base: &str, staged: &Staged) -> Result<Option<Objection>, Trouble> {
+        let index = self.scratch.join("next");
+        let git = Git { directory: self.directory.clone(), workspace: &self.workspace, index, cancel: &self.never };
+        Ok(committed::tests(&git, base, &staged.tree).await?)
     }
 
     /// The answer of a command that may say no.

@@ -1,18 +1,15 @@
 //! What makes work a commit: it holds nothing that must not be in it, and the project's checks pass.
 
 use std::fmt::Debug;
-use std::path::{Component, Path};
 
+use super::super::committed::{self, Changed};
 use super::super::event::CoderEvent;
-use super::root::{Kind, size};
+use super::root::Kind;
 use super::session::Session;
 use super::tree::{Change, Staged, TRAILER};
 use super::{CheckResult, Error, rules, secrets};
 
-/// The most files of one commit, and the largest of them, in bytes.
-const FILES: usize = 1000;
-const LARGEST: u64 = 5 << 20;
-/// How many offending files are named.
+/// How many files that were put back are named.
 const NAMED: usize = 10;
 /// The longest subject of a commit, in characters.
 const SUBJECT: usize = 72;
@@ -95,28 +92,9 @@ impl<E: Debug> Session<'_, E> {
 
     /// Why these changes must not be committed.
     async fn objection(&self, staged: &Staged) -> Result<Option<String>, Error<E>> {
-        let there = || staged.changes.iter().filter(|change| !change.is_gone());
-        let all = |wrong: &dyn Fn(&Change) -> bool| {
-            let paths: Vec<&str> =
-                there().filter(|change| wrong(change)).map(|change| change.path.as_str()).take(NAMED).collect();
-            (!paths.is_empty()).then(|| paths.join(", "))
-        };
-        if let Some(paths) = all(&|change| rules::is_secret(&change.path)) {
-            return Ok(Some(format!("{paths} looks like a file of secrets; take it away, or have git ignore it")));
-        }
-        if let Some(paths) = all(&|change| change.mode == Change::REPOSITORY) {
-            return Ok(Some(format!("{paths} is a git repository of its own; take it away")));
-        }
-        if let Some(paths) = all(&|change| change.mode == Change::LINK && self.leads_out(&change.path)) {
-            return Ok(Some(format!("{paths} is a link that leads out of the repository")));
-        }
-        if staged.changes.len() > FILES {
-            let reason = format!("{} files have changed; have git ignore what is not code", staged.changes.len());
-            return Ok(Some(reason));
-        }
-        let large = |change: &Change| matches!(self.root.kind(&change.path), Kind::File(bytes) if bytes > LARGEST);
-        if let Some(paths) = all(&large) {
-            return Ok(Some(format!("{paths} is larger than {}; have git ignore it", size(LARGEST))));
+        let files: Vec<Changed> = staged.changes.iter().map(|change| self.measured(change)).collect();
+        if let Some(objection) = committed::files(&files) {
+            return Ok(Some(objection.words));
         }
         if staged.changes.iter().any(|change| change.path == rules::SETTINGS)
             && !self.rules.checks_as_they_were(&self.root)
@@ -127,29 +105,19 @@ impl<E: Debug> Session<'_, E> {
         let Some(difference) = self.tree.difference().await? else {
             return Ok(Some("the change is too large to be looked at".to_owned()));
         };
-        let found = secrets::added(&difference);
-        Ok((!found.is_empty()).then(|| {
-            let found = found[..found.len().min(NAMED)].join(", ");
-            format!(
-                "it seems to hold secrets: {found}. Use a name from the environment, or a value that is plainly fake"
-            )
-        }))
+        if let Some(objection) = committed::secrets(&secrets::added(&difference)) {
+            return Ok(Some(objection.words));
+        }
+        Ok(self.tree.tests_gone(&self.task.base, staged).await?.map(|objection| objection.words))
     }
 
-    fn leads_out(&self, link: &str) -> bool {
-        let Ok(target) = std::fs::read_link(self.tree.workspace().join(link)) else { return true };
-        let mut depth = Path::new(link).components().count().saturating_sub(1);
-        for part in target.components() {
-            match part {
-                Component::ParentDir if depth == 0 => return true,
-                Component::ParentDir => depth -= 1,
-                Component::Normal(name) if name == ".git" => return true,
-                Component::Normal(_) => depth += 1,
-                Component::CurDir => {}
-                Component::RootDir | Component::Prefix(_) => return true,
-            }
-        }
-        false
+    /// A change, with what the rules ask of it.
+    fn measured(&self, change: &Change) -> Changed {
+        let bytes = if let Kind::File(bytes) = self.root.kind(&change.path) { bytes } else { 0 };
+        // A link that cannot be read leads nobody knows where.
+        let target = || std::fs::read_link(self.tree.workspace().join(&change.path)).unwrap_or_else(|_| "/".into());
+        let target = (change.mode == committed::LINK).then(target);
+        Changed { path: change.path.clone(), mode: change.mode, bytes, target }
     }
 }
 

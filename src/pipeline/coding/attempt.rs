@@ -11,14 +11,16 @@ use super::external::{self, Done};
 use super::walls::Walled;
 use super::{mode, native};
 use crate::coder::sandbox::{Hidden, Sandbox};
-use crate::coder::verdict::{Class, Upstream, Verdict, verdict};
+use crate::coder::verdict::{Class, Objection, Upstream, Verdict, verdict};
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::manifest::Manifest;
 use crate::domain::names::AgentName;
 use crate::domain::project::Project;
 use crate::domain::spec::Spec;
+use crate::domain::state::TestResults;
 use crate::domain::task::Task;
+use crate::domain::time::Timestamp;
 use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::graph::recorder::Place;
@@ -150,6 +152,8 @@ pub struct Work<'a> {
     manifest: Manifest,
     spec: Option<&'a Spec>,
     pub(super) cancel: &'a CancellationToken,
+    /// How many tasks of the visit have not ended.
+    open: Cell<usize>,
 }
 
 impl<'a> Work<'a> {
@@ -167,7 +171,17 @@ impl<'a> Work<'a> {
         // Another machine may have another one in its settings.
         let coder = visit.ops.source.fact("who writes code", here.as_str()).parse().unwrap_or(here);
         let manifest = ops::deploy::manifest(Path::new(&project.folder))?;
-        Ok(Self { visit, coder, walls, project, manifest, spec, cancel })
+        Ok(Self { visit, coder, walls, project, manifest, spec, cancel, open: Cell::new(1) })
+    }
+
+    /// So many tasks are to be done in this visit.
+    pub fn begin(&self, tasks: usize) {
+        self.open.set(tasks);
+    }
+
+    /// One of them has ended, however it did.
+    pub fn end_one(&self) {
+        self.open.update(|open| open.saturating_sub(1));
     }
 
     /// The run's walls.
@@ -297,6 +311,7 @@ impl<'a> Work<'a> {
                 read_only: &site.read_only,
                 environment: site.environment.clone(),
                 hidden: site.hidden.clone(),
+                among: self.open.get().min(self.visit.coders.at_once).try_into().unwrap_or(1),
             };
             external::run(self.visit, site.sandbox, &site.at, job, key, self.cancel, note).await?
         };
@@ -311,6 +326,9 @@ impl<'a> Work<'a> {
         if let Verdict::Unverified(commit) | Verdict::Success(commit) = &first {
             let looked = site.examine(commit, note, self.cancel).await?;
             evidence.checks = Some(matches!(looked, Checked::Verified(_)));
+            if let Checked::Verified(results) = &looked {
+                evidence.objection = self.fewer(&site.at.base, results).await?;
+            }
             output = match looked {
                 Checked::Verified(_) => String::new(),
                 Checked::Wrong { results, what } => format!("{what}\n{}", results.output),
@@ -332,6 +350,11 @@ impl<'a> Work<'a> {
             Verdict::Cancelled => return Err(NodeError::Interrupted),
             Verdict::Failed(Class::Checks) | Verdict::Unverified(_) => {
                 came(format!("the project's checks do not pass: {}", tail(&output)), false)
+            }
+            Verdict::Failed(class @ (Class::Secrets | Class::Forbidden | Class::Tests)) => {
+                let words = evidence.objection.map(|objection| objection.words).unwrap_or_default();
+                let said = format!("`{who}` failed: {}: {words}", class.words());
+                came(format!("{said}\nIts commits count for nothing, and the next attempt begins without them."), false)
             }
             Verdict::Blocked(why) => came(format!("`{who}` says it cannot be done: {why}"), true),
             Verdict::UpstreamError(Upstream::Unauthorized) => {
@@ -362,6 +385,27 @@ impl<'a> Work<'a> {
     }
 }
 
+impl Work<'_> {
+    /// What is wrong when fewer tests pass than at the base, as far as anybody knows how many passed there.
+    async fn fewer(&self, base: &str, now: &TestResults) -> Result<Option<Objection>, NodeError> {
+        let of_run = self.visit.recorder.look(|progress| progress.state.test_results.clone());
+        let mut before = of_run.filter(|results| results.commit == base);
+        // What other runs have found is not on a cassette.
+        if before.is_none() && !self.visit.ops.source.is_taped() {
+            let known = checks::known(self.visit.ops, self.project, base, Timestamp(0)).await;
+            before = known.map_err(|error| failed(&error))?;
+        }
+        Ok(before.and_then(|before| fewer(&before, now)))
+    }
+}
+
+fn fewer(before: &TestResults, now: &TestResults) -> Option<Objection> {
+    (now.passed < before.passed).then(|| Objection {
+        class: Class::Tests,
+        words: format!("{} tests pass, and {} did before", now.passed, before.passed),
+    })
+}
+
 fn blocked(reason: String, hint: &str) -> NodeError {
     NodeError::Blocked(Failure { hint: Some(hint.to_owned()), ..Failure::new(reason, 1) })
 }
@@ -390,4 +434,24 @@ fn prompt_of(task: &Task, site: &Site<'_>) -> String {
         text.push_str(feedback);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_tests_that_pass_than_before_are_objected_to() {
+        let results = |passed, skipped| TestResults {
+            passed,
+            failed: 0,
+            skipped,
+            output: String::new(),
+            commit: "c0ffee".to_owned(),
+        };
+        let objection = fewer(&results(5, 0), &results(4, 1)).expect("one is skipped now");
+        assert_eq!((objection.class, &*objection.words), (Class::Tests, "4 tests pass, and 5 did before"));
+        assert_eq!(fewer(&results(5, 0), &results(5, 3)), None);
+        assert_eq!(fewer(&results(5, 0), &results(6, 0)), None);
+    }
 }

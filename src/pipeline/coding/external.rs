@@ -13,7 +13,7 @@ use crate::coder::fault;
 use crate::coder::meter::{self, Caps, Meter, Terms, Upstream};
 use crate::coder::runner::{self, Attempt};
 use crate::coder::sandbox::{Hidden, Limits, Sandbox};
-use crate::coder::verdict::Evidence;
+use crate::coder::verdict::{Class, Evidence};
 use crate::domain::coder::Coder;
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::money::Usd;
@@ -47,6 +47,8 @@ pub struct Job<'a> {
     pub environment: PathBuf,
     /// Files of the worktree that are empty to the agent.
     pub hidden: Hidden,
+    /// How many tasks are worked on at once, this one included: they divide what is left of the money.
+    pub among: u64,
 }
 
 /// What is known afterwards.
@@ -109,7 +111,9 @@ pub async fn run(
         return Err(of(Recorded::missing("write_code").into()));
     }
     let (done, model, usage) = attempt(visit, sandbox, job, cancel, note).await?;
-    let commits = worktrees::commits_of(at, cancel).await.map_err(of)?;
+    // What is kept out for a secret is on no cassette either.
+    let secret = done.evidence.objection.as_ref().is_some_and(|objection| objection.class == Class::Secrets);
+    let commits = if secret { String::new() } else { worktrees::commits_of(at, cancel).await.map_err(of)? };
     let told = Told { done, model, usage, commits };
     let told_text = serde_json::to_string(&told).expect("an attempt has text keys only");
     if let Some(handle) = visit.ops.secrets.redactor().find(told.commits.as_bytes()) {
@@ -139,7 +143,7 @@ async fn attempt(
     let needs = needs::of(program, &search, home.as_deref())
         .ok_or_else(|| failed(&super::Error::NotInstalled { coder: job.coder, program }))?;
     let language = visit.recorder.look(|progress| progress.state.language());
-    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()));
+    let reserved = metered.reserve(&visit.chosen.model, most(&Caps::default()), job.among);
     let reserved = reserved.map_err(|stopped| stopped_by(stopped, language))?;
     visit.recorder.flush().await.map_err(NodeError::Journal)?;
     let settle = |usage: &meter::Usage, cost: u64| {

@@ -62,6 +62,7 @@ async fn write_code(context: &Context<'_>, args: WriteCode) -> Result<Output, To
         })
         .await?;
     let many = tasks.len() > 1;
+    work.begin(tasks.len());
     // On a cassette the same has to happen in the same order again.
     let at_once = if context.recorder.source().is_taped() { 1 } else { context.visit.coders.at_once };
     let ended: Vec<(Task, Result<(), ToolError>)> = stream::iter(tasks)
@@ -175,6 +176,7 @@ async fn one(
             }
         }
     };
+    work.end_one();
     task.detail = asked;
     (task, result)
 }

@@ -1,6 +1,8 @@
 //! Coding agents under the runner: stand-ins that speak each agent's stream and end as it ends, and the verdict cgo
 //! reaches. Every request goes through the real metering proxy, every program runs in the real sandbox.
 
+mod cells;
+mod committed;
 mod real;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -70,6 +72,8 @@ for step, value in plans[min(starts, len(plans) - 1)]:
     if step == 'shell': subprocess.run(value, shell=True)
     if step == 'hang': time.sleep(600)
     if step == 'exit 0 on term': signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if step == 'by default': signal.signal(getattr(signal, 'SIG' + value), signal.SIG_DFL) if value != 'KILL' else None
+    if step == 'read all input': assert sys.stdin.read() == ''
     if step == 'exit': sys.exit(value)
 "#;
 
@@ -108,10 +112,15 @@ fn good_answer(asked: &str) -> Answer {
 
 impl Bench {
     fn new() -> Option<Self> {
+        Self::with(&[("README.md", "# A project\n")])
+    }
+
+    /// With a repository of these files.
+    fn with(files: &[(&str, &str)]) -> Option<Self> {
         let (runtime, sandbox) = sandbox()?;
         let folder = tempfile::tempdir().unwrap();
         let main = folder.path().join("main");
-        begin(&main, &[("README.md", "# A project\n")]);
+        begin(&main, files);
         Some(Self { folder, sandbox, runtime, attempts: std::cell::Cell::new(0) })
     }
 
@@ -315,6 +324,7 @@ fn what_opencode_does_gets_its_verdict() {
     let length = json!(["say", {"type": "step_finish", "sessionID": "ses_1", "part": {"reason": "length", "cost": 0}}]);
     let rejected = json!(["say", {"type": "tool_use", "sessionID": "ses_1", "part": {"tool": "bash",
         "state": {"status": "error", "error": "The user rejected permission to use this specific tool call."}}}]);
+    let empty = json!(["say", {"type": "step_finish", "sessionID": "ses_1", "part": {"reason": "stop", "cost": 0}}]);
     let exit = json!(["exit", 1]);
     let no_progress = Verdict::Limit(Limit::Meter(Cap::NoProgress));
     bench.table(
@@ -327,6 +337,7 @@ fn what_opencode_does_gets_its_verdict() {
             ("cut, for ever", Endpoint::Cut, json!([[begun, ["ask for ever", "same"]]]), no_progress),
             ("length, accepted", Endpoint::Good, json!([[begun, ["ask", 1], length]]), Verdict::NoWork),
             ("denied, no text", Endpoint::Good, json!([[begun, ["ask", 1], rejected]]), Verdict::Denied),
+            ("empty", Endpoint::Good, json!([[begun, ["ask", 1], empty]]), Verdict::NoWork),
             (
                 "killed by a signal",
                 Endpoint::Good,
@@ -344,6 +355,9 @@ fn what_goose_does_gets_its_verdict() {
     let well = json!(["say", {"type": "complete", "total_tokens": 40}]);
     let words = says("Ran into this error: no.\n\nPlease retry if you think this is a transient or recoverable error.");
     let turns = says("I've reached the maximum number of actions I can do without user input.");
+    let denied = json!(["say", {"type": "message", "message": {"role": "user", "content": [{"type": "toolResponse", "id": "c1",
+        "toolResult": {"status": "success", "value": {"content": [{"type": "text",
+        "text": "The user has declined to run this tool. DO NOT attempt to call this tool again."}]}}}]}}]);
     // It ends with 0 whatever happens.
     bench.table(
         "goose",
@@ -361,6 +375,12 @@ fn what_goose_does_gets_its_verdict() {
             ("length", Endpoint::Good, json!([[["ask", 1], well]]), Verdict::NoWork),
             ("turns", Endpoint::Good, json!([[["ask", 1], turns, well]]), Verdict::Limit(Limit::Turns)),
             ("empty", Endpoint::Good, json!([[["ask", 1], well]]), Verdict::NoWork),
+            (
+                "denied",
+                Endpoint::Good,
+                json!([[["ask", 1], ["commit", 1], ["report", "done"], denied, well]]),
+                Verdict::Denied,
+            ),
         ],
     );
 }
@@ -401,6 +421,8 @@ fn what_droid_does_gets_its_verdict() {
     let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "d-1"}]);
     let well = json!(["say", {"type": "completion", "finalText": "done", "numTurns": 1}]);
     let none = json!(["say", {"type": "completion", "finalText": "", "numTurns": 0}]);
+    let denied = json!(["say", {"type": "tool_result", "toolName": "Execute",
+        "error": "exec ended early: insufficient permission to proceed; the command is not permitted"}]);
     let error = json!(["say", {"type": "error", "message": "no"}]);
     let exit = json!(["exit", 1]);
     bench.table(
@@ -414,6 +436,12 @@ fn what_droid_does_gets_its_verdict() {
                 Endpoint::Good,
                 json!([[init, ["ask for ever", "more"]]]),
                 Verdict::Limit(Limit::Meter(Cap::Requests)),
+            ),
+            (
+                "denied",
+                Endpoint::Good,
+                json!([[init, ["ask", 1], ["commit", 1], ["report", "done"], denied, well]]),
+                Verdict::Denied,
             ),
             ("empty, six calls", Endpoint::Good, json!([[init, ["ask", 6], none]]), Verdict::Failed(Class::Agent)),
         ],

@@ -240,13 +240,69 @@ async fn a_model_of_unknown_price_is_asked_only_when_that_is_allowed() {
     assert!(said.stdout.contains("nobody knows their price"), "{}", said.stdout);
 }
 
-#[tokio::test]
-async fn an_endpoint_that_talks_html_or_is_gone_leaves_a_run_that_can_be_resumed() {
-    let server = Server::thinking(Wire::Openai, |_| answer(404, "<html><body>nginx</body></html>")).await;
-    let env = home(&server, true);
-    let ran = run(&env, &new(&[])).await;
+/// A run that this provider stops must say why, what mends it and which command goes on; it can be resumed.
+async fn stops_and_says(env: &TestEnv, why: &str, hint: &str) {
+    let ran = run(env, &new(&[])).await;
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(!ran.stderr.contains("<html>") || ran.stderr.lines().count() < 6, "{}", ran.stderr);
+    assert!(ran.stderr.contains(why) && ran.stderr.contains(hint), "{why}, {hint}: {}", ran.stderr);
+    assert!(!ran.stderr.contains("<html") && !ran.stderr.contains("<title"), "a page is shown: {}", ran.stderr);
     let runs = env.json(["run", "list"]);
     assert_eq!(runs["runs"][0]["status"], "queued", "{runs}");
+    let resume = format!("cgo run resume {}", runs["runs"][0]["id"].as_str().expect("a run has an id"));
+    assert!(ran.stderr.contains(&resume), "{resume}: {}", ran.stderr);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_talks_html_or_is_gone_leaves_a_run_that_can_be_resumed() {
+    let (no_endpoint, url) = ("this is no endpoint for models: `mine` answered", "check the url of provider `mine`");
+    for status in [404, 200] {
+        let page = move |_: &Value| {
+            answer(status, "<html><title>Sign in</title><body>nginx</body></html>").header("content-type", "text/html")
+        };
+        let server = Server::thinking(Wire::Openai, page).await;
+        stops_and_says(&home(&server, true), &format!("{no_endpoint} {status}"), url).await;
+        assert_eq!(server.requests().len(), 1, "asking again would not help");
+    }
+    let server = Server::thinking(Wire::Openai, thought).await;
+    let env = home(&server, true);
+    drop(server);
+    stops_and_says(&env, "no connection to the provider", "when it answers again").await;
+}
+
+#[tokio::test]
+async fn a_model_that_the_provider_does_not_have_is_asked_once_and_another_can_be_named() {
+    let error = json!({ "error": { "message": "The model `m-1` does not exist", "code": "model_not_found" } });
+    let missing = move |_: &Value| answer(404, &error.to_string()).header("content-type", "application/json");
+    let server = Server::thinking(Wire::Openai, missing).await;
+    let hint = "name a model that `mine` has, for the agent or for the provider";
+    stops_and_says(&home(&server, true), "the provider has no such model: `mine` answered 404", hint).await;
+    assert_eq!(server.requests().len(), 1, "asking again would not help");
+}
+
+#[tokio::test]
+async fn past_the_budget_of_an_agents_file_the_run_waits_and_names_the_agent() {
+    if !tools_are_here() {
+        return;
+    }
+    let server = Server::thinking(Wire::Openai, thought).await;
+    let env = home(&server, true);
+    env.ok(["agent", "set", "architect", "budget", "0.05"]);
+    let mut ran = run(&env, &new(&["--until", "architect"])).await;
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("agent `architect` has spent $") && ran.stderr.contains("of $0.0500"),
+        "{}",
+        ran.stderr
+    );
+    let mut approvals = 0;
+    while ran.code == Some(4) {
+        assert!(ran.stderr.contains("agent `architect` has spent $"), "{}", ran.stderr);
+        let runs = env.json(["run", "list"]);
+        assert_eq!(runs["runs"][0]["status"], "waiting_approval", "{runs}");
+        let id = runs["runs"][0]["id"].as_str().expect("a run has an id").to_owned();
+        approvals += 1;
+        assert!(approvals < 8, "{}", ran.stderr);
+        ran = run(&env, &["run".to_owned(), "approve".to_owned(), id]).await;
+    }
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
 }

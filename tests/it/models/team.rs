@@ -364,3 +364,41 @@ async fn a_coder_that_is_not_there_or_has_no_model_or_no_walls_is_refused_before
     assert_ne!(ran.code, Some(0));
     assert_eq!(std::fs::read_dir(team.env.work()).unwrap().count(), 0);
 }
+
+#[tokio::test]
+async fn a_coder_that_commits_a_key_or_rewrites_its_checks_has_not_done_its_task_and_nothing_of_it_is_merged() {
+    let key = format!("{}{}", "AKIA", "IOSFODNN7ABCDEFG");
+    let tasks = json!([task("one", &[])]);
+    let plan = json!({ "one": [
+        { "files": { "test_one.py": passing(&key) } },
+        { "files": { "test_one.py": passing("1"), "../../../cgo.yaml": "services: {}\n" } },
+    ] });
+    let Some(team) = Team::new(tasks, &plan).await else { return };
+    let ran = team.project(&[]).await;
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert_eq!(team.tasks()[0]["attempts"], 3);
+    for words in [
+        "`codex` failed: it committed what looks like a secret",
+        "services/backend/tests/test_one.py:2: an AWS access key",
+        "`codex` failed: it committed what must not be in the project",
+        "how the project is checked, in `cgo.yaml`, is not yours to change",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains(&key) && !ran.stdout.contains(&key), "the key is told: {}", ran.stderr);
+    let folder = team.project_folder();
+    assert!(!folder.join("services/backend/tests/test_one.py").exists());
+    assert!(!git(&folder, &["log", "-p", "main"]).contains(&key), "it was merged");
+    assert_ne!(std::fs::read_to_string(folder.join("cgo.yaml")).unwrap(), "services: {}\n");
+}
+
+#[tokio::test]
+async fn tasks_at_once_divide_what_is_left_of_the_budget() {
+    let tasks = json!([task("one", &[]), task("two", &[])]);
+    let file = |name: &str, fact: &str| json!([{ "files": { name: passing(fact) } }]);
+    let plan = json!({ "one": file("test_one.py", "1"), "two": file("test_two.py", "2") });
+    let Some(team) = Team::new(tasks, &plan).await else { return };
+    let ran = team.project(&["--budget", "2"]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("37 passed"), "{}", ran.stdout);
+}
