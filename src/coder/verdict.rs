@@ -301,8 +301,8 @@ mod tests {
         }
     }
 
-    fn secret() -> Option<Objection> {
-        Some(Objection::new(Class::Secrets, "a.py:1: an API key"))
+    fn secret() -> Objection {
+        Objection::new(Class::Secrets, "a.py:1: an API key")
     }
 
     #[test]
@@ -330,9 +330,12 @@ mod tests {
                 Verdict::Limit(Limit::Sandbox(Stopped::Idle)),
             ),
             (Evidence { stopped: Some(Stopped::Cancelled), ..good() }, Verdict::Cancelled),
-            (Evidence { objection: secret(), ..good() }, Verdict::Failed(Class::Secrets)),
-            (Evidence { objection: secret(), checks: None, ..good() }, Verdict::Failed(Class::Secrets)),
-            (Evidence { objection: secret(), own_limit: Some(Limit::Turns), ..good() }, Verdict::Limit(Limit::Turns)),
+            (Evidence { objection: Some(secret()), ..good() }, Verdict::Failed(Class::Secrets)),
+            (Evidence { objection: Some(secret()), checks: None, ..good() }, Verdict::Failed(Class::Secrets)),
+            (
+                Evidence { objection: Some(secret()), own_limit: Some(Limit::Turns), ..good() },
+                Verdict::Limit(Limit::Turns),
+            ),
         ];
         for (evidence, wanted) in cases {
             assert_eq!(verdict(&evidence), wanted, "{evidence:?}");

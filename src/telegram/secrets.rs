@@ -10,6 +10,7 @@ use super::markup::Text;
 use super::sender::{Button, Outgoing};
 use super::words::{self, fill};
 use crate::domain::chat::Card;
+use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
 use crate::domain::run::{Ask, Run, RunStatus};
 use crate::domain::secret_shape::{self, Shape};
@@ -95,7 +96,7 @@ impl Desk<'_> {
                 return Err(error.into());
             }
         };
-        let names: Vec<&str> = taken.names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = taken.names.iter().map(EnvName::as_str).collect();
         let text = Text::of("🔑 ").plain(fill(words.secret_taken, &[&names.join(", ")])).plain(" ").plain(gone);
         let mut text = text.line().plain(words.secret_rotate).block(commands(&taken.project, &names));
         if let Some(page) = self.page.filter(|_| talk.chat.kind == ChatKind::Private) {
