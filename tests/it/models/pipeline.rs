@@ -254,13 +254,13 @@ async fn stops_and_says(env: &TestEnv, why: &str, hint: &str) {
 
 #[tokio::test]
 async fn an_endpoint_that_talks_html_or_is_gone_leaves_a_run_that_can_be_resumed() {
-    let (no_endpoint, url) = ("this is no endpoint for models: `mine` answered", "check the url of provider `mine`");
-    for status in [404, 200] {
+    let (no_endpoint, url) = ("this is no endpoint for models: `mine`", "check the url of provider `mine`");
+    for (status, said) in [(404, "answered 404"), (200, "answers with a page: Sign in")] {
         let page = move |_: &Value| {
             answer(status, "<html><title>Sign in</title><body>nginx</body></html>").header("content-type", "text/html")
         };
         let server = Server::thinking(Wire::Openai, page).await;
-        stops_and_says(&home(&server, true), &format!("{no_endpoint} {status}"), url).await;
+        stops_and_says(&home(&server, true), &format!("{no_endpoint} {said}"), url).await;
         assert_eq!(server.requests().len(), 1, "asking again would not help");
     }
     let server = Server::thinking(Wire::Openai, thought).await;
@@ -287,7 +287,7 @@ async fn past_the_budget_of_an_agents_file_the_run_waits_and_names_the_agent() {
     let server = Server::thinking(Wire::Openai, thought).await;
     let env = home(&server, true);
     env.ok(["agent", "set", "architect", "budget", "0.05"]);
-    let mut ran = run(&env, &new(&["--until", "architect"])).await;
+    let mut ran = run(&env, &new(&[])).await;
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("agent `architect` has spent $") && ran.stderr.contains("of $0.0500"),

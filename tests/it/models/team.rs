@@ -377,14 +377,19 @@ async fn a_coder_that_commits_a_key_or_rewrites_its_checks_has_not_done_its_task
     let ran = team.project(&[]).await;
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert_eq!(team.tasks()[0]["attempts"], 3);
+    // The last attempt is told to people, and each to the one after it.
+    let last = "`codex` failed: it committed what must not be in the project: how the project is checked";
+    assert!(ran.stderr.contains(last), "{}", ran.stderr);
+    let kept = ["cgo.db", "cgo.db-wal"].map(|name| std::fs::read(team.env.data().join(name)).unwrap_or_default());
+    let kept = String::from_utf8_lossy(&kept.concat()).into_owned();
     for words in [
         "`codex` failed: it committed what looks like a secret",
         "services/backend/tests/test_one.py:2: an AWS access key",
-        "`codex` failed: it committed what must not be in the project",
         "how the project is checked, in `cgo.yaml`, is not yours to change",
     ] {
-        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        assert!(kept.contains(words), "{words}");
     }
+    assert!(!kept.contains(&key), "the key is kept");
     assert!(!ran.stderr.contains(&key) && !ran.stdout.contains(&key), "the key is told: {}", ran.stderr);
     let folder = team.project_folder();
     assert!(!folder.join("services/backend/tests/test_one.py").exists());

@@ -65,6 +65,10 @@ fn is_question(sent: &Sent) -> bool {
     sent.text.contains("Which project do you mean?") || sent.text.contains("1 of 2") || sent.text.contains("1 из 2")
 }
 
+fn is_doubt(sent: &Sent) -> bool {
+    sent.text.contains("Cancel run-")
+}
+
 /// In how many of these chats there is such a message.
 fn have(telegram: &Telegram, people: impl Iterator<Item = i64>, such: fn(&Sent) -> bool) -> usize {
     let world = telegram.world();
@@ -190,6 +194,12 @@ fn fifty_conversations_go_on_to_their_end_across_kill_9_and_nothing_is_done_twic
     }
     // Killed when some of that was heard.
     let serving = Serving::start(&env, "fourth.log");
+    // Who leaves is asked whether they mean it.
+    wait_for(&telegram, "whether they leave", 12, || leaving().collect(), is_doubt);
+    for person in leaving() {
+        let doubt = telegram.chat(person).into_iter().rfind(is_doubt).expect("it was asked");
+        presses.push(telegram.press(person, &doubt, "Yes"));
+    }
     wait_for(&telegram, "the end", 4, || choosing().chain(leaving()).collect(), is_result);
     kill(serving);
     let serving = Serving::start(&env, "fifth.log");
