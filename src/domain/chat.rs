@@ -54,6 +54,14 @@ pub struct Followed {
     pub over: bool,
 }
 
+impl Followed {
+    /// A run that a chat begins to follow: nothing was told of it there yet.
+    #[must_use]
+    pub fn begun(run: RunId, chat: ChatId, person: PersonId, language: Language) -> Self {
+        Self { run, chat, person, language, message: None, shown: None, asked: None, over: false }
+    }
+}
+
 /// A question of a run, as it is put to a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {

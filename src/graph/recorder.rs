@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::crash::crash_point;
+use super::loaded::Loaded;
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::ledger::{Entry, Standing};
@@ -157,14 +158,22 @@ struct Known {
     result: Option<String>,
 }
 
+/// What a call of a model costs.
+struct Charge {
+    visit: u32,
+    cost: Usd,
+    /// Whether that is only put aside, because the call is under way.
+    aside: bool,
+}
+
 struct Inner {
     seq: u64,
     snapshot_at: u64,
     progress: Progress,
     pending: Batch,
     effects: HashMap<String, Known>,
-    /// What calls of models cost, by key: the visit, the amount, and whether that is only put aside.
-    calls: HashMap<String, (u32, Usd, bool)>,
+    /// What calls of models cost, by key.
+    calls: HashMap<String, Charge>,
     cancel_wanted_by: Option<String>,
 }
 
@@ -187,6 +196,8 @@ impl<J: Journal> Recorder<J> {
     pub fn new(run: RunId, journal: J, source: Arc<dyn Source>, loaded: Loaded) -> Self {
         let known = |effect: EffectRow| (effect.key, Known { visit: None, mark: effect.mark, result: effect.result });
         let effects = loaded.effects.into_iter().map(known).collect();
+        // Nothing is under way yet: what was put aside may have been spent.
+        let charge = |(key, visit, cost)| (key, Charge { visit, cost, aside: false });
         Self {
             run,
             journal,
@@ -197,8 +208,7 @@ impl<J: Journal> Recorder<J> {
                 progress: loaded.progress,
                 pending: Batch::default(),
                 effects,
-                // Nothing is under way yet: what was put aside may have been spent.
-                calls: loaded.calls.into_iter().map(|(key, visit, cost)| (key, (visit, cost, false))).collect(),
+                calls: loaded.calls.into_iter().map(charge).collect(),
                 cancel_wanted_by: None,
             }),
             writing: tokio::sync::Mutex::new(()),
@@ -296,7 +306,7 @@ impl<J: Journal> Recorder<J> {
     pub fn charge(&self, entry: Entry) {
         let mut inner = self.inner();
         let aside = entry.standing == Standing::Reserved;
-        inner.calls.insert(entry.key.clone(), (entry.visit, entry.cost, aside));
+        inner.calls.insert(entry.key.clone(), Charge { visit: entry.visit, cost: entry.cost, aside });
         inner.pending.calls.retain(|pending| pending.key != entry.key);
         inner.pending.calls.push(entry);
     }
@@ -305,9 +315,9 @@ impl<J: Journal> Recorder<J> {
     pub fn spent(&self, visit: Option<u32>) -> (Usd, Usd) {
         let inner = self.inner();
         let of = |aside| {
-            let calls =
-                inner.calls.values().filter(|call| call.2 == aside && visit.is_none_or(|visit| visit == call.0));
-            calls.map(|call| call.1).sum()
+            let charges = inner.calls.values();
+            let counted = charges.filter(|it| it.aside == aside && visit.is_none_or(|visit| visit == it.visit));
+            counted.map(|charge| charge.cost).sum()
         };
         (of(false), of(true))
     }
@@ -542,51 +552,6 @@ impl<J: Journal> Recorder<J> {
         inner.effects.insert(row.key.clone(), known);
         inner.pending.effects.retain(|pending| pending.key != row.key);
         inner.pending.effects.push(row);
-    }
-}
-
-/// What a run's journal holds when a process takes it up.
-pub struct Loaded {
-    /// Where it stands.
-    pub progress: Progress,
-    /// The number of its newest event.
-    pub seq: u64,
-    /// The event its snapshot was taken after; 0 without one.
-    pub snapshot_at: u64,
-    /// Its effects.
-    pub effects: Vec<EffectRow>,
-    /// Its calls of models: key, visit, cost.
-    pub calls: Vec<(String, u32, Usd)>,
-}
-
-impl Loaded {
-    /// Folds a journal: the newest snapshot, if any, and the events after it.
-    ///
-    /// # Errors
-    /// [`JournalError`] when an event cannot be read or does not fit.
-    pub fn fold(
-        snapshot: Option<(u64, String)>,
-        events: &[EventRow],
-        effects: Vec<EffectRow>,
-    ) -> Result<Self, JournalError> {
-        let read = |kind: &str, source| JournalError::Result { kind: kind.to_owned(), source };
-        let mut rest = events.iter();
-        let (mut progress, snapshot_at) = if let Some((at, text)) = snapshot {
-            (serde_json::from_str::<Progress>(&text).map_err(|source| read("snapshot", source))?, at)
-        } else {
-            let first = rest.next().ok_or(JournalError::Event(progress::Error::Creation))?;
-            let Ok(Event::Created { state }) = serde_json::from_str::<Event>(&first.body) else {
-                return Err(JournalError::Event(progress::Error::Creation));
-            };
-            (Progress::created(*state), 0)
-        };
-        let mut seq = snapshot_at.max(events.first().map_or(0, |row| row.seq));
-        for row in rest {
-            let event: Event = serde_json::from_str(&row.body).map_err(|source| read(&row.kind, source))?;
-            progress.apply(&event)?;
-            seq = row.seq;
-        }
-        Ok(Self { progress, seq, snapshot_at, effects, calls: Vec::new() })
     }
 }
 

@@ -284,8 +284,9 @@ mod tests {
     use crate::domain::ids::RunId;
     use crate::domain::run::Batch;
     use crate::domain::state::ProjectState;
+    use crate::graph::loaded::Loaded;
     use crate::graph::progress::Progress;
-    use crate::graph::recorder::{JournalError, Loaded, Written};
+    use crate::graph::recorder::{JournalError, Written};
     use crate::llm::offline::Offline;
     use crate::ops;
 

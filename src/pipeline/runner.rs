@@ -30,8 +30,9 @@ use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, RepoIn
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
+use crate::graph::loaded::Loaded;
 use crate::graph::progress::{Event, Failure, Progress};
-use crate::graph::recorder::{Journal, JournalError, Loaded, Recorder};
+use crate::graph::recorder::{Journal, JournalError, Recorder};
 use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
 use crate::ops::runs::Worker;

@@ -353,16 +353,7 @@ impl Desk<'_> {
         let key = format!("telegram {} {}", self.me.id, talk.update);
         let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
         self.note(About { run: Some(run.id.clone()), ..talk.about() }, Noted::RunAsked);
-        let followed = Followed {
-            run: run.id,
-            chat: talk.place(),
-            person: talk.person(),
-            language: talk.language,
-            message: None,
-            shown: None,
-            asked: None,
-            over: false,
-        };
+        let followed = Followed::begun(run.id, talk.place(), talk.person(), talk.language);
         self.chats.follow(&followed).await?;
         self.look.notify_one();
         (self.wake)();

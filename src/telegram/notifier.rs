@@ -133,16 +133,7 @@ impl Notifier {
         if known.is_some() || !asks || letter.person.is_none() {
             return Ok(known);
         }
-        let followed = Followed {
-            run: run.id.clone(),
-            chat,
-            person: PersonId(chat.0),
-            language: letter.language,
-            message: None,
-            shown: None,
-            asked: None,
-            over: false,
-        };
+        let followed = Followed::begun(run.id.clone(), chat, PersonId(chat.0), letter.language);
         self.chats.follow(&followed).await?;
         self.look.notify_one();
         Ok(self.chats.follower(&run.id).await?)

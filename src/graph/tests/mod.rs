@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::definition::Graph;
 use super::engine::{Ended, Engine, NodeEnd, NodeError, NodeFuture, Nodes, Observer, Outcome};
+use super::loaded::Loaded;
 use super::progress::{Event, Failure, Progress};
-use super::recorder::{Effect, Failed, Journal, JournalError, Loaded, Place, Recorder, Written};
+use super::recorder::{Effect, Failed, Journal, JournalError, Place, Recorder, Written};
 use crate::domain::guard::Guard;
 use crate::domain::ids::RunId;
 use crate::domain::names::AgentName;

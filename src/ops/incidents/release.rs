@@ -1,11 +1,11 @@
 //! Incidents about a release that visitors had been sent to, and that was gone back from: one for a project, until
 //! another release serves.
 
-use super::{close, note, open};
-use crate::domain::ids::{IncidentId, RunId};
-use crate::domain::incident::{self, Incident, IncidentEventKind, IncidentKind, IncidentStatus};
+use super::{Report, close, note, open, prepare};
+use crate::domain::ids::RunId;
+use crate::domain::incident::{IncidentEventKind, IncidentKind};
 use crate::domain::project::Project;
-use crate::ops::{Context, Error, random};
+use crate::ops::{Context, Error};
 use crate::store::Incidents as _;
 
 /// Opens the incident about a project's release that was gone back from, or counts it up.
@@ -18,30 +18,22 @@ pub(in crate::ops) async fn gone_back(
     run: &RunId,
     why: &Error,
 ) -> Result<(), Error> {
-    let now = context.now();
-    let kind = IncidentKind::DeploymentFailed;
     let title = format!("a release of `{}` was gone back from", project.name);
     let mut details = crate::ops::explain(why);
     for line in why.evidence() {
         details.push('\n');
         details.push_str(line);
     }
-    let report = Incident {
-        id: IncidentId::new(now, random()),
-        cause: incident::cause(kind, Some(&project.id), None, None, &title),
-        kind,
-        project: Some(project.id.clone()),
+    let report = Report {
+        kind: IncidentKind::DeploymentFailed,
+        project: Some(project.name.clone()),
         server: None,
         service: None,
         title,
         details,
-        status: IncidentStatus::Open,
-        reports: 1,
         run: Some(run.clone()),
-        resolution: None,
-        created_at: now,
-        updated_at: now,
     };
+    let report = prepare(context, report).await?;
     let stored = open(context, &report).await?;
     note(context, &stored.id, IncidentEventKind::Seen, &report.title).await
 }

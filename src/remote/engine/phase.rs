@@ -152,18 +152,15 @@ impl App<'_> {
     /// after the switch the release serves all the same; a host out of reach may have gone on by itself.
     fn unheard(phase: Phase, error: host::Error, report: &Report) -> Error {
         match (phase, &error) {
-            (
-                _,
-                host::Error::Connect { host, .. } | host::Error::Lost { host, .. } | host::Error::Deadline { host, .. },
-            ) if error.is_connection() => {
-                let (host, step, evidence) = (host.clone(), report.step.clone(), vec![error.to_string()]);
-                Error::Unknown { host, step, evidence }
-            }
             (Phase::Finish, host::Error::Full { host, .. }) => {
                 Error::Unfinished { host: host.clone(), cause: "its disk is full".to_owned() }
             }
             (Phase::Finish, host::Error::ReadOnly { host, .. }) => {
                 Error::Unfinished { host: host.clone(), cause: "its file system is read-only".to_owned() }
+            }
+            _ if error.is_connection() => {
+                let host = error.host().unwrap_or_default().to_owned();
+                Error::Unknown { host, step: report.step.clone(), evidence: vec![error.to_string()] }
             }
             _ => error.into(),
         }

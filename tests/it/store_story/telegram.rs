@@ -111,16 +111,7 @@ async fn an_answer_is_put_together_by_one_at_a_time(place: &Place) {
 async fn what_is_told_of_a_run_stands_until_it_is_over(place: &Place) {
     let store = place.open().await;
     store.create_run(&run(1)).await.unwrap();
-    let followed = Followed {
-        run: run_id(1),
-        chat: ChatId(-1),
-        person: PersonId(2),
-        language: Language::Ru,
-        message: None,
-        shown: None,
-        asked: None,
-        over: false,
-    };
+    let followed = Followed::begun(run_id(1), ChatId(-1), PersonId(2), Language::Ru);
     store.follow(BOT, &followed, at(0)).await.unwrap();
     store.follow(BOT, &Followed { chat: ChatId(5), ..followed.clone() }, at(1)).await.unwrap();
     let missing = Followed { run: run_id(2), ..followed.clone() };

@@ -210,16 +210,7 @@ fn a_result_tells_what_was_assumed_and_not_verified_and_has_its_address_and_the_
             Event::Succeeded,
         ];
         append(&bo, &run, &events, Batch { status: Some((RunStatus::Succeeded, None)), ..Batch::default() }).await;
-        let followed = Followed {
-            run,
-            chat: ChatId(8),
-            person: PersonId(8),
-            language: Language::En,
-            message: None,
-            shown: None,
-            asked: None,
-            over: false,
-        };
+        let followed = Followed::begun(run, ChatId(8), PersonId(8), Language::En);
         Chats::of(&app.context, BotId(BOT)).follow(&followed).await.unwrap();
     });
     let telegram = house.telegram.clone();

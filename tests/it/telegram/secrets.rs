@@ -107,16 +107,7 @@ fn where_the_bot_may_not_delete_a_message_it_says_so() {
     let (house, telegram, run) = waiting_house();
     telegram.change(|world| world.undeletable.insert(-77));
     house.with(async |app| {
-        let followed = Followed {
-            run: run.clone(),
-            chat: ChatId(-77),
-            person: PersonId(8),
-            language: Language::En,
-            message: None,
-            shown: None,
-            asked: None,
-            over: false,
-        };
+        let followed = Followed::begun(run.clone(), ChatId(-77), PersonId(8), Language::En);
         Chats::of(&app.context, BotId(BOT)).follow(&followed).await.unwrap();
     });
     let bot = house.open();

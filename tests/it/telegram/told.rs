@@ -157,16 +157,7 @@ fn a_chat_of_several_gets_no_link() {
     telegram.change(|world| world.chats.extend([8, -77]));
     let run = house.needs_secret(8);
     house.with(async |app| {
-        let followed = Followed {
-            run,
-            chat: ChatId(-77),
-            person: PersonId(8),
-            language: Language::En,
-            message: None,
-            shown: None,
-            asked: None,
-            over: false,
-        };
+        let followed = Followed::begun(run, ChatId(-77), PersonId(8), Language::En);
         Chats::of(&app.context, BotId(BOT)).follow(&followed).await.unwrap();
     });
     let _bot = house.open();

@@ -100,7 +100,7 @@ explain() {
     because "${bad_kind:-timeout}" "${bad:-it did not answer well within $p_deadline s}"
     case $driver:$bad_kind in *:refused | container:broken) ;; *) return 0 ;; esac
     own=" 127.0.0.1:$port " reach="at 127.0.0.1:$port"
-    [ "$driver" != container ] || own=" in a container: " reach="from outside its container: there it has to listen on 0.0.0.0:$port"
+    [ "$driver" != container ] || own=" 0.0.0.0:$port " reach="from outside its container: there it has to listen on 0.0.0.0:$port"
     # An engine's own resolver listens in every container.
     where=$(driver_listeners "$slot" | grep -v '^127\.0\.0\.11:' | sort -u | tr '\n' ' ')
     case " $where" in
