@@ -230,6 +230,9 @@ impl Answer for Tested {
             if let Some(refused) = &call.refused {
                 lines.push(format!("    refused: {refused}"));
             }
+            if let Some(found) = &call.found {
+                lines.push(format!("    found: {found}"));
+            }
         }
         if let Some(closing) = &self.trial.closing {
             lines.push(format!("says: {closing}"));

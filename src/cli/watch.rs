@@ -20,6 +20,7 @@ use crate::domain::run::{EffectRow, EventRow, Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
 use crate::pipeline::activity::Bill;
+use crate::pipeline::executor::MODEL_CALL;
 
 /// How often is looked for new events.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -189,7 +190,7 @@ impl Work {
 /// An effect, or the turn of an agent, which is kept as one.
 fn effect_line(session: &Session<'_>, effect: &EffectRow) -> String {
     let (at, mark) = (effect.at, effect.mark.as_str());
-    if effect.kind != "model_call" {
+    if effect.kind != MODEL_CALL {
         return if session.ui.json {
             let told = json!({ "key": effect.key, "kind": effect.kind, "mark": mark });
             json!({ "at": at, "kind": "effect", "effect": told }).to_string()

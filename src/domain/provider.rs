@@ -41,6 +41,17 @@ pub enum Wire {
     Anthropic,
 }
 
+impl Wire {
+    /// As people call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Openai => "the OpenAI protocol",
+            Self::Anthropic => "the Anthropic protocol",
+        }
+    }
+}
+
 /// One endpoint that answers for models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -36,6 +36,9 @@ use crate::llm::{self, Message, Provider, Refusal, Reply, Request, ToolCall, Too
 use crate::ops;
 use crate::ops::leases::Leases;
 
+/// The kind of effect that a question to a model is.
+pub const MODEL_CALL: &str = "model_call";
+
 /// How many calls in a row may be refused before the visit is given up.
 const REFUSALS_IN_A_ROW: u32 = 3;
 
@@ -360,7 +363,7 @@ impl Visit<'_> {
     pub async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
         let digest = digest(request, self.recorder.source());
         let effect = Effect {
-            kind: "model_call",
+            kind: MODEL_CALL,
             args: json!({ "agent": self.agent.id, "provider": self.chosen.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
         };
         let (real, told) = (Real::default(), Told);

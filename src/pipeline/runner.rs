@@ -167,7 +167,8 @@ pub async fn check(
     for agent in Team::load(context, &graph()?, &Registry::default()).await?.agents.values() {
         let chosen = models.of(agent, model)?;
         if agent.tools.iter().any(|tool| tool.as_str() == "write_code") {
-            coders.check(coder, chosen.provider.name(), chosen.tariff.is_some(), cancel).await?;
+            let wire = chosen.tariff.as_ref().map(|tariff| tariff.endpoint.wire);
+            coders.check(coder, chosen.provider.name(), wire, cancel).await?;
         }
     }
     Ok(())
@@ -406,6 +407,7 @@ async fn drive_leased(
     let (context, models) = (&*setting.context, setting.models.as_ref().unwrap_or(models));
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
     let loaded = Box::pin(load(context, leases, &run.id)).await?;
+    setting.go_on(&loaded);
     let recorder = Recorder::new(
         run.id.clone(),
         StoreJournal::new(context, leases, run.id.clone()),

@@ -12,12 +12,14 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::executor::MODEL_CALL;
 use super::models::Models;
 use super::runner::{self, Error};
 use crate::domain::ids::RunId;
-use crate::domain::run::{Ask, Cassette, Request, Run, TapeMode};
+use crate::domain::run::{Ask, Cassette, EffectMark, Request, Run, TapeMode};
 use crate::domain::source::Source as _;
 use crate::domain::user::Actor;
+use crate::graph::loaded::Loaded;
 use crate::llm::cassette::line::Person;
 use crate::llm::cassette::portable::Portable;
 use crate::llm::cassette::{Surroundings, Tape};
@@ -75,6 +77,16 @@ impl<'a> Setting<'a> {
         let mut setting = Self::new(context, Some(tape));
         setting.models = models.zip(setting.tape.clone()).map(|(models, tape)| models.on(tape));
         Ok(setting)
+    }
+
+    /// Goes on with a run where its journal ends: what a loose replay told it before is not told again.
+    pub fn go_on(&self, loaded: &Loaded) {
+        let Some(tape) = self.tape.as_ref().filter(|tape| tape.mode() == TapeMode::Loose) else { return };
+        let asked = loaded.effects.iter().filter(|effect| effect.kind == MODEL_CALL && effect.mark == EffectMark::Done);
+        for effect in asked {
+            let args: Value = serde_json::from_str(&effect.args).unwrap_or_default();
+            tape.was_told(args["agent"].as_str().unwrap_or_default());
+        }
     }
 
     /// Whether the recording is complete so far.

@@ -1,5 +1,5 @@
-//! One agent alone on one input: the calls it would make, and what asking it cost. Nothing is changed: results are made
-//! up as "done". What is spent stands in the ledger under the trial's own id, reserved before a call and settled after it.
+//! One agent alone on one input: the calls it would make, and what asking it cost. Nothing is changed: tools that only
+//! look at what there is do so, results of all others are made up as "done". What is spent stands in the ledger under the trial's own id, reserved before a call and settled after it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::executor::projection;
 use super::meter::{Metered, OverLimit, Stopped};
 use super::models::{self, Models};
-use super::tools::Registry;
+use super::tools::{Registry, Tool, WorldEffect};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{RunId, TrialId};
 use crate::domain::ledger::{Entry, Standing};
@@ -96,8 +96,12 @@ pub struct Call {
     pub tool: String,
     /// The arguments; text where they are no JSON.
     pub arguments: Value,
+    /// What the tool does to the world; absent for one that there is not.
+    pub effect: Option<WorldEffect>,
     /// Why the call would be refused before it acts.
     pub refused: Option<String>,
+    /// What it found, where it only looks and needs no run to do so; every other result is made up.
+    pub found: Option<Value>,
 }
 
 /// What asking used and cost.
@@ -288,14 +292,35 @@ pub async fn run(
             };
             let ends =
                 refused.is_none() && matches!(call.name.as_str(), "ask_user" | "handoff" | "save_project_secret");
-            let result = refused.as_ref().map_or_else(|| json!({ "ok": true }), |reason| json!({ "error": reason }));
-            messages.push(Message::Tool { call_id: call.id, name: call.name.clone(), content: result.to_string() });
             let arguments = parsed.unwrap_or(Value::String(call.arguments));
-            trial.calls.push(Call { turn: trial.turns, tool: call.name, arguments, refused });
+            let found = match tool.filter(|_| refused.is_none()) {
+                Some(tool) => look(context, tool, &arguments, cancel).await,
+                None => None,
+            };
+            let result = match (&refused, &found) {
+                (Some(reason), _) => json!({ "error": reason }),
+                (None, Some(found)) => found.clone(),
+                (None, None) => json!({ "ok": true }),
+            };
+            messages.push(Message::Tool { call_id: call.id, name: call.name.clone(), content: result.to_string() });
+            let effect = tool.map(|tool| tool.effect);
+            trial.calls.push(Call { turn: trial.turns, tool: call.name, arguments, effect, refused, found });
             if ends {
                 return Ok(trial);
             }
         }
     }
     Ok(trial)
+}
+
+/// What a tool finds that only looks; none for all others.
+async fn look(context: &Context, tool: &Tool, arguments: &Value, cancel: &CancellationToken) -> Option<Value> {
+    let look = tool.look.as_ref()?;
+    let failed = |reason: String| json!({ "error": reason });
+    let looked = tokio::time::timeout(tool.limit, look(context, arguments.clone(), cancel)).await;
+    Some(match looked {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => failed(ops::explain(&error)),
+        Err(_) => failed(format!("`{}` took longer than {} s", tool.name, tool.limit.as_secs())),
+    })
 }

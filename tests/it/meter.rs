@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cgo::coder::meter::{Cap, Caps, Grant, Key, Meter, Outcome, Price, Record, Terms, Upstream, Usage, Wire};
+use cgo::coder::meter::{Cap, Caps, Grant, Key, Meter, Outcome, Price, Record, Terms, Upstream, Usage};
+use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
 
 use super::support::env::until;
@@ -47,7 +48,7 @@ impl Metered {
         let runtime = Aside::new();
         let records = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&records);
-        let base = if wire == Wire::OpenAi { format!("{}/v1", model.base()) } else { model.base() };
+        let base = if wire == Wire::Openai { format!("{}/v1", model.base()) } else { model.base() };
         let mut terms = Terms {
             upstream: Upstream { wire, base, key: Key::new(KEY) },
             models: vec![("m-1".to_owned(), PRICE)],
@@ -145,7 +146,7 @@ fn a_stream_passes_untouched_and_its_usage_is_recorded() {
         "data: [DONE]\n\n".to_owned(),
     ];
     let sent = events.concat();
-    let at = Metered::new(Wire::OpenAi, Caps::default(), Model::new(move |_, _| Answer::Events(events.clone())));
+    let at = Metered::new(Wire::Openai, Caps::default(), Model::new(move |_, _| Answer::Events(events.clone())));
     let (status, text, whole) = at.post("/v1/chat/completions", &chat("hi"));
     assert_eq!((status, text, whole), (200, sent, true));
     let record = at.last();
@@ -170,7 +171,7 @@ fn every_wire_is_metered() {
             data(&json!({"type": "response.completed", "response": {"usage": usage}})),
         ])
     });
-    let at = Metered::new(Wire::OpenAi, Caps::default(), responses);
+    let at = Metered::new(Wire::Openai, Caps::default(), responses);
     assert_eq!(at.post("/v1/responses", &json!({"model": "m-1", "stream": true, "input": "hi"})).0, 200);
     assert_eq!(at.last().usage, Usage { input: 70, cached: 60, output: 5, ..Usage::default() });
 
@@ -198,7 +199,7 @@ fn every_wire_is_metered() {
 #[test]
 fn an_answer_without_usage_is_estimated_and_a_cut_one_is_charged() {
     let at = Metered::new(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps::default(),
         Model::new(|_, number| match number {
             0 => Answer::Events(vec![delta(&"x".repeat(400)), "data: [DONE]\n\n".to_owned()]),
@@ -225,7 +226,7 @@ fn an_answer_without_usage_is_estimated_and_a_cut_one_is_charged() {
 #[test]
 fn an_agent_that_sends_the_same_request_after_every_cut_is_ended() {
     let at = Metered::new(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps { repeats: 5, ..Caps::default() },
         Model::new(|_, _| Answer::Cut(vec![delta("thinking")])),
     );
@@ -264,7 +265,7 @@ fn an_agent_that_asks_for_more_after_every_length_is_ended() {
         // 2 million billionths each: the worst case of the sixth does not fit.
         (Caps { cost: 11_000_000, ..Caps::default() }, Cap::Cost, "cgo_cost_cap", 5),
     ] {
-        let at = Metered::new(Wire::OpenAi, caps.clone(), Model::new(move |_, _| answer()));
+        let at = Metered::new(Wire::Openai, caps.clone(), Model::new(move |_, _| answer()));
         let mut last = String::new();
         for round in 0..60 {
             last = at.post("/v1/chat/completions", &chat(&format!("go on {round}"))).1;
@@ -295,7 +296,7 @@ fn a_silent_endpoint_and_the_end_of_time_are_answered() {
 #[test]
 fn more_requests_at_once_than_allowed_are_asked_to_wait() {
     let at = Metered::new(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps { concurrent: 1, repeats: 2, silence: Duration::from_secs(3), ..Caps::default() },
         Model::new(|_, _| Answer::Silence),
     );
@@ -313,7 +314,7 @@ fn more_requests_at_once_than_allowed_are_asked_to_wait() {
 
 #[test]
 fn whoever_has_no_key_or_wants_something_else_is_refused() {
-    let at = Metered::new(Wire::OpenAi, Caps::default(), Model::new(|_, _| Answer::Json(200, json!({"data": []}))));
+    let at = Metered::new(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Json(200, json!({"data": []}))));
     let good = format!("authorization: Bearer {}\r\n", at.grant.key().reveal());
     let body = chat("hi").to_string();
     let path = "/v1/chat/completions";
@@ -343,7 +344,7 @@ fn whoever_has_no_key_or_wants_something_else_is_refused() {
     // The right ends with the attempt.
     let Metered { grant, meter, runtime, model, records } = at;
     drop(grant);
-    let at = Metered::new(Wire::OpenAi, Caps::default(), Model::new(|_, _| Answer::Silence));
+    let at = Metered::new(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Silence));
     let old = Metered { grant: at.grant, records, meter, runtime, model };
     assert_eq!(old.send("POST", path, &good, &body).0, 401);
 }
@@ -351,7 +352,7 @@ fn whoever_has_no_key_or_wants_something_else_is_refused() {
 #[test]
 fn the_endpoints_own_errors_come_through_without_the_key() {
     let at = Metered::with(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps::default(),
         Model::new(|_, number| match number {
             0 => Answer::Json(429, json!({"error": {"message": format!("slow down {KEY}")}})),
@@ -364,7 +365,7 @@ fn the_endpoints_own_errors_come_through_without_the_key() {
     assert_eq!((at.last().outcome, at.last().cost, at.last().status), (Outcome::Failed, 0, 429));
     assert_eq!(at.post("/v1/chat/completions", &chat("two")).0, 503);
     // A key that is refused is refused for good.
-    let at = Metered::with(Wire::OpenAi, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
+    let at = Metered::with(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
         terms.upstream.key = Key::new("sk-wrong");
     });
     let (status, text, _) = at.post("/v1/chat/completions", &chat("one"));
@@ -372,7 +373,7 @@ fn the_endpoints_own_errors_come_through_without_the_key() {
     assert_eq!(at.post("/v1/chat/completions", &chat("two")).0, 402);
     assert_eq!((at.grant.standing().cap, at.model.asked().len()), (Some(Cap::Unauthorized), 1));
     // Nobody listens there.
-    let at = Metered::with(Wire::OpenAi, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
+    let at = Metered::with(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
         terms.upstream.base = "http://127.0.0.1:1/v1".to_owned();
     });
     assert_eq!(at.post("/v1/chat/completions", &chat("one")).0, 502);
@@ -381,7 +382,7 @@ fn the_endpoints_own_errors_come_through_without_the_key() {
 #[test]
 fn the_egress_filter_changes_or_stops_what_goes_out() {
     let at = Metered::with(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps::default(),
         Model::new(|_, _| {
             Answer::Json(200, json!({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}))
@@ -407,7 +408,7 @@ fn the_egress_filter_changes_or_stops_what_goes_out() {
 #[test]
 fn an_agent_that_leaves_is_charged_for_what_came() {
     let at = Metered::new(
-        Wire::OpenAi,
+        Wire::Openai,
         Caps { silence: Duration::from_mins(1), ..Caps::default() },
         Model::new(|_, _| Answer::Silence),
     );

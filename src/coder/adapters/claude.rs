@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Adapter, Launch, Say, Session, Setup, string};
 use crate::coder::event::CoderEvent;
-use crate::coder::meter::Wire;
+use crate::domain::provider::Wire;
 
 pub(super) struct Claude;
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::event::CoderEvent;
-use super::meter::Wire;
+use crate::domain::provider::Wire;
 use crate::exec::{self, Command};
 
 /// The variable that holds the attempt's key where an agent lets cgo choose the name.
@@ -97,7 +97,7 @@ pub trait Adapter: Send + Sync {
     fn checked_against(&self) -> &'static str;
     /// How it speaks to models.
     fn wire(&self) -> Wire {
-        Wire::OpenAi
+        Wire::Openai
     }
     /// It can write a report and be resumed to do so; otherwise its commits have to do.
     fn can_report(&self) -> bool {

@@ -28,6 +28,7 @@ pub use account::Standing;
 pub use usage::Usage;
 
 use crate::domain::diagnose::{Diagnose, Kind};
+use crate::domain::provider::Wire;
 use crate::domain::redact::Secrets;
 use crate::domain::time::Timestamp;
 use crate::llm::guard;
@@ -56,20 +57,10 @@ impl fmt::Debug for Key {
     }
 }
 
-/// How a model is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wire {
-    /// `/chat/completions`, `/responses` and `/models`.
-    OpenAi,
-    /// `/v1/messages`.
-    Anthropic,
-}
-
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// How it is spoken to.
+    /// How it is spoken to: `/chat/completions`, `/responses` and `/models`, or `/v1/messages`.
     pub wire: Wire,
     /// The address that `/chat/completions` (with `/v1` where the endpoint has it) or `/v1/messages` is added to.
     pub base: String,
@@ -305,14 +296,14 @@ impl Grant {
     /// The base address for agents that send the key: with `/v1` for the OpenAI wire, without for Anthropic's.
     #[must_use]
     pub fn base(&self) -> String {
-        let end = if self.wire() == Wire::OpenAi { "/v1" } else { "" };
+        let end = if self.wire() == Wire::Openai { "/v1" } else { "" };
         format!("http://{}{end}", self.shared.address)
     }
 
     /// The base address for agents that send no key: the key is part of it.
     #[must_use]
     pub fn base_with_key(&self) -> String {
-        let end = if self.wire() == Wire::OpenAi { "/v1" } else { "" };
+        let end = if self.wire() == Wire::Openai { "/v1" } else { "" };
         format!("http://{}/{}{end}", self.shared.address, self.key.reveal())
     }
 

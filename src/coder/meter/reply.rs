@@ -17,7 +17,7 @@ pub(super) const CAP_STATUS: StatusCode = StatusCode::PAYMENT_REQUIRED;
 /// An error in the shape of a wire.
 pub(super) fn error(wire: Wire, status: StatusCode, code: &str, message: &str) -> Response<Body> {
     let body = match wire {
-        Wire::OpenAi => json!({"error": {"message": message, "type": code, "param": null, "code": code}}),
+        Wire::Openai => json!({"error": {"message": message, "type": code, "param": null, "code": code}}),
         Wire::Anthropic => {
             let kind = match status {
                 StatusCode::UNAUTHORIZED => "authentication_error",

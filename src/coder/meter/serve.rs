@@ -72,9 +72,9 @@ struct Route {
 fn route(method: &Method, path: &str) -> Option<Route> {
     let short = path.strip_prefix("/v1").unwrap_or(path);
     let (wanted, wire, shape, path) = match short {
-        "/chat/completions" => (Method::POST, Wire::OpenAi, Shape::Chat, "/chat/completions"),
-        "/responses" => (Method::POST, Wire::OpenAi, Shape::Responses, "/responses"),
-        "/models" => (Method::GET, Wire::OpenAi, Shape::Free, "/models"),
+        "/chat/completions" => (Method::POST, Wire::Openai, Shape::Chat, "/chat/completions"),
+        "/responses" => (Method::POST, Wire::Openai, Shape::Responses, "/responses"),
+        "/models" => (Method::GET, Wire::Openai, Shape::Free, "/models"),
         "/messages" => (Method::POST, Wire::Anthropic, Shape::Messages, "/v1/messages"),
         "/messages/count_tokens" => (Method::POST, Wire::Anthropic, Shape::Free, "/v1/messages/count_tokens"),
         _ => return None,
@@ -98,7 +98,7 @@ fn key_and_path(request: &Request<Incoming>) -> (Option<String>, String) {
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
     let (key, path) = key_and_path(&request);
     let route = route(request.method(), &path);
-    let wire = route.map_or_else(|| if path.contains("messages") { Wire::Anthropic } else { Wire::OpenAi }, |r| r.wire);
+    let wire = route.map_or_else(|| if path.contains("messages") { Wire::Anthropic } else { Wire::Openai }, |r| r.wire);
     let no = |status, code: &str, message: &str| reply::error(wire, status, code, message);
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let port = shared.address.port();
@@ -183,7 +183,7 @@ async fn send(
         }
     }
     request = match route.wire {
-        Wire::OpenAi => request.bearer_auth(upstream.key.reveal()),
+        Wire::Openai => request.bearer_auth(upstream.key.reveal()),
         Wire::Anthropic => {
             let request = request.header(API_KEY, upstream.key.reveal());
             if headers.contains_key(VERSION) { request } else { request.header(VERSION, "2023-06-01") }

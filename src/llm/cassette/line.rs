@@ -151,6 +151,18 @@ pub enum Told {
 }
 
 impl Told {
+    /// Whether the run remembers it, so that it is not asked again when the run goes on.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        match self {
+            Self::Reply(_) | Self::Incomplete { .. } => true,
+            Self::Permanent { refusal, .. } => *refusal == Refusal::Context,
+            Self::Retry { .. } | Self::Unanswerable { .. } => false,
+        }
+    }
+}
+
+impl Told {
     /// What is kept of an outcome; nothing of a question that was withdrawn.
     #[must_use]
     pub fn of(outcome: &Result<Reply, Error>) -> Option<Self> {

@@ -299,6 +299,17 @@ impl Tape {
         inner.take(call);
     }
 
+    /// An earlier process of the run was given the agent's next answer: a loose replay does not give it again.
+    pub fn was_told(&self, agent: &str) {
+        let mut inner = self.inner();
+        while let Some(next) = inner.next_of(agent) {
+            inner.given.insert(next);
+            if inner.calls[next].outcome.is_kept() {
+                break;
+            }
+        }
+    }
+
     /// What came of a call when it was recorded.
     ///
     /// # Errors
@@ -310,7 +321,7 @@ impl Tape {
         let exact = inner.by_key.get(&key).and_then(|calls| calls.get(nth)).copied();
         let found = match (exact, self.mode) {
             (Some(found), _) => Some(found),
-            (None, Mode::Loose) => inner.next_of(&value),
+            (None, Mode::Loose) => inner.next_of(request.agent.as_str()),
             (None, Mode::Strict | Mode::Record) => None,
         };
         let Some(found) = found else { return Err(self.unrecorded(&inner, &value, &key, nth)) };
@@ -392,8 +403,8 @@ impl Inner {
     }
 
     /// The first call of the same agent whose answer was not given yet.
-    fn next_of(&self, asked: &Value) -> Option<usize> {
-        let of = |call: &Call| asked["agent"] == call.agent.as_str();
+    fn next_of(&self, agent: &str) -> Option<usize> {
+        let of = |call: &Call| call.agent.as_str() == agent;
         (0..self.calls.len()).find(|number| of(&self.calls[*number]) && !self.given.contains(number))
     }
 

@@ -120,7 +120,13 @@ fn a_question_nobody_asked_is_told_with_its_difference_and_a_loose_replay_goes_o
     let text = error.to_string();
     assert!(text.contains("next to call 1") && text.contains("message 2 (the task) is another one"), "{text}");
     assert!(text.contains("-     \"line two\"") && text.contains("+     \"line 2\""), "{text}");
-    assert_eq!(ask(&replayed(&path, "/a", Mode::Loose), "line one\nline 2").unwrap(), first);
+    let loose = replayed(&path, "/a", Mode::Loose);
+    assert_eq!(ask(&loose, "line one\nline 2").unwrap(), first);
+    // Another process goes on after what this one was told.
+    let later = replayed(&path, "/a", Mode::Loose);
+    later.tape.was_told("tester");
+    assert_eq!(ask(&later, "line one\nline 2").unwrap(), ask(&loose, "something else").unwrap());
+    assert!(ask(&later, "more").is_err(), "nothing is left");
 }
 
 #[test]

@@ -212,12 +212,12 @@ fn terms(visit: &Visit<'_>, reserved: &Reserved) -> Terms {
     let endpoint = endpoint.expect("who pays has an endpoint");
     let key = endpoint.key_env.as_deref().and_then(visit.coders.variable).unwrap_or_default();
     let base = endpoint.url.trim_end_matches('/');
-    let (wire, base) = match endpoint.wire {
-        Wire::Openai => (meter::Wire::OpenAi, base),
-        Wire::Anthropic => (meter::Wire::Anthropic, base.strip_suffix("/v1").unwrap_or(base)),
+    let base = match endpoint.wire {
+        Wire::Openai => base,
+        Wire::Anthropic => base.strip_suffix("/v1").unwrap_or(base),
     };
     Terms {
-        upstream: Upstream { wire, base: base.to_owned(), key: meter::Key::new(key.trim()) },
+        upstream: Upstream { wire: endpoint.wire, base: base.to_owned(), key: meter::Key::new(key.trim()) },
         models: vec![(reserved.model.clone(), price(reserved.price.unwrap_or_default()))],
         caps: Caps { cost: reserved.amount.billionths(), ..Caps::default() },
         observer: Arc::new(|_| {}),

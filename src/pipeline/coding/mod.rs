@@ -18,6 +18,7 @@ use crate::coder::adapters::{self, Adapter, Installed};
 use crate::coder::sandbox::{self, Holder, Mode, Sandbox};
 use crate::domain::coder::{Coder, CoderChoice, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
+use crate::domain::provider::Wire;
 use crate::exec;
 use crate::ops::{self, doctor::Check};
 
@@ -61,6 +62,16 @@ pub enum Error {
         /// The provider.
         provider: String,
     },
+    /// It cannot speak to the model.
+    #[error("coding agent `{coder}` cannot use provider `{provider}`: it speaks {speaks}")]
+    Protocol {
+        /// The backend.
+        coder: Coder,
+        /// The provider.
+        provider: String,
+        /// What the agent speaks.
+        speaks: &'static str,
+    },
     /// There are no walls.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
@@ -70,7 +81,7 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::NotInstalled { .. } => Kind::Preflight,
-            Self::Broken { .. } | Self::NoModel { .. } => Kind::User,
+            Self::Broken { .. } | Self::NoModel { .. } | Self::Protocol { .. } => Kind::User,
             Self::Sandbox(error) => error.kind(),
         }
     }
@@ -85,6 +96,10 @@ impl Diagnose for Error {
             Self::NoModel { .. } => {
                 Some(Advice::Do("choose one with --provider (and --model), or --coder none".to_owned()))
             }
+            Self::Protocol { .. } => Some(Advice::Do(
+                "choose a provider of that protocol with --provider (and --model), or another agent with --coder"
+                    .to_owned(),
+            )),
             Self::Sandbox(error) => error.advice(),
         }
     }
@@ -119,8 +134,8 @@ impl Coders {
         )
     }
 
-    /// Refuses a choice that could not write code on this machine. `provider` answers for the developer; `wired` when
-    /// it is asked over the network.
+    /// Refuses a choice that could not write code on this machine. `provider` answers for the developer; what it speaks
+    /// where it is asked over the network.
     ///
     /// # Errors
     /// [`Error`] with what mends it.
@@ -128,20 +143,24 @@ impl Coders {
         &self,
         run: CoderChoice,
         provider: &str,
-        wired: bool,
+        wire: Option<Wire>,
         cancel: &CancellationToken,
     ) -> Result<(), Error> {
         let (coder, walls) = self.of(run);
-        if coder.is_external() && !wired {
+        if coder.is_external() && wire.is_none() {
             return Err(Error::NoModel { coder, provider: provider.to_owned() });
         }
         if let Some(adapter) = adapter(coder) {
+            if wire.is_some_and(|wire| wire != adapter.wire()) {
+                let (provider, speaks) = (provider.to_owned(), adapter.wire().title());
+                return Err(Error::Protocol { coder, provider, speaks });
+            }
             adapters::detect(adapter, cancel).await.map_err(|source| match source {
                 exec::Error::NotFound { .. } => Error::NotInstalled { coder, program: adapter.program() },
                 source => Error::Broken { coder, source },
             })?;
         }
-        if wired && coder != Coder::None {
+        if wire.is_some() && coder != Coder::None {
             Sandbox::open(mode(walls), cancel).await?;
         }
         Ok(())

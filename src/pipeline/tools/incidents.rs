@@ -1,14 +1,14 @@
 //! Incidents: reported, listed, resolved; and what stands on a server that has one.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, IncidentKind};
 use crate::domain::names::{Identifier, ProjectName};
-use crate::ops::{incidents, servers};
+use crate::ops::{self, incidents, servers};
 
 /// Reports something that broke.
 #[derive(Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ struct ResolveIncident {
 }
 
 /// Names a server.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Which {
     /// Its handle, such as `local`.
@@ -60,23 +60,19 @@ pub fn tools() -> Vec<Tool> {
             WorldEffect::Changes,
             |context, args| Box::pin(create_incident(context, args)),
         ),
-        Tool::new(
-            "list_active_incidents",
-            "List the incidents that are open, oldest first.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(list_active_incidents(context, args)),
-        ),
+        Tool::looking("list_active_incidents", "List the incidents that are open, oldest first.", |ops, args, _| {
+            Box::pin(list_active_incidents(ops, args))
+        }),
         Tool::new(
             "resolve_incident",
             "End an incident whose cause is seen to be gone. Look first; a wish is no resolution.",
             WorldEffect::Changes,
             |context, args| Box::pin(resolve_incident(context, args)),
         ),
-        Tool::new(
+        Tool::looking(
             "get_services_on_server",
             "List the services that have a place on a server, and how each stands, asked of it now.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(get_services_on_server(context, args)),
+            |ops, args, _| Box::pin(get_services_on_server(ops, args)),
         ),
     ]
 }
@@ -126,12 +122,9 @@ async fn create_incident(context: &Context<'_>, args: CreateIncident) -> Result<
     Ok(view(&stored).into())
 }
 
-async fn list_active_incidents(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
-    let listed = context.look("list_active_incidents", json!({}), async || {
-        let rows: Vec<Value> = incidents::active(context.ops).await?.iter().map(view).collect();
-        Ok(json!({ "incidents": rows }))
-    });
-    Ok(listed.await?.into())
+async fn list_active_incidents(ops: &ops::Context, _: Nothing) -> Result<Value, ops::Error> {
+    let rows: Vec<Value> = incidents::active(ops).await?.iter().map(view).collect();
+    Ok(json!({ "incidents": rows }))
 }
 
 async fn resolve_incident(context: &Context<'_>, args: ResolveIncident) -> Result<Output, ToolError> {
@@ -145,11 +138,8 @@ async fn resolve_incident(context: &Context<'_>, args: ResolveIncident) -> Resul
     Ok(view(&resolved).into())
 }
 
-async fn get_services_on_server(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {
-    let listed = context.look("get_services_on_server", json!({ "server": args.server }), async || {
-        let server = servers::by_handle(context.ops, &args.server).await?;
-        let placed = servers::services_on(context.ops, &server).await?;
-        Ok(json!({ "server": server.handle, "services": placed }))
-    });
-    Ok(listed.await?.into())
+async fn get_services_on_server(ops: &ops::Context, args: Which) -> Result<Value, ops::Error> {
+    let server = servers::by_handle(ops, &args.server).await?;
+    let placed = servers::services_on(ops, &server).await?;
+    Ok(json!({ "server": server.handle, "services": placed }))
 }

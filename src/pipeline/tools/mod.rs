@@ -386,7 +386,7 @@ impl Context<'_> {
 }
 
 /// Takes no arguments.
-#[derive(serde::Deserialize, JsonSchema)]
+#[derive(serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
@@ -400,7 +400,7 @@ fn check_spec(spec: &Spec) -> Result<(), ToolError> {
 }
 
 /// What a tool does to the world. Every tool says it; there is no default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorldEffect {
     /// Only looks.
@@ -416,6 +416,12 @@ pub type CallFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, ToolError>>
 
 /// Takes a call: its arguments as the model wrote them.
 type Take = Box<dyn for<'a> Fn(&'a Context<'a>, Value) -> CallFuture<'a>>;
+
+/// A look under way.
+pub type LookFuture<'a> = Pin<Box<dyn Future<Output = Result<Value, ops::Error>> + 'a>>;
+
+/// Looks at the world with arguments that were checked.
+type Look = Box<dyn for<'a> Fn(&'a ops::Context, Value, &'a CancellationToken) -> LookFuture<'a>>;
 
 /// Looks at arguments without acting.
 type Check = Box<dyn Fn(&Value) -> Result<(), String>>;
@@ -445,6 +451,8 @@ pub struct Tool {
     pub check: Check,
     /// Runs it.
     pub call: Take,
+    /// Looks without a run; none for tools that change something or need to know what the run has come to.
+    pub look: Option<Look>,
 }
 
 impl Tool {
@@ -472,7 +480,34 @@ impl Tool {
                     Box::pin(async move { Err(refused) })
                 }
             }),
+            look: None,
         }
+    }
+
+    /// A tool that only looks, and that needs nothing of the run to do so: what it finds is remembered at its place.
+    ///
+    /// # Panics
+    /// As [`Tool::new`].
+    pub fn looking<A, F>(name: &'static str, description: &'static str, look: F) -> Self
+    where
+        A: serde::Serialize + DeserializeOwned + JsonSchema + 'static,
+        F: for<'a> Fn(&'a ops::Context, A, &'a CancellationToken) -> LookFuture<'a> + Copy + 'static,
+    {
+        let tool = Self::new(name, description, WorldEffect::Reads, move |context, arguments: A| {
+            Box::pin(async move {
+                let asked = serde_json::to_value(&arguments).expect("arguments came as JSON");
+                let found = context.look(name, asked, async || look(context.ops, arguments, context.cancel).await);
+                Ok(found.await?.into())
+            })
+        });
+        let look: Look = Box::new(move |ops, arguments, cancel| match A::deserialize(&arguments) {
+            Ok(arguments) => look(ops, arguments, cancel),
+            Err(error) => Box::pin(async move {
+                let hint = format!("give `{name}` what its description says");
+                Err(ops::Error::Usage { what: error.to_string(), hint })
+            }),
+        });
+        Self { look: Some(look), ..tool }
     }
 
     /// The same tool with another limit.

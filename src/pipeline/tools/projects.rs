@@ -59,12 +59,9 @@ pub fn tools() -> Vec<Tool> {
             WorldEffect::Changes,
             |context, args| Box::pin(create_project(context, args)),
         ),
-        Tool::new(
-            "list_projects",
-            "List all projects: name, title, where each stands.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(list_projects(context, args)),
-        ),
+        Tool::looking("list_projects", "List all projects: name, title, where each stands.", |ops, args, _| {
+            Box::pin(list_projects(ops, args))
+        }),
         Tool::new(
             "get_project_status",
             "Tell how a project stands, asked of it now: whether it serves and where, its releases, unfinished runs, open incidents, missing secrets.",
@@ -158,16 +155,13 @@ async fn create_project(context: &Context<'_>, args: CreateProject) -> Result<Ou
     Ok(content.into())
 }
 
-async fn list_projects(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
-    let listed = context.look("list_projects", json!({}), async || {
-        let projects = projects::list(context.ops).await?;
-        let rows: Vec<Value> = projects
-            .iter()
-            .map(|project| json!({ "name": project.name, "title": project.title, "status": project.status, "folder": project.folder }))
-            .collect();
-        Ok(json!({ "projects": rows }))
-    });
-    Ok(listed.await?.into())
+async fn list_projects(ops: &ops::Context, _: Nothing) -> Result<Value, ops::Error> {
+    let projects = projects::list(ops).await?;
+    let rows: Vec<Value> = projects
+        .iter()
+        .map(|project| json!({ "name": project.name, "title": project.title, "status": project.status, "folder": project.folder }))
+        .collect();
+    Ok(json!({ "projects": rows }))
 }
 
 async fn get_project_status(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {

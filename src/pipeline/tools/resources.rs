@@ -1,7 +1,7 @@
 //! Resources: what projects have, and a place for a service to be deployed to.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::projects::named;
@@ -13,7 +13,7 @@ use crate::domain::state::Change;
 use crate::ops::{self, deploy, projects, secrets, servers};
 
 /// Names a project.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Which {
     /// The project; absent for all of them.
@@ -33,11 +33,10 @@ struct Place {
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     vec![
-        Tool::new(
+        Tool::looking(
             "list_resource_inventory",
             "List what projects have: ports by service, and the names of secrets with whether each is set. Values are never told.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(list_resource_inventory(context, args)),
+            |ops, args, _| Box::pin(list_resource_inventory(ops, args)),
         ),
         Tool::new(
             "create_service_deployment",
@@ -48,35 +47,32 @@ pub fn tools() -> Vec<Tool> {
     ]
 }
 
-async fn list_resource_inventory(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {
+async fn list_resource_inventory(ops: &ops::Context, args: Which) -> Result<Value, ops::Error> {
     let only = match &args.project {
-        Some(name) => Some(named(context, Some(name)).await?.id),
+        Some(name) => Some(projects::by_name(ops, name).await?.id),
         None => None,
     };
-    let listed = context.look("list_resource_inventory", json!({ "project": only }), async || {
-        let mut rows: Vec<Value> = Vec::new();
-        for project in projects::list(context.ops).await? {
-            if only.as_ref().is_some_and(|id| *id != project.id) {
-                continue;
-            }
-            let ports: Vec<Value> = servers::ports_of(context.ops, &project.id)
-                .await?
-                .iter()
-                .map(|port| json!({ "service": port.service, "port": port.port, "purpose": port.purpose }))
-                .collect();
-            let folder = std::path::Path::new(&project.folder);
-            let variables = match secrets::variables(context.ops, &project.name, folder).await {
-                Ok(variables) => json!(variables),
-                Err(error) => json!({ "not_known": ops::explain(&error) }),
-            };
-            rows.push(json!({ "project": project.name, "ports": ports, "variables": variables }));
+    let mut rows: Vec<Value> = Vec::new();
+    for project in projects::list(ops).await? {
+        if only.as_ref().is_some_and(|id| *id != project.id) {
+            continue;
         }
-        Ok(json!({
-            "projects": rows,
-            "not_kept_yet": ["domains", "bots and other accounts"],
-        }))
-    });
-    Ok(listed.await?.into())
+        let ports: Vec<Value> = servers::ports_of(ops, &project.id)
+            .await?
+            .iter()
+            .map(|port| json!({ "service": port.service, "port": port.port, "purpose": port.purpose }))
+            .collect();
+        let folder = std::path::Path::new(&project.folder);
+        let variables = match secrets::variables(ops, &project.name, folder).await {
+            Ok(variables) => json!(variables),
+            Err(error) => json!({ "not_known": ops::explain(&error) }),
+        };
+        rows.push(json!({ "project": project.name, "ports": ports, "variables": variables }));
+    }
+    Ok(json!({
+        "projects": rows,
+        "not_kept_yet": ["domains", "bots and other accounts"],
+    }))
 }
 
 async fn create_service_deployment(context: &Context<'_>, args: Place) -> Result<Output, ToolError> {

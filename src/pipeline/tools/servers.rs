@@ -1,8 +1,9 @@
 //! Servers: listed, looked at, chosen: this machine and those that are reached over SSH.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
 use crate::domain::run::{Question, Wait};
@@ -14,7 +15,7 @@ use crate::ops::{self, placement, projects, servers};
 const NO_ROOM: &str = "no_room";
 
 /// Names a server.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Which {
     /// Its handle, such as `local`.
@@ -47,11 +48,10 @@ pub(super) fn wait_for_room(context: &Context<'_>, refusals: &[String]) -> Outpu
 #[must_use]
 pub fn tools() -> Vec<Tool> {
     vec![
-        Tool::new(
+        Tool::looking(
             "list_managed_servers",
             "List the servers projects are placed on: handle, address, status, how many projects, public ports in use.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(list_managed_servers(context, args)),
+            |ops, args, _| Box::pin(list_managed_servers(ops, args)),
         ),
         Tool::new(
             "find_suitable_server",
@@ -59,30 +59,26 @@ pub fn tools() -> Vec<Tool> {
             WorldEffect::Reads,
             |context, args| Box::pin(find_suitable_server(context, args)),
         ),
-        Tool::new(
+        Tool::looking(
             "get_server_info",
             "Tell what a server has, measured now: memory, room on the disk, ports; and whether it takes projects.",
-            WorldEffect::Reads,
-            |context, args| Box::pin(get_server_info(context, args)),
+            |ops, args, cancel| Box::pin(get_server_info(ops, args, cancel)),
         ),
     ]
 }
 
-async fn list_managed_servers(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
-    let listed = context.look("list_managed_servers", json!({}), async || {
-        let rows: Vec<Value> = servers::list(context.ops)
-            .await?
-            .iter()
-            .map(|view| {
-                json!({
-                    "server": view.server.handle, "address": view.server.address, "status": view.server.status,
-                    "projects": view.projects, "ports": view.ports,
-                })
+async fn list_managed_servers(ops: &ops::Context, _: Nothing) -> Result<Value, ops::Error> {
+    let rows: Vec<Value> = servers::list(ops)
+        .await?
+        .iter()
+        .map(|view| {
+            json!({
+                "server": view.server.handle, "address": view.server.address, "status": view.server.status,
+                "projects": view.projects, "ports": view.ports,
             })
-            .collect();
-        Ok(json!({ "servers": rows }))
-    });
-    Ok(listed.await?.into())
+        })
+        .collect();
+    Ok(json!({ "servers": rows }))
 }
 
 async fn find_suitable_server(context: &Context<'_>, _: Nothing) -> Result<Output, ToolError> {
@@ -110,18 +106,15 @@ async fn find_suitable_server(context: &Context<'_>, _: Nothing) -> Result<Outpu
     }
 }
 
-async fn get_server_info(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {
-    let told = context.look("get_server_info", json!({ "server": args.server }), async || {
-        let server = servers::by_handle(context.ops, &args.server).await?;
-        let measured = match servers::measure(context.ops, &server, context.cancel).await {
-            Ok(measured) => json!(measured),
-            // Not known is not nothing.
-            Err(error) => json!({ "not_known": ops::explain(&error) }),
-        };
-        Ok(json!({
-            "server": server.handle, "address": server.address, "status": server.status,
-            "takes_projects": server.status.takes_projects(), "measured": measured,
-        }))
-    });
-    Ok(told.await?.into())
+async fn get_server_info(ops: &ops::Context, args: Which, cancel: &CancellationToken) -> Result<Value, ops::Error> {
+    let server = servers::by_handle(ops, &args.server).await?;
+    let measured = match servers::measure(ops, &server, cancel).await {
+        Ok(measured) => json!(measured),
+        // Not known is not nothing.
+        Err(error) => json!({ "not_known": ops::explain(&error) }),
+    };
+    Ok(json!({
+        "server": server.handle, "address": server.address, "status": server.status,
+        "takes_projects": server.status.takes_projects(), "measured": measured,
+    }))
 }

@@ -211,3 +211,21 @@ fn a_run_that_is_recorded_now_has_the_journal_of_its_replay() {
     let recorded = runtime().block_on(async { Made::of(&QUESTION_AND_APPROVAL.record(&cassette).await) });
     recorded.is(&replay(&QUESTION_AND_APPROVAL, &cassette, None), "the recording and its replay");
 }
+
+#[test]
+fn an_agent_that_asks_otherwise_than_it_did_is_told_apart_and_may_be_let_pass() {
+    if !tools_are_here() {
+        return;
+    }
+    let cassette = fixture(&QUESTION_AND_APPROVAL).display().to_string();
+    let told_to = |more: &[&str]| {
+        let env = QUESTION_AND_APPROVAL.home();
+        env.ok(["agent", "set", "brainstorm", "temperature", "0.75"]);
+        env.run(["run", "replay", &cassette].into_iter().chain(more.iter().copied()))
+    };
+    let strict = told_to(&[]);
+    assert_eq!(strict.code, Some(1), "{}", strict.stderr);
+    assert!(strict.stderr.contains("brainstorm") && strict.stderr.contains("0.75"), "{}", strict.stderr);
+    let loose = told_to(&["--loose"]);
+    assert_eq!(loose.code, Some(0), "{}", loose.stderr);
+}

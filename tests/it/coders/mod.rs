@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use cgo::coder::adapters::{self, Adapter};
 use cgo::coder::event::CoderEvent;
-use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, Wire, egress};
+use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, egress};
 use cgo::coder::runner::{self, Attempt, Finished};
 use cgo::coder::sandbox::{Hidden, Limits, Sandbox, Stopped};
 use cgo::coder::verdict::{Class, Limit, Upstream as Broken, Verdict};
+use cgo::domain::provider::Wire;
 use cgo::domain::redact::{Handle, Secrets};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -182,7 +183,7 @@ impl Bench {
         cancel: &CancellationToken,
         on_event: runner::OnEvent<'_>,
     ) -> Finished {
-        let base = if agent.wire() == Wire::OpenAi { format!("{}/v1", model.base()) } else { model.base() };
+        let base = if agent.wire() == Wire::Openai { format!("{}/v1", model.base()) } else { model.base() };
         let price = Price { input: 1.0, cached: 0.1, cache_write: 1.0, output: 4.0 };
         let terms = Terms {
             upstream: Upstream { wire: agent.wire(), base, key: Key::new(if wrong_key { "sk-wrong" } else { KEY }) },

@@ -451,3 +451,32 @@ async fn one_agent_is_tried_with_its_turns_calls_tokens_and_money() {
     let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(answer["data"]["spent"]["unpriced"], json!(true));
 }
+
+#[tokio::test]
+async fn an_agent_that_is_tried_alone_sees_what_there_is_and_changes_nothing() {
+    let server = scripted(|_, request| match turn(request) {
+        0 => Some(call("list_managed_servers", &json!({}))),
+        1 => Some(call("get_server_info", &json!({ "server": "nowhere" }))),
+        2 => Some(call("allocate_port", &json!({ "service": "backend" }))),
+        _ => Some(Reply::text(last(request))),
+    })
+    .await;
+    let env = home(&server, true);
+    env.ok(["agent", "set", "product_owner", "tools", "[list_managed_servers, get_server_info, allocate_port]"]);
+    let tried =
+        arguments(&["agent", "test", "product_owner", "--input", "where is room?", "--provider", "mine", "--json"]);
+    let ran = run(&env, &tried).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let [servers, unknown, port] = answer["data"]["calls"].as_array().unwrap().as_slice() else {
+        panic!("{answer}");
+    };
+    assert_eq!((&servers["found"]["servers"][0]["server"], &servers["effect"]), (&json!("local"), &json!("reads")));
+    assert!(unknown["found"]["error"].as_str().unwrap().contains("nowhere"), "{unknown}");
+    assert_eq!((&port["found"], &port["effect"]), (&Value::Null, &json!("changes")), "{port}");
+    assert_eq!(answer["data"]["closing"], json!("{\"ok\":true}"), "what would change something is made up");
+    assert_eq!(env.json(["servers", "show", "local"])["server"]["ports"], json!([]), "no port was reserved");
+    let questions = server.requests();
+    let seen = questions[1]["messages"].to_string();
+    assert!(seen.contains("\\\"server\\\":\\\"local\\\""), "the model sees what was found: {seen}");
+}

@@ -3,6 +3,7 @@
 mod anthropic;
 mod conversation;
 mod live;
+mod messages;
 mod openai;
 pub mod pipeline;
 mod retry;

@@ -152,6 +152,10 @@ async fn a_model_takes_a_description_to_a_tested_project_and_the_bill_is_right()
     assert_eq!(totals(&env, "day").len(), 1);
     let said = env.ok(["cost"]);
     assert!(said.stdout.contains("notes-api") && said.stdout.contains("in all"), "{}", said.stdout);
+    // The dearest has the longest bar, and every other a shorter one that is there.
+    let said = env.ok(["cost", "--by", "agent"]).stdout;
+    let bars: Vec<usize> = said.lines().map(|line| line.matches('▇').count()).filter(|bar| *bar > 0).collect();
+    assert!(bars.len() == agents.len() && bars.is_sorted_by(|a, b| a >= b) && bars[0] > bars[bars.len() - 1], "{said}");
     for (file, bytes) in files(env.home()) {
         assert!(!String::from_utf8_lossy(&bytes).contains(KEY), "the key stands in {}", file.display());
     }

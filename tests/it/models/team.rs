@@ -344,6 +344,15 @@ async fn an_agent_that_does_nothing_or_edits_generated_code_has_not_done_its_tas
 }
 
 #[tokio::test]
+async fn with_no_coder_nobody_writes_what_the_spec_does_not_generate() {
+    let Some(team) = Team::new(json!([task("one", &[])]), &json!({})).await else { return };
+    let ran = run(&team.env, &super::pipeline::new(&["--coder", "none"])).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nobody writes code here: the run has --coder none"), "{}", ran.stderr);
+    assert_eq!(git(&team.project_folder(), &["log", "--format=%s", "--grep", "one"]), "", "no task was done");
+}
+
+#[tokio::test]
 async fn a_coder_that_is_not_there_or_has_no_model_or_no_walls_is_refused_before_anything_is_made() {
     let tasks = json!([task("one", &[])]);
     let Some(mut team) = Team::new(tasks, &json!({})).await else { return };
