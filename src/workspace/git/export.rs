@@ -11,7 +11,7 @@ use super::{Error, Repository, Sha, io_error};
 use crate::exec::{self, Exit};
 use crate::workspace::turn::{self, Missed};
 
-/// How long others may export into the folder before it is given up; each git of theirs has a deadline of two minutes.
+/// How long others may be at work in a folder before it is given up; each git of theirs has a deadline of two minutes.
 const TURN: Duration = Duration::from_mins(10);
 
 impl Repository {
@@ -41,7 +41,7 @@ impl Repository {
         };
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
-        let _turn = self.turn(parent, cancel).await?;
+        let _turn = self.turn("checkout-index", parent, cancel).await?;
         let index = Removed(parent.join(joined_name(&hidden, ".cgo-index")));
         index.clear()?;
         index.outlive_lock().await?;
@@ -65,9 +65,14 @@ impl Repository {
         fs::rename(&staged.0, &into).map_err(|source| io_error("move the files to", &into, source))
     }
 
-    /// Waits until nobody else exports into a folder: two at the same moment would take each other's files away. The turn
-    /// lasts as long as the file is open.
-    async fn turn(&self, folder: &Path, cancel: &CancellationToken) -> Result<File, Error> {
+    /// Waits until nobody else is at work in a folder: two exports into one at the same moment would take each other's
+    /// files away. The turn lasts as long as the file is open.
+    pub(super) async fn turn(
+        &self,
+        command: &'static str,
+        folder: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<File, Error> {
         let failed = |source| io_error("lock the folder", folder, source);
         let open = File::open(folder).map_err(failed)?;
         let program = || "git".to_owned();
@@ -77,7 +82,7 @@ impl Repository {
             Err(Missed::Interrupted) => exec::Error::Cancelled { program: program() },
             Err(Missed::TimedOut) => exec::Error::Deadline { program: program(), after: TURN, evidence: Vec::new() },
         };
-        Err(Error::Git { command: "checkout-index", folder: self.folder.clone(), source })
+        Err(Error::Git { command, folder: self.folder.clone(), source })
     }
 
     /// Whether the folder holds every file of the index as it is.

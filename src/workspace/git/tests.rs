@@ -349,6 +349,30 @@ async fn work_beside_the_folder_is_merged_or_told_what_it_conflicts_with() {
 }
 
 #[tokio::test]
+async fn places_are_made_and_taken_away_side_by_side() {
+    let (home, repository) = repository().await;
+    write(&repository, "a", "1");
+    let base = repository.commit_all("begin", "k", None, &go()).await.unwrap().sha;
+    let beside = (0..8).map(|number| {
+        let (folder, base) = (home.path().join(format!("place{number}")), base.clone());
+        let repository = Repository::open(repository.folder()).unwrap();
+        async move {
+            for _ in 0..4 {
+                let branch = format!("cgo/run-1/{number}/work");
+                let place = repository.add_worktree(&folder, &branch, &base, &go()).await?;
+                assert!(place.folder().join("a").is_file());
+                repository.remove_worktree(&folder, &go()).await?;
+                repository.drop_branches(&format!("cgo/run-1/{number}"), &go()).await?;
+            }
+            Ok::<(), Error>(())
+        }
+    });
+    for one in futures_util::future::join_all(beside).await {
+        one.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_merge_of_what_does_not_conflict_is_one_commit_with_its_key() {
     let (home, repository) = repository().await;
     write(&repository, "a.txt", "one\n");

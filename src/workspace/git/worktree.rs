@@ -29,7 +29,8 @@ impl Repository {
         at: &Sha,
         cancel: &CancellationToken,
     ) -> Result<Self, Error> {
-        self.remove_worktree(folder, cancel).await?;
+        let _turn = self.turn("worktree", &self.git_dir, cancel).await?;
+        self.take_worktree_away(folder, cancel).await?;
         if let Some(parent) = folder.parent() {
             std::fs::create_dir_all(parent).map_err(|source| io_error("make the folder", parent, source))?;
         }
@@ -44,6 +45,15 @@ impl Repository {
     /// # Errors
     /// [`Error::NoGit`], [`Error::Io`], [`Error::Git`].
     pub async fn remove_worktree(&self, folder: &Path, cancel: &CancellationToken) -> Result<(), Error> {
+        // Git reads what there is of every worktree, and fails over one that is only half there.
+        let _turn = match self.git_dir.exists() {
+            true => Some(self.turn("worktree", &self.git_dir, cancel).await?),
+            false => None,
+        };
+        self.take_worktree_away(folder, cancel).await
+    }
+
+    async fn take_worktree_away(&self, folder: &Path, cancel: &CancellationToken) -> Result<(), Error> {
         let real = folder.canonicalize().ok();
         remove(folder)?;
         if !self.git_dir.is_dir() {
@@ -194,6 +204,7 @@ impl Repository {
         let names = self.ask("for-each-ref", list, cancel).await?;
         let names: Vec<&str> = names.lines().collect();
         if !names.is_empty() {
+            let _turn = self.turn("branch", &self.git_dir, cancel).await?;
             self.ask("branch", self.git("branch").args(["--quiet", "-D", "--"]).args(names), cancel).await?;
         }
         Ok(())
