@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod conversation;
+mod languages;
 mod live;
 mod openai;
 pub mod pipeline;
