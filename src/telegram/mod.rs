@@ -8,6 +8,7 @@
 pub mod api;
 mod begin;
 mod buttons;
+mod cards;
 mod commands;
 mod desk;
 mod follow;
