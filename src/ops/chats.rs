@@ -37,11 +37,32 @@ pub enum Pressed {
     Late,
 }
 
+/// A link that opens the chat with the bot that was talked over last and brings it an invitation's code; none while no
+/// bot is known.
+///
+/// # Errors
+/// When the store fails.
+pub async fn invitation_link(context: &Context, code: &str) -> Result<Option<String>, Error> {
+    let bot = context.store.last_bot().await?;
+    Ok(bot.map(|name| format!("https://t.me/{name}?start={code}")))
+}
+
 impl Chats {
     /// Those of a bot.
     #[must_use]
     pub fn of(context: &Context, bot: BotId) -> Self {
         Self { context: context.clone(), bot }
+    }
+
+    /// Keeps what the bot is called, for links that lead to it. A name no link can carry is not kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_name(&self, name: &str) -> Result<(), Error> {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(());
+        }
+        Ok(self.context.store.name_bot(self.bot, name, self.context.now()).await?)
     }
 
     /// The number to ask for next; 0 where every number may come.

@@ -13,6 +13,10 @@ use crate::domain::time::Timestamp;
 pub trait Telegram {
     /// The number a bot asks for next, and when something came last; none for a bot that never asked.
     fn next_update(&self, bot: BotId) -> impl Future<Output = Result<Option<(i64, Timestamp)>, Error>> + Send;
+    /// Keeps what a bot is called, and that it was the last one that was talked over.
+    fn name_bot(&self, bot: BotId, name: &str, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// What the bot is called that was talked over last.
+    fn last_bot(&self) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// Takes what was said, and the number to ask for next, in one transaction. What is there already stays as it is.
     fn receive(
         &self,
@@ -204,6 +208,23 @@ impl Telegram for Store {
             Ok((row.int(0)?, row.time(1)?))
         })
         .await
+    }
+
+    async fn name_bot(&self, bot: BotId, name: &str, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_name (bot_id, name, created_at, updated_at) values ($1, $2, $3, $3) \
+                 on conflict (bot_id) do update set name = excluded.name, updated_at = excluded.updated_at",
+                args![bot.0, name, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn last_bot(&self) -> Result<Option<String>, Error> {
+        let sql = "select name from telegram_name order by updated_at desc, bot_id limit 1";
+        self.find(sql, args![], |row| row.of("telegram_name").text(0)).await
     }
 
     async fn receive(&self, bot: BotId, next: i64, updates: &[Queued], at: Timestamp) -> Result<(), Error> {

@@ -159,6 +159,9 @@ impl Bot {
             me = self.connect(note) => me?,
             () = cancel.cancelled() => return Ok(()),
         };
+        if let Err(error) = self.chats.note_name(&me.username).await {
+            note(About::default(), Noted::Trouble(format!("what the bot is called is not kept: {}", told(&error))));
+        }
         (around.ready)(&format!("@{}", me.username));
         let came = Notify::new();
         let desk = Desk {
