@@ -5,6 +5,8 @@
 use super::{Context, Error, approvals, users};
 use crate::domain::chat::{BotId, Button, Card, ChatId, Copy, Followed, PersonId, Queued};
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::secret::Secret;
+use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
 use crate::store::Telegram as _;
 
@@ -194,6 +196,14 @@ impl Chats {
     /// When the store fails.
     pub async fn last_runs(&self, chat: ChatId, person: PersonId, limit: u32) -> Result<Vec<RunId>, Error> {
         Ok(self.context.store.last_followed(self.bot, chat, person, limit).await?)
+    }
+
+    /// The language in which a person last had something begun in a chat.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_language(&self, chat: ChatId, person: PersonId) -> Result<Option<Language>, Error> {
+        Ok(self.context.store.last_language(self.bot, chat, person).await?)
     }
 
     /// Keeps a question before it is put, unless it is kept already; returns what is kept.

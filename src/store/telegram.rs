@@ -83,6 +83,14 @@ pub trait Telegram {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<RunId>, Error>> + Send;
 
+    /// The language of the run a person had begun last in a chat.
+    fn last_language(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        person: PersonId,
+    ) -> impl Future<Output = Result<Option<Language>, Error>> + Send;
+
     /// Keeps a question before it is put. One that is there stays as it is.
     fn put_card(&self, bot: BotId, card: &Card, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// A question.
@@ -419,6 +427,16 @@ impl Telegram for Store {
              order by created_at desc, run_id desc limit $4",
             args![bot.0, chat.0, person.0, i64::from(limit)],
             |row| row.of("telegram_run").parsed(0, |text| RunId::parse(text).ok()),
+        )
+        .await
+    }
+
+    async fn last_language(&self, bot: BotId, chat: ChatId, person: PersonId) -> Result<Option<Language>, Error> {
+        self.find(
+            "select language from telegram_run where bot_id = $1 and chat_id = $2 and person_id = $3 \
+             order by created_at desc, run_id desc limit 1",
+            args![bot.0, chat.0, person.0],
+            |row| row.of("telegram_run").parsed(0, language_of),
         )
         .await
     }

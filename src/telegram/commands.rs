@@ -245,7 +245,7 @@ impl Desk<'_> {
 
     /// A button was pressed.
     pub async fn pressed(&self, update: &Queued, callback: &Callback) -> Result<(), Error> {
-        let Ok(talk) = self.admit(update, &callback.from, callback.chat).await? else {
+        let Ok(talk) = self.admit(update, &callback.from, callback.chat, "").await? else {
             let words = words::of(words::language(callback.from.language.as_deref()));
             let told = format!("{}{}. {}", words.stranger, callback.from.id, words.stranger_how);
             return self.sender.answer_press(&callback.id, Some(&told), true).await;

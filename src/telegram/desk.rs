@@ -57,6 +57,8 @@ pub(super) struct Talk {
     pub user: User,
     /// Acts in the name of the person.
     pub context: Context,
+    /// The language the person has chosen, if they have.
+    pub chosen: Option<Language>,
     pub language: Language,
     pub update: i64,
     pub at: Timestamp,
@@ -65,6 +67,11 @@ pub(super) struct Talk {
 impl Talk {
     pub fn words(&self) -> &'static Words {
         words::of(self.language)
+    }
+
+    /// The language of what follows from a text of the person: theirs by choice, else the one they plainly speak in it.
+    fn language_after(&self, text: Option<&str>) -> Language {
+        self.chosen.or_else(|| text.and_then(Language::spoken)).unwrap_or(self.language)
     }
 
     pub fn place(&self) -> ChatId {
@@ -172,8 +179,15 @@ impl Desk<'_> {
         }
     }
 
-    /// Who somebody is, with their rights.
-    pub async fn admit(&self, update: &Queued, user: &User, chat: Chat) -> Result<Result<Talk, Unknown>, Error> {
+    /// Who somebody is, with their rights, and the language to talk in: the one they have chosen; the one they plainly
+    /// speak in what they say now; the one of what they last had begun in this chat; that of their program.
+    pub async fn admit(
+        &self,
+        update: &Queued,
+        user: &User,
+        chat: Chat,
+        said: &str,
+    ) -> Result<Result<Talk, Unknown>, Error> {
         let actor = Actor::Somebody { identity: Identity::Telegram(user.id), called: user.name.clone() };
         let person = match users::identify(&self.app.context, &actor).await {
             Ok(person) => person,
@@ -182,8 +196,14 @@ impl Desk<'_> {
         };
         let context = self.app.context.acting_as(person);
         let chosen = users::me(&context).await?.and_then(|user| user.language);
-        let language = chosen.unwrap_or_else(|| words::language(user.language.as_deref()));
-        Ok(Ok(Talk { chat, user: user.clone(), context, language, update: update.id, at: update.at }))
+        let language = match chosen.or_else(|| Language::spoken(said)) {
+            Some(language) => language,
+            None => {
+                let last = self.chats.last_language(ChatId(chat.id), PersonId(user.id)).await?;
+                last.unwrap_or_else(|| words::language(user.language.as_deref()))
+            }
+        };
+        Ok(Ok(Talk { chat, user: user.clone(), context, chosen, language, update: update.id, at: update.at }))
     }
 
     async fn message(&self, update: &Queued, message: &Message) -> Result<(), Error> {
@@ -198,7 +218,8 @@ impl Desk<'_> {
         if !addressed {
             return Ok(());
         }
-        let talk = match self.admit(update, &message.from, message.chat).await? {
+        let said = command.as_ref().map_or(text.as_ref(), |command| command.rest);
+        let talk = match self.admit(update, &message.from, message.chat, said).await? {
             Ok(talk) => talk,
             Err(Unknown) => return self.stranger(update, message, command.as_ref()).await,
         };
@@ -294,9 +315,9 @@ impl Desk<'_> {
         if message.chat.kind != ChatKind::Private {
             return Ok(());
         }
-        match self.admit(update, &message.from, message.chat).await? {
+        let text = message.text.as_deref().unwrap_or_default();
+        match self.admit(update, &message.from, message.chat, text).await? {
             Ok(talk) => {
-                let text = message.text.as_deref().unwrap_or_default();
                 if self.keeps_out(&talk, message, text).await? {
                     return Ok(());
                 }
@@ -309,8 +330,8 @@ impl Desk<'_> {
 
     /// Somebody nobody knows: let in with an invitation, else told their id and nothing more.
     async fn stranger(&self, update: &Queued, message: &Message, command: Option<&Command<'_>>) -> Result<(), Error> {
-        let language = words::language(message.from.language.as_deref());
-        let words = words::of(language);
+        let said = message.text.as_deref().and_then(Language::spoken);
+        let words = words::of(said.unwrap_or_else(|| words::language(message.from.language.as_deref())));
         let chat = ChatId(message.chat.id);
         let code = command.filter(|command| command.name == "start" && !command.rest.is_empty());
         if let Some(code) = code.filter(|_| message.chat.kind == ChatKind::Private) {
@@ -351,9 +372,10 @@ impl Desk<'_> {
             runner::check(&talk.context, &self.app.models, &self.app.coders, choice, &self.cancel).await?;
         }
         let key = format!("telegram {} {}", self.me.id, talk.update);
+        let language = talk.language_after(request.text());
         let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
         self.note(About { run: Some(run.id.clone()), ..talk.about() }, Noted::RunAsked);
-        let followed = Followed::begun(run.id, talk.place(), talk.person(), talk.language);
+        let followed = Followed::begun(run.id, talk.place(), talk.person(), language);
         self.chats.follow(&followed).await?;
         self.look.notify_one();
         (self.wake)();
