@@ -4,8 +4,7 @@
 //! of the sender, in a group too; what is decided stands in `ops`.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +46,6 @@ pub(super) struct Desk<'a> {
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets, where there is one.
     pub page: Option<&'a str>,
-    /// The updates at work that may hold a secret.
-    pub secret_updates: Mutex<BTreeSet<i64>>,
 }
 
 /// One turn of a conversation: who says something, where, and with which rights.
@@ -112,26 +109,10 @@ impl Desk<'_> {
         self.note(about, Noted::Trouble(self.app.context.secrets.clean(why).into_owned()));
     }
 
-    /// Notes that an update may hold a secret: when it is dealt with, its text is to stand in no file any more.
-    pub fn holds_secret(&self, update: i64) {
-        self.secret_updates.lock().expect("nobody panics with this lock").insert(update);
-    }
-
-    /// Notes that an update is dealt with. Nothing is left of one that may have held a secret.
-    pub async fn over(&self, update: i64) -> Result<(), Error> {
-        self.chats.dealt_with(update).await?;
-        if self.secret_updates.lock().expect("nobody panics with this lock").remove(&update)
-            && !self.chats.wipe().await?
-        {
-            let about = About { update: Some(update), ..About::default() };
-            self.trouble(about, "others use the store, so what was said stands in the write-ahead log for now");
-        }
-        Ok(())
-    }
-
     /// Deals with something that was said. May be done again when it was cut short.
     pub async fn deal_with(&self, update: &Queued) -> Result<(), Error> {
-        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else {
+        let said = self.chats.said(update)?;
+        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else {
             self.trouble(update.into(), "the update is of a form this cgo does not know");
             return Ok(());
         };
@@ -162,7 +143,9 @@ impl Desk<'_> {
 
     /// Says that something could not be dealt with.
     pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
-        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else { return Ok(()) };
+        // Of what cannot be read it is not known whom to tell.
+        let Ok(said) = self.chats.said(update) else { return Ok(()) };
+        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else { return Ok(()) };
         let trouble = |from: &User| {
             let words = words::of(words::language(from.language.as_deref()));
             fill(words.trouble, &[&update.id.to_string()])

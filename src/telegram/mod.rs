@@ -175,7 +175,6 @@ impl Bot {
             told: note,
             wake: around.wake,
             page: around.page,
-            secret_updates: std::sync::Mutex::default(),
         };
         let polling = poll::poll(self.sender.client(), self.id, &self.chats, self.settings.patience, &came, note);
         let registering = async {
