@@ -179,12 +179,11 @@ impl Desk<'_> {
         };
         let context = self.app.context.acting_as(person);
         let chosen = users::me(&context).await?.and_then(|user| user.language);
-        let language = match chosen.or_else(|| Language::spoken(said)) {
-            Some(language) => language,
-            None => {
-                let last = self.chats.last_language(ChatId(chat.id), PersonId(user.id)).await?;
-                last.unwrap_or_else(|| words::language(user.language.as_deref()))
-            }
+        let language = if let Some(plain) = chosen.or_else(|| Language::spoken(said)) {
+            plain
+        } else {
+            let last = self.chats.last_language(ChatId(chat.id), PersonId(user.id)).await?;
+            last.unwrap_or_else(|| words::language(user.language.as_deref()))
         };
         Ok(Ok(Talk { chat, user: user.clone(), context, chosen, language, update: update.id, at: update.at }))
     }
