@@ -620,7 +620,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subco
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "list" -d 'List people, invitations, and strangers that were refused'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "add" -d 'Add somebody whose id at a front end is known'
-complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "invite" -d 'Make a link that lets one person in, once'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "role" -d 'Change what somebody may do'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and not __fish_seen_subcommand_from list add invite remove role set help" -f -a "set" -d 'Change how somebody is answered and told'
@@ -651,7 +651,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcomman
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l role -d 'What they may do' -r -f -a "admin\t'Everything, people included'
 member\t'Their own projects'"
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l name -d 'What they are called; as the front end\'s service says if not given' -r
-complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l expires -d 'How many hours the code is good' -r
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l expires -d 'How many hours it is good' -r
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from invite" -l no-color -d 'Use no colours'
@@ -689,7 +689,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcomman
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "list" -d 'List people, invitations, and strangers that were refused'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add somebody whose id at a front end is known'
-complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "invite" -d 'Make a link that lets one person in, once'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "role" -d 'Change what somebody may do'
 complete -c cgo -n "__fish_cgo_using_subcommand users; and __fish_seen_subcommand_from help" -f -a "set" -d 'Change how somebody is answered and told'
@@ -1042,7 +1042,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from secrets" -f -a "rotate" -d 'Make up a new value for a generated secret; the next deployment brings it to the service'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "list" -d 'List people, invitations, and strangers that were refused'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "add" -d 'Add somebody whose id at a front end is known'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "invite" -d 'Make a code that lets one person in, once'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "invite" -d 'Make a link that lets one person in, once'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "remove" -d 'Remove somebody; what was theirs is the operator\'s'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "role" -d 'Change what somebody may do'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "set" -d 'Change how somebody is answered and told'

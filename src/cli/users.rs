@@ -13,8 +13,8 @@ use crate::domain::diagnose::Kind;
 use crate::domain::ids::InvitationId;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{QuietHours, Role, User, UserName};
-use crate::ops;
 use crate::ops::users::{self, Listing, Wishes};
+use crate::ops::{self, chats};
 use crate::pipeline::runner;
 
 /// `cgo users …`.
@@ -38,7 +38,8 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let for_ms = i64::from(expires) * 60 * 60 * 1000;
             let (invitation, code) = users::invite(context, role.into(), name, for_ms).await?;
             let (role, expires_at) = (invitation.role, invitation.expires_at);
-            Ok(Outcome::of(ui, &Invited { invitation: invitation.id, role, expires_at, code }))
+            let link = chats::invitation_link(context, &code).await?;
+            Ok(Outcome::of(ui, &Invited { invitation: invitation.id, role, expires_at, code, link }))
         }
         Args::Remove { name } => {
             let user = users::by_name(context, &name).await?;
@@ -159,6 +160,8 @@ pub struct Invited {
     expires_at: Timestamp,
     /// The code; it is kept nowhere.
     code: String,
+    /// Opens the chat with the bot, with the code; none while no bot was talked over.
+    link: Option<String>,
 }
 
 impl Answer for Invited {
@@ -166,6 +169,10 @@ impl Answer for Invited {
 
     fn text(&self, _: &Ui) -> String {
         let (code, role, until) = (&self.code, self.role.as_str(), when(self.expires_at));
-        format!("{code}\nlets one person in as {role}, until {until}: they send the bot `/start {code}`\n")
+        let lets = format!("lets one person in as {role}, until {until}");
+        match &self.link {
+            Some(link) => format!("{link}\n{lets}: they open this link, or send the bot `/start {code}`\n"),
+            None => format!("{code}\n{lets}: they send the bot `/start {code}`\n"),
+        }
     }
 }

@@ -27,7 +27,7 @@ pub struct Queued {
     pub id: i64,
     /// The chat it is dealt with in: those of one chat one after the other.
     pub chat: ChatId,
-    /// It, as JSON.
+    /// It, as JSON; encrypted where it was taken from the store.
     pub body: String,
     /// When it was received.
     pub at: Timestamp,

@@ -64,6 +64,24 @@ impl Language {
         if russian.len() > other.len() { Self::Ru } else { Self::En }
     }
 
+    /// The language somebody plainly speaks in what they wrote: Russian as of its first word, however long the names and
+    /// addresses in it are, another one as of a sentence. None for what could be said in any, such as a name. Who speaks a
+    /// language cgo has no words in is answered in English.
+    #[must_use]
+    pub fn spoken(text: &str) -> Option<Self> {
+        /// With fewer words it may be a name or a term.
+        const SENTENCE: usize = 3;
+        let bare = |word: &'_ str| word.trim_matches(|c: char| c.is_ascii_punctuation()).to_owned();
+        let is_word = |word: &String| word.chars().count() > 1 && word.chars().all(char::is_alphabetic);
+        let words = text.split_whitespace().map(bare).filter(is_word);
+        let (russian, other): (Vec<String>, Vec<String>) = words.partition(|word| Self::of(word) == Self::Ru);
+        if Self::of(text) == Self::Ru || (!russian.is_empty() && russian.len() >= other.len()) {
+            Some(Self::Ru)
+        } else {
+            (other.len() >= SENTENCE).then_some(Self::En)
+        }
+    }
+
     /// The language as files and JSON spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

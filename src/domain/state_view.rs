@@ -18,14 +18,13 @@ impl ProjectState {
         bare(self) != bare(other)
     }
 
-    /// The language of the person: the spec's, else that of the first thing they said.
+    /// The language of the person: the one they plainly speak in the first thing they said, else the spec's.
     #[must_use]
     pub fn language(&self) -> Language {
-        if let Some(spec) = &self.project_spec {
-            return spec.project.language;
-        }
         let said = self.messages.iter().find(|message| message.role == Role::User);
-        said.map_or(Language::En, |message| Language::of(&message.content))
+        let said = said.map(|message| message.content.as_str());
+        let spec = self.project_spec.as_ref().map(|spec| spec.project.language);
+        said.and_then(Language::spoken).or(spec).or_else(|| said.map(Language::of)).unwrap_or_default()
     }
 }
 
@@ -44,6 +43,26 @@ mod tests {
         assert_eq!(said("журнал обращений, API на FastAPI").language(), Language::Ru);
         assert_eq!(said("a shop called Магазин with orders").language(), Language::En);
         assert_eq!(ProjectState::default().language(), Language::En);
+        let project = serde_json::json!({ "name": "shelf", "title": "Полка", "description": "", "language": "ru" });
+        let spec: crate::domain::spec::Spec =
+            serde_json::from_value(serde_json::json!({ "project": project, "modules": ["backend"] })).unwrap();
+        let of_russian = |text: &str| ProjectState { project_spec: Some(spec.clone()), ..said(text) }.language();
+        assert_eq!((of_russian("add a due date"), of_russian("+ due_date")), (Language::En, Language::Ru));
+    }
+
+    #[test]
+    fn a_language_is_spoken_in_sentences_and_not_in_names() {
+        for russian in
+            ["готово", "останови notes-api", "сделай бота, репозиторий: ghp_canarycanarycanary", "API для заметок"]
+        {
+            assert_eq!(Language::spoken(russian), Some(Language::Ru), "{russian}");
+        }
+        for other in ["a notes API with title", "ein Dienst für Notizen", "a shop called Магазин with orders"] {
+            assert_eq!(Language::spoken(other), Some(Language::En), "{other}");
+        }
+        for nothing in ["", "notes-api", "HTTP API", "run-3k8d0xq7m2v1 ok", "+ due_date", "42 7 9"] {
+            assert_eq!(Language::spoken(nothing), None, "{nothing}");
+        }
     }
 
     #[test]

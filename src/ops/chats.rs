@@ -1,12 +1,17 @@
 //! Conversations with a bot as they are kept: what was said and waits, runs that chats follow, questions and buttons.
 //!
-//! What is said in them is the front end's; here stands what must survive it.
+//! What is said in them is the front end's; here stands what must survive it. What people say stands in the store
+//! encrypted from the first moment on: it may be a secret, and what a database has written once it keeps, in logs and in
+//! versions of rows, for longer than anybody can tell.
 
-use super::{Context, Error, approvals, users};
+use super::{Context, Error, approvals, operator, users};
 use crate::domain::chat::{BotId, Button, Card, ChatId, Copy, Followed, PersonId, Queued};
 use crate::domain::ids::{AskId, RunId};
+use crate::domain::secret::Secret;
+use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
 use crate::store::Telegram as _;
+use crate::vault::Sealed;
 
 /// Telegram numbers updates anew when none came for a week: a number that is older says nothing about what comes next.
 const NUMBERS_LAST_MS: i64 = 6 * 24 * 60 * 60 * 1000;
@@ -37,11 +42,32 @@ pub enum Pressed {
     Late,
 }
 
+/// A link that opens the chat with the bot that was talked over last and brings it an invitation's code; none while no
+/// bot is known.
+///
+/// # Errors
+/// When the store fails.
+pub async fn invitation_link(context: &Context, code: &str) -> Result<Option<String>, Error> {
+    let bot = context.store.last_bot().await?;
+    Ok(bot.map(|name| format!("https://t.me/{name}?start={code}")))
+}
+
 impl Chats {
     /// Those of a bot.
     #[must_use]
     pub fn of(context: &Context, bot: BotId) -> Self {
         Self { context: context.clone(), bot }
+    }
+
+    /// Keeps what the bot is called, for links that lead to it. A name no link can carry is not kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_name(&self, name: &str) -> Result<(), Error> {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(());
+        }
+        Ok(self.context.store.name_bot(self.bot, name, self.context.now()).await?)
     }
 
     /// The number to ask for next; 0 where every number may come.
@@ -54,12 +80,43 @@ impl Chats {
         Ok(fresh.map_or(0, |(next, _)| next))
     }
 
-    /// Takes what was said, and the number to ask for next, at once. What was received before is not received again.
+    /// Takes what was said, encrypted, and the number to ask for next, at once. What was received before is not received
+    /// again.
     ///
     /// # Errors
-    /// When the store fails; then nothing was taken.
+    /// When it cannot be encrypted or the store fails; then nothing was taken.
     pub async fn receive(&self, next: i64, updates: &[Queued]) -> Result<(), Error> {
-        Ok(self.context.store.receive(self.bot, next, updates, self.context.now()).await?)
+        if !updates.is_empty() {
+            operator::prepare_vault(&self.context).await?;
+        }
+        let sealed = updates.iter().map(|update| self.sealed(update)).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.context.store.receive(self.bot, next, &sealed, self.context.now()).await?)
+    }
+
+    /// What the vault calls something that was said.
+    fn label(&self, update: i64) -> String {
+        format!("telegram {} {update}", self.bot.0)
+    }
+
+    fn sealed(&self, update: &Queued) -> Result<Queued, Error> {
+        let said = Secret::new(update.body.clone());
+        let Sealed { key, text } = self.context.vault.seal(&self.label(update.id), &said)?;
+        Ok(Queued { body: format!("{key}\n{text}"), ..update.clone() })
+    }
+
+    /// What was said, as JSON, of something that was taken.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] when it was encrypted for an identity that is not here.
+    pub fn said(&self, update: &Queued) -> Result<Secret, Error> {
+        match update.body.split_once('\n') {
+            Some((key, text)) if key.starts_with("age1") => {
+                let sealed = Sealed { key: key.to_owned(), text: text.to_owned() };
+                Ok(self.context.vault.open(&self.label(update.id), &sealed)?)
+            }
+            // A cgo before this one took it.
+            _ => Ok(Secret::new(update.body.clone())),
+        }
     }
 
     /// What is to be dealt with first in each chat, oldest first.
@@ -92,14 +149,6 @@ impl Chats {
     /// When the store fails.
     pub async fn dealt_with(&self, update: i64) -> Result<(), Error> {
         Ok(self.context.store.dealt_with(self.bot, update, self.context.now()).await?)
-    }
-
-    /// Sees to it that the texts of what is dealt with stand in no file any more. False when it could not be done.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn wipe(&self) -> Result<bool, Error> {
-        Ok(self.context.store.wipe().await?)
     }
 
     /// Forgets what is old enough to be forgotten.
@@ -173,6 +222,14 @@ impl Chats {
     /// When the store fails.
     pub async fn last_runs(&self, chat: ChatId, person: PersonId, limit: u32) -> Result<Vec<RunId>, Error> {
         Ok(self.context.store.last_followed(self.bot, chat, person, limit).await?)
+    }
+
+    /// The language in which a person last had something begun in a chat.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn last_language(&self, chat: ChatId, person: PersonId) -> Result<Option<Language>, Error> {
+        Ok(self.context.store.last_language(self.bot, chat, person).await?)
     }
 
     /// Keeps a question before it is put, unless it is kept already; returns what is kept.

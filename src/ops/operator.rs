@@ -12,17 +12,26 @@ fn label(name: &str) -> String {
     format!("cgo {name}")
 }
 
+/// Sees to it that something can be encrypted. The identity is made when there is neither one nor a value that needs it.
+///
+/// # Errors
+/// [`Error::Vault`] when the one that is needed is not there, and when the store fails.
+pub(super) async fn prepare_vault(context: &Context) -> Result<(), Error> {
+    if context.vault.key()?.is_some() {
+        return Ok(());
+    }
+    if let Some(other) = context.store.all_secrets().await?.into_iter().next() {
+        return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(other.key) }.into());
+    }
+    Ok(context.vault.make()?)
+}
+
 /// Puts a value in its place, over one that is there.
 ///
 /// # Errors
 /// [`Error::Vault`], and when the store fails.
 pub async fn set_secret(context: &Context, name: &str, value: &Secret) -> Result<(), Error> {
-    if context.vault.key()?.is_none() {
-        if let Some(other) = context.store.all_secrets().await?.into_iter().next() {
-            return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(other.key) }.into());
-        }
-        context.vault.make()?;
-    }
+    prepare_vault(context).await?;
     let Sealed { key, text } = context.vault.seal(&label(name), value)?;
     Ok(context.store.put_operator_secret(name, &key, &text, context.now()).await?)
 }

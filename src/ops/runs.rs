@@ -257,14 +257,24 @@ pub async fn of_project(context: &Context, project: &crate::domain::ids::Project
 /// # Errors
 /// When the store fails.
 pub async fn list(context: &Context, limit: u32) -> Result<Vec<RunView>, Error> {
-    // What others asked for takes no room in the list of a member.
-    let looked_at = if context.person.role == Role::Admin { limit } else { u32::MAX };
-    let found = context.store.runs(&RunFilter { limit: looked_at, ..RunFilter::default() }).await?;
     let mut views = Vec::new();
-    for run in visible(context, found).await?.into_iter().take(limit as usize) {
+    for run in seen(context, limit).await? {
         views.push(view(context, run).await?);
     }
     Ok(views)
+}
+
+/// The newest runs that whoever is worked for may see, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn seen(context: &Context, limit: u32) -> Result<Vec<Run>, Error> {
+    // What others asked for takes no room in the list of a member.
+    let looked_at = if context.person.role == Role::Admin { limit } else { u32::MAX };
+    let found = context.store.runs(&RunFilter { limit: looked_at, ..RunFilter::default() }).await?;
+    let mut seen = visible(context, found).await?;
+    seen.truncate(limit as usize);
+    Ok(seen)
 }
 
 /// All events of a run after one, oldest first.

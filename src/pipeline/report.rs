@@ -121,7 +121,7 @@ pub async fn summary(context: &Context, run: &Run) -> Result<Summary, Error> {
         stages: stages(&events)?,
         ms,
         next: next(&state, run),
-        language: spec.map(|spec| spec.project.language).unwrap_or_default(),
+        language: state.language(),
         project: name,
     })
 }

@@ -270,25 +270,6 @@ impl Group {
         lite::rows(self.shared.turn().await.connection()?, sql, args)
     }
 
-    /// Folds the write-ahead log into the file and empties it. False when another process looks at it for so long that it
-    /// could not be done.
-    pub(super) async fn fold(&self) -> Result<bool, sqlx::Error> {
-        let mut turn = self.shared.turn().await;
-        turn.commit().await;
-        if turn.connection.is_none() {
-            return Ok(false);
-        }
-        let patience = turn.patience;
-        let rows = apart(&mut turn, move |connection| {
-            connection.busy_timeout(patience).map_err(lite::failure)?;
-            let rows = lite::rows(connection, "pragma wal_checkpoint(truncate)", &[]);
-            connection.busy_timeout(Duration::ZERO).map_err(lite::failure)?;
-            rows
-        })
-        .await??;
-        Ok(rows.first().is_some_and(|row| row.int(0).is_ok_and(|busy| busy == 0)))
-    }
-
     /// Commits what is open and closes the connection.
     pub(super) async fn close(&self) {
         let mut turn = self.shared.turn().await;

@@ -101,18 +101,6 @@ impl Store {
         }
     }
 
-    /// Sees to it that what was overwritten or deleted stands in no file any more. False when others use the store so that
-    /// it could not be done. PostgreSQL does it by itself, in its own time.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn wipe(&self) -> Result<bool, Error> {
-        match &self.pools {
-            Pools::Sqlite(lite) => lite.group.fold().await.map_err(|error| Error::engine(&self.place, error)),
-            Pools::Postgres(_) => Ok(true),
-        }
-    }
-
     /// Where the store is, without the password.
     #[must_use]
     pub fn url(&self) -> String {

@@ -13,6 +13,10 @@ use crate::domain::time::Timestamp;
 pub trait Telegram {
     /// The number a bot asks for next, and when something came last; none for a bot that never asked.
     fn next_update(&self, bot: BotId) -> impl Future<Output = Result<Option<(i64, Timestamp)>, Error>> + Send;
+    /// Keeps what a bot is called, and that it was the last one that was talked over.
+    fn name_bot(&self, bot: BotId, name: &str, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+    /// What the bot is called that was talked over last.
+    fn last_bot(&self) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// Takes what was said, and the number to ask for next, in one transaction. What is there already stays as it is.
     fn receive(
         &self,
@@ -78,6 +82,14 @@ pub trait Telegram {
         person: PersonId,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<RunId>, Error>> + Send;
+
+    /// The language of the run a person had begun last in a chat.
+    fn last_language(
+        &self,
+        bot: BotId,
+        chat: ChatId,
+        person: PersonId,
+    ) -> impl Future<Output = Result<Option<Language>, Error>> + Send;
 
     /// Keeps a question before it is put. One that is there stays as it is.
     fn put_card(&self, bot: BotId, card: &Card, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
@@ -204,6 +216,23 @@ impl Telegram for Store {
             Ok((row.int(0)?, row.time(1)?))
         })
         .await
+    }
+
+    async fn name_bot(&self, bot: BotId, name: &str, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            tx.execute(
+                "insert into telegram_name (bot_id, name, created_at, updated_at) values ($1, $2, $3, $3) \
+                 on conflict (bot_id) do update set name = excluded.name, updated_at = excluded.updated_at",
+                args![bot.0, name, at],
+            )
+            .await
+            .map(drop)
+        })
+    }
+
+    async fn last_bot(&self) -> Result<Option<String>, Error> {
+        let sql = "select name from telegram_name order by updated_at desc, bot_id limit 1";
+        self.find(sql, args![], |row| row.of("telegram_name").text(0)).await
     }
 
     async fn receive(&self, bot: BotId, next: i64, updates: &[Queued], at: Timestamp) -> Result<(), Error> {
@@ -398,6 +427,16 @@ impl Telegram for Store {
              order by created_at desc, run_id desc limit $4",
             args![bot.0, chat.0, person.0, i64::from(limit)],
             |row| row.of("telegram_run").parsed(0, |text| RunId::parse(text).ok()),
+        )
+        .await
+    }
+
+    async fn last_language(&self, bot: BotId, chat: ChatId, person: PersonId) -> Result<Option<Language>, Error> {
+        self.find(
+            "select language from telegram_run where bot_id = $1 and chat_id = $2 and person_id = $3 \
+             order by created_at desc, run_id desc limit 1",
+            args![bot.0, chat.0, person.0],
+            |row| row.of("telegram_run").parsed(0, language_of),
         )
         .await
     }

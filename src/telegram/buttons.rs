@@ -14,15 +14,26 @@ pub(super) enum List {
     Servers,
     Incidents,
     Agents,
+    /// Projects, to choose the one something is done with.
+    Choose(Verb),
+    /// The unfinished runs of a chat, to choose the one that is cancelled.
+    Unfinished,
 }
 
 impl List {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 12] = [
         (Self::Projects, "projects"),
         (Self::Runs, "runs"),
         (Self::Servers, "servers"),
         (Self::Incidents, "incidents"),
         (Self::Agents, "agents"),
+        (Self::Choose(Verb::Show), "show"),
+        (Self::Choose(Verb::Logs), "logs"),
+        (Self::Choose(Verb::Update), "update"),
+        (Self::Choose(Verb::Deploy), "deploy"),
+        (Self::Choose(Verb::Rollback), "rollback"),
+        (Self::Choose(Verb::Stop), "stop"),
+        (Self::Unfinished, "cancel"),
     ];
 }
 
@@ -53,6 +64,8 @@ impl Verb {
 pub(super) enum Pressed {
     /// One of a question's choices; none for what it assumes.
     Choice { press: Press, question: usize, choice: Option<usize> },
+    /// A page of a question's choices.
+    Choices { press: Press, question: usize, page: usize },
     /// An approval is given, or refused.
     Rule { press: Press, approved: bool },
     /// What a run waited for is there.
@@ -75,6 +88,10 @@ pub(super) enum Pressed {
 
 pub(super) fn choice(press: &Press, question: usize, choice: Option<usize>) -> String {
     format!("a:{press}:{question}:{}", choice.map_or_else(|| "-".to_owned(), |at| at.to_string()))
+}
+
+pub(super) fn choices(press: &Press, question: usize, page: usize) -> String {
+    format!("q:{press}:{question}:{page}")
 }
 
 pub(super) fn rule(press: &Press, approved: bool) -> String {
@@ -129,6 +146,11 @@ impl Pressed {
                 let choice = if choice == "-" { None } else { Some(small(choice)?) };
                 Self::Choice { press: Press::parse(press)?, question: small(question)?, choice }
             }
+            "q" => {
+                let (rest, page) = rest.rsplit_once(':')?;
+                let (press, question) = rest.rsplit_once(':')?;
+                Self::Choices { press: Press::parse(press)?, question: small(question)?, page: small(page)? }
+            }
             "v" => {
                 let (press, answer) = rest.rsplit_once(':')?;
                 let approved = match answer {
@@ -175,6 +197,7 @@ mod tests {
         let mut all = vec![
             (choice(&press, 2, Some(9)), Pressed::Choice { press: press.clone(), question: 2, choice: Some(9) }),
             (choice(&press, 0, None), Pressed::Choice { press: press.clone(), question: 0, choice: None }),
+            (choices(&press, 2, 12), Pressed::Choices { press: press.clone(), question: 2, page: 12 }),
             (rule(&press, true), Pressed::Rule { press: press.clone(), approved: true }),
             (rule(&press, false), Pressed::Rule { press: press.clone(), approved: false }),
             (go_on(&press), Pressed::GoOn { press }),
@@ -202,6 +225,8 @@ mod tests {
             "p:a b",
             "l:secrets:0",
             "l:runs:-1",
+            "l:destroy:0",
+            "q:ask-3k8d0xq7m2v1:0123456789abcdef:0",
             "l:runs:99999999999999999999",
             "a:ask-3k8d0xq7m2v1:0123456789abcdef:0",
             "v:ask-3k8d0xq7m2v1:0123456789abcdef:maybe",

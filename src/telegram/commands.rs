@@ -112,14 +112,7 @@ impl Desk<'_> {
                 let only = all.remove(0).name;
                 self.with(talk, verb, &only, "").await
             }
-            _ => {
-                let mut message = Outgoing::of(Text::of(talk.words().name_project));
-                for project in all.iter().take(20) {
-                    let data = buttons::project(verb, &project.name);
-                    message = message.row([Button::tell(project.name.as_str(), data)]);
-                }
-                self.send(talk, &message).await.map(drop)
-            }
+            _ => self.list(talk, List::Choose(verb), 0, None).await,
         }
     }
 
@@ -185,7 +178,7 @@ impl Desk<'_> {
     }
 
     /// The unfinished runs of this chat that the person may change, newest first.
-    async fn own_runs(&self, talk: &Talk) -> Result<Vec<Run>, Error> {
+    pub async fn own_runs(&self, talk: &Talk) -> Result<Vec<Run>, Error> {
         let mut found = Vec::new();
         for followed in self.chats.followed().await?.into_iter().rev().filter(|one| one.chat == talk.place()) {
             let run = match runs::find(&talk.context, followed.run.as_str()).await {
@@ -213,13 +206,7 @@ impl Desk<'_> {
                 let run = runs.remove(0);
                 self.ask_to_cancel(talk, &run).await
             }
-            _ => {
-                let mut message = Outgoing::of(Text::of(words.name_run));
-                for run in runs.iter().take(20) {
-                    message = message.row([Button::tell(run_line(talk, run), buttons::cancel(&run.id))]);
-                }
-                self.send(talk, &message).await.map(drop)
-            }
+            _ => self.list(talk, List::Unfinished, 0, None).await,
         }
     }
 
@@ -258,7 +245,7 @@ impl Desk<'_> {
 
     /// A button was pressed.
     pub async fn pressed(&self, update: &Queued, callback: &Callback) -> Result<(), Error> {
-        let Ok(talk) = self.admit(update, &callback.from, callback.chat).await? else {
+        let Ok(talk) = self.admit(update, &callback.from, callback.chat, "").await? else {
             let words = words::of(words::language(callback.from.language.as_deref()));
             let told = format!("{}{}. {}", words.stranger, callback.from.id, words.stranger_how);
             return self.sender.answer_press(&callback.id, Some(&told), true).await;
@@ -276,7 +263,7 @@ impl Desk<'_> {
 
     async fn press(&self, talk: &Talk, callback: &Callback, pressed: Pressed) -> Result<(), Error> {
         match &pressed {
-            Pressed::Choice { .. } | Pressed::Rule { .. } | Pressed::GoOn { .. } => {
+            Pressed::Choice { .. } | Pressed::Choices { .. } | Pressed::Rule { .. } | Pressed::GoOn { .. } => {
                 return self.answer_by_button(talk, &pressed, callback).await;
             }
             Pressed::Once { nonce, yes } => return self.press_once(talk, callback, nonce, *yes).await,
@@ -294,7 +281,11 @@ impl Desk<'_> {
             }
             Pressed::Incident(incident) => self.show_incident(talk, &incident).await,
             Pressed::Speak(language) => self.speak(talk, language).await,
-            Pressed::Choice { .. } | Pressed::Rule { .. } | Pressed::GoOn { .. } | Pressed::Once { .. } => Ok(()),
+            Pressed::Choice { .. }
+            | Pressed::Choices { .. }
+            | Pressed::Rule { .. }
+            | Pressed::GoOn { .. }
+            | Pressed::Once { .. } => Ok(()),
         }
     }
 

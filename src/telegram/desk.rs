@@ -4,8 +4,7 @@
 //! of the sender, in a group too; what is decided stands in `ops`.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -47,8 +46,6 @@ pub(super) struct Desk<'a> {
     pub wake: &'a dyn Fn(),
     /// The beginning of the addresses of the page that takes secrets, where there is one.
     pub page: Option<&'a str>,
-    /// The updates at work that may hold a secret.
-    pub secret_updates: Mutex<BTreeSet<i64>>,
 }
 
 /// One turn of a conversation: who says something, where, and with which rights.
@@ -57,6 +54,8 @@ pub(super) struct Talk {
     pub user: User,
     /// Acts in the name of the person.
     pub context: Context,
+    /// The language the person has chosen, if they have.
+    pub chosen: Option<Language>,
     pub language: Language,
     pub update: i64,
     pub at: Timestamp,
@@ -65,6 +64,11 @@ pub(super) struct Talk {
 impl Talk {
     pub fn words(&self) -> &'static Words {
         words::of(self.language)
+    }
+
+    /// The language of what follows from a text of the person: theirs by choice, else the one they plainly speak in it.
+    fn language_after(&self, text: Option<&str>) -> Language {
+        self.chosen.or_else(|| text.and_then(Language::spoken)).unwrap_or(self.language)
     }
 
     pub fn place(&self) -> ChatId {
@@ -105,26 +109,10 @@ impl Desk<'_> {
         self.note(about, Noted::Trouble(self.app.context.secrets.clean(why).into_owned()));
     }
 
-    /// Notes that an update may hold a secret: when it is dealt with, its text is to stand in no file any more.
-    pub fn holds_secret(&self, update: i64) {
-        self.secret_updates.lock().expect("nobody panics with this lock").insert(update);
-    }
-
-    /// Notes that an update is dealt with. Nothing is left of one that may have held a secret.
-    pub async fn over(&self, update: i64) -> Result<(), Error> {
-        self.chats.dealt_with(update).await?;
-        if self.secret_updates.lock().expect("nobody panics with this lock").remove(&update)
-            && !self.chats.wipe().await?
-        {
-            let about = About { update: Some(update), ..About::default() };
-            self.trouble(about, "others use the store, so what was said stands in the write-ahead log for now");
-        }
-        Ok(())
-    }
-
     /// Deals with something that was said. May be done again when it was cut short.
     pub async fn deal_with(&self, update: &Queued) -> Result<(), Error> {
-        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else {
+        let said = self.chats.said(update)?;
+        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else {
             self.trouble(update.into(), "the update is of a form this cgo does not know");
             return Ok(());
         };
@@ -155,7 +143,9 @@ impl Desk<'_> {
 
     /// Says that something could not be dealt with.
     pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
-        let Ok(incoming) = serde_json::from_str::<Incoming>(&update.body) else { return Ok(()) };
+        // Of what cannot be read it is not known whom to tell.
+        let Ok(said) = self.chats.said(update) else { return Ok(()) };
+        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else { return Ok(()) };
         let trouble = |from: &User| {
             let words = words::of(words::language(from.language.as_deref()));
             fill(words.trouble, &[&update.id.to_string()])
@@ -172,8 +162,15 @@ impl Desk<'_> {
         }
     }
 
-    /// Who somebody is, with their rights.
-    pub async fn admit(&self, update: &Queued, user: &User, chat: Chat) -> Result<Result<Talk, Unknown>, Error> {
+    /// Who somebody is, with their rights, and the language to talk in: the one they have chosen; the one they plainly
+    /// speak in what they say now; the one of what they last had begun in this chat; that of their program.
+    pub async fn admit(
+        &self,
+        update: &Queued,
+        user: &User,
+        chat: Chat,
+        said: &str,
+    ) -> Result<Result<Talk, Unknown>, Error> {
         let actor = Actor::Somebody { identity: Identity::Telegram(user.id), called: user.name.clone() };
         let person = match users::identify(&self.app.context, &actor).await {
             Ok(person) => person,
@@ -182,8 +179,13 @@ impl Desk<'_> {
         };
         let context = self.app.context.acting_as(person);
         let chosen = users::me(&context).await?.and_then(|user| user.language);
-        let language = chosen.unwrap_or_else(|| words::language(user.language.as_deref()));
-        Ok(Ok(Talk { chat, user: user.clone(), context, language, update: update.id, at: update.at }))
+        let language = if let Some(plain) = chosen.or_else(|| Language::spoken(said)) {
+            plain
+        } else {
+            let last = self.chats.last_language(ChatId(chat.id), PersonId(user.id)).await?;
+            last.unwrap_or_else(|| words::language(user.language.as_deref()))
+        };
+        Ok(Ok(Talk { chat, user: user.clone(), context, chosen, language, update: update.id, at: update.at }))
     }
 
     async fn message(&self, update: &Queued, message: &Message) -> Result<(), Error> {
@@ -198,7 +200,8 @@ impl Desk<'_> {
         if !addressed {
             return Ok(());
         }
-        let talk = match self.admit(update, &message.from, message.chat).await? {
+        let said = command.as_ref().map_or(text.as_ref(), |command| command.rest);
+        let talk = match self.admit(update, &message.from, message.chat, said).await? {
             Ok(talk) => talk,
             Err(Unknown) => return self.stranger(update, message, command.as_ref()).await,
         };
@@ -294,9 +297,9 @@ impl Desk<'_> {
         if message.chat.kind != ChatKind::Private {
             return Ok(());
         }
-        match self.admit(update, &message.from, message.chat).await? {
+        let text = message.text.as_deref().unwrap_or_default();
+        match self.admit(update, &message.from, message.chat, text).await? {
             Ok(talk) => {
-                let text = message.text.as_deref().unwrap_or_default();
                 if self.keeps_out(&talk, message, text).await? {
                     return Ok(());
                 }
@@ -309,8 +312,8 @@ impl Desk<'_> {
 
     /// Somebody nobody knows: let in with an invitation, else told their id and nothing more.
     async fn stranger(&self, update: &Queued, message: &Message, command: Option<&Command<'_>>) -> Result<(), Error> {
-        let language = words::language(message.from.language.as_deref());
-        let words = words::of(language);
+        let said = message.text.as_deref().and_then(Language::spoken);
+        let words = words::of(said.unwrap_or_else(|| words::language(message.from.language.as_deref())));
         let chat = ChatId(message.chat.id);
         let code = command.filter(|command| command.name == "start" && !command.rest.is_empty());
         if let Some(code) = code.filter(|_| message.chat.kind == ChatKind::Private) {
@@ -351,9 +354,10 @@ impl Desk<'_> {
             runner::check(&talk.context, &self.app.models, &self.app.coders, choice, &self.cancel).await?;
         }
         let key = format!("telegram {} {}", self.me.id, talk.update);
+        let language = talk.language_after(request.text());
         let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
         self.note(About { run: Some(run.id.clone()), ..talk.about() }, Noted::RunAsked);
-        let followed = Followed::begun(run.id, talk.place(), talk.person(), talk.language);
+        let followed = Followed::begun(run.id, talk.place(), talk.person(), language);
         self.chats.follow(&followed).await?;
         self.look.notify_one();
         (self.wake)();

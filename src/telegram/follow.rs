@@ -143,7 +143,9 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
     if state.told == Some(stands) {
         return Ok(());
     }
-    let early = state.edited_at.is_some_and(|at| at.elapsed() < desk.settings.patience.between_edits);
+    let patience = desk.settings.patience;
+    let every = if followed.chat.0 < 0 { patience.between_group_edits } else { patience.between_edits };
+    let early = state.edited_at.is_some_and(|at| at.elapsed() < every);
     if early && followed.message.is_some() {
         // It is told with what comes next; the next look is soon.
         return Ok(());

@@ -12,14 +12,15 @@ use crate::domain::ids::{IncidentId, RunId};
 use crate::domain::incident::Incident;
 use crate::domain::ledger::Dimension;
 use crate::domain::names::ProjectName;
+use crate::domain::run::Run;
 use crate::domain::spec::Language;
 use crate::domain::user::Right;
 use crate::ops::{Context, agents, costs, incidents, projects, runs, servers, services, users};
 
 /// How many rows of a list fit on a phone.
 const ROWS: usize = 8;
-/// How many runs are listed.
-const RUNS: u32 = 40;
+/// How many runs are listed: more than anybody turns pages for. An older one is found by its id.
+const RUNS: u32 = 1000;
 /// How many lines of a log are shown.
 const LINES: usize = 40;
 /// The most characters of a log that are shown.
@@ -47,14 +48,18 @@ fn paged(words: &Words, title: &str, list: List, rows: &[Row], page: usize) -> O
     for pair in keys.chunks(2) {
         message = message.row(pair.to_vec());
     }
-    if pages > 1 {
-        let here = fill(words.page, &[&(page + 1).to_string(), &pages.to_string()]);
-        let before = (page > 0).then(|| Button::tell("‹", buttons::page(list, page - 1)));
-        let after = (page + 1 < pages).then(|| Button::tell("›", buttons::page(list, page + 1)));
-        let here = Button::tell(here, buttons::page(list, page));
-        message = message.row(before.into_iter().chain([here]).chain(after));
+    message.row(turning(words, page, pages, |page| buttons::page(list, page)))
+}
+
+/// The buttons that turn the pages of something; none for one page.
+pub(super) fn turning(words: &Words, page: usize, pages: usize, data: impl Fn(usize) -> String) -> Vec<Button> {
+    if pages < 2 {
+        return Vec::new();
     }
-    message
+    let here = Button::tell(fill(words.page, &[&(page + 1).to_string(), &pages.to_string()]), data(page));
+    let before = (page > 0).then(|| Button::tell("‹", data(page - 1)));
+    let after = (page + 1 < pages).then(|| Button::tell("›", data(page + 1)));
+    before.into_iter().chain([here]).chain(after).collect()
 }
 
 impl Desk<'_> {
@@ -62,7 +67,9 @@ impl Desk<'_> {
     pub async fn list(&self, talk: &Talk, list: List, page: usize, over: Option<i64>) -> Result<(), Error> {
         let words = talk.words();
         let (title, nothing, rows) = match list {
-            List::Projects => (words.projects, words.no_projects, project_rows(talk).await?),
+            List::Projects => (words.projects, words.no_projects, project_rows(talk, Verb::Show).await?),
+            List::Choose(verb) => (words.name_project, words.no_projects, project_rows(talk, verb).await?),
+            List::Unfinished => (words.name_run, words.nothing_to_cancel, self.unfinished_rows(talk).await?),
             List::Runs => (words.runs, words.no_runs, run_rows(talk).await?),
             List::Servers => (words.servers, words.no_servers, server_rows(talk).await?),
             List::Incidents => (words.incidents, words.no_incidents, incident_rows(talk).await?),
@@ -78,6 +85,11 @@ impl Desk<'_> {
             return Ok(());
         }
         self.send(talk, &message).await.map(drop)
+    }
+
+    async fn unfinished_rows(&self, talk: &Talk) -> Result<Vec<Row>, Error> {
+        let row = |run: &Run| run_row(talk, run, buttons::cancel(&run.id));
+        Ok(self.own_runs(talk).await?.iter().map(row).collect())
     }
 
     pub async fn show_project(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
@@ -168,22 +180,24 @@ impl Desk<'_> {
     }
 }
 
-async fn project_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+/// Projects, each with a button that does something with it.
+async fn project_rows(talk: &Talk, verb: Verb) -> Result<Vec<Row>, Error> {
     let all = projects::list(&talk.context).await?;
     let row = |project: &crate::domain::project::Project| Row {
         line: format!("• {} — {} ({})", project.name, project.title, project.status.as_str()),
-        button: Some(Button::tell(project.name.as_str(), buttons::project(Verb::Show, &project.name))),
+        button: Some(Button::tell(project.name.as_str(), buttons::project(verb, &project.name))),
     };
     Ok(all.iter().map(row).collect())
 }
 
 async fn run_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
-    let all = runs::list(&talk.context, RUNS).await?;
-    let row = |view: &runs::RunView| Row {
-        line: format!("• {}", run_line(talk, &view.run)),
-        button: Some(Button::tell(run_line(talk, &view.run), buttons::run(&view.run.id))),
-    };
-    Ok(all.iter().map(row).collect())
+    let all = runs::seen(&talk.context, RUNS).await?;
+    Ok(all.iter().map(|run| run_row(talk, run, buttons::run(&run.id))).collect())
+}
+
+fn run_row(talk: &Talk, run: &Run, data: String) -> Row {
+    let line = run_line(talk, run);
+    Row { line: format!("• {line}"), button: Some(Button::tell(line, data)) }
 }
 
 async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {

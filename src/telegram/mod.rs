@@ -8,6 +8,7 @@
 pub mod api;
 mod begin;
 mod buttons;
+mod cards;
 mod commands;
 mod desk;
 mod follow;
@@ -158,6 +159,9 @@ impl Bot {
             me = self.connect(note) => me?,
             () = cancel.cancelled() => return Ok(()),
         };
+        if let Err(error) = self.chats.note_name(&me.username).await {
+            note(About::default(), Noted::Trouble(format!("what the bot is called is not kept: {}", told(&error))));
+        }
         (around.ready)(&format!("@{}", me.username));
         let came = Notify::new();
         let desk = Desk {
@@ -171,7 +175,6 @@ impl Bot {
             told: note,
             wake: around.wake,
             page: around.page,
-            secret_updates: std::sync::Mutex::default(),
         };
         let polling = poll::poll(self.sender.client(), self.id, &self.chats, self.settings.patience, &came, note);
         let registering = async {

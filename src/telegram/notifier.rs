@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::api::Error;
+use super::cards;
 use super::markup::Text;
-use super::questions::{self, Prompt};
+use super::questions::Prompt;
 use super::sender::{Outgoing, Sender};
 use crate::domain::chat::{ChatId, Copy, Followed, PersonId};
 use crate::domain::notice::{NoticeKind, Urgency};
@@ -62,7 +63,7 @@ impl Notifier {
         let mut message = Outgoing::of(text);
         let ask = letter.ask.as_ref().filter(|_| letter.notice.kind == NoticeKind::Approval);
         if let Some(ask) = ask {
-            message = message.row(questions::ruling(letter.language, &self.chats.press_of(&ask.id).await?));
+            message = message.row(cards::ruling(letter.language, &self.chats.press_of(&ask.id).await?));
         }
         // The chat that follows it was told all else of the run.
         if let Some(followed) = follower.as_ref().filter(|followed| followed.chat != chat && asked(letter, followed))

@@ -7,27 +7,23 @@
 use serde::{Deserialize, Serialize};
 
 use super::api::{Callback, ChatKind, Error, Message, Sound};
-use super::buttons::{self, Pressed};
+use super::buttons::Pressed;
+use super::cards::{self, refused};
 use super::desk::{Desk, Talk};
 use super::markup::Text;
-use super::sender::{Button, Outgoing};
-use super::words::{self, Words, fill};
+use super::sender::Outgoing;
+use super::words::{self, fill};
 use crate::domain::chat::{Card, Followed};
 use crate::domain::guard::{QUESTION, Ruling};
 use crate::domain::ids::AskId;
 use crate::domain::names::ProjectName;
-use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
+use crate::domain::run::{Ask, Run, RunStatus, Wait};
 use crate::domain::spec::Language;
 use crate::domain::user::Right;
-use crate::ops::approvals::{self, Counts, Press, Refusal};
+use crate::ops::approvals::{self, Counts, Refusal};
 use crate::ops::runs::{self, Reply};
 use crate::ops::users;
 use crate::pipeline::{runner, tape};
-
-/// The most buttons under a question; with more choices words are quicker.
-const CHOICES: usize = 10;
-/// Choices of up to so many characters stand side by side.
-const SHORT: usize = 14;
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,10 +84,10 @@ impl Desk<'_> {
         let press = approvals::press(&self.app.context, &ask.id).await?;
         let at = said(&card).len();
         let message = match ask.wait {
-            Wait::Input => question(language, ask, at, &press),
-            Wait::Approval => approval(language, ask, &press),
+            Wait::Input => cards::question(language, ask, at, &press, 0),
+            Wait::Approval => cards::approval(language, ask, &press),
             Wait::Secret => self.secret(&card, language, run, ask, &press).await?,
-            Wait::Capacity => capacity(language, ask, &press),
+            Wait::Capacity => cards::capacity(language, ask, &press),
         };
         let message = Outgoing { sound, ..message };
         let Some(number) = self.sender.post(card.chat, &message).await? else { return Ok(false) };
@@ -392,7 +388,11 @@ impl Desk<'_> {
     /// A button under a question was pressed.
     pub async fn answer_by_button(&self, talk: &Talk, pressed: &Pressed, callback: &Callback) -> Result<(), Error> {
         let (words, id) = (talk.words(), callback.id.as_str());
-        let (Pressed::Choice { press, .. } | Pressed::Rule { press, .. } | Pressed::GoOn { press }) = pressed else {
+        let (Pressed::Choice { press, .. }
+        | Pressed::Choices { press, .. }
+        | Pressed::Rule { press, .. }
+        | Pressed::GoOn { press }) = pressed
+        else {
             return self.sender.answer_press(id, Some(words.button_unknown), true).await;
         };
         let card = self.chats.card_of(&press.ask).await?;
@@ -439,6 +439,14 @@ impl Desk<'_> {
                 }
                 self.take(talk, card, &counts.run, &counts.ask, &text).await
             }
+            Pressed::Choices { question, page, .. } if counts.ask.wait == Wait::Input => {
+                if *question != said(&card).len() {
+                    return self.sender.answer_press(id, Some(words.answered_already), true).await;
+                }
+                self.sender.answer_press(id, None, false).await?;
+                let shown = cards::question(talk.language, &counts.ask, *question, press, *page);
+                self.sender.edit(talk.place(), callback.message, &shown).await.map(drop)
+            }
             Pressed::Rule { approved, .. } if counts.ask.wait == Wait::Approval => {
                 self.rule_by_button(talk, card, &counts, *approved, id).await
             }
@@ -450,71 +458,6 @@ impl Desk<'_> {
             _ => self.sender.answer_press(id, Some(words.button_unknown), true).await,
         }
     }
-}
-
-/// Why a press does not count, in the words of a window.
-fn refused(words: &Words, language: Language, refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Stranger(_) => words.refused.to_owned(),
-        Refusal::NotAllowed { approvers, .. } => fill(words.not_approver, &[&approvers.join(", ")]),
-        Refusal::Repeated { .. } => words.answered_already.to_owned(),
-        Refusal::Late { status, .. } => fill(words.late, &[words::status(*status, language)]),
-        Refusal::Forged | Refusal::Failed(_) => words.button_unknown.to_owned(),
-    }
-}
-
-/// The question that is to be answered next, with its buttons.
-fn question(language: Language, ask: &Ask, at: usize, press: &Press) -> Outgoing {
-    let words = words::of(language);
-    let Some(question) = ask.questions.get(at) else { return Outgoing::default() };
-    let head = if ask.questions.len() > 1 {
-        fill(words.asks_of, &[&(at + 1).to_string(), &ask.questions.len().to_string()])
-    } else {
-        words.asks.to_owned()
-    };
-    let text = Text::of("❓ ").bold(head).line().plain(&question.text);
-    let mut message = Outgoing::of(text);
-    message.rows = choices(question, at, press);
-    if let Some(assumption) = question.assumption.as_ref().filter(|text| !question.choices.contains(text)) {
-        let label = fill(words.assume, &[assumption]);
-        message.rows.push(vec![Button::tell(label, buttons::choice(press, at, None))]);
-    }
-    message.wants_reply = message.rows.is_empty();
-    message
-}
-
-fn choices(question: &Question, at: usize, press: &Press) -> Vec<Vec<Button>> {
-    if question.choices.len() > CHOICES {
-        return Vec::new();
-    }
-    let button = |(number, choice): (usize, &String)| Button::tell(choice, buttons::choice(press, at, Some(number)));
-    let all: Vec<Button> = question.choices.iter().enumerate().map(button).collect();
-    let wide = question.choices.iter().any(|choice| choice.chars().count() > SHORT);
-    all.chunks(if wide { 1 } else { 3 }).map(<[Button]>::to_vec).collect()
-}
-
-fn approval(language: Language, ask: &Ask, press: &Press) -> Outgoing {
-    let words = words::of(language);
-    let mut text = Text::of("✋ ").bold(words.approval);
-    for question in &ask.questions {
-        text = text.line().plain(&question.text);
-    }
-    Outgoing::of(text).row(ruling(language, press))
-}
-
-/// The buttons of an approval.
-pub(super) fn ruling(language: Language, press: &Press) -> [Button; 2] {
-    let words = words::of(language);
-    [Button::tell(words.approve, buttons::rule(press, true)), Button::tell(words.reject, buttons::rule(press, false))]
-}
-
-fn capacity(language: Language, ask: &Ask, press: &Press) -> Outgoing {
-    let words = words::of(language);
-    let mut text = Text::of("⏸ ").bold(words.capacity);
-    for question in &ask.questions {
-        text = text.line().plain(&question.text);
-    }
-    Outgoing::of(text).row([Button::tell(words.go_on, buttons::go_on(press))])
 }
 
 /// What a run is about, as short as it can be said.
@@ -538,33 +481,6 @@ fn is_word_for_set(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn asked(choices: &[&str], assumption: Option<&str>) -> (Ask, Press) {
-        let question = Question {
-            id: "who".to_owned(),
-            text: "Who?".to_owned(),
-            choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
-            assumption: assumption.map(str::to_owned),
-        };
-        let id = AskId::parse("ask-3k8d0xq7m2v1").unwrap();
-        let run = crate::domain::ids::RunId::parse("run-3k8d0xq7m2v1").unwrap();
-        let created_at = crate::domain::time::Timestamp(0);
-        let ask = Ask { id, run, wait: Wait::Input, questions: vec![question], answer: None, created_at };
-        (ask, Press::parse("ask-3k8d0xq7m2v1:0123456789abcdef").unwrap())
-    }
-
-    #[test]
-    fn few_answers_are_buttons_many_are_words_and_an_assumption_is_one_more_button() {
-        let rows = |choices: &[&str], assumption| {
-            let (ask, press) = asked(choices, assumption);
-            let message = question(Language::En, &ask, 0, &press);
-            (message.rows.iter().map(Vec::len).collect::<Vec<_>>(), message.wants_reply)
-        };
-        assert_eq!(rows(&["me", "all", "nobody", "x"], None), (vec![3, 1], false));
-        assert_eq!(rows(&["everybody who comes", "me"], Some("me")), (vec![1, 1], false));
-        assert_eq!(rows(&[], Some("everybody")), (vec![1], false));
-        assert_eq!(rows(&["a"; 30], None), (vec![], true));
-    }
 
     #[test]
     fn only_plain_words_approve() {

@@ -50,6 +50,8 @@ pub struct Patience {
     pub between_competitors: Duration,
     /// The least time between two changes of a message that shows how far a run is.
     pub between_edits: Duration,
+    /// The same in a group, which takes no more than twenty messages a minute.
+    pub between_group_edits: Duration,
     /// How often runs are looked at while something happens in one.
     pub between_looks: Duration,
 }
@@ -60,6 +62,7 @@ impl Default for Patience {
             competitors: 12,
             between_competitors: Duration::from_secs(5),
             between_edits: Duration::from_millis(1500),
+            between_group_edits: Duration::from_secs(4),
             between_looks: Duration::from_millis(400),
         }
     }

@@ -124,7 +124,7 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
         break;
     }
     // Until that is written down it would be done again, which nothing may be after it.
-    while let Err(error) = desk.over(update.id).await {
+    while let Err(error) = desk.chats.dealt_with(update.id).await {
         desk.trouble(update.into(), &told(&error));
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

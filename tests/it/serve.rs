@@ -1,6 +1,7 @@
 //! `cgo serve` as people run it: queued runs are worked on, whatever kills it; one serves a store; it stops when it is
 //! told; its page takes secrets once.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Stdio};
@@ -67,23 +68,28 @@ impl Serving {
         serving
     }
 
+    /// The next event; none when it has ended.
+    fn next(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        let count = self.lines.read_line(&mut line).expect("an answer is text");
+        let value: Value = (count > 0).then(|| serde_json::from_str(&line).expect("a line is JSON"))?;
+        assert!(value["at"].is_string(), "{value}");
+        Some(value)
+    }
+
     /// The next event of that sort that is as wanted.
     pub fn wait(&mut self, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut before = Vec::new();
         loop {
-            let mut line = String::new();
-            let count = self.lines.read_line(&mut line).expect("an answer is text");
-            if count == 0 {
+            let Some(value) = self.next() else {
                 let mut said = String::new();
                 let _ = self.child.stderr.as_mut().expect("it is piped").read_to_string(&mut said);
                 panic!("it ended before `{event}`: {before:?}\n{said}");
-            }
-            let value: Value = serde_json::from_str(&line).expect("a line is JSON");
-            assert!(value["at"].is_string(), "{value}");
+            };
             if value["event"] == event && wanted(&value) {
                 return value;
             }
-            before.push(line);
+            before.push(value);
         }
     }
 
@@ -393,6 +399,57 @@ fn a_secret_comes_over_a_link_once_and_the_run_that_waits_for_it_goes_on() {
         let bytes = std::fs::read(env.data().join(file)).unwrap_or_default();
         canary::absent(file, &bytes, &[VALUE, &link.token]);
     }
+}
+
+/// A model that takes every question and says nothing: a run that is taken up stays at work.
+pub fn with_silent_model(env: &mut TestEnv) -> TcpListener {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let settings = format!(
+        "provider: mine\nproviders:\n  mine: {{ wire: openai, url: \"http://{}/v1\", model: m-1, price: {{ input: 0, output: 0 }} }}\n",
+        silent.local_addr().expect("it listens")
+    );
+    let file = env.home().join("settings.yaml");
+    std::fs::write(&file, settings).expect("a file");
+    env.set("CGO_CONFIG", file.display().to_string());
+    silent
+}
+
+#[test]
+fn no_more_runs_are_worked_on_at_once_than_it_was_told() {
+    const JOBS: usize = 2;
+    const RUNS: usize = 5;
+    let mut env = TestEnv::new();
+    let _silent = with_silent_model(&mut env);
+    for _ in 0..RUNS {
+        enqueue(&env, "a notes API with title", "brainstorm");
+    }
+    // All of them can be taken up at once; each of them stays at work until it is cancelled.
+    let mut serving = Serving::start(&env, &["--jobs", "2"]);
+    let (mut at_work, mut cancelled, mut most) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let mut left = 0;
+    while left < RUNS {
+        let line = serving.next().expect("it goes on serving");
+        let run = line["run"].as_str().unwrap_or_default().to_owned();
+        match line["event"].as_str() {
+            Some("run_taken") => assert!(at_work.insert(run), "it was taken twice: {line}"),
+            Some("run_left") => {
+                assert_eq!(line["status"], "cancelled", "{line}");
+                assert!(at_work.remove(&run), "it was never taken: {line}");
+                left += 1;
+            }
+            _ => {}
+        }
+        most = most.max(at_work.len());
+        if at_work.len() == JOBS.min(RUNS - left)
+            && let Some(first) = at_work.iter().find(|run| !cancelled.contains(*run)).cloned()
+            && cancelled.len() == left
+        {
+            env.ok(["run", "cancel", first.as_str()]);
+            cancelled.insert(first);
+        }
+    }
+    assert_eq!(most, JOBS, "so many were worked on at once");
+    serving.stop();
 }
 
 #[test]

@@ -59,12 +59,17 @@ pub fn new_project(context: &Context, text: &str) -> Request {
 
 /// A run that waits for something, as a worker leaves it.
 pub async fn waiting(context: &Context, request: Request, wait: Wait, question: &str) -> (Run, Ask) {
+    let question = Question { id: question.to_owned(), text: "May it?".to_owned(), choices: vec![], assumption: None };
+    waiting_for(context, request, wait, question).await
+}
+
+/// A run that waits for an answer to this question.
+pub async fn waiting_for(context: &Context, request: Request, wait: Wait, question: Question) -> (Run, Ask) {
     let run = runner::create(context, request).await.unwrap();
     let now = context.now();
     let resource = leases::run_resource(&run.id);
     let (holder, is_dead) = (&context.holder, &leases::is_dead);
     let lease = context.store.acquire(&resource, holder, run.id.as_str(), 60_000, now, is_dead).await.unwrap();
-    let question = Question { id: question.to_owned(), text: "May it?".to_owned(), choices: vec![], assumption: None };
     let ask = Ask {
         id: AskId::new(now, ops::random()),
         run: run.id.clone(),

@@ -25,7 +25,7 @@ pub enum Users {
         #[arg(long, value_enum)]
         language: Option<LanguageArg>,
     },
-    /// Make a code that lets one person in, once
+    /// Make a link that lets one person in, once
     Invite {
         /// What they may do
         #[arg(long, value_enum, default_value = "member")]
@@ -33,7 +33,7 @@ pub enum Users {
         /// What they are called; as the front end's service says if not given
         #[arg(long)]
         name: Option<String>,
-        /// How many hours the code is good
+        /// How many hours it is good
         #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=720))]
         expires: u16,
     },

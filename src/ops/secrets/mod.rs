@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::environment::contract::{self, Declared, Names};
-use super::{Context, Error, deploy, projects, runs, users};
+use super::{Context, Error, deploy, operator, projects, runs, users};
 use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
@@ -138,7 +138,7 @@ fn learned(context: &Context, project: &ProjectName, kept: &Kept) -> Result<Secr
     Ok(value)
 }
 
-/// Encrypts a value for a place in the store. The identity is made when there is neither one nor a value that needs it.
+/// Encrypts a value for a place in the store.
 async fn sealed(
     context: &Context,
     project: &Project,
@@ -146,12 +146,7 @@ async fn sealed(
     value: &Secret,
     origin: Origin,
 ) -> Result<Kept, Error> {
-    if context.vault.key()?.is_none() {
-        if let Some(other) = context.store.all_secrets().await?.into_iter().next() {
-            return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(other.key) }.into());
-        }
-        context.vault.make()?;
-    }
+    operator::prepare_vault(context).await?;
     let Sealed { key, text } = context.vault.seal(&label(&project.id, name), value)?;
     let now = context.now();
     Ok(Kept {

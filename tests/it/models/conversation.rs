@@ -27,7 +27,7 @@ fn call(name: &str, arguments: &Value) -> Reply {
 }
 
 /// A server that answers by a script, and as the offline provider where the script says nothing.
-async fn scripted(script: impl Fn(&Value, &Request) -> Option<Reply> + Send + 'static) -> Server {
+pub async fn scripted(script: impl Fn(&Value, &Request) -> Option<Reply> + Send + 'static) -> Server {
     Server::thinking(Wire::Openai, move |question: &Value| -> Answer {
         let (task, request) = asked(question);
         let mut reply = script(&task, &request).unwrap_or_else(|| offline(&request));
@@ -43,7 +43,7 @@ fn arguments(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-async fn new(env: &TestEnv, text: &str, more: &[&str]) -> Ran {
+pub async fn new(env: &TestEnv, text: &str, more: &[&str]) -> Ran {
     let mut words = arguments(&["project", "new", text, "--provider", "mine"]);
     words.extend(arguments(more));
     run(env, &words).await

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod conversation;
+mod languages;
 mod live;
 mod messages;
 mod openai;

@@ -14,6 +14,8 @@ on_both!(
     of_two_who_press_a_button_one_does,
     an_answer_is_put_together_by_one_at_a_time,
     what_is_told_of_a_run_stands_until_it_is_over,
+    the_language_of_the_newest_run_of_a_person_in_a_chat_is_that_of_their_talk,
+    the_bot_that_was_talked_over_last_is_known_by_its_newest_name,
     a_chat_that_cannot_be_written_to_is_told_from_one_that_can,
     a_group_that_becomes_another_takes_what_it_follows_and_is_asked_with_it_but_no_message,
     a_secret_of_cgo_itself_is_put_over_the_one_before,
@@ -124,6 +126,30 @@ async fn what_is_told_of_a_run_stands_until_it_is_over(place: &Place) {
     store.note_followed(BOT, &Followed { over: false, ..over.clone() }, at(4)).await.unwrap();
     assert_eq!(store.followed(BOT).await.unwrap(), []);
     assert_eq!(store.follower(BOT, &run_id(1)).await.unwrap(), Some(over));
+}
+
+async fn the_language_of_the_newest_run_of_a_person_in_a_chat_is_that_of_their_talk(place: &Place) {
+    let store = place.open().await;
+    assert_eq!(store.last_language(BOT, ChatId(-1), PersonId(2)).await.unwrap(), None);
+    let all = [(1, -1, 2, Language::Ru), (2, -1, 3, Language::En), (3, 5, 2, Language::En), (4, -1, 2, Language::En)];
+    for (number, chat, person, language) in all {
+        store.create_run(&run(number)).await.unwrap();
+        let followed = Followed::begun(run_id(number), ChatId(chat), PersonId(person), language);
+        store.follow(BOT, &followed, at(i64::from(number))).await.unwrap();
+        let language = store.last_language(BOT, ChatId(chat), PersonId(person)).await.unwrap();
+        assert_eq!(language, Some(followed.language), "{number}");
+    }
+    assert_eq!(store.last_language(BotId(8), ChatId(-1), PersonId(2)).await.unwrap(), None, "another bot has its own");
+}
+
+async fn the_bot_that_was_talked_over_last_is_known_by_its_newest_name(place: &Place) {
+    let store = place.open().await;
+    assert_eq!(store.last_bot().await.unwrap(), None);
+    store.name_bot(BOT, "FirstBot", at(1)).await.unwrap();
+    store.name_bot(BotId(8), "OtherBot", at(2)).await.unwrap();
+    assert_eq!(store.last_bot().await.unwrap().as_deref(), Some("OtherBot"));
+    store.name_bot(BOT, "RenamedBot", at(3)).await.unwrap();
+    assert_eq!(store.last_bot().await.unwrap().as_deref(), Some("RenamedBot"));
 }
 
 async fn a_chat_that_cannot_be_written_to_is_told_from_one_that_can(place: &Place) {

@@ -135,6 +135,27 @@ impl Postgres {
         format!("postgres://{ADMIN}@localhost:{}/{database}?host={}", self.port, self.folder.display())
     }
 
+    /// Whether a text stands in a file of the server: in tables, also in versions of rows nobody sees any more, and in its
+    /// log.
+    pub async fn holds(&self, text: &str) -> bool {
+        let mut admin = self.admin().await;
+        admin.execute("checkpoint").await.expect("everything is written");
+        admin.close().await.expect("the connection closes");
+        let mut folders = vec![self.folder.join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder of the server").flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push(entry.path());
+                } else if let Ok(bytes) = std::fs::read(entry.path())
+                    && String::from_utf8_lossy(&bytes).contains(text)
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     async fn admin(&self) -> PgConnection {
         let options: PgConnectOptions = self.url("postgres").parse().expect("the URL is whole");
         options.connect().await.expect("the server is up")

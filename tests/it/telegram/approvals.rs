@@ -5,9 +5,7 @@ use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
 use cgo::ops::{runs, users};
 use cgo::pipeline::runner;
-use sqlx::ConnectOptions as _;
 
-use super::conversation::progress;
 use super::house::House;
 use super::server::{Reply, Turn};
 
@@ -17,16 +15,6 @@ impl House {
         let folder = self.folder.path().join(".config/cgo");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("config.yaml"), format!("approvers: [{names}]\n")).expect("a file");
-    }
-
-    /// Makes what stands of a question unreadable.
-    fn spoil_asks(&self) {
-        let url = format!("sqlite:{}", self.folder.path().join("data/cgo.db").display());
-        self.with(async |_| {
-            let options: sqlx::sqlite::SqliteConnectOptions = url.parse().expect("a URL");
-            let mut connection = options.connect().await.expect("the store opens");
-            sqlx::query("update ask set wait = 'nonsense'").execute(&mut connection).await.expect("it is written");
-        });
     }
 }
 
@@ -45,9 +33,7 @@ fn those_who_may_approve_are_asked_too_and_the_one_who_asked_is_refused_with_the
     let telegram = house.telegram.clone();
     telegram.change(|world| world.chats.extend([10, 11]));
     let bot = house.open();
-    telegram.say(8, "/new a notes API with title");
-    progress(&house, 8);
-    let run = house.only_run();
+    let run = house.begin(8, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "spend $5?");
     let own = telegram.hear(8, "spend $5?");
     house.tell();
@@ -92,9 +78,7 @@ fn a_press_for_a_run_that_was_cancelled_is_told_so_and_not_that_it_was_answered(
     house.admit(7, "Анна", Role::Admin);
     let telegram = house.telegram.clone();
     let bot = house.open();
-    telegram.say_in(-77, 8, "/new a notes API with title");
-    progress(&house, -77);
-    let run = house.only_run();
+    let run = house.begin(-77, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "go on?");
     let asked = telegram.hear(-77, "go on?");
     let data = asked.data("Approve");
@@ -115,17 +99,12 @@ fn a_press_for_a_run_that_was_cancelled_is_told_so_and_not_that_it_was_answered(
 
 #[test]
 fn a_press_that_comes_to_nothing_leaves_no_button_waiting() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
-    telegram.say(8, "/new a notes API with title");
-    progress(&house, 8);
-    let run = house.only_run();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "go on?");
     let asked = telegram.hear(8, "go on?");
     house.settled();
-    house.spoil_asks();
+    house.sql("update ask set wait = 'nonsense'");
     let press = telegram.press(8, &asked, "Approve");
     telegram.shown(&press);
     let told = telegram.hear_after(8, asked.id, "restore a copy of the store");

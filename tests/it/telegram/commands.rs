@@ -24,7 +24,7 @@ use super::server::BOT;
 use crate::notify::incident;
 
 /// A release of a project, asked for at a terminal by somebody.
-async fn release(context: &Context, name: &str) -> RunId {
+pub async fn release(context: &Context, name: &str) -> RunId {
     let request = Request::Deploy {
         project: name.parse().unwrap(),
         sandbox: None,
@@ -36,7 +36,7 @@ async fn release(context: &Context, name: &str) -> RunId {
 }
 
 /// Adds to a run what a worker would.
-async fn append(context: &Context, run: &RunId, events: &[Event], more: Batch) {
+pub async fn append(context: &Context, run: &RunId, events: &[Event], more: Batch) {
     let leases = Leases::new(context);
     leases.take_run(run).await.unwrap();
     let lease = leases.find(&run_resource(run)).unwrap();
@@ -119,15 +119,10 @@ fn lists_and_costs_show_what_there_is_to_those_who_may_see_it() {
 
 #[test]
 fn an_approval_in_words_names_its_run_or_is_of_the_only_one_that_waits() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
     telegram.say(8, "/approve");
     telegram.hear(8, "Nothing waits for an approval.");
-    telegram.say(8, "/new a notes API with title");
-    progress(&house, 8);
-    let run = house.only_run();
+    let run = house.begin(8, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "spend $5?");
     let asked = telegram.hear(8, "spend $5?");
     telegram.say(8, "/approve");
@@ -151,10 +146,7 @@ fn an_approval_in_words_names_its_run_or_is_of_the_only_one_that_waits() {
 
 #[test]
 fn a_spec_and_a_text_that_are_sent_as_files_begin_runs_from_what_is_in_them() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
     let spec = "project: {name: jam-shelf, title: Jam}\nmodels:\n  Jar:\n    fields: {label: string, opened: bool}\n";
     telegram.send_file(8, "shelf.yaml", spec.as_bytes());
     progress(&house, 8);
@@ -237,10 +229,7 @@ fn a_result_tells_what_was_assumed_and_not_verified_and_has_its_address_and_the_
 
 #[test]
 fn what_is_dealt_with_is_noted_by_ids_alone_and_a_run_with_what_asked_for_it() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new a canary API with title");
     progress(&house, 8);
     telegram.say(99, "a canary of a stranger");

@@ -10,7 +10,7 @@ use cgo::domain::spec::Module;
 use cgo::domain::user::Role;
 use cgo::graph::progress::Event;
 use cgo::ops::leases::{Leases, run_resource};
-use cgo::ops::{Context, runs, users};
+use cgo::ops::{Context, runs};
 use cgo::pipeline::activity::Activity;
 use cgo::pipeline::runner::Watch;
 use cgo::pipeline::{Ended, NodeEnd, Observer};
@@ -205,9 +205,7 @@ fn a_question_is_answered_and_begins_nothing() {
     house.project(10, "secret-plans");
     let telegram = house.telegram.clone();
     let _bot = house.open();
-    telegram.say(8, "How are things?");
-    progress(&house, 8);
-    let run = house.only_run();
+    let run = house.begin(8, 8, "How are things?");
     assert!(matches!(house.drive(&run, "never"), Ended::Succeeded));
     telegram.hear(8, "There are no projects yet");
     assert!(telegram.chat(8).iter().all(|sent| !sent.text.contains("secret-plans")), "another's project is told of");
@@ -223,10 +221,7 @@ fn a_question_is_answered_and_begins_nothing() {
 
 #[test]
 fn of_several_open_questions_a_reply_says_which_one_is_answered() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new make me a service");
     telegram.say(8, "/new build an app");
     telegram.wait("both are begun", |world| {
@@ -259,9 +254,7 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
         bot.kill();
         house.open()
     };
-    telegram.say_in(-77, 8, "/new a notes API with title");
-    progress(&house, -77);
-    let run = house.only_run();
+    let run = house.begin(-77, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "spend $5?");
     let asked = telegram.hear(-77, "spend $5?");
     let data = asked.data("Approve");
@@ -295,13 +288,8 @@ fn an_approval_is_given_once_by_those_who_may_and_by_nobody_else() {
 
 #[test]
 fn a_rejection_in_words_ends_the_run_and_says_so() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
-    telegram.say(8, "/new a notes API with title");
-    progress(&house, 8);
-    let run = house.only_run();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Approval, "go on?");
     telegram.hear(8, "go on?");
     telegram.say(8, "hm, what about a shop instead");
@@ -316,22 +304,17 @@ fn a_rejection_in_words_ends_the_run_and_says_so() {
 
 #[test]
 fn what_may_be_a_secret_is_deleted_at_once_and_kept_nowhere() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
-    telegram.say(8, "/new a notes API with title");
-    progress(&house, 8);
-    let run = house.only_run();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
     house.wait_for(&run, Wait::Secret, "the token of the bot");
     telegram.hear(8, "Never send it here");
     let said = telegram.say(8, "123456:canary-canary-canary");
     telegram.hear(8, "take it as exposed");
     assert!(telegram.world().deleted.contains(&(8, said)));
     assert_eq!(house.status(&run), RunStatus::WaitingSecret);
-    house.forgets("canary");
+    house.never_wrote("canary");
     bot.kill();
-    house.forgets("canary");
+    house.never_wrote("canary");
     let events = house.with(async |app| runs::events(&app.context, &run, 0).await.unwrap());
     assert!(!events.iter().any(|event| event.body.contains("canary")), "it stands in the journal");
     assert!(!house.noted().iter().any(|line| line.contains("canary")), "it stands in the log");
@@ -403,10 +386,7 @@ fn a_list_is_paged_in_its_place_and_what_people_wrote_stays_text() {
 
 #[test]
 fn files_are_descriptions_and_specs_and_what_is_wrong_with_one_is_told_by_its_line() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
     telegram.send_file(8, "idea.md", b"a recipes API with title and text");
     telegram.hear(8, "a recipes API with title and text");
     telegram.send_file(8, "broken.yaml", b"project:\n  name: 5notes\n");
@@ -475,26 +455,5 @@ fn a_message_is_changed_no_more_often_than_a_person_can_read() {
     }
     let own: Vec<&String> = edited.before.iter().chain([&edited.text]).collect();
     assert!(own.windows(2).all(|pair| pair[0] != pair[1]), "it was changed to what it said: {own:?}");
-    telegram.assert_content();
-}
-
-#[test]
-fn the_language_is_the_persons_own_choice() {
-    let house = House::new();
-    house.admit(7, "Анна", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
-    telegram.say(7, "/projects");
-    telegram.hear(7, "Проектов пока нет");
-    telegram.say(7, "/language");
-    let asks = telegram.hear(7, "На каком языке?");
-    let press = telegram.press(7, &asks, "English");
-    telegram.shown(&press);
-    telegram.hear(7, "English it is.");
-    bot.kill();
-    let _bot = house.open();
-    telegram.say(7, "/projects");
-    telegram.hear(7, "There are no projects yet");
-    let _ = house.with(async |app| users::list(&app.context).await.unwrap());
     telegram.assert_content();
 }

@@ -9,14 +9,17 @@ use std::time::Duration;
 use cgo::app::App;
 use cgo::config::{Flags, Settings};
 use cgo::domain::chat::{About, BotId, Noted};
+use cgo::domain::ids::RunId;
 use cgo::domain::user::{Identity, Person, Role, UserName};
 use cgo::ops::chats::Chats;
 use cgo::ops::{Context, runs, users};
 use cgo::telegram::api::Timers;
 use cgo::telegram::{Around, Bot, Patience, Token};
+use sqlx::ConnectOptions as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::conversation::progress;
 use super::server::{BOT, TOKEN, Telegram};
 use crate::support::env::until;
 
@@ -30,6 +33,7 @@ pub fn settings(telegram: &Telegram, projects: PathBuf) -> cgo::telegram::Settin
             competitors: 3,
             between_competitors: Duration::from_millis(20),
             between_edits: Duration::from_millis(100),
+            between_group_edits: Duration::from_millis(100),
             between_looks: Duration::from_millis(20),
         },
         ..cgo::telegram::Settings::new(token, projects)
@@ -43,6 +47,8 @@ pub struct House {
     pub notes: Arc<Mutex<Vec<(About, Noted)>>>,
     /// Where the page is that takes secrets.
     pub page: Option<&'static str>,
+    /// Where the store is, when it is not in the folder.
+    pub store: Option<String>,
 }
 
 /// A bot at work.
@@ -79,20 +85,51 @@ impl House {
             telegram: Telegram::start(),
             notes: Arc::default(),
             page: None,
+            store: None,
         };
         std::fs::create_dir_all(house.folder.path().join("data")).expect("a folder");
         house
+    }
+
+    /// A house with Bo in it, who is 8, and the bot at work.
+    pub fn of_bo(role: Role) -> (Self, Telegram, AtWork) {
+        let house = Self::new();
+        house.admit(8, "Bo", role);
+        let (telegram, bot) = (house.telegram.clone(), house.open());
+        (house, telegram, bot)
+    }
+
+    /// Says something that begins the first run, and waits until that is shown.
+    pub fn begin(&self, chat: i64, person: i64, text: &str) -> RunId {
+        if chat == person {
+            self.telegram.say(person, text);
+        } else {
+            self.telegram.say_in(chat, person, text);
+        }
+        progress(self, chat);
+        self.only_run()
     }
 
     fn resolved(&self) -> Settings {
         let home = self.folder.path().display().to_string();
         let data = self.folder.path().join("data").display().to_string();
         let env = |name: &str| match name {
+            "CGO_STORE" => self.store.clone(),
             "HOME" => Some(home.clone()),
             "CGO_DATA" => Some(data.clone()),
             _ => None,
         };
         Settings::resolve(&Flags::default(), &env).expect("settings of a test")
+    }
+
+    /// Changes the store behind everybody's back.
+    pub fn sql(&self, statement: &'static str) {
+        let url = format!("sqlite:{}", self.folder.path().join("data/cgo.db").display());
+        self.with(async |_| {
+            let options: sqlx::sqlite::SqliteConnectOptions = url.parse().expect("a URL");
+            let mut connection = options.connect().await.expect("the store opens");
+            sqlx::query(statement).execute(&mut connection).await.expect("it is written");
+        });
     }
 
     /// Does something with the store, in a runtime of its own.

@@ -9,14 +9,12 @@ use cgo::ops::{runs, users};
 use serde_json::{Value, json};
 
 use super::house::House;
-use super::server::BOT;
+use super::server::{BOT, NAME};
+use crate::support::env::TestEnv;
 
 #[test]
 fn a_stranger_learns_their_id_and_nothing_else_and_is_counted() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Admin);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Admin);
     telegram.say(8, "/projects");
     let own = telegram.hear(8, "no projects");
     for text in ["hello", "/projects", "/new a notes API", "/runs", "/start nonsense", "/agents"] {
@@ -43,10 +41,21 @@ fn a_stranger_learns_their_id_and_nothing_else_and_is_counted() {
 #[test]
 fn an_invitation_lets_one_person_in_once() {
     let house = House::new();
-    let code =
-        house.with(async |app| users::invite(&app.context, Role::Member, None, 60_000).await.expect("an invitation").1);
+    let mut env = TestEnv::new();
+    env.set("CGO_DATA", house.folder.path().join("data").display().to_string());
+    let first = env.json(["users", "invite"]);
+    assert_eq!(first["link"], Value::Null, "nothing was talked over yet");
     let telegram = house.telegram.clone();
     let _bot = house.open();
+    telegram.say(99, "/start");
+    telegram.hear(99, "99");
+    let said = env.ok(["users", "invite"]).stdout;
+    let link = said.lines().next().expect("a link");
+    let code = link.strip_prefix(&format!("https://t.me/{NAME}?start=")).expect("it leads to the bot");
+    assert!(said.contains(&format!("or send the bot `/start {code}`")), "{said}");
+    let other = env.json(["users", "invite"]);
+    assert_eq!(other["link"], format!("https://t.me/{NAME}?start={}", other["code"].as_str().unwrap()));
+    // Who opens the link sends what it carries.
     telegram.say(20, &format!("/start {code}"));
     telegram.hear(20, "Welcome, Person 20");
     telegram.say(22, &format!("/start {code}"));
@@ -58,10 +67,7 @@ fn an_invitation_lets_one_person_in_once() {
 
 #[test]
 fn messages_of_every_odd_sort_are_answered_or_let_be_and_nothing_ends_the_bot() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
     for more in [
         json!({ "sticker": { "file_id": "x" } }),
         json!({ "voice": { "file_id": "x", "duration": 1 } }),
@@ -153,10 +159,7 @@ fn a_member_sees_nothing_of_what_is_anothers_in_any_list_or_by_its_name() {
 
 #[test]
 fn in_a_group_only_the_rights_of_the_sender_count_and_only_what_is_meant_for_the_bot() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let _bot = house.open();
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
     telegram.say_in(-77, 8, "what a nice day");
     telegram.say_in(-77, 98, "make a notes API with title");
     telegram.say_in(-77, 8, "/help@SomeOtherBot");

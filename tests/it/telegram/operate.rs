@@ -2,7 +2,6 @@
 //! happens to a run that is cancelled while it is worked on.
 
 use std::io::Read as _;
-use std::net::TcpListener;
 
 use serde_json::Value;
 
@@ -11,10 +10,10 @@ use super::whole::{Serving, environment, result};
 use crate::support::env::{TestEnv, get, tools_are_here, until};
 
 /// Says something that is asked for twice, and what is asked.
-fn asks(telegram: &Telegram, text: &str, question: &str) -> Sent {
+fn asks(telegram: &Telegram, text: &str, question: &str, labels: [&str; 2]) -> Sent {
     let after = telegram.say(8, text);
     let sure = telegram.hear_after(8, after, question);
-    assert_eq!(sure.labels(), ["Yes: notes-api", "No"], "{}", sure.text);
+    assert_eq!(sure.labels(), labels, "{}", sure.text);
     sure
 }
 
@@ -45,28 +44,32 @@ fn a_project_is_deployed_changed_gone_back_stopped_and_started_by_commands_butto
     assert!(changed.text.contains("due_date"), "{}", changed.text);
     assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"));
 
-    let sure = asks(&telegram, "верни прошлую версию notes-api", "Go back to the release before in notes-api?");
-    press(&telegram, &sure, "No");
-    telegram.hear_after(8, sure.id, "Nothing was changed.");
+    // Who changes the language is answered in it, until they write a sentence in another one.
+    let question = "Вернуть предыдущую версию в notes-api?";
+    let sure = asks(&telegram, "верни прошлую версию notes-api", question, ["Да: notes-api", "Нет"]);
+    press(&telegram, &sure, "Нет");
+    telegram.hear_after(8, sure.id, "Ничего не изменено.");
     assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"), "it went back without a yes");
     press(&telegram, &changed, "Go back");
-    let sure = telegram.hear_after(8, sure.id, "Go back to the release before in notes-api?");
-    press(&telegram, &sure, "Yes");
+    let sure = telegram.hear_after(8, sure.id, question);
+    press(&telegram, &sure, "Да");
     let back = result(&telegram, 8, sure.id);
     assert!(!get(&format!("{url}/openapi.json")).1.contains("due_date"), "{}", back.text);
 
     let after = telegram.say(8, "show me the log of notes-api");
     telegram.hear_after(8, after, "startup complete");
 
-    for (text, start) in [("останови notes-api", "запусти notes-api"), ("/stop notes-api", "start notes-api again")]
-    {
-        let sure = asks(&telegram, text, "Stop notes-api?");
+    let russian = ["останови notes-api", "Остановить notes-api?", "Да: notes-api", "Нет", "notes-api остановлен"];
+    let english = ["/stop notes-api", "Stop notes-api?", "Yes: notes-api", "No", "notes-api is stopped"];
+    let starts = [("start notes-api again", "notes-api is started."), ("запусти notes-api", "notes-api запущен.")];
+    for ([text, question, yes, no, stopped], (start, started)) in [english, russian].into_iter().zip(starts) {
+        let sure = asks(&telegram, text, question, [yes, no]);
         assert!(serves(), "it was stopped before anybody said yes");
-        press(&telegram, &sure, "Yes");
-        telegram.hear_after(8, sure.id, "notes-api is stopped");
+        press(&telegram, &sure, yes);
+        telegram.hear_after(8, sure.id, stopped);
         assert!(!serves(), "it was said to be stopped");
         let after = telegram.say(8, start);
-        telegram.hear_after(8, after, "notes-api is started.");
+        telegram.hear_after(8, after, started);
         until("it to serve again", serves);
     }
     // A sentence that opens like an operation and describes something is a project all the same.
@@ -104,15 +107,7 @@ fn workers(run: &str) -> usize {
 fn a_cancelled_run_ends_with_the_worker_that_is_at_work_on_it() {
     let telegram = Telegram::start();
     let mut env = environment(&telegram);
-    // A model that takes every question and says nothing.
-    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let settings = format!(
-        "provider: mine\nproviders:\n  mine: {{ wire: openai, url: \"http://{}/v1\", model: m-1, price: {{ input: 0, output: 0 }} }}\n",
-        silent.local_addr().expect("it listens")
-    );
-    let file = env.home().join("settings.yaml");
-    std::fs::write(&file, settings).expect("a file");
-    env.set("CGO_CONFIG", file.display().to_string());
+    let silent = crate::serve::with_silent_model(&mut env);
     env.ok(["users", "add", "Bo", "--identity", "telegram:8", "--role", "member"]);
     let serving = Serving::start(&env, "serve.log");
     telegram.say(8, "/new a notes API with title and body");

@@ -16,18 +16,22 @@ use super::told::deploy;
 use super::whole::environment;
 use crate::serve::{Serving, app, block, post};
 use crate::support::env::{tools_are_here, until};
+use crate::support::postgres::Postgres;
 use crate::users::{new_project, waiting};
 
 const CANARY: &str = "canary-4711-xyz";
 
 impl House {
-    /// Waits until a value stands in no file of the store: it is overwritten right after it was dealt with.
-    pub fn forgets(&self, value: &str) {
-        until("the value to stand in no file", || {
-            let files = std::fs::read_dir(self.folder.path().join("data")).expect("a folder");
-            let mut held = files.filter_map(|file| std::fs::read(file.ok()?.path()).ok());
-            !held.any(|bytes| bytes.windows(value.len()).any(|window| window == value.as_bytes()))
-        });
+    /// Whether a text stands in a file of the store, also in what was written over or deleted.
+    fn holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.folder.path().join("data")).expect("a folder");
+        let mut held = files.filter_map(|file| std::fs::read(file.ok()?.path()).ok());
+        held.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    /// A value stands in no file of the store, not even while it is being dealt with.
+    pub fn never_wrote(&self, value: &str) {
+        assert!(!self.holds(value), "it stands in a file of the store");
     }
 
     fn secret(&self) -> (SecretView, Option<String>) {
@@ -54,7 +58,10 @@ impl House {
 
 /// A house in which a run of Bo's waits for the secret of a project.
 fn waiting_house() -> (House, Telegram, RunId) {
-    let mut house = House::new();
+    waiting_in(House::new())
+}
+
+fn waiting_in(mut house: House) -> (House, Telegram, RunId) {
     house.page = Some("https://cgo.example.com");
     house.admit(8, "Bo", Role::Member);
     house.project(8, "notes");
@@ -83,9 +90,9 @@ fn a_secret_in_a_message_is_taken_deleted_and_marked_as_exposed_until_it_is_set_
     until("the run to go on", || house.status(&run) == RunStatus::Queued);
     telegram.say(8, "/project notes");
     telegram.hear_after(8, taken.id, "Exposed in a chat");
-    house.forgets(CANARY);
+    house.never_wrote(CANARY);
     bot.kill();
-    house.forgets(CANARY);
+    house.never_wrote(CANARY);
     assert!(!house.journal(&run).contains(CANARY), "it stands in the journal");
     assert!(!house.noted().iter().any(|line| line.contains(CANARY)), "it stands in the log");
     let (view, value) = house.secret();
@@ -143,7 +150,7 @@ fn of_several_open_questions_what_may_be_the_secret_is_deleted_and_taken_for_non
     let told = telegram.hear(8, "Several questions are open");
     assert!(told.text.contains("I deleted your message at once."), "{}", told.text);
     assert!(telegram.world().deleted.contains(&(8, said)));
-    house.forgets(CANARY);
+    house.never_wrote(CANARY);
     bot.kill();
     assert!(house.has_no_secret());
     assert_eq!((house.status(&run), house.status(&other)), (RunStatus::WaitingSecret, RunStatus::WaitingInput));
@@ -173,7 +180,7 @@ fn while_a_secret_is_awaited_a_word_in_a_group_begins_nothing_and_files_are_refu
     // What plainly is none begins what it asks for.
     telegram.say_in(-77, 8, "@CgoTestBot a notes API with title");
     telegram.hear(-77, "a notes API with title");
-    house.forgets(CANARY);
+    house.never_wrote(CANARY);
     bot.kill();
     assert_eq!((house.count_runs(), house.status(&run)), (2, RunStatus::WaitingSecret));
     telegram.assert_content();
@@ -212,7 +219,7 @@ fn what_plainly_is_a_token_is_deleted_wherever_it_stands_and_begins_nothing() {
     assert!(told.text.contains("Я сразу удалил ваше сообщение."), "{}", told.text);
     assert!(telegram.world().deleted.contains(&(7, russian)));
     assert_eq!(house.count_runs(), 0, "it began a run");
-    house.forgets("canary7");
+    house.never_wrote("canary7");
     bot.kill();
     assert!(!house.noted().iter().any(|line| line.contains("canary7")), "it stands in the log");
     telegram.assert_content();
@@ -236,11 +243,49 @@ fn an_answer_that_holds_a_token_is_deleted_and_the_question_stays_open() {
     let said = telegram.say(8, &format!("with {token}"));
     telegram.hear(8, "looks like a GitLab token");
     assert!(telegram.world().deleted.contains(&(8, said)));
-    house.forgets("canary77");
+    house.never_wrote("canary77");
     bot.kill();
     assert_eq!(house.status(&run), RunStatus::WaitingInput);
     assert!(!house.journal(&run).contains("canary77"), "it stands in the journal");
     telegram.assert_content();
+}
+
+/// What a database has written once it keeps, in its logs and in old versions of rows: nothing that may be a secret is
+/// written in the first place, while what is none is found where it is looked for.
+fn is_never_written(house: House, holds: impl Fn(&House, &str) -> bool) {
+    const TITLE: &str = "http://evil.example";
+    let (house, telegram, run) = waiting_in(house);
+    house.tell();
+    let bot = house.open();
+    telegram.hear(8, "cgo secrets set notes API_TOKEN");
+    house.settled();
+    telegram.say_in(-77, 8, "@CgoTestBot a canaries API, it has no-secret-4712");
+    telegram.hear(-77, "🛠");
+    let token = format!("glpat-{}", "canary79".repeat(3));
+    telegram.say_in(-77, 8, &format!("@CgoTestBot mirror my shop with {token}"));
+    telegram.hear(-77, "looks like a GitLab token");
+    telegram.say(8, CANARY);
+    telegram.hear(8, "I took API_TOKEN from your message");
+    house.settled();
+    bot.kill();
+    assert_ne!(house.status(&run), RunStatus::WaitingSecret);
+    assert!(holds(&house, TITLE) && holds(&house, "no-secret-4712"), "it is not looked where things are written");
+    for value in [CANARY, "canary79canary79"] {
+        assert!(!holds(&house, value), "{value} was written");
+    }
+    telegram.assert_content();
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_written_by_sqlite() {
+    is_never_written(House::new(), House::holds);
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_written_by_postgresql() {
+    let Some(postgres) = Postgres::shared() else { return };
+    let store = postgres.url(&block(postgres.database()));
+    is_never_written(House { store: Some(store), ..House::new() }, |_, text| block(postgres.holds(text)));
 }
 
 #[test]

@@ -90,10 +90,7 @@ fn a_run_that_is_stuck_is_told_in_the_chat_that_began_it_and_to_who_did() {
 
 #[test]
 fn a_notice_has_arrived_when_what_says_the_same_has_and_has_the_number_of_that_message() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new make me a service");
     progress(&house, 8);
     house.settled();
@@ -128,10 +125,7 @@ fn a_notice_has_arrived_when_what_says_the_same_has_and_has_the_number_of_that_m
 
 #[test]
 fn what_nobody_tells_elsewhere_is_told_by_its_notice_in_the_end() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new a notes API with title");
     progress(&house, 8);
     house.settled();
@@ -148,10 +142,7 @@ fn what_nobody_tells_elsewhere_is_told_by_its_notice_in_the_end() {
 
 #[test]
 fn a_result_for_a_chat_that_takes_no_messages_is_kept_until_it_does() {
-    let house = House::new();
-    house.admit(8, "Bo", Role::Member);
-    let telegram = house.telegram.clone();
-    let bot = house.open();
+    let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new a notes API with title");
     progress(&house, 8);
     house.settled();

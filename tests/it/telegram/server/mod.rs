@@ -288,13 +288,22 @@ impl Telegram {
 
     /// Somebody sends a file.
     pub fn send_file(&self, person: i64, name: &str, bytes: &[u8]) -> i64 {
+        let document = self.file(name, bytes);
+        self.send(person, &json!({ "document": document }))
+    }
+
+    /// Somebody sends a file to a group.
+    pub fn send_file_in(&self, group: i64, person: i64, name: &str, bytes: &[u8], caption: &str) -> i64 {
+        let chat = json!({ "id": group, "type": "supergroup", "title": "Team" });
+        let document = self.file(name, bytes);
+        self.message(&chat, person, &json!({ "document": document, "caption": caption }))
+    }
+
+    /// A file as a message names it.
+    fn file(&self, name: &str, bytes: &[u8]) -> Value {
         let id = format!("file{}", self.world().next_message);
         self.change(|world| world.files.insert(id.clone(), bytes.to_vec()));
-        let (unique, size) = (format!("{id}u"), bytes.len());
-        self.send(
-            person,
-            &json!({ "document": { "file_id": id, "file_unique_id": unique, "file_name": name, "file_size": size } }),
-        )
+        json!({ "file_id": id, "file_unique_id": format!("{id}u"), "file_name": name, "file_size": bytes.len() })
     }
 
     /// Somebody presses the button whose label begins so; the id of the press.

@@ -1,0 +1,89 @@
+//! What `cgo serve` takes while nothing happens, with and without a bot.
+//!
+//! `cargo bench --bench idle`. Two processes, one after the other, each on a store of its own: `cgo serve`, and `cgo
+//! serve --telegram` against the Bot API server of the tests, which holds every question for updates for as long as it
+//! is asked to. After a few seconds to come to rest, thirty are looked at: the processor time in them (user and
+//! system), the memory at their end (resident, and what no other process shares), and how often Telegram was asked.
+//! Wanted: under 30 MB and 0.5 % of one core.
+
+mod support;
+#[expect(dead_code, reason = "the tests say and press more than nothing")]
+#[path = "../tests/it/telegram/server/mod.rs"]
+mod telegram;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use support::milliseconds;
+
+const REST: Duration = Duration::from_secs(5);
+const LOOKED_AT: Duration = Duration::from_secs(30);
+
+/// A process that is ended when it was looked at.
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Serving {
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).expect("it runs")
+    }
+
+    /// User and system time until now.
+    fn processor(&self) -> Duration {
+        let stat = self.read("stat");
+        // What stands before it may have any letters in its name.
+        let (_, fields) = stat.rsplit_once(") ").expect("it has a name");
+        let ticks: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum();
+        Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).expect("it is small")
+    }
+
+    /// A line of its memory, in MB.
+    fn memory(&self, file: &str, name: &str) -> f64 {
+        let text = self.read(file);
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
+        let kb: f64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().expect("a number");
+        kb / 1024.0
+    }
+}
+
+fn serve(home: &Path, api: Option<&str>) -> Serving {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cgo"));
+    command.args(["serve", "--health", "127.0.0.1:0"]).args(api.map(|_| "--telegram"));
+    command.env_clear().env("HOME", home).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command.envs(api.map(|api| ("CGO_TELEGRAM_API", api))).envs(api.map(|_| ("CGO_TELEGRAM_TOKEN", telegram::TOKEN)));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Serving(command.spawn().expect("the program starts"))
+}
+
+fn main() {
+    let server = telegram::Telegram::start();
+    let api = server.api();
+    for (name, api) in [("cgo serve", None), ("cgo serve --telegram", Some(api.as_str()))] {
+        let home = tempfile::tempdir().expect("a folder");
+        let serving = serve(home.path(), api);
+        if api.is_some() {
+            server.wait("the bot to ask for updates", |world| {
+                world.asked.iter().any(|asked| asked.method == "getUpdates").then_some(())
+            });
+        }
+        std::thread::sleep(REST);
+        let (before, asked) = (serving.processor(), server.world().asked.len());
+        std::thread::sleep(LOOKED_AT);
+        let took = serving.processor() - before;
+        let share = took.as_secs_f64() / LOOKED_AT.as_secs_f64() * 100.0;
+        let (resident, own) = (serving.memory("status", "VmRSS"), serving.memory("smaps_rollup", "Private_Dirty"));
+        let asked = server.world().asked.len() - asked;
+        let processor = milliseconds(took);
+        println!(
+            "{name:<21} {resident:5.1} MB resident, {own:4.1} MB its own, {processor:4.0} ms of {} s ({share:.2} % of a core), {asked} questions to Telegram",
+            LOOKED_AT.as_secs()
+        );
+    }
+}

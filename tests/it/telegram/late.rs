@@ -1,0 +1,78 @@
+//! What comes too late: buttons that are asked twice and links that take a secret are good for a quarter of an hour.
+
+use cgo::domain::run::RunStatus;
+use cgo::domain::user::Role;
+use cgo::ops::secrets::links::{self, Refused};
+
+use super::house::House;
+use super::server::Sent;
+use crate::support::env::until;
+
+/// The token of the link in a message.
+fn token(card: &Sent) -> String {
+    let link = card.text.split_whitespace().find(|word| word.contains("/secret/")).expect("a link");
+    link.rsplit('/').next().expect("a token").to_owned()
+}
+
+impl House {
+    fn submit(&self, token: &str) -> Result<(), Refused> {
+        let values = [("API_TOKEN".to_owned(), b"a value".to_vec())].into();
+        self.with(async |app| links::submit(&app.context, token, values).await.map(drop))
+    }
+}
+
+#[test]
+fn a_yes_that_comes_too_late_does_nothing_and_says_so() {
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    telegram.say(8, "/cancel");
+    let sure = telegram.hear(8, "Cancel run-");
+    house.settled();
+    house.sql("update telegram_button set expires_at = 1");
+    for label in ["Yes", "No"] {
+        let press = telegram.press(8, &sure, label);
+        let shown = telegram.shown(&press);
+        assert_eq!((shown.text.as_deref(), shown.window), (Some("That was too long ago. Ask again."), true), "{label}");
+    }
+    assert_eq!(house.status(&run), RunStatus::Queued);
+    // Asked again it is good again.
+    telegram.say(8, "/cancel");
+    let anew = telegram.hear_after(8, sure.id, "Cancel run-");
+    let press = telegram.press(8, &anew, "Yes");
+    telegram.shown(&press);
+    telegram.hear_after(8, anew.id, "is cancelled");
+    assert_eq!(house.status(&run), RunStatus::Cancelled);
+    house.settled();
+    bot.kill();
+    telegram.assert_content();
+}
+
+#[test]
+fn a_link_that_has_ended_takes_nothing_and_the_button_under_it_brings_a_new_one() {
+    let mut house = House::new();
+    house.page = Some("https://cgo.example.com");
+    house.admit(8, "Bo", Role::Member);
+    house.project(8, "notes");
+    let telegram = house.telegram.clone();
+    telegram.change(|world| world.chats.insert(8));
+    let run = house.needs_secret(8);
+    house.tell();
+    let bot = house.open();
+    let card = telegram.hear(8, "A secret is needed");
+    house.settled();
+    house.sql("update secret_link set expires_at = 1");
+    assert!(matches!(house.submit(&token(&card)), Err(Refused::Over)));
+    assert_eq!(house.status(&run), RunStatus::WaitingSecret);
+    let press = telegram.press(8, &card, "It is set");
+    telegram.shown(&press);
+    let anew = telegram.hear_after(8, card.id, "A secret is needed");
+    assert_ne!(token(&anew), token(&card));
+    house.submit(&token(&anew)).expect("the new one is good");
+    assert!(matches!(house.submit(&token(&anew)), Err(Refused::Used)), "once");
+    let press = telegram.press(8, &anew, "It is set");
+    telegram.shown(&press);
+    until("the run to go on", || house.status(&run) == RunStatus::Queued);
+    house.settled();
+    bot.kill();
+    telegram.assert_content();
+}

@@ -1,0 +1,130 @@
+//! The one message of a run: what it shows at each stage, how often it is changed, and what it says in the end.
+
+use std::time::Duration;
+
+use cgo::domain::ids::RunId;
+use cgo::domain::names::AgentName;
+use cgo::domain::run::{Batch, RunStatus, Wait};
+use cgo::domain::user::Role;
+use cgo::graph::progress::Event;
+use cgo::telegram::Patience;
+
+use super::commands::append;
+use super::conversation::progress;
+use super::house::House;
+use super::server::Sent;
+
+fn node(name: &str) -> AgentName {
+    AgentName::parse(name).expect("a node")
+}
+
+fn begins(visit: u32, name: &str, from: Option<&str>) -> Event {
+    Event::NodeStarted { visit, node: node(name), from: from.map(node) }
+}
+
+fn ends(visit: u32, name: &str, to: &[&str]) -> Event {
+    let to = to.iter().map(|name| node(name)).collect();
+    Event::NodeFinished { visit, agent: node(name), patch: Vec::new(), to, why: None }
+}
+
+impl House {
+    /// What a worker writes of a run.
+    fn works(&self, run: &RunId, events: &[Event], status: RunStatus) {
+        self.with(async |app| {
+            let batch = Batch { status: Some((status, None)), ..Batch::default() };
+            append(&app.context, run, events, batch).await;
+        });
+    }
+
+    /// Waits until a message shows exactly that.
+    fn shows(&self, message: &Sent, text: &str, labels: &[&str]) {
+        let texts = |sent: &Sent| sent.text == text && sent.labels() == labels;
+        self.telegram
+            .wait(text, |world| world.messages.iter().find(|sent| sent.id == message.id && texts(sent)).map(drop));
+    }
+}
+
+#[test]
+fn a_run_is_one_message_that_ticks_through_its_stages_to_the_end() {
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    let shown = progress(&house, 8);
+    let title = "🛠 a notes API with title";
+    let (first, second) = ("Understand what is wanted", "Write the spec");
+    let mut expected = Vec::new();
+    let mut next = |text: String, labels: &[&str]| {
+        house.shows(&shown, &text, labels);
+        expected.push(text);
+    };
+    next(format!("{title}\nwaits for its turn"), &["Cancel"]);
+    let taken = Event::TakenUp { by: "a test".to_owned() };
+    let routed = Event::Routed { to: vec![node("product_owner")] };
+    house.works(&run, &[taken.clone(), routed, begins(1, "product_owner", None)], RunStatus::Running);
+    next(format!("{title}\n⏳ {first}\nat work"), &["Cancel"]);
+    let on = [ends(1, "product_owner", &["brainstorm"]), begins(2, "brainstorm", Some("product_owner"))];
+    house.works(&run, &on, RunStatus::Running);
+    next(format!("{title}\n✅ {first}\n⏳ {second}\nat work"), &["Cancel"]);
+    house.wait_for(&run, Wait::Approval, "may it go on?");
+    next(format!("{title}\n✅ {first}\n❓ {second}\nwaits for an approval"), &["Cancel"]);
+    let asked = telegram.hear(8, "may it go on?");
+    let press = telegram.press(8, &asked, "Approve");
+    telegram.shown(&press);
+    next(format!("{title}\n✅ {first}\n⏳ {second}\nwaits for its turn"), &["Cancel"]);
+    house.works(&run, &[taken, ends(2, "brainstorm", &[]), Event::Succeeded], RunStatus::Succeeded);
+    next(format!("{title}\n✅ {first}\n✅ {second}\ndone"), &[]);
+    telegram.hear_after(8, asked.id, "a notes API with title — Done");
+    let told = telegram.chat(8).into_iter().find(|sent| sent.id == shown.id).expect("it stays");
+    let seen: Vec<String> = told.before.iter().chain([&told.text]).cloned().collect();
+    assert_eq!(seen, expected, "it is changed once for each stage and shows nothing else");
+    assert_eq!(telegram.chat(8).iter().filter(|sent| sent.text.starts_with("🛠")).count(), 1);
+    telegram.assert_content();
+}
+
+#[test]
+fn a_run_that_fails_shows_where() {
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    let shown = progress(&house, 8);
+    let taken = Event::TakenUp { by: "a test".to_owned() };
+    let routed = Event::Routed { to: vec![node("product_owner")] };
+    house.works(&run, &[taken, routed, begins(1, "product_owner", None)], RunStatus::Running);
+    house.shows(&shown, "🛠 a notes API with title\n⏳ Understand what is wanted\nat work", &["Cancel"]);
+    house.with(async |app| {
+        let run = cgo::ops::runs::find(&app.context, run.as_str()).await.unwrap();
+        cgo::ops::runs::cancel(&app.context, &run, cgo::pipeline::runner::cancelled("root")).await.unwrap();
+    });
+    house.shows(&shown, "🛠 a notes API with title\n❌ Understand what is wanted\ncancelled", &[]);
+    telegram.hear_after(8, shown.id, "🚫");
+    telegram.assert_content();
+}
+
+#[test]
+fn much_that_happens_at_once_is_told_in_few_changes_the_last_of_which_is_how_it_stands() {
+    const EVERY: Duration = Duration::from_millis(400);
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    let telegram = house.telegram.clone();
+    let _bot = house.open_with(|settings| settings.patience.between_edits = EVERY);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    let shown = progress(&house, 8);
+    let stages = ["product_owner", "brainstorm", "zavhoz", "architect", "developer", "reviewer", "tester", "approval"];
+    let taken = Event::TakenUp { by: "a test".to_owned() };
+    house.works(&run, &[taken, Event::Routed { to: vec![node(stages[0])] }], RunStatus::Running);
+    for (visit, pair) in (1..).zip(stages.windows(2)) {
+        let events = [begins(visit, pair[0], None), ends(visit, pair[0], &[pair[1]])];
+        house.works(&run, &events, RunStatus::Running);
+    }
+    house.works(&run, &[begins(8, "approval", None), ends(8, "approval", &[]), Event::Succeeded], RunStatus::Succeeded);
+    let told = telegram.wait("the end", |world| {
+        world.messages.iter().find(|sent| sent.id == shown.id && sent.text.ends_with("\ndone")).cloned()
+    });
+    assert_eq!(told.text.matches('✅').count(), stages.len(), "{}", told.text);
+    for pair in told.edits.windows(2) {
+        assert!(pair[1] - pair[0] + Duration::from_millis(50) >= EVERY, "{:?}", pair[1] - pair[0]);
+    }
+    // As people run it: forty changes a minute, and fewer in a group than Telegram takes.
+    let usual = Patience::default();
+    let a_minute = |every: Duration| Duration::from_mins(1).as_millis() / every.as_millis();
+    assert!(a_minute(usual.between_edits) <= 40 && a_minute(usual.between_group_edits) < 20, "{usual:?}");
+    telegram.assert_content();
+}
