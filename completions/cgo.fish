@@ -365,7 +365,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l ci -d 'Take nothing b
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l allow-partial -d 'Of several servers, leave one as it is that cannot take the release, instead of going back on all of them'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l force -d 'Go back although a migration since that release cannot be undone'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l loose -d 'A question that is not on the cassette gets the agent\'s next answer (with --replay)'
-complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l dry-run -d 'Show the steps and what would stop them, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r

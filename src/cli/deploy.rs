@@ -204,13 +204,26 @@ pub struct DeployPlan {
 impl Answer for DeployPlan {
     const NAME: &'static str = "deploy.plan";
 
-    fn text(&self, _: &Ui) -> String {
+    fn text(&self, ui: &Ui) -> String {
         let mut out = format!("{}: commit {}\n", self.plan.project, self.plan.commit);
         for (number, step) in self.plan.steps.iter().enumerate() {
             out.push_str(&format!("  {}. {step}\n", number + 1));
         }
+        if !self.plan.obstacles.is_empty() {
+            out.push_str("It would be stopped:\n");
+        }
+        for obstacle in &self.plan.obstacles {
+            out.push_str(&format!("  {} {}\n", ui.tone(Tone::Notice, "!"), obstacle.what));
+            if let Some(mend) = &obstacle.mend {
+                out.push_str(&format!("    hint: {mend}\n"));
+            }
+        }
         out.push_str("Nothing was changed.\n");
         out
+    }
+
+    fn exit(&self) -> u8 {
+        self.plan.obstacles.first().map_or(0, |obstacle| obstacle.exit_code)
     }
 }
 

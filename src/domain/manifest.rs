@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,11 @@ use super::names::{Identifier, ProjectName};
 
 /// The version of the file this program reads.
 pub const MANIFEST_VERSION: u32 = 1;
+
+/// How long a migration may take where nothing else is said.
+pub const MIGRATE_WITHIN: Duration = Duration::from_mins(10);
+/// How long a build may take where nothing else is said.
+pub const BUILD_WITHIN: Duration = Duration::from_mins(30);
 
 /// A whole `cgo.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +38,24 @@ pub struct Manifest {
     /// The name people open it by on a server that is reached over SSH; without one it has a port of the server's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<DomainName>,
+    /// Further names that people open it by, beside `domain`; each leads to the server, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<DomainName>,
+    /// The largest body of a request, in megabytes (10^6 bytes), on a server that is reached over SSH; any, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body_mb: Option<NonZeroU32>,
+    /// A file with directives of Caddy for its own site there: headers, redirects, compression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caddy_snippet: Option<RelativePath>,
     /// What runs, by name.
     pub services: BTreeMap<Identifier, Service>,
+}
+
+impl Manifest {
+    /// The names people open it by; none without a domain.
+    pub fn names(&self) -> impl Iterator<Item = &DomainName> {
+        self.domain.iter().chain(&self.aliases)
+    }
 }
 
 /// A process that serves HTTP.
@@ -56,6 +79,12 @@ pub struct Service {
     pub ready: HttpPath,
     /// Seconds between SIGTERM and SIGKILL.
     pub stop_after: u32,
+    /// Seconds its migration may take; 600 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrate_within: Option<NonZeroU32>,
+    /// Seconds building its release may take; 1800 if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_within: Option<NonZeroU32>,
     /// Memory it may take, in megabytes; what the server's place for it and its limits are made of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mb: Option<u32>,
@@ -77,6 +106,31 @@ pub struct Service {
     /// What has to pass before a release is made, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
+}
+
+impl Service {
+    /// How long its migration may take: what takes longer is better done beside deployments.
+    #[must_use]
+    pub fn migrate_within(&self) -> Duration {
+        self.migrate_within.map_or(MIGRATE_WITHIN, seconds)
+    }
+
+    /// The file its image is built by, below the project's folder.
+    #[must_use]
+    pub fn dockerfile(&self) -> String {
+        let named = self.image.as_ref().and_then(|image| image.dockerfile.as_ref());
+        named.map_or_else(|| format!("{}/Dockerfile", self.workdir), ToString::to_string)
+    }
+
+    /// How long building its release may take: a first one fetches a base image and every dependency.
+    #[must_use]
+    pub fn build_within(&self) -> Duration {
+        self.build_within.map_or(BUILD_WITHIN, seconds)
+    }
+}
+
+fn seconds(count: NonZeroU32) -> Duration {
+    Duration::from_secs(u64::from(count.get()))
 }
 
 /// How an image is built, from the project's root.
@@ -300,6 +354,19 @@ mod tests {
             assert!(RelativePath::try_from(bad.to_owned()).is_err(), "{bad:?} was accepted");
         }
         assert!(RelativePath::try_from("services/backend".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_limit_is_some_time() {
+        let service = r#""workdir":"a","python":{"requires":"3.10","lock":"a","dev_lock":"b"},"command":["a"],"#
+            .to_owned()
+            + r#""port_env":"PORT","health":"/h","ready":"/r","stop_after":5"#;
+        let read = |more: &str| serde_json::from_str::<Service>(&format!("{{{service}{more}}}"));
+        let usual = read("").unwrap();
+        assert_eq!((usual.migrate_within().as_secs(), usual.build_within().as_secs()), (600, 1800));
+        let given = read(",\"migrate_within\":7,\"build_within\":8").unwrap();
+        assert_eq!((given.migrate_within().as_secs(), given.build_within().as_secs()), (7, 8));
+        assert!(read(",\"migrate_within\":0").is_err() && read(",\"build_within\":-1").is_err());
     }
 
     #[test]

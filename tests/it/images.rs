@@ -71,6 +71,7 @@ impl Releases {
             app: &self.app,
             environment: "production",
             release,
+            within: std::time::Duration::from_mins(5),
         }
     }
 

@@ -88,7 +88,7 @@ pub struct Deploy {
     /// Which cassette, if any
     #[command(flatten)]
     pub tape: Tape,
-    /// Show the steps, and end
+    /// Show the steps and what would stop them, and end
     #[arg(long)]
     pub dry_run: bool,
 }

@@ -1,21 +1,27 @@
 //! What stands between visitors and a project on a server: its Caddy, and of whom that asks certificates.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use futures_util::future::try_join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::super::servers::place::Place;
-use super::super::{Context, Error, placement, servers};
+use super::super::{Context, Error, servers};
+use super::remote::HTTPS;
 use super::{manifest, remote};
 use crate::domain::acme::{Authority, STAGING};
 use crate::domain::domain_name::DomainName;
+use crate::domain::manifest::Manifest;
 use crate::domain::names::ProjectName;
-use crate::domain::placement::Wish;
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
 use crate::remote::caddy::certificate::{self, Certificate};
-use crate::remote::caddy::{self, Base, Caddy, Site, dns};
+use crate::remote::caddy::{self, Base, Caddy, Site, Snippet, dns};
+use crate::remote::engine::survey::Survey;
 use crate::remote::host::files::{self, Source};
+
+/// The port of plain HTTP, where an authority asks for its proof.
+const HTTP: u16 = 80;
 
 /// Has visitors' requests come to a site. What is so already is left alone; true when something was changed.
 ///
@@ -100,34 +106,50 @@ pub(in crate::ops) async fn refusal(place: &Place, domain: &DomainName, cancel: 
     caddy.refusal(domain, cancel).await.ok()?
 }
 
-/// What a deployment would do for the domain of a project, in words; none without one. Looks up where it leads.
+/// What a project adds to its site; none where it adds nothing.
 ///
 /// # Errors
-/// When it does not lead to the server.
-pub(super) async fn preview(
-    context: &Context,
-    project: &Project,
-    wish: Option<&Wish>,
-) -> Result<Option<String>, Error> {
-    let folder = PathBuf::from(&project.folder);
-    let Some(domain) = manifest(&folder)?.domain else { return Ok(None) };
-    let mut there = Vec::new();
-    match wish {
-        Some(Wish::Any) => {}
-        Some(named) => {
-            for name in named.to_string().split(',') {
-                there.push(servers::by_handle(context, name).await?);
-            }
+/// When its file cannot be read, or has what has no place there.
+pub(super) fn snippet(source: &Path, manifest: &Manifest) -> Result<Option<Snippet>, Error> {
+    let Some(file) = &manifest.caddy_snippet else { return Ok(None) };
+    let path = source.join(file.as_str());
+    let text = std::fs::read_to_string(&path).map_err(|source| Error::Path { action: "read", path, source })?;
+    let refused = |cause| servers::Error::from(caddy::Error::Snippet { app: manifest.name.clone(), cause });
+    Ok(Snippet::parse(&text).map(Some).map_err(refused)?)
+}
+
+/// Whether visitors under these names, and the authority, come to the servers: where each leads; and where a name is new,
+/// whether the ports can be reached, before a certificate is asked for.
+///
+/// # Errors
+/// The first name that leads elsewhere, or port that is closed.
+pub(super) async fn lead_here(names: &[DomainName], are_new: bool, there: &[(&Place, Survey)]) -> Result<(), Error> {
+    // Of several servers each may answer to them.
+    let addresses = try_join_all(there.iter().map(async |(place, _)| remote::addresses(&place.server).await)).await?;
+    let wanted = addresses.concat();
+    for name in names {
+        dns::check(name, &wanted, None).await.map_err(servers::Error::from)?;
+    }
+    if !are_new {
+        return Ok(());
+    }
+    for ((place, seen), addresses) in there.iter().zip(addresses) {
+        for address in addresses {
+            let host = place.server.handle.as_str();
+            dns::reachable(host, address, &[HTTP, HTTPS], &seen.listening).await.map_err(servers::Error::from)?;
         }
-        None => there = placement::of_project(context, project).await?,
     }
-    there.retain(|server| server.handle != LOCAL);
-    let Some(first) = there.first() else { return Ok(None) };
-    let mut wanted = Vec::new();
-    for server in &there {
-        wanted.extend(remote::addresses(server).await?);
-    }
-    dns::check(&domain, &wanted, None).await.map_err(servers::Error::from)?;
+    Ok(())
+}
+
+/// What a deployment would do for the names of a project on servers, in words; none without one.
+///
+/// # Errors
+/// When `cgo.yaml` cannot be read.
+pub(super) fn preview(context: &Context, project: &Project, there: &[Server]) -> Result<Option<String>, Error> {
+    let manifest = manifest(Path::new(&project.folder))?;
+    let there: Vec<&Server> = there.iter().filter(|server| server.handle != LOCAL).collect();
+    let (Some(domain), Some(first)) = (&manifest.domain, there.first()) else { return Ok(None) };
     let whom = match context.acme.of(&first.handle).ca {
         None | Some(Authority::Production) => {
             format!("an authority that visitors trust (for a trial set `ca: staging` under `acme`: {STAGING})")
@@ -135,8 +157,11 @@ pub(super) async fn preview(
         Some(Authority::Staging) => format!("the authority for trials, whom no visitor trusts: {STAGING}"),
         Some(Authority::Directory(address)) => address,
     };
-    let shared = remote::of_shared(&domain, there.len()).map_or_else(String::new, |text| format!("; {text}"));
+    let shared = remote::of_shared(domain, there.len()).map_or_else(String::new, |text| format!("; {text}"));
+    let names: Vec<String> = manifest.names().map(|name| format!("`{name}`")).collect();
+    let lead = if names.len() == 1 { "leads" } else { "lead" };
     Ok(Some(format!(
-        "ask for a certificate of `{domain}`, which leads to the server, unless it has one: {whom}{shared}"
+        "ask for a certificate of {}, which {lead} to the server, unless it has one: {whom}{shared}",
+        names.join(" and ")
     )))
 }

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod remote;
 pub mod steps;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,15 @@ pub fn manifest(folder: &Path) -> Result<Manifest, Error> {
     }
     if manifest.services.len() > 1 {
         let reason = "it names several services; this version runs one".to_owned();
+        return Err(Error::Manifest { path, reason });
+    }
+    if manifest.domain.is_none() && !manifest.aliases.is_empty() {
+        let reason = "`aliases` are further names beside `domain`, which it does not give".to_owned();
+        return Err(Error::Manifest { path, reason });
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = manifest.names().find(|name| !names.insert(*name)) {
+        let reason = format!("`{twice}` is named twice by `domain` and `aliases`");
         return Err(Error::Manifest { path, reason });
     }
     Ok(manifest)

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Context, Error, placement, repository, servers, services};
+use super::super::{Context, Error, explain, placement, repository, servers, services};
 use super::{check_rollback, check_rollback_of, is_here, manifest, release_folder, remote, service};
 use crate::domain::deployment::Slot;
+use crate::domain::diagnose::{Advice, Diagnose as _};
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
@@ -102,6 +103,26 @@ pub struct Preview {
     pub commit: String,
     /// The steps, in order.
     pub steps: Vec<String>,
+    /// What would stop it, by a look at its servers; empty when nothing would.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// What would stop a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Obstacle {
+    /// What, in one line.
+    pub what: String,
+    /// What to do about it, where something can be done.
+    pub mend: Option<String>,
+    /// What the deployment would exit with.
+    pub exit_code: u8,
+}
+
+impl Obstacle {
+    fn of(error: &Error) -> Self {
+        let (mend, exit_code) = (error.advice().map(Advice::words), error.kind().exit_code());
+        Self { what: explain(error), mend, exit_code }
+    }
 }
 
 /// Says what a deployment would do.
@@ -116,6 +137,12 @@ pub async fn preview(
 ) -> Result<Preview, Error> {
     let standing = services::standing(context, project, cancel).await?;
     let slot = standing.map_or(Slot::Blue, Slot::other).as_str();
+    let is_new = !matches!(request, Request::Rollback { .. });
+    let servers = if is_new {
+        placement::find(context, project, request.wish(), cancel).await?
+    } else {
+        placement::of_project(context, project).await?
+    };
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
             let release = check_rollback_of(context, project, release.as_ref(), request.rollout().force).await?;
@@ -132,9 +159,7 @@ pub async fn preview(
             if service.migrate.is_some() {
                 steps.push("migrate the database".to_owned());
             }
-            if let Request::Deploy { server, .. } = request {
-                steps.extend(super::front::preview(context, project, server.as_ref()).await?);
-            }
+            steps.extend(super::front::preview(context, project, &servers)?);
             (repository::head(project, cancel).await?.as_str().to_owned(), steps)
         }
     };
@@ -144,10 +169,6 @@ pub async fn preview(
     if let Some(serving) = standing {
         steps.push(format!("let slot {} finish its requests, and stop it", serving.as_str()));
     }
-    let servers = match request.wish() {
-        Some(_) => placement::find(context, project, request.wish(), cancel).await?,
-        None => placement::of_project(context, project).await?,
-    };
     if let [first, others @ ..] = &servers[..]
         && !others.is_empty()
     {
@@ -166,5 +187,7 @@ pub async fn preview(
         ));
     }
     steps.push("probe the live service".to_owned());
-    Ok(Preview { project: project.name.clone(), commit, steps })
+    let obstacles = remote::preflight(context, project, &servers, is_new, cancel).await;
+    let obstacles = obstacles.iter().map(Obstacle::of).collect();
+    Ok(Preview { project: project.name.clone(), commit, steps, obstacles })
 }

@@ -22,7 +22,7 @@ use crate::remote::probe;
 use crate::remote::process::ProcessRuntime;
 use crate::remote::runtime::{Launch, Runtime};
 use crate::store::Deployments as _;
-use crate::workspace::python::Toolchain;
+use crate::workspace::python::{Limits, Toolchain};
 
 /// The files of the commit, within a release's folder.
 pub const SOURCE: &str = "source";
@@ -30,8 +30,6 @@ pub const SOURCE: &str = "source";
 const ENVIRONMENT: &str = "environment";
 /// Written last when a release is built; without it the release does not count.
 pub const COMPLETE: &str = "complete";
-/// How long a migration may take.
-const MIGRATION_LIMIT: Duration = Duration::from_mins(10);
 /// How long the old release may finish its requests.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// How long the live probe may take.
@@ -108,6 +106,7 @@ impl<'a> Steps<'a> {
         let mut say = |line: &str| note(line);
         self.context
             .environments()
+            .with_limits(Limits { deadline: service.build_within(), ..Limits::default() })
             .provide(&toolchain, &[lock], &self.plan.folder.join(ENVIRONMENT), &mut say, self.cancel)
             .await?;
         let mark = self.plan.folder.join(COMPLETE);
@@ -162,19 +161,23 @@ impl<'a> Steps<'a> {
         let mut command = Command::new(&argv[0])
             .args(&argv[1..])
             .directory(self.source().join(service.workdir.as_str()))
-            .deadline(MIGRATION_LIMIT);
+            .deadline(service.migrate_within());
         for (name, value) in &env {
             command = command.env(name, value);
         }
         match exec::run_ok(&command, self.cancel).await {
             Ok(_) => Ok(true),
-            Err(exec::Error::Failed { evidence, .. } | exec::Error::Deadline { evidence, .. }) => {
-                let reason = "its migration failed";
-                self.mark_failed(reason).await?;
-                Err(Error::Migration { release: self.plan.release.clone(), evidence })
+            Err(exec::Error::Failed { evidence, .. }) => self.not_migrated("failed".to_owned(), evidence).await,
+            Err(exec::Error::Deadline { after, evidence, .. }) => {
+                self.not_migrated(format!("did not end within {} s, and was ended", after.as_secs()), evidence).await
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    async fn not_migrated(&self, outcome: String, evidence: Vec<String>) -> Result<bool, Error> {
+        self.mark_failed(&format!("its migration {outcome}")).await?;
+        Err(Error::Migration { release: self.plan.release.clone(), outcome, evidence })
     }
 
     /// Starts the release in its slot, beside what serves.

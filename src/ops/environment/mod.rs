@@ -1,11 +1,10 @@
 //! What a service sees in its environment: each variable once, from the source its contract names.
 //!
-//! [`resolve`] fetches what is kept, `assemble` decides. Values are texts that arrive to the byte: drivers hand them over
-//! in the forms of [`forms`]. Nothing of a value stands in an error.
+//! [`resolve`] fetches what is kept, `assemble` decides. Values are texts that arrive to the byte: how drivers hand them
+//! over is told in [`crate::remote::engine`]. Nothing of a value stands in an error.
 
 pub mod contract;
 mod error;
-pub mod forms;
 #[cfg(test)]
 mod tests;
 

@@ -224,34 +224,3 @@ fn a_secret_does_not_come_among_the_arguments_of_a_program() {
     let around = with("${MAIL_URL}", "    env:\n      MAIL_URL: smtp://me:${MAIL_KEY}@h\n").unwrap_err().to_string();
     assert!(around.contains("`MAIL_URL`"), "{around}");
 }
-
-/// What a program sees of an environment that a shell read from a file.
-#[test]
-fn a_shell_reads_what_was_written_to_the_byte() {
-    let env =
-        BTreeMap::from([("ODD".to_owned(), Secret::new(ODD.to_owned())), ("B".to_owned(), Secret::new("'".into()))]);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("env");
-    std::fs::write(&file, forms::shell(&env)).unwrap();
-    let out = std::process::Command::new("sh")
-        .args(["-c", ". \"$1\"; exec env -0", "sh"])
-        .arg(&file)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .output()
-        .unwrap();
-    let seen: Vec<&[u8]> = out.stdout.split(|byte| *byte == 0).collect();
-    assert!(seen.contains(&format!("ODD={ODD}").as_bytes()), "{}", String::from_utf8_lossy(&out.stdout));
-    assert!(seen.contains(&b"B='".as_slice()));
-    assert_eq!(forms::zero_separated(&env), format!("B='\0ODD={ODD}\0").into_bytes());
-}
-
-#[test]
-fn what_systemd_would_change_is_escaped_or_refused() {
-    let of = |value: &str| forms::systemd(&BTreeMap::from([("K".to_owned(), Secret::new(value.to_owned()))]));
-    assert_eq!(of(" a$b\\c\"d`e'f#g\nh ").unwrap(), "K=\" a\\$b\\\\c\\\"d\\`e'f#g\nh \"\n");
-    let error = of("canary\r").unwrap_err();
-    assert!(error.to_string().contains("`K`") && !error.to_string().contains("canary"), "{error}");
-    let env = BTreeMap::from([("K".to_owned(), Secret::new("canary".to_owned()))]);
-    assert_eq!(forms::client_arguments(&env), ["--env", "K"]);
-}

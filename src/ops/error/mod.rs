@@ -201,10 +201,12 @@ pub enum Error {
         old_serves: bool,
     },
     /// A release's migration failed; nothing of it was started.
-    #[error("the migration of release `{release}` failed")]
+    #[error("the migration of release `{release}` {outcome}")]
     Migration {
         /// The release.
         release: ReleaseId,
+        /// What it did: `failed`, or that it did not end in its time.
+        outcome: String,
         /// The last lines.
         evidence: Vec<String>,
     },

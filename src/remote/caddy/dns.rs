@@ -46,8 +46,10 @@ pub enum Error {
         source: io::Error,
     },
     /// A port of the server cannot be reached from here.
-    #[error("port {} of the server cannot be reached: {reason}", address.port())]
+    #[error("port {} of `{host}` ({}) cannot be reached from here: {reason}", address.port(), address.ip())]
     Closed {
+        /// The server's name.
+        host: String,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -82,9 +84,11 @@ impl Diagnose for Error {
                 )
             }
             Self::Unknown { .. } => "see that names can be resolved from here, and do it again".to_owned(),
-            Self::Closed { address, .. } => {
-                format!("open port {} in every firewall between here and the server", address.port())
-            }
+            Self::Closed { host, address, .. } => format!(
+                "open port {} for everybody: `cgo servers provision {host}` does so on the server itself, whoever hosts it \
+                 may have another firewall before it",
+                address.port()
+            ),
         }))
     }
 }
@@ -176,22 +180,28 @@ async fn ask(domain: &DomainName, sort: u16, resolver: SocketAddr) -> io::Result
     Err(last)
 }
 
-/// Checks that ports of a server can be reached from here.
+/// Checks that what is sent to ports of a server arrives there. Before Caddy serves the first name nothing listens on
+/// them: then to be refused is an answer of the server itself. `listening` are the ports something listens on.
 ///
 /// # Errors
-/// [`Error::Closed`] for the first that cannot.
-pub async fn reachable(server: IpAddr, ports: &[u16]) -> Result<(), Error> {
+/// [`Error::Closed`] for the first of the ports that cannot be reached.
+pub async fn reachable(host: &str, server: IpAddr, ports: &[u16], listening: &[u16]) -> Result<(), Error> {
     for port in ports {
         let address = SocketAddr::new(server, *port);
         let reason = match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_)) => continue,
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                "nothing listens there, or a firewall refuses it".to_owned()
+                if !listening.contains(port) {
+                    continue;
+                }
+                "something listens on it, and a firewall refuses what is sent there".to_owned()
             }
+            // A machine without IPv6 says nothing about who has it.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::NetworkUnreachable => continue,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer; a firewall drops what is sent there".to_owned(),
         };
-        return Err(Error::Closed { address, reason });
+        return Err(Error::Closed { host: host.to_owned(), address, reason });
     }
     Ok(())
 }
@@ -296,6 +306,22 @@ mod tests {
         let server: Vec<IpAddr> = vec!["192.0.2.7".parse().unwrap()];
         let domain = DomainName::parse("app.example.com").unwrap();
         judge(&domain, &server, found.iter().map(|address| address.parse().unwrap()).collect())
+    }
+
+    #[tokio::test]
+    async fn a_port_that_refuses_is_closed_only_where_something_listens_on_it() {
+        let here: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let open = std::net::TcpListener::bind((here, 0)).unwrap();
+        let open = (open.local_addr().unwrap().port(), open);
+        // A port that was given to somebody, and given back.
+        let free = std::net::TcpListener::bind((here, 0)).unwrap().local_addr().unwrap().port();
+        reachable("web", here, &[open.0, free], &[open.0]).await.unwrap();
+        let error = reachable("web", here, &[open.0, free], &[open.0, free]).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with(&format!("port {free} of `web` (127.0.0.1) cannot be reached")),
+            "{error}"
+        );
+        assert!(error.advice().unwrap().words().contains("cgo servers provision web"));
     }
 
     #[test]

@@ -129,6 +129,15 @@ impl Site {
     fn inner(&self, flags: &str) -> String {
         let flag = |name: &str| format!("file {{\n\t\t\troot \"{flags}\"\n\t\t\ttry_files {name}\n\t\t}}");
         let limit = self.max_body_mb.map(|size| format!("\t\trequest_body {{\n\t\t\tmax_size {size}MB\n\t\t}}\n"));
+        // A body that says how large it is is refused before it is read; some versions of Caddy call one that is cut off
+        // a failure of the application.
+        let too_large = self.max_body_mb.map(|size| {
+            const SAYS: &str = "{http.request.header.Content-Length}";
+            format!(
+                "\t@cgo_large expression \"{SAYS} != '' && int({SAYS}) > {size}000000\"\n\thandle @cgo_large {{\n\t\trespond \
+                 \"Larger than {size} MB.\" 413\n\t}}\n"
+            )
+        });
         let snippet = self.snippet.as_ref().map_or("", Snippet::text);
         let (blue, green) = (self.ports.blue, self.ports.green);
         let slot = |port: u16, other: u16| {
@@ -144,7 +153,7 @@ impl Site {
              \t@cgo_green {{\n\t\t{is_green}\n\t}}\n\
              \t@cgo_bake {{\n\t\t{bake}\n\t}}\n\
              \thandle @cgo_maintenance {{\n\t\theader Retry-After {RETRY_AFTER}\n\t\theader Cache-Control no-store\n\
-             \t\trespond \"Under maintenance, back soon.\" 503\n\t}}\n\
+             \t\trespond \"Under maintenance, back soon.\" 503\n\t}}\n{too_large}\
              \thandle {{\n{limit}{SNIPPET_INDENT}{SNIPPET}\n{snippet}{SNIPPET_INDENT}# The slot that serves.\n\
              \t\troute {{\n\t\t\thandle @cgo_green {{\n{green_route}\t\t\t}}\n\t\t\thandle {{\n{blue_route}\t\t\t}}\n\t\t}}\n\t}}\n",
             health = quoted(&self.health),
@@ -153,6 +162,7 @@ impl Site {
             is_green = flag("green"),
             bake = flag("bake"),
             limit = limit.unwrap_or_default(),
+            too_large = too_large.unwrap_or_default(),
             green_route = slot(green, blue),
             blue_route = slot(blue, green),
         )

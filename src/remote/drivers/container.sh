@@ -21,27 +21,65 @@ driver_install() {
     $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null
 }
 
-# Runs a container of the release in slot $1 with what the file $2 sets as its arguments, and the options after it.
-# Variables are handed on by name: their values are in the environment of the one who asks, and in no argument.
-run_image() {
-    s=$base/slots/$1 file=$2
-    shift 2
+# What containers are made of beside their image: the variables as the interface of engines takes them, and a limit.
+driver_prepare() {
+    printf '%s' "$p_env_json" | write "$base/slots/$1/env.json" 600 && echo "$p_memory_mb" | write "$base/slots/$1/memory"
+}
+
+# Has the engine make the container $3 of the release in slot $1, with the command that the file $2 sets and the further
+# fields $4 and those of its host $5, as the engine spells them. It is asked by its interface: a client would take
+# variables from its own environment, where a PATH or DOCKER_HOST of the project changed what it does, or from arguments,
+# where everybody can read them.
+make_container() {
+    s=$base/slots/$1
     image=$(line_of "$(line_of "$s/release_folder")/image")
     [ -n "$image" ] || { echo "the release has no image"; return 1; }
-    names=$(line_of "$s/options")
-    memory=$(sed -n 2p "$s/options")m
-    (
-        case $engine in sudo*) engine="sudo -n --preserve-env=$(echo $names | tr ' ' ,) ${engine##* }" ;; esac
-        for one in $names; do set -- "$@" --env "$one"; done
-        . "$s/env"
-        # The file sets the arguments anew; what is said before them is words of ours, without spaces.
-        options=$*
-        . "$file"
-        exec $engine run $options --init --network "$(shared_of)" --volume "$(shared_of):/data" \
-            --memory "$memory" --memory-swap "$memory" --pids-limit 512 --cap-drop ALL \
-            --security-opt no-new-privileges --label "cgo.app=$app" --label cgo.env=production \
-            --label "cgo.release=$(line_of "$s/release")" --label "cgo.op=$op" "$image" "$@"
-    ) </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+    [ -s "$s/env.json" ] || { echo "slot $1 was prepared by an older cgo: deploy again"; return 1; }
+    memory=$(($(line_of "$s/memory") * 1048576))
+    {
+        printf '{"Image":"%s","Cmd":%s,"Env":' "$image" "$(. "$2" && printf '%s' "$cmd")"
+        cat "$s/env.json"
+        printf ',"Labels":{"cgo.app":"%s","cgo.env":"production","cgo.release":"%s","cgo.op":"%s"%s' \
+            "$app" "$(line_of "$s/release")" "$op" "$4"
+        printf ',"HostConfig":{"Init":true,"NetworkMode":"%s","Binds":["%s:/data"],"Memory":%s,"MemorySwap":%s' \
+            "$(shared_of)" "$(shared_of)" "$memory" "$memory"
+        printf ',"PidsLimit":512,"CapDrop":["ALL"],"SecurityOpt":["no-new-privileges"]%s}}' "$5"
+    } | ask_engine "/containers/create?name=$3"
+}
+
+# Sends what stands on the input to the engine at the path $1 of its interface. What it answers where it refuses.
+ask_engine() {
+    rights= own=
+    case $engine in sudo*) rights="sudo -n" ;; esac
+    case $engine in
+    *podman)
+        # Podman has nobody who listens all the time.
+        own=$(mktemp -d) || return 1
+        socket=$own/socket
+        $engine system service --time 5 "unix://$socket" </dev/null >"$own/said" 2>&1 &
+        ends=$(($(uptime_of) + 30))
+        until [ -S "$socket" ]; do
+            [ -e "/proc/$!" ] && [ "$(uptime_of)" -lt $ends ] || { tail -n 1 "$own/said"; rm -rf "$own"; return 1; }
+            sleep 0.05
+        done
+        ;;
+    *)
+        socket=$($engine context inspect --format '{{.Endpoints.docker.Host}}') || return 1
+        case $socket in
+        unix://*) socket=${socket#unix://} ;;
+        *) echo "the container engine is not on this machine: $socket"; return 1 ;;
+        esac
+        ;;
+    esac
+    reply=$($rights curl -sS -m 60 --noproxy '*' --unix-socket "$socket" -H 'Content-Type: application/json' \
+        --data-binary @- -w '\n%{http_code}' "http://engine$1" 2>&1)
+    code=$?
+    [ -z "$own" ] || rm -rf "$own"
+    [ $code = 0 ] || { echo "cannot connect to the container engine: $reply"; return 1; }
+    case $reply in *"
+"2??) return 0 ;; esac
+    echo "the container engine refuses: $(printf '%s' "$reply" | sed -n 's/.*"message":"\(.*\)".*/\1/p' | head -c 500)"
+    return 1
 }
 
 # What a client says when its engine goes away.
@@ -71,9 +109,13 @@ begin_container() {
     driver_stop "$1" || return 1
     port=$(line_of "$s/port")
     oom_kills >"$s/oom"
-    run_image "$1" "$s/launch" --detach --name "$name" --publish "127.0.0.1:$port:$port" \
-        --stop-timeout "$(line_of "$s/stop_after")" --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 \
-        --label "cgo.slot=$1" --label "cgo.generation=$(line_of "$s/generation")" >"$s/started" 2>&1
+    own=$(printf ',"cgo.slot":"%s","cgo.generation":"%s"},"StopTimeout":%s,"ExposedPorts":{"%s/tcp":{}}' \
+        "$1" "$(line_of "$s/generation")" "$(line_of "$s/stop_after")" "$port")
+    published=$(printf ',"PortBindings":{"%s/tcp":[{"HostIp":"127.0.0.1","HostPort":"%s"}]}' "$port" "$port")
+    kept=',"LogConfig":{"Type":"json-file","Config":{"max-size":"10m","max-file":"3"}}'
+    {
+        make_container "$1" "$s/launch" "$name" "$own" "$published$kept" && $engine start "$name" >/dev/null
+    } </dev/null >"$s/started" 2>&1 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 driver_keep() {
@@ -143,7 +185,30 @@ driver_listeners() {
     listening_of "" "/proc/$pid/net"
 }
 
-driver_once() { run_image "$1" "$2" --rm; }
+once_of() { echo "cgo-$app-production-once"; }
+
+# 124 when the time was over; 125 when it was the engine that failed.
+driver_once() {
+    name=$(once_of)
+    # What was begun before and left is not to work beside it.
+    $engine rm --force "$name" >/dev/null 2>&1
+    {
+        make_container "$1" "$2" "$name" "}" "" || return 125
+        timeout -k 5 "$3" $engine start --attach "$name"
+        code=$?
+    } </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+    if [ $code != 0 ] && [ $code != 124 ]; then
+        # A client that fails ends with a code, too: the container's own is the one that counts.
+        case $($engine inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$name" 2>/dev/null) in
+        "exited $code" | "stopped $code") ;;
+        # It has no such program.
+        "created 12"[67]) code=127 ;;
+        *) [ $code = 137 ] && code=124 || code=125 ;;
+        esac
+    fi
+    $engine rm --force "$name" >/dev/null 2>&1
+    return $code
+}
 
 # The image is there already; the release keeps its id, and what it and what its build left are called.
 driver_build() {
@@ -164,6 +229,7 @@ driver_forget() {
 
 # Everything the application has beside its folder.
 driver_remove() {
+    $engine rm --force "$(once_of)" >/dev/null 2>&1
     $engine network rm "$(shared_of)" >/dev/null 2>&1
     $engine volume rm "$(shared_of)" >/dev/null 2>&1 || :
 }

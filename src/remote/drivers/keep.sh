@@ -1,4 +1,5 @@
-# Keeps the release of one slot running: `keep SLOT-FOLDER`. After a reboot: `keep --boot ROOT` for all of them.
+# Keeps the release of one slot running: `keep SLOT-FOLDER`. After a reboot: `keep --boot ROOT` for all of them. Where
+# others keep it, its log is bounded by `keep --bound SLOT-FOLDER`.
 umask 027
 boot() { read -r id </proc/sys/kernel/random/boot_id; echo "$id"; }
 identity() {
@@ -9,6 +10,18 @@ identity() {
 }
 # On a full disk a file that is there has room for as much as it held.
 put() { { printf '%s\n' "$2" >"$1.new" && mv -f "$1.new" "$1"; } || { rm -f "$1.new"; [ -s "$1" ] && printf '%s\n' "$2" >"$1"; }; } 2>/dev/null
+
+# What a log has beyond eight megabytes is moved aside, once.
+bound() {
+    while sleep 5; do
+        [ -d "$1" ] || exit 0
+        [ "$(wc -c <"$1/log")" -le 8388608 ] || { cp "$1/log" "$1/log.1" && : >"$1/log" && echo 0 >"$1/log.from"; }
+    done
+}
+if [ "$1" = --bound ]; then
+    bound "$2"
+    exit
+fi
 
 if [ "$1" = --boot ]; then
     for base in "$2"/apps/*/*; do
@@ -30,13 +43,9 @@ put "$s/keeper" "$(identity $$)" || [ -n "$serves" ] || exit 1
 cp "$s/generation" "$s/kept"
 IFS= read -r release <"$s/release_folder"
 while read -r key value; do [ "$key" != oom_kill ] || echo "$value"; done </proc/vmstat >"$s/oom"
-# Its log is bounded: what is beyond eight megabytes is moved aside, once.
 (
     exec 5>&-
-    while sleep 20; do
-        [ -d "$s" ] || exit
-        [ "$(wc -c <"$s/log")" -le 8388608 ] || { cp "$s/log" "$s/log.1" && : >"$s/log" && echo 0 >"$s/log.from"; }
-    done
+    bound "$s"
 ) &
 rotator=$!
 trap : TERM HUP INT

@@ -1,6 +1,6 @@
 //! What runs a release on a host: shell functions of the same names for each sort of program that keeps processes.
 //!
-//! Each has `driver_check`, `driver_install`, `driver_build`, `driver_once`, `driver_start`, `driver_keep`,
+//! Each has `driver_check`, `driver_install`, `driver_prepare`, `driver_build`, `driver_once`, `driver_start`, `driver_keep`,
 //! `driver_state`, `driver_stop`, `driver_log`, `driver_log_from`, `driver_exec`, `driver_exec_end`, `driver_listeners`,
 //! `driver_forget` and `driver_remove`; the engine's scripts call nothing else of it. To start what runs and to stop what does not are no
 //! errors. Which one it is, `$driver` says.

@@ -12,8 +12,7 @@ others() { lines=$(crontab -l 2>&1) || case $lines in *"no crontab"*) lines= ;; 
 
 # Writes the keeper, which also runs after a reboot.
 driver_install() {
-    mkdir -p "$root/bin" || return 1
-    printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750 || return 1
+    install_keeper || return 1
     command -v crontab >/dev/null || { say note "no cron here: after a reboot the project is started by 'cgo project start'"; return 0; }
     others || { say warning "cron does not say what it has: after a reboot the project is started by 'cgo project start'"; return 0; }
     printf '%s\n' "$lines" | grep -qxF "$entry" || printf '%s\n' "$lines" "$entry" | sed '/./,$!d' | crontab -

@@ -4,6 +4,8 @@
 # Locks of ours are not handed on.
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; } 5>&- 6>&- 7>&- 8>&- 9>&-
 unit_of() { echo "cgo-$app-production@$1.service"; }
+# What bounds the log of a slot: systemd writes to a file as long as there is room.
+log_unit_of() { echo "cgo-$app-production-log@$1.service"; }
 units=/etc/systemd/system
 
 driver_check() {
@@ -12,12 +14,12 @@ driver_check() {
     command -v python3 >/dev/null || { echo "python3"; return 1; }
 }
 
-# Writes the unit, and has systemd read it where it is new. `%i` is the slot.
+# Writes the units, and has systemd read them where they are new. `%i` is the slot.
 driver_install() {
     unit="[Unit]
 Description=$app (%i), deployed by cgo
 After=network-online.target
-Wants=network-online.target
+Wants=network-online.target $(log_unit_of %i)
 StartLimitIntervalSec=600
 StartLimitBurst=5
 
@@ -59,23 +61,47 @@ TasksMax=512
 
 [Install]
 WantedBy=multi-user.target"
+    log_unit="[Unit]
+Description=the log of $app (%i), kept small by cgo
+PartOf=$(unit_of %i)
+
+[Service]
+Type=exec
+User=$(id -un)
+ExecStart=/bin/sh $root/bin/keep --bound $base/slots/%i
+Restart=on-failure
+NoNewPrivileges=yes
+PrivateNetwork=yes
+ProtectSystem=strict
+ReadWritePaths=$base/slots
+CapabilityBoundingSet=
+UMask=0027"
+    install_keeper || return 1
     printf '%s\n' "$ENTER" | cmp -s - "$base/enter" || printf '%s\n' "$ENTER" | write "$base/enter" 750 || return 1
-    file=$units/cgo-$app-production@.service
-    printf '%s\n' "$unit" | cmp -s - "$file" && return
-    printf '%s\n' "$unit" >"$base/unit.new" && as_root cp "$base/unit.new" "$file.new" && as_root mv -f "$file.new" "$file" &&
-        as_root systemctl daemon-reload
+    is_new=
+    unit_is "$(unit_of "")" "$unit" && unit_is "$(log_unit_of "")" "$log_unit" || return 1
+    [ -z "$is_new" ] || as_root systemctl daemon-reload
+}
+
+# Has the unit $1 be the text $2; whether it was another one is in $is_new.
+unit_is() {
+    file=$units/$1
+    ! printf '%s\n' "$2" | cmp -s - "$file" || return 0
+    is_new=yes
+    printf '%s\n' "$2" >"$base/unit.new" && as_root cp "$base/unit.new" "$file.new" && as_root mv -f "$file.new" "$file"
     code=$?
     rm -f "$base/unit.new"
     return $code
 }
 
-# Runs in the unit: the credentials are where systemd says.
+# Runs in the unit: the credentials are where systemd says, whatever the project sets.
 ENTER='slot=$1
 IFS= read -r release <"'$base'/slots/$slot/release_folder"
 PATH=$release/environment/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 export PATH LANG
-. "$CREDENTIALS_DIRECTORY/env"
-. "$CREDENTIALS_DIRECTORY/launch"
+given=$CREDENTIALS_DIRECTORY
+. "$given/env"
+. "$given/launch"
 cd "$dir" && exec "$@"'
 
 driver_start() {
@@ -152,5 +178,5 @@ driver_listeners() {
 
 # Everything the application has beside its folder.
 driver_remove() {
-    as_root rm -f "$units/cgo-$app-production@.service" && as_root systemctl daemon-reload
+    as_root rm -f "$units/$(unit_of "")" "$units/$(log_unit_of "")" && as_root systemctl daemon-reload
 }

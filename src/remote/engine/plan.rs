@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::shell::{command, exports, quoted};
+use super::shell::{as_json, command, exports, quoted};
 use crate::domain::deployment::Slot;
 use crate::domain::ids::{ReleaseId, RunId};
+use crate::domain::manifest::{BUILD_WITHIN, MIGRATE_WITHIN};
 
 /// How long a host may be out of reach where nothing else is said.
 pub const AWAY: Duration = Duration::from_mins(2);
@@ -38,6 +39,12 @@ pub struct Plan {
     pub bake: Duration,
     /// How long a release has between SIGTERM and SIGKILL.
     pub stop_after: Duration,
+    /// How long its migration may take.
+    #[serde(default = "migrate_within")]
+    pub migrate_within: Duration,
+    /// How long its build may take.
+    #[serde(default = "build_within")]
+    pub build_within: Duration,
     /// How many good releases are kept besides the one that serves.
     pub keep: usize,
     /// How much memory a release may take, where its driver can see to that, in megabytes.
@@ -53,6 +60,14 @@ pub struct Plan {
 /// Two minutes, as it was before the plan said so.
 fn away() -> Duration {
     AWAY
+}
+
+fn migrate_within() -> Duration {
+    MIGRATE_WITHIN
+}
+
+fn build_within() -> Duration {
+    BUILD_WITHIN
 }
 
 /// How a release is asked whether it is well.
@@ -136,6 +151,8 @@ impl Plan {
         set(&mut out, "drain", &self.drain.as_secs().to_string());
         set(&mut out, "bake", &self.bake.as_secs().to_string());
         set(&mut out, "stop_after", &self.stop_after.as_secs().to_string());
+        set(&mut out, "migrate_within", &self.migrate_within.as_secs().to_string());
+        set(&mut out, "build_within", &self.build_within.as_secs().to_string());
         set(&mut out, "keep", &self.keep.to_string());
         set(&mut out, "memory_mb", &self.memory_mb.to_string());
         if let Some(forced) = &self.forced {
@@ -165,9 +182,8 @@ impl Plan {
                 out
             });
             set(&mut out, "generation", &generation);
-            let names: Vec<&str> = launch.env.keys().map(String::as_str).collect();
-            set(&mut out, "names", &names.join(" "));
             set(&mut out, "env", &env);
+            set(&mut out, "env_json", &as_json(&launch.env));
             set(&mut out, "launch", &run);
             set(&mut out, "migrate", &migrate);
         }

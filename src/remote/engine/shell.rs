@@ -39,10 +39,17 @@ pub(super) fn exported(text: &str) -> BTreeMap<String, String> {
     env
 }
 
-/// A file that says what is run where: it sets `dir` and the arguments.
+/// A file that says what is run where: it sets `dir` and the arguments, and `cmd` to these as JSON.
 pub(super) fn command(directory: &str, argv: &[String]) -> String {
     let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
-    format!("dir={}\nset -- {}\n", quoted(directory), words.join(" "))
+    let json = serde_json::json!(argv).to_string();
+    format!("dir={}\nset -- {}\ncmd={}\n", quoted(directory), words.join(" "), quoted(&json))
+}
+
+/// The same variables as the interface of a container engine takes them.
+pub(super) fn as_json(env: &BTreeMap<String, String>) -> String {
+    let lines: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    serde_json::json!(lines).to_string()
 }
 
 #[cfg(test)]
@@ -57,11 +64,16 @@ mod tests {
             BTreeMap::from([("VALUE".to_owned(), value.to_owned()), ("B".to_owned(), "export C='d'".to_owned())]);
         assert_eq!(exported(&exports(&more)), more);
         assert_eq!(exported("export A='cut"), BTreeMap::new());
+        let read: Vec<String> = serde_json::from_str(&as_json(&env)).unwrap();
+        assert_eq!(read, [format!("VALUE={value}")]);
         let script = format!("{}printf %s \"$VALUE\"", exports(&env));
         let said = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
         assert_eq!(String::from_utf8(said.stdout).unwrap(), value);
         let script = format!("{}printf '%s|' \"$dir\" \"$@\"", command("/a b", &["-n".to_owned(), value.to_owned()]));
         let said = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
         assert_eq!(String::from_utf8(said.stdout).unwrap(), format!("/a b|-n|{value}|"));
+        let script = format!("{}printf %s \"$cmd\"", command("/", &["-n".to_owned(), value.to_owned()]));
+        let said = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        assert_eq!(serde_json::from_slice::<Vec<String>>(&said.stdout).unwrap(), ["-n", value]);
     }
 }

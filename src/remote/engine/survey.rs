@@ -1,4 +1,4 @@
-//! A look at a host and an application before anything is done to them: one script, nothing changed.
+//! A look at a host and an application before anything is done to them: one script.
 
 use std::time::Duration;
 
@@ -98,12 +98,24 @@ impl Survey {
 }
 
 impl App<'_> {
-    /// Looks at the host and the application, in one round trip.
+    /// Looks at the host and the application, in one round trip. Changes nothing.
     ///
     /// # Errors
     /// When the host cannot be asked, or its answer makes no sense.
     pub async fn survey(&self, op: &str, cancel: &CancellationToken) -> Result<Survey, Error> {
-        let script = self.script(WHAT, SURVEY, &[], op, "survey").deadline(Duration::from_secs(30)).harmless();
+        self.look(op, "survey", cancel).await
+    }
+
+    /// The same for a deployment that is about to begin: the folder of cgo is made where it is missing.
+    ///
+    /// # Errors
+    /// Like [`Self::survey`].
+    pub async fn prepare(&self, cancel: &CancellationToken) -> Result<Survey, Error> {
+        self.look("none", "prepare", cancel).await
+    }
+
+    async fn look(&self, op: &str, word: &str, cancel: &CancellationToken) -> Result<Survey, Error> {
+        let script = self.script(WHAT, SURVEY, &[], op, word).deadline(Duration::from_secs(30)).harmless();
         let answer = self.host.run_ok(&script, cancel).await?;
         let text = answer.stdout.text();
         parse(&text).ok_or_else(|| {

@@ -18,8 +18,6 @@ use crate::remote::host::steps::{self, Step};
 const BUILD: &str = include_str!("build.sh");
 /// `$1` the folder of a build: which images it left.
 const MADE: &str = r#"[ ! -f "$1/made" ] || cat "$1/made""#;
-/// How long a build may take here.
-const LIMIT: Duration = Duration::from_mins(30);
 /// How long a host may be out of reach while it builds.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// What never belongs to a release's source: it would make the context another one each time.
@@ -40,6 +38,8 @@ pub struct Recipe<'a> {
     pub environment: &'a str,
     /// The release.
     pub release: &'a ReleaseId,
+    /// How long it may take.
+    pub within: Duration,
 }
 
 /// An image that was built on a host.
@@ -58,6 +58,10 @@ impl Recipe<'_> {
     #[must_use]
     pub fn reference(&self) -> String {
         super::reference(self.app, self.release)
+    }
+
+    fn too_slow(&self, host: &str, evidence: Vec<String>) -> Error {
+        Error::Slow { host: host.to_owned(), seconds: self.within.as_secs(), evidence }
     }
 
     /// The options of the build.
@@ -89,7 +93,7 @@ impl Recipe<'_> {
 /// (`…/ops/OP/steps/build`), whose step it is. May be repeated: a folder has one build, and one outcome. Passes on the log.
 ///
 /// # Errors
-/// [`Error::Build`] with the last lines, [`Error::NoEngine`], [`Error::CutOff`], and what a host fails with.
+/// [`Error::Build`] and [`Error::Slow`] with the last lines, [`Error::NoEngine`], [`Error::CutOff`], and what a host fails with.
 pub async fn on_host(
     engine: &Engine<'_>,
     recipe: &Recipe<'_>,
@@ -108,7 +112,7 @@ pub async fn on_host(
     let sent = if begun { 0 } else { files::put(to, &Source::File(packed), &context, "0600", cancel).await?.sent };
     let (program, dockerfile) = (engine.sort.program().to_owned(), recipe.dockerfile.to_owned());
     let script = elevated(engine.rights, WHAT, &[BUILD])
-        .args([program, context, dockerfile, reference.clone(), folder.to_owned()])
+        .args([program, context, dockerfile, reference.clone(), folder.to_owned(), recipe.within.as_secs().to_string()])
         .args(recipe.options());
     let step = Step { folder: folder.to_owned(), script };
     let outcome = steps::run(to, &step, PATIENCE, pass, cancel).await?;
@@ -123,6 +127,7 @@ pub async fn on_host(
         Some(_) if outcome.evidence.iter().any(|line| line.to_lowercase().contains("no space left on device")) => {
             return Err(host::Error::Full { host: name, what: WHAT, evidence: outcome.evidence }.into());
         }
+        Some(code::NOT_IN_TIME) => return Err(recipe.too_slow(&name, outcome.evidence)),
         Some(code::NOT_BUILT) => return Err(Error::Build { host: name, evidence: outcome.evidence }),
         Some(code) => {
             return Err(host::Error::Failed { host: name, what: WHAT, code, evidence: outcome.evidence }.into());
@@ -138,7 +143,7 @@ pub async fn on_host(
 /// Builds with the engine of this machine; `on_line` sees what it says.
 ///
 /// # Errors
-/// [`Error::Build`] with the last lines, and what a program fails with.
+/// [`Error::Build`] and [`Error::Slow`] with the last lines, and what a program fails with.
 pub async fn here(recipe: &Recipe<'_>, on_line: exec::OnLine<'_>, cancel: &CancellationToken) -> Result<Image, Error> {
     let reference = recipe.reference();
     let command = docker()
@@ -147,12 +152,26 @@ pub async fn here(recipe: &Recipe<'_>, on_line: exec::OnLine<'_>, cancel: &Cance
         .args(["--tag", &reference])
         .args(recipe.options())
         .arg(recipe.context)
-        .deadline(LIMIT);
-    let output = exec::run_with(&command, cancel, on_line).await?;
+        .deadline(recipe.within);
+    let output = match exec::run_with(&command, cancel, on_line).await {
+        Err(exec::Error::Deadline { evidence, .. }) => {
+            return Err(recipe.too_slow(crate::domain::server::LOCAL, evidence));
+        }
+        ended => ended?,
+    };
     if !output.exit.success() {
         return Err(Error::Build { host: crate::domain::server::LOCAL.to_owned(), evidence: output.evidence() });
     }
     inspect_here(&reference, cancel).await
+}
+
+/// The architecture of images that the engine of this machine builds, as engines spell it.
+///
+/// # Errors
+/// What a program fails with.
+pub async fn arch_here(cancel: &CancellationToken) -> Result<String, Error> {
+    let output = exec::run_ok(&docker().args(["version", "--format", "{{.Server.Arch}}"]), cancel).await?;
+    Ok(output.stdout.text().trim().to_owned())
 }
 
 /// An image of this machine's engine.

@@ -49,6 +49,16 @@ pub enum Error {
         /// The last lines of the build.
         evidence: Vec<String>,
     },
+    /// A Dockerfile builds for too long; its build was ended.
+    #[error("the image was not built on `{host}` within {seconds} s")]
+    Slow {
+        /// Where it was built.
+        host: String,
+        /// How long it was given.
+        seconds: u64,
+        /// The last lines of the build.
+        evidence: Vec<String>,
+    },
     /// A build ended without an outcome: it was killed, or the host went down.
     #[error("the build on `{host}` was cut off")]
     CutOff {
@@ -109,9 +119,10 @@ impl Error {
     #[must_use]
     pub fn evidence(&self) -> &[String] {
         match self {
-            Self::NoEngine { evidence, .. } | Self::Build { evidence, .. } | Self::Rejected { evidence, .. } => {
-                evidence
-            }
+            Self::NoEngine { evidence, .. }
+            | Self::Build { evidence, .. }
+            | Self::Slow { evidence, .. }
+            | Self::Rejected { evidence, .. } => evidence,
             Self::Host(error) => error.evidence(),
             _ => &[],
         }
@@ -123,6 +134,7 @@ impl Diagnose for Error {
         match self {
             Self::NoEngine { .. } | Self::Architecture { .. } | Self::NoRoom { .. } => Kind::Preflight,
             Self::Build { .. }
+            | Self::Slow { .. }
             | Self::Rejected { .. }
             | Self::Different { .. }
             | Self::NoImage { .. }
@@ -147,6 +159,10 @@ impl Diagnose for Error {
             )),
             Self::NoRoom { .. } => Advice::Do("free some room there, and do it again".to_owned()),
             Self::Build { .. } => Advice::Do("mend what the last lines name, and deploy again".to_owned()),
+            Self::Slow { .. } => Advice::Do(
+                "see which of its steps hangs, or give it more time with `build_within` in cgo.yaml, and deploy again"
+                    .to_owned(),
+            ),
             Self::Exec(error) => return error.advice(),
             Self::Host(error) => return error.advice(),
             Self::CutOff { .. }

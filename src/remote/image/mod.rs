@@ -31,6 +31,7 @@ mod code {
     pub const SILENT: i32 = 65;
     pub const NOT_BUILT: i32 = 70;
     pub const REJECTED: i32 = 71;
+    pub const NOT_IN_TIME: i32 = 72;
 }
 
 /// Which engine.
@@ -84,6 +85,18 @@ pub struct Image {
 #[must_use]
 pub fn reference(app: &ProjectName, release: &ReleaseId) -> String {
     format!("localhost/cgo/{app}:{release}")
+}
+
+/// Whether an image is for a host: `image` is its architecture as engines spell it, `kernel` the host's as kernels do.
+///
+/// # Errors
+/// [`Error::Architecture`].
+pub fn check_arch(image: &str, kernel: &str, host: &str) -> Result<(), Error> {
+    let server = engine_arch(kernel);
+    if image == server {
+        return Ok(());
+    }
+    Err(Error::Architecture { image: image.to_owned(), server: server.to_owned(), host: host.to_owned() })
 }
 
 /// A kernel's word for an architecture as engines spell it.

@@ -86,12 +86,8 @@ pub async fn send(
     old: &[String],
     cancel: &CancellationToken,
 ) -> Result<Sent, Error> {
-    let server = super::engine_arch(arch);
     let host = engine.host.name();
-    if image.arch != server {
-        let (image, server) = (image.arch.clone(), server.to_owned());
-        return Err(Error::Architecture { image, server, host: host.to_owned() });
-    }
+    super::check_arch(&image.arch, arch, host)?;
     let there = look(engine, blobs, old, cancel).await?;
     if let Some(image) = engine.inspect(&image.reference, cancel).await?.filter(|found| same(found, image, there.whole))
     {

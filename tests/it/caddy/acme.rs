@@ -153,9 +153,12 @@ fn a_domain_gets_a_certificate_and_it_is_read_as_a_visitor_reads_it() {
         assert!(matches!(other, cgo::remote::caddy::Error::NotSetUp { .. }), "{other}");
         caddy.ensure(&base, &never()).await.unwrap();
         caddy.apply(&site, &never()).await.unwrap();
-        dns::reachable(address.into(), &[http, https]).await.unwrap();
-        let closed = dns::reachable(address.into(), &[free_port()]).await.unwrap_err();
-        assert!(closed.to_string().contains("nothing listens there"), "{closed}");
+        dns::reachable("web", address.into(), &[http, https], &[http, https]).await.unwrap();
+        // A server that refuses is there, unless something should have answered.
+        let free = free_port();
+        dns::reachable("web", address.into(), &[free], &[]).await.unwrap();
+        let closed = dns::reachable("web", address.into(), &[free], &[free]).await.unwrap_err();
+        assert!(closed.to_string().contains("a firewall refuses"), "{closed}");
 
         let at = SocketAddr::from((address, https));
         let issuer = Roots::Pem(pebble.ask("/roots/0").unwrap());

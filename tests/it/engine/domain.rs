@@ -55,6 +55,40 @@ fn certificates(env: &TestEnv) -> Vec<Value> {
     open.into_iter().filter(|incident| incident["kind"] == "certificate" && incident["status"] == "open").collect()
 }
 
+/// Who wants a trial is told whom that asks.
+fn the_authority_for_trials_is_named(env: &TestEnv) {
+    let trial =
+        env.command(["deploy", "notes-api", "--server", "web", "--dry-run"]).env("CGO_ACME_CA", "staging").output();
+    let trial = String::from_utf8(trial.unwrap().stdout).unwrap();
+    assert!(trial.contains("the authority for trials, whom no visitor trusts: https://acme-staging-v02"), "{trial}");
+}
+
+/// A port that nobody comes through is told before the authority is asked; one that nothing listens on yet is not.
+fn a_port_that_is_closed_is_told_first(env: &TestEnv, sshd: &Sshd) {
+    sshd.root("/usr/sbin/iptables -I INPUT -p tcp --dport 443 -j DROP");
+    let plan = env.run(["deploy", "notes-api", "--server", "web", "--dry-run"]);
+    assert_eq!(plan.code, Some(9), "{}{}", plan.stdout, plan.stderr);
+    for words in ["port 443 of `web`", "a firewall drops", "cgo servers provision web"] {
+        assert!(plan.stdout.contains(words), "{words}: {}", plan.stdout);
+    }
+    let refused = env.run(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
+    assert!(refused.code == Some(9) && refused.stderr.contains("port 443 of `web`"), "{}", refused.stderr);
+    assert_eq!(sshd.root("ls /var/lib/cgo/caddy 2>/dev/null | wc -l").trim(), "0", "nobody was asked for anything");
+    sshd.root("/usr/sbin/iptables -D INPUT -p tcp --dport 443 -j DROP");
+}
+
+/// A further name beside the domain, with a certificate of its own.
+fn a_further_name_is_served_too(env: &TestEnv, sshd: &Sshd, folder: &Path) {
+    let one = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    std::fs::write(folder.join("cgo.yaml"), format!("{one}aliases: [also.cgo-test.example]\n")).unwrap();
+    git(folder, &["commit", "-qam", "Give it another name"]);
+    let also = env.json(["deploy", "notes-api", "--bake", "0"]);
+    let release = also["release"].as_str().unwrap();
+    for name in ["one.cgo-test.example", "also.cgo-test.example"] {
+        assert!(visit(name, &sshd.address).is_some_and(|said| said.contains(release)), "{name}");
+    }
+}
+
 /// Has the host's Caddy show a certificate of a domain that was made long ago and ends in a few days.
 fn grow_old(sshd: &Sshd, folder: &Path, domain: &str) {
     let openssl = |line: &str| done(Command::new("openssl").args(line.split(' ')).current_dir(folder));
@@ -93,7 +127,7 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     let names = env.home().join("hosts");
     // Names are asked for with the dot at their end, too.
     let of = |name: &str| format!("{} {name}.cgo-test.example {name}.cgo-test.example.\n", sshd.address);
-    std::fs::write(&names, format!("127.0.0.1 localhost\n{}{}", of("one"), of("two"))).unwrap();
+    std::fs::write(&names, format!("127.0.0.1 localhost\n{}{}{}", of("one"), of("two"), of("also"))).unwrap();
     env.disk().cover("/etc/hosts", &names);
     let address: Ipv4Addr = sshd.address.parse().unwrap();
     let here = Ipv4Addr::from(u32::from(address) - 1).to_string();
@@ -135,11 +169,9 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
         "ask for a certificate of `one.cgo-test.example`, which leads to the server, unless it has one: https://{here}:{port}/dir"
     );
     assert!(plan.contains(&asked), "{plan}");
-    let trial =
-        env.command(["deploy", "notes-api", "--server", "web", "--dry-run"]).env("CGO_ACME_CA", "staging").output();
-    let trial = String::from_utf8(trial.unwrap().stdout).unwrap();
-    assert!(trial.contains("the authority for trials, whom no visitor trusts: https://acme-staging-v02"), "{trial}");
+    the_authority_for_trials_is_named(&env);
     assert_eq!(sshd.root("ls /var/lib/cgo/apps /var/lib/cgo/caddy 2>&1 | grep -vc 'No such file' || true").trim(), "0");
+    a_port_that_is_closed_is_told_first(&env, &sshd);
     let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
     assert_eq!(made["url"], "https://one.cgo-test.example");
     let first = made["release"].as_str().unwrap().to_owned();
@@ -147,6 +179,9 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     assert!(certificates(&env).is_empty());
     let certificate = kept();
     assert!(!certificate.is_empty());
+
+    a_further_name_is_served_too(&env, &sshd, &folder_of);
+    assert_eq!(kept(), certificate);
 
     // The authority refuses. A name that has its certificate does not notice.
     std::fs::write(folder.path().join("limited"), "").unwrap();

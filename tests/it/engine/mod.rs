@@ -3,6 +3,7 @@
 mod container;
 mod domain;
 mod faults;
+mod front;
 mod here;
 mod kill;
 mod life;
@@ -10,7 +11,9 @@ mod operator;
 mod own_docker;
 mod several;
 mod systemd;
+mod values;
 mod whole;
+mod within;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A service that behaves as `MODE` says.
 const SERVICE: &str = r#"
-import http.server, os, signal, socket, sys, time
+import http.server, json, os, signal, socket, sys, time
 mode, port, asked = os.environ.get("MODE", "ok"), int(os.environ["PORT"]), 0
 print("started as", mode, flush=True)
 if mode == "exits":
@@ -66,6 +69,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode == "hangs": time.sleep(60)
         if mode == "deaf": return self.connection.shutdown(socket.SHUT_RDWR)
         if mode == "dies" and os.path.exists(os.environ["SHARED"] + "/die"): os._exit(9)
+        if self.path == "/env": return self.answer(200, json.dumps(dict(os.environ)))
         self.answer(200, os.environ["RELEASE"] + " " + os.environ.get("VALUE", ""))
 
 class Server(http.server.ThreadingHTTPServer):
@@ -96,6 +100,16 @@ struct Stage<'a> {
     sort: Sort,
     /// Images are built on this machine and sent.
     here: bool,
+    /// Variables beside the usual ones.
+    more: BTreeMap<String, String>,
+    /// What migrates, with its arguments.
+    migrate: Vec<String>,
+    /// How long a migration and a build may take.
+    within: Duration,
+    /// What its image does beside holding the service.
+    recipe: &'static str,
+    /// Its lock file.
+    lock: String,
 }
 
 fn free_port() -> u16 {
@@ -122,6 +136,11 @@ impl<'a> Stage<'a> {
             driver: Driver::Process,
             sort: Sort::Docker,
             here: false,
+            more: BTreeMap::new(),
+            migrate: ["sh", "-c", "echo migrated >>\"$SHARED/migrations\""].map(str::to_owned).to_vec(),
+            within: Duration::from_mins(1),
+            recipe: "",
+            lock: "# nothing\n".to_owned(),
         }
     }
 
@@ -159,6 +178,8 @@ impl<'a> Stage<'a> {
             drain: Duration::from_secs(1),
             bake: self.bake,
             stop_after: Duration::from_secs(2),
+            migrate_within: self.within,
+            build_within: self.within,
             keep: 3,
             memory_mb: 256,
             patience: self.patience,
@@ -183,18 +204,22 @@ impl<'a> Stage<'a> {
         Launch {
             workdir: "services/web".to_owned(),
             argv: vec!["python3".to_owned(), "-u".to_owned(), "main.py".to_owned()],
-            migrate: Some(["sh", "-c", "echo migrated >>\"$SHARED/migrations\""].map(str::to_owned).to_vec()),
-            env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
+            migrate: Some(self.migrate.clone()),
+            env: env.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(self.more.clone()).collect(),
         }
     }
 
     /// Has the release's image built on the host.
     async fn image(&self, plan: &Plan) -> Build {
+        self.try_image(plan).await.unwrap()
+    }
+
+    async fn try_image(&self, plan: &Plan) -> Result<Build, image::Error> {
         let base = crate::support::docker::Docker::shared().expect("it was asked for before").base().to_owned();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("main.py"), SERVICE).unwrap();
         let text = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY main.py ./\n";
-        std::fs::write(folder.path().join("Dockerfile"), text).unwrap();
+        std::fs::write(folder.path().join("Dockerfile"), format!("{text}{}", self.recipe)).unwrap();
         let recipe = Recipe {
             context: folder.path(),
             dockerfile: "Dockerfile",
@@ -202,18 +227,19 @@ impl<'a> Stage<'a> {
             app: &self.name,
             environment: "production",
             release: &plan.release,
+            within: self.within,
         };
         let engine = Engine { host: self.host, sort: self.sort, rights: Rights::Root };
         if self.here {
-            let built = image::build::here(&recipe, &mut |_, _| (), &never()).await.unwrap();
+            let built = image::build::here(&recipe, &mut |_, _| (), &never()).await?;
             let blobs = format!("{}/blobs", self.root);
             let arch = std::env::consts::ARCH;
-            let sent = image::send::send(&engine, &built, arch, &blobs, &[], &never()).await.unwrap();
-            return Build::Image { name: sent.image.reference, id: sent.image.id, made: Vec::new() };
+            let sent = image::send::send(&engine, &built, arch, &blobs, &[], &never()).await?;
+            return Ok(Build::Image { name: sent.image.reference, id: sent.image.id, made: Vec::new() });
         }
         let step = format!("{}/ops/{}/steps/image", self.app().folder(), plan.op);
-        let built = image::build::on_host(&engine, &recipe, &step, &mut |_| (), &never()).await.unwrap();
-        Build::Image { name: built.image.reference, id: built.image.id, made: built.made }
+        let built = image::build::on_host(&engine, &recipe, &step, &mut |_| (), &never()).await?;
+        Ok(Build::Image { name: built.image.reference, id: built.image.id, made: built.made })
     }
 
     /// Puts the release's archive on the host, and says how it is built.
@@ -222,7 +248,7 @@ impl<'a> Stage<'a> {
         let web = folder.path().join("services/web");
         std::fs::create_dir_all(&web).unwrap();
         std::fs::write(web.join("main.py"), SERVICE).unwrap();
-        std::fs::write(web.join("requirements.lock"), "# nothing\n").unwrap();
+        std::fs::write(web.join("requirements.lock"), &self.lock).unwrap();
         let archive = folder.path().join("release.tar");
         let mut tar = std::process::Command::new("tar");
         tar.arg("-cf").arg(&archive).arg("-C").arg(folder.path()).arg("services");

@@ -64,7 +64,7 @@ fn an_engine_that_restarts_or_is_down_leaves_one_release_that_serves() {
         assert!(stage.answers().await.unwrap().starts_with(first.release.as_str()), "built here, it runs there");
 
         // It restarts in the midst of a start: one container, of the new release.
-        sshd.write("strike", "--detach");
+        sshd.write("strike", &format!("start cgo-{}-production-green", stage.name));
         let second = stage.deploy("ok").await.unwrap();
         assert!(!folder.join("strike").exists(), "it was struck");
         assert!(stage.answers().await.unwrap().starts_with(second.release.as_str()));
@@ -72,7 +72,7 @@ fn an_engine_that_restarts_or_is_down_leaves_one_release_that_serves() {
         assert_eq!(stage.shell(&count).await, "1");
 
         // In the midst of a migration: nothing is known against the release, and the same deployment goes on.
-        sshd.write("strike", "--rm");
+        sshd.write("strike", "start --attach");
         let plan = stage.plan().await;
         stage.phase(&plan, Phase::Build, "ok").await.unwrap();
         let refused = stage.phase(&plan, Phase::Stage, "ok").await.unwrap_err();

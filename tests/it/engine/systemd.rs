@@ -74,6 +74,15 @@ fn systemd_itself_keeps_releases_behind_its_walls() {
         assert_eq!(status.trim(), "CapEff: 0000000000000000 NoNewPrivs: 1 Seccomp: 2");
         assert_eq!(state(&format!("show -p MemoryMax --value {}", unit("green"))), "268435456");
 
+        // What it writes takes no more room than it should, whoever writes it.
+        let log = format!("{}/slots/green/log", stage.app().folder());
+        let kept = "cgo-shop-production-log@green.service";
+        assert_eq!(state(&format!("is-active {kept}")), "active");
+        machine.run(&format!("head -c 9000000 /dev/zero | tr \"\\0\" x >>{log}"));
+        let sizes = format!("[ $(stat -c %s {log}) -lt 1000 ] && [ $(stat -c %s {log}.1) -gt 9000000 ] && echo yes");
+        let aside = async || machine.run(&format!("{sizes} || true")).trim() == "yes";
+        until_async("the log is bounded", aside).await;
+
         // One that ends is started again; a candidate that ends is told of, and what served serves on.
         machine.run(&format!("kill -9 {pid}"));
         let again = async || {
@@ -120,6 +129,7 @@ fn services_follow_one_another_and_leave_no_unit() {
         ] {
             assert!(unit.contains(wanted), "{wanted}: {unit}");
         }
+        assert!(unit.contains("Wants=network-online.target cgo-shop-production-log@%i.service\n"), "{unit}");
         assert!(!unit.contains(super::CANARY) && !unit.contains("Environment"), "{unit}");
 
         let second = stage.deploy("ok").await.unwrap();

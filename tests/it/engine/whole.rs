@@ -55,7 +55,7 @@ pub(super) fn git(folder: &Path, arguments: &[&str]) {
 }
 
 /// Has the service ask for a variable.
-fn declare(folder: &Path, name: &str, source: &str) {
+pub(super) fn declare(folder: &Path, name: &str, source: &str) {
     let contract = folder.join("services/backend/env.contract.yaml");
     let text = std::fs::read_to_string(&contract).unwrap();
     let entry = format!(
@@ -245,7 +245,8 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     for words in [&["deploy", "notes-api", "--dry-run"][..], &["deploy", "notes-api"]] {
         let refused = env.run(words);
         assert_eq!(refused.code, Some(9), "{}", refused.stderr);
-        assert!(refused.stderr.contains("notes.invalid"), "{}", refused.stderr);
+        let told = refused.stdout + &refused.stderr;
+        assert!(told.contains("notes.invalid"), "{told}");
     }
     assert!(get(&format!("{url}/ready")).1.contains(second));
     git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);

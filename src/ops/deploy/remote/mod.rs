@@ -7,6 +7,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ use crate::remote::image::build::Recipe;
 use crate::remote::image::{self, Engine, Sort};
 use crate::store::Deployments as _;
 pub use fleet::{AT_ONCE, Fleet, Rolled};
+pub(super) use plan::preflight;
 pub use plan::{Left, Plan, Planned, plan};
 
 /// How long a server may take to go back from a release.
@@ -175,9 +177,7 @@ impl<'a> Steps<'a> {
         say: &dyn Fn(&str),
     ) -> Result<Build, Error> {
         let image = service.image.as_ref();
-        let dockerfile = image
-            .and_then(|image| image.dockerfile.as_ref())
-            .map_or_else(|| format!("{}/Dockerfile", service.workdir), ToString::to_string);
+        let dockerfile = service.dockerfile();
         let mut args = BTreeMap::from([("RELEASE".to_owned(), self.plan.host.release.to_string())]);
         args.extend(image.and_then(|image| image.base.clone()).map(|base| ("BASE_IMAGE".to_owned(), base)));
         let recipe = Recipe {
@@ -187,6 +187,7 @@ impl<'a> Steps<'a> {
             app: &self.project.name,
             environment: "production",
             release: &self.plan.host.release,
+            within: self.plan.host.build_within,
         };
         let engine = Engine { host: self.place.host.as_ref(), sort, rights };
         if image.is_some_and(|image| image.build == BuiltAt::Here) {
@@ -289,30 +290,41 @@ impl<'a> Steps<'a> {
         url(&self.place.server, self.plan.public_port, self.plan.domain.as_ref())
     }
 
-    /// Waits a while for the domain's certificate; why it cannot be trusted yet, when it cannot. That is no failure of
-    /// the release: an authority that takes its time, or refuses for a while, is asked again by the server.
+    /// Waits a while for the certificates of its names; why one cannot be trusted yet, when it cannot. That is no failure
+    /// of the release: an authority that takes its time, or refuses for a while, is asked again by the server.
     ///
     /// # Errors
     /// When the server's address cannot be found out.
     pub async fn certified(&self) -> Result<Option<String>, Error> {
-        let Some(domain) = &self.plan.domain else { return Ok(None) };
+        if self.plan.domain.is_none() {
+            return Ok(None);
+        }
         let addresses = addresses(&self.place.server).await?;
         let Some(address) = addresses.first() else { return Ok(None) };
         let begun = std::time::Instant::now();
+        for name in self.plan.names() {
+            if let Some(why) = self.untrusted(name, *address, begun).await {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn untrusted(&self, domain: &DomainName, address: IpAddr, begun: std::time::Instant) -> Option<String> {
         loop {
-            let read = certificate::read(SocketAddr::new(*address, HTTPS), domain, Roots::System).await;
-            let Err(error) = front::as_wanted(self.context, &self.place.server, read) else { return Ok(None) };
+            let read = certificate::read(SocketAddr::new(address, HTTPS), domain, Roots::System).await;
+            let error = front::as_wanted(self.context, &self.place.server, read).err()?;
             let refused =
                 if begun.elapsed() >= FIRST_TRY { front::refusal(self.place, domain, self.cancel).await } else { None };
             // One that has had enough of it is asked again by the server, hours later.
             let is_limited = refused.as_ref().is_some_and(|said| said.contains("rateLimited"));
             if is_limited || begun.elapsed() >= CERTIFICATE {
                 let said = refused.map_or_else(String::new, |said| format!("; the authority said: {said}"));
-                return Ok(Some(told(&error) + &said));
+                return Some(told(&error) + &said);
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(2)) => {}
-                () = self.cancel.cancelled() => return Ok(None),
+                () = self.cancel.cancelled() => return None,
             }
         }
     }
@@ -329,14 +341,14 @@ impl<'a> Steps<'a> {
         let site = Site {
             app: self.project.name.clone(),
             at: match &self.plan.domain {
-                Some(domain) => At::Domains(domain.clone(), Vec::new()),
+                Some(domain) => At::Domains(domain.clone(), self.plan.aliases.clone()),
                 None => At::Port(self.plan.public_port),
             },
             ports: self.plan.ports.clone(),
             health: service.health.as_str().to_owned(),
             ready: service.ready.as_str().to_owned(),
-            max_body_mb: None,
-            snippet: None,
+            max_body_mb: manifest.max_body_mb.map(NonZeroU32::get),
+            snippet: front::snippet(&source, &manifest)?,
         };
         front::publish(self.context, self.place, &site, self.cancel).await
     }

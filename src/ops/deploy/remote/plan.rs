@@ -3,29 +3,28 @@
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::super::super::servers::place::Place;
-use super::super::super::{Context, Error, explain, servers};
-use super::super::{KEEP_GOOD, check_rollback, irreversible, manifest, service};
-use super::{addresses, exported};
+use super::super::super::servers::place::{self, Place};
+use super::super::super::{Context, Error, explain, secrets, servers};
+use super::super::{KEEP_GOOD, check_rollback, front, irreversible, manifest, service};
+use super::exported;
 use crate::domain::deployment::Driver;
 use crate::domain::diagnose::Advice;
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
-use crate::domain::manifest::Manifest;
+use crate::domain::manifest::{BuiltAt, Manifest};
 use crate::domain::project::Project;
 use crate::domain::run::{Request, Run};
-use crate::domain::server::PortPurpose;
+use crate::domain::server::{LOCAL, PortPurpose, Server};
 use crate::domain::time::Timestamp;
-use crate::remote::caddy::dns;
 use crate::remote::engine;
 use crate::remote::engine::plan::{AWAY, Health, Plan as OnHost};
 use crate::remote::engine::survey::Survey;
-use crate::remote::image::Sort;
+use crate::remote::image::{self, Sort};
 use crate::remote::runtime::PerSlot;
 use crate::store::{Deployments as _, Ports as _};
 
@@ -55,6 +54,9 @@ pub struct Plan {
     pub public_port: u16,
     /// The name people open it by, where it has one.
     pub domain: Option<DomainName>,
+    /// Further names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<DomainName>,
     /// What runs it.
     pub driver: Driver,
     /// The container engine there, and the rights it takes, for a release that runs in a container.
@@ -65,6 +67,13 @@ pub struct Plan {
     pub is_built: bool,
     /// Visitors have something to be sent away from.
     pub replaces: bool,
+}
+
+impl Plan {
+    /// The names people open it by.
+    pub fn names(&self) -> impl Iterator<Item = &DomainName> {
+        self.domain.iter().chain(&self.aliases)
+    }
 }
 
 /// A deployment to one server, or to several, as it is going to be.
@@ -99,7 +108,6 @@ struct Wanted {
     /// It was built before.
     is_built: bool,
     manifest: Manifest,
-    domain: Option<DomainName>,
     /// What cannot be undone and is gone back across all the same.
     forced: Option<String>,
 }
@@ -120,14 +128,15 @@ pub async fn plan(
     // What the commit says of it is read below; an application that runs keeps the driver it has.
     let driver = manifest(Path::new(&project.folder)).ok().and_then(|manifest| service(&manifest).1.driver);
     let surveys = join_all(places.iter().map(async |place| {
-        let seen = place.app(&project.name, driver).survey("none", cancel).await;
+        let seen = place.app(&project.name, driver).prepare(cancel).await;
         Ok::<_, Error>(seen.map_err(servers::Error::from)?)
     }));
     let mut seen: Vec<(&Place, Survey)> = Vec::new();
     let mut left = Vec::new();
     let is_new = !matches!(run.request, Request::Rollback { .. });
     for (place, survey) in places.iter().zip(surveys.await) {
-        let checked = survey.and_then(|survey| check(place, project, &survey, is_new).map(|()| survey));
+        let checked = survey
+            .and_then(|survey| obstacles(place, project, &survey, is_new).into_iter().next().map_or(Ok(survey), Err));
         match checked {
             Ok(survey) => seen.push((place, survey)),
             Err(error) if !run.request.rollout().allow_partial || places.len() == 1 || cancel.is_cancelled() => {
@@ -141,16 +150,101 @@ pub async fn plan(
         return Err(servers::Error::Partial { release: "the release".to_owned(), serves, left }.into());
     }
     let wanted = wanted(context, project, run, commit, &seen, cancel).await?;
-    if let Some(domain) = &wanted.domain {
-        // Of several servers each may answer to it.
-        let addresses = try_join_all(seen.iter().map(async |(place, _)| addresses(&place.server).await)).await?;
-        dns::check(domain, &addresses.concat(), None).await.map_err(servers::Error::from)?;
-    }
+    has_its_names(context, project, &wanted.manifest, &seen, cancel).await?;
     let mut plans = Vec::new();
     for (place, survey) in seen {
         plans.push(on(context, project, place, run, &wanted, survey).await?);
     }
     Ok(Planned { plans, left })
+}
+
+/// Whether the names of a project lead to its servers; those that no release of it was served by can be reached there, too.
+async fn has_its_names(
+    context: &Context,
+    project: &Project,
+    manifest: &Manifest,
+    seen: &[(&Place, Survey)],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let names: Vec<DomainName> = manifest.names().cloned().collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let before = match context.store.active_deployment(&project.id).await? {
+        Some(active) => super::super::manifest(&exported(context, project, &active.commit, cancel).await?).ok(),
+        None => None,
+    };
+    let is_known = |name: &DomainName| before.as_ref().is_some_and(|before| before.names().any(|it| it == name));
+    front::lead_here(&names, !names.iter().all(is_known), seen).await
+}
+
+/// Looks at all that a deployment looks at before it begins, and changes nothing: what would stop it.
+pub async fn preflight(
+    context: &Context,
+    project: &Project,
+    servers: &[Server],
+    is_new: bool,
+    cancel: &CancellationToken,
+) -> Vec<Error> {
+    let mut found = Vec::new();
+    let mut places = Vec::new();
+    for server in servers.iter().filter(|server| server.handle != LOCAL) {
+        match place::of_server(context, server.clone(), cancel).await {
+            Ok(place) => places.push(place),
+            Err(error) => found.push(error),
+        }
+    }
+    let folder = Path::new(&project.folder);
+    let manifest = manifest(folder);
+    let driver = manifest.as_ref().ok().and_then(|manifest| service(manifest).1.driver);
+    let surveys =
+        join_all(places.iter().map(async |place| place.app(&project.name, driver).survey("none", cancel).await));
+    let mut seen = Vec::new();
+    for (place, survey) in places.iter().zip(surveys.await) {
+        match survey {
+            Ok(survey) => {
+                found.extend(obstacles(place, project, &survey, is_new));
+                seen.push((place, survey));
+            }
+            Err(error) => found.push(servers::Error::from(error).into()),
+        }
+    }
+    // What goes back to a release was looked at when that was deployed.
+    if is_new {
+        match manifest {
+            Ok(manifest) => {
+                found.extend(secrets::check(context, project, folder).await.err());
+                if !seen.is_empty() {
+                    found.extend(front::snippet(folder, &manifest).err());
+                    found.extend(has_its_names(context, project, &manifest, &seen, cancel).await.err());
+                    found.extend(for_its_machines(folder, &manifest, &seen, cancel).await.err());
+                }
+            }
+            Err(error) => found.push(error),
+        }
+    }
+    found
+}
+
+/// Whether an image that is built here is for the servers: it is for machines like this one, unless its recipe says for
+/// which.
+async fn for_its_machines(
+    folder: &Path,
+    manifest: &Manifest,
+    seen: &[(&Place, Survey)],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let (_, service) = service(manifest);
+    let is_built_here = service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here);
+    let recipe = std::fs::read_to_string(folder.join(service.dockerfile())).unwrap_or_default();
+    if !is_built_here || service.driver != Some(Driver::Container) || recipe.contains("--platform") {
+        return Ok(());
+    }
+    let here = image::build::arch_here(cancel).await.map_err(servers::Error::from)?;
+    for (place, _) in seen {
+        image::check_arch(&here, &place.arch, place.host.name()).map_err(servers::Error::from)?;
+    }
+    Ok(())
 }
 
 /// What is to be deployed.
@@ -181,7 +275,9 @@ async fn wanted(
         _ => Vec::new(),
     };
     let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
-    let manifest = manifest(&exported(context, project, &commit, cancel).await?)?;
+    let source = exported(context, project, &commit, cancel).await?;
+    let manifest = manifest(&source)?;
+    front::snippet(&source, &manifest)?;
     let before = context.store.deployments(&project.id).await?.len();
     let now = context.source.moment(format_args!("release {}", before + 1));
     let chance = context.source.chance(format_args!("release {}", before + 1));
@@ -190,7 +286,6 @@ async fn wanted(
         created_at: known.as_ref().map_or(now, |release| release.created_at),
         is_built: known.is_some(),
         commit,
-        domain: manifest.domain.clone(),
         forced: (!forced.is_empty()).then(|| forced.join("; ")),
         manifest,
     })
@@ -215,7 +310,7 @@ async fn on(
     let ports =
         PerSlot { blue: reserve(PortPurpose::Blue).await?.port, green: reserve(PortPurpose::Green).await?.port };
     let slot = seen.idle_slot();
-    let visitors = wanted.domain.as_ref();
+    let visitors = wanted.manifest.domain.as_ref();
     let host = OnHost {
         op: run.id.clone(),
         owner: context.owner(),
@@ -231,6 +326,8 @@ async fn on(
         drain: DRAIN,
         bake: run.request.rollout().bake.map_or(BAKE, |seconds| Duration::from_secs(seconds.into())),
         stop_after: Duration::from_secs(u64::from(service.stop_after)),
+        migrate_within: service.migrate_within(),
+        build_within: service.build_within(),
         keep: KEEP_GOOD,
         memory_mb: service.memory_mb.unwrap_or(MEMORY_MB),
         patience: AWAY,
@@ -242,7 +339,8 @@ async fn on(
         server: place.server.id.clone(),
         public_port: public.port,
         ports,
-        domain: wanted.domain.clone(),
+        domain: wanted.manifest.domain.clone(),
+        aliases: wanted.manifest.aliases.clone(),
         driver: seen.driver.unwrap_or(Driver::Process),
         engine: seen.engine,
         is_built: wanted.is_built,
@@ -250,21 +348,19 @@ async fn on(
     })
 }
 
-/// Refuses what cannot come to anything, before anything is changed.
-fn check(place: &Place, project: &Project, seen: &engine::survey::Survey, is_new: bool) -> Result<(), Error> {
+/// What stands in the way on a server, before anything is changed there.
+fn obstacles(place: &Place, project: &Project, seen: &Survey, is_new: bool) -> Vec<Error> {
     let host = place.server.handle.clone();
-    let refuse = |cause: String, mend| {
-        Err(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into())
+    let mut found: Vec<Error> = Vec::new();
+    let mut refuse = |cause: String, mend| {
+        found.push(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into());
     };
-    if let Some(held) = &seen.held {
-        return Err(servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
-    }
     if let Some(said) = &seen.unwritable {
-        return refuse(format!("`{}` cannot be written to: {said}", place.root), None);
+        refuse(format!("`{}` cannot be written to: {said}", place.root), None);
     }
     if !seen.missing.is_empty() {
         let mend = Advice::Run(format!("cgo servers provision {}", place.server.handle));
-        return refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
+        refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
     }
     if is_new && seen.disk_kb < ROOM_KB {
         let (has, needs, old) = (seen.disk_kb / 1024, ROOM_KB / 1024, seen.releases_kb / 1024);
@@ -272,10 +368,13 @@ fn check(place: &Place, project: &Project, seen: &engine::survey::Survey, is_new
             "its disk has {has} MB left and the release needs {needs} MB; releases of `{}` take {old} MB",
             project.name
         );
-        return refuse(cause, Some(Advice::Do("make room on its disk and deploy again".to_owned())));
+        refuse(cause, Some(Advice::Do("make room on its disk and deploy again".to_owned())));
     }
     if is_new && seen.inodes.is_some_and(|left| left < FILES) {
-        return refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
+        refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
     }
-    Ok(())
+    if let Some(held) = &seen.held {
+        found.insert(0, servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
+    }
+    found
 }

@@ -12,6 +12,8 @@ chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
 exec 6>>"$ops/$op/running"
 flock -n 6 || { say note "this operation is worked on already"; exit 21; }
 if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
+# A plan that was kept before there were limits.
+: "${p_migrate_within:=600}" "${p_build_within:=1800}"
 is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
 [ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
@@ -88,17 +90,16 @@ do_prepare() {
     printf '%s' "$p_env" | put "$slot/env" 600 && printf '%s' "$p_launch" | put "$slot/launch" &&
         echo "$p_release" | put "$slot/release" && echo "$p_port" | put "$slot/port" &&
         echo "$p_stop_after" | put "$slot/stop_after" && echo "$release_folder" | put "$slot/release_folder" &&
-        printf '%s\n%s\n' "$p_names" "$p_memory_mb" | put "$slot/options" &&
-        printf '%s' "$p_migrate" | put "$ops/$op/migrate" &&
+        driver_prepare "$p_slot" && printf '%s' "$p_migrate" | put "$ops/$op/migrate" &&
         settle_disk "$slot/env" "$slot/launch" "$slot/release" "$slot/port" "$slot/stop_after" "$slot/release_folder" \
-            "$slot/options" "$ops/$op/migrate" "$ops/$op" && echo "$p_generation" | write "$slot/generation"
+            "$ops/$op/migrate" "$ops/$op" && echo "$p_generation" | write "$slot/generation"
 }
 
 # Once for each release, whoever was killed in its midst.
 do_migrate() {
     [ -s "$ops/$op/migrate" ] && [ ! -e "$release_folder/migrated" ] || return 0
     say note "migrating"
-    driver_once "$p_slot" "$ops/$op/migrate" >"$ops/$op/migration" 2>&1
+    driver_once "$p_slot" "$ops/$op/migrate" "$p_migrate_within" >"$ops/$op/migration" 2>&1
     code=$?
     # What runs containers went away under it, or cannot run any: that says nothing about the release.
     if [ "$driver:$code" = container:125 ]; then
@@ -108,6 +109,7 @@ do_migrate() {
     fi
     if [ $code != 0 ]; then
         because migration "its migration ended with exit code $code"
+        [ $code != 124 ] || because migration "its migration did not end within $p_migrate_within s, and was ended"
         evidence_of "$ops/$op/migration"
         return 1
     fi

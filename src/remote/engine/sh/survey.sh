@@ -1,11 +1,14 @@
-# Everything a deployment wants to know about a host and an application, in one look. Changes nothing.
-# `$4` a path that is on the disk where the root is, or is to be; `$5` bytes that are needed.
+# Everything a deployment wants to know about a host and an application, in one look. Changes nothing, unless `$4` is
+# `prepare`: then the root is made where it is missing.
 place=$root
 while [ ! -d "$place" ]; do place=${place%/*}; [ -n "$place" ] || place=/; done
 df -Pk "$place" | while read -r _ _ _ free _; do say disk "$free"; done
 # Some file systems count no files.
 df -Pi "$place" | while read -r _ all _ free _; do [ "$all" = 0 ] || say inodes "$free"; done
 if [ -d "$root" ] && [ -w "$root" ]; then say root yes
+elif [ "$4" != prepare ]; then
+    if { [ ! -d "$root" ] && [ -w "$place" ]; } || sudo -n test -w "$place" 2>/dev/null; then say root yes
+    else say root "$place cannot be written to"; fi
 elif mkdir -p "$root" 2>/dev/null; then say root yes
 elif sudo -n mkdir -p "$root" 2>/dev/null && sudo -n chown "$(id -u):$(id -g)" "$root"; then say root yes
 else say root "$(mkdir -p "$root" 2>&1 | head -n 1)"; fi
