@@ -1,0 +1,82 @@
+//! The ways a machine can be that the bare one of [`super::bare`] is not: ufw instead of nftables, Docker instead of
+//! Podman, both with the packages of Debian.
+
+use serde_json::Value;
+
+use super::{added, standing, valid};
+use crate::support::env::{TestEnv, tools_are_here, until};
+use crate::support::machine::Machine;
+
+/// What is done, or would be, and how it stands.
+fn provision(env: &TestEnv, more: &[&str]) -> Value {
+    let words = [&["servers", "provision", "web", "--json"], more].concat();
+    let name = if more.contains(&"--dry-run") { "servers.provision.plan" } else { "servers.provision" };
+    valid(name, &env.ok(words))
+}
+
+/// How the firewall stands: its state, and why.
+fn firewall(env: &TestEnv) -> (String, String) {
+    let plan = provision(env, &["--dry-run", "--step", "firewall"]);
+    let step = plan["plan"].as_array().unwrap().iter().find(|step| step["step"] == "firewall").unwrap().clone();
+    (standing(&step).1.to_owned(), step["why"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn ufw_is_used_where_it_is_installed_and_docker_where_it_is_wanted() {
+    if !tools_are_here() {
+        return;
+    }
+    let Some(machine) = Machine::start() else { return };
+    let env = TestEnv::new();
+    added(&env, "web", &machine.at("root"), &machine.host_key());
+    provision(&env, &["--yes", "--step", "packages", "--step", "folders", "--step", "user"]);
+    machine.root("DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install ufw >/dev/null");
+
+    assert_eq!(firewall(&env), ("needed".to_owned(), "ufw is not active".to_owned()));
+    provision(&env, &["--yes", "--step", "firewall"]);
+    let status = machine.root("ufw status");
+    assert!(status.starts_with("Status: active"), "{status}");
+    let lets_in = |status: &str, port: &str| {
+        status.lines().any(|line| line.starts_with(&format!("{port} ")) && line.contains("ALLOW"))
+    };
+    for port in ["22/tcp", "80/tcp", "443/tcp", "443/udp"] {
+        assert!(lets_in(&status, port), "{port}: {status}");
+    }
+    // One firewall is enough, and the way in is still open.
+    machine.root("test ! -e /etc/nftables.d/cgo.nft");
+    env.ok(["servers", "check", "web"]);
+    assert_eq!(firewall(&env).0, "done");
+    let again = provision(&env, &["--yes", "--step", "firewall"]);
+    assert_eq!(again["steps"].as_array().map(Vec::len), Some(0), "{again}");
+
+    // A site with a port of its own has its door, as long as it is there; other people's stay.
+    machine.root("ufw allow 9999/tcp >/dev/null");
+    machine.root(
+        "mkdir -p /var/lib/cgo/caddy/sites.d && echo '# probe 8123 /health' >/var/lib/cgo/caddy/sites.d/shop.caddy",
+    );
+    assert_eq!(firewall(&env), ("needed".to_owned(), "ufw keeps visitors of a project out".to_owned()));
+    provision(&env, &["--yes", "--step", "firewall"]);
+    assert!(lets_in(&machine.root("ufw status"), "8123/tcp"));
+    machine.root("rm /var/lib/cgo/caddy/sites.d/shop.caddy");
+    provision(&env, &["--yes", "--step", "firewall"]);
+    let status = machine.root("ufw status");
+    assert!(!lets_in(&status, "8123/tcp") && lets_in(&status, "9999/tcp"), "{status}");
+    // A port that somebody closed is opened again.
+    machine.root("ufw delete allow 80/tcp >/dev/null");
+    assert_eq!(firewall(&env), ("needed".to_owned(), "ufw keeps port 80 out".to_owned()));
+    provision(&env, &["--yes", "--step", "firewall"]);
+    assert!(lets_in(&machine.root("ufw status"), "80/tcp"));
+
+    // Docker, by the package of the system: it is installed and answers, and the second time nothing is done.
+    let engine = ["--engine", "docker", "--step", "engine"];
+    provision(&env, &[&["--yes"][..], &engine].concat());
+    until("an engine that answers", || machine.try_root("docker version").0 == "done 0");
+    let again = provision(&env, &[&["--yes"][..], &engine].concat());
+    assert_eq!(again["steps"].as_array().map(Vec::len), Some(0), "{again}");
+    env.ok(["servers", "check", "web"]);
+    let engines = env.json(["servers", "show", "web"])["server"]["check"]["facts"]["engines"].clone();
+    assert!(engines[0]["name"] == "docker" && engines[0]["version"].is_string(), "{engines}");
+    machine.root("kill $(cat /run/docker.pid) 2>/dev/null; n=0; while docker version >/dev/null 2>&1 && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.1; done");
+    let plan = provision(&env, &[&["--dry-run"][..], &engine].concat());
+    assert_eq!(standing(&plan["plan"][0]), ("engine", "needed"), "{plan}");
+}
