@@ -160,7 +160,8 @@ fn killed_at(shop: &Shop, url: &str, step: &str, resumed: bool) -> Result<(), St
     }
     std::fs::remove_file(&struck).map_err(|error| format!("it was not struck: {error}"))?;
     let ran = if resumed {
-        shop.env.run(["run", "resume"])
+        let killed = shop.env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap_or_default().to_owned();
+        shop.env.run(["run", "resume", &killed])
     } else {
         shop.commit(&format!("Another one after {step}"));
         let next = || {
