@@ -35,11 +35,16 @@ fn provision(env: &TestEnv, more: &[&str]) -> Value {
     valid(name, &env.ok(words))
 }
 
-/// How the firewall stands: its state, and why.
-fn firewall(env: &TestEnv) -> (String, String) {
-    let plan = provision(env, &["--dry-run", "--step", "firewall"]);
-    let step = plan["plan"].as_array().unwrap().iter().find(|step| step["step"] == "firewall").unwrap().clone();
+/// How a step stands: its state, and why.
+fn stands(env: &TestEnv, name: &str, more: &[&str]) -> (String, String) {
+    let plan = provision(env, &[&["--dry-run", "--step", name], more].concat());
+    let step = plan["plan"].as_array().unwrap().iter().find(|step| step["step"] == name).unwrap().clone();
     (standing(&step).1.to_owned(), step["why"].as_str().unwrap_or_default().to_owned())
+}
+
+/// How the firewall stands.
+fn firewall(env: &TestEnv) -> (String, String) {
+    stands(env, "firewall", &[])
 }
 
 #[test]
@@ -94,16 +99,16 @@ fn ufw_is_used_where_it_is_installed_and_docker_where_it_is_wanted() {
         machine.root(&format!("printf '{}' >{at} && chmod 755 {at}", text.replace('\n', "\\n")));
     }
     let engine = ["--engine", "docker", "--step", "engine"];
-    let plan = || provision(&env, &[&["--dry-run"][..], &engine].concat())["plan"][0].clone();
-    assert_eq!(standing(&plan()), ("engine", "needed"));
+    let plan = || stands(&env, "engine", &["--engine", "docker"]).0;
+    assert_eq!(plan(), "needed");
     provision(&env, &[&["--yes"][..], &engine].concat());
     machine.root("docker version && grep -qx start /var/log/docker.told");
-    assert_eq!(standing(&plan()), ("engine", "done"));
+    assert_eq!(plan(), "done");
     let again = provision(&env, &[&["--yes"][..], &engine].concat());
     assert_eq!(again["steps"].as_array().map(Vec::len), Some(0), "{again}");
     env.ok(["servers", "check", "web"]);
     let engines = env.json(["servers", "show", "web"])["server"]["check"]["facts"]["engines"].clone();
     assert_eq!(engines, serde_json::json!([{ "name": "docker", "version": "28.1" }]));
     machine.root("/etc/init.d/docker stop");
-    assert_eq!(standing(&plan()), ("engine", "needed"));
+    assert_eq!(plan(), "needed");
 }
