@@ -367,11 +367,17 @@ _cgo() {
             cgo__subcmd__help__subcmd__servers,list)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__list"
                 ;;
+            cgo__subcmd__help__subcmd__servers,maintenance)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__maintenance"
+                ;;
             cgo__subcmd__help__subcmd__servers,provision)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__provision"
                 ;;
             cgo__subcmd__help__subcmd__servers,remove)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__remove"
+                ;;
+            cgo__subcmd__help__subcmd__servers,reserve)
+                cmd="cgo__subcmd__help__subcmd__servers__subcmd__reserve"
                 ;;
             cgo__subcmd__help__subcmd__servers,show)
                 cmd="cgo__subcmd__help__subcmd__servers__subcmd__show"
@@ -655,11 +661,17 @@ _cgo() {
             cgo__subcmd__servers,list)
                 cmd="cgo__subcmd__servers__subcmd__list"
                 ;;
+            cgo__subcmd__servers,maintenance)
+                cmd="cgo__subcmd__servers__subcmd__maintenance"
+                ;;
             cgo__subcmd__servers,provision)
                 cmd="cgo__subcmd__servers__subcmd__provision"
                 ;;
             cgo__subcmd__servers,remove)
                 cmd="cgo__subcmd__servers__subcmd__remove"
+                ;;
+            cgo__subcmd__servers,reserve)
+                cmd="cgo__subcmd__servers__subcmd__reserve"
                 ;;
             cgo__subcmd__servers,show)
                 cmd="cgo__subcmd__servers__subcmd__show"
@@ -682,11 +694,17 @@ _cgo() {
             cgo__subcmd__servers__subcmd__help,list)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__list"
                 ;;
+            cgo__subcmd__servers__subcmd__help,maintenance)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__maintenance"
+                ;;
             cgo__subcmd__servers__subcmd__help,provision)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__provision"
                 ;;
             cgo__subcmd__servers__subcmd__help,remove)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__remove"
+                ;;
+            cgo__subcmd__servers__subcmd__help,reserve)
+                cmd="cgo__subcmd__servers__subcmd__help__subcmd__reserve"
                 ;;
             cgo__subcmd__servers__subcmd__help,show)
                 cmd="cgo__subcmd__servers__subcmd__help__subcmd__show"
@@ -1341,7 +1359,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__deploy)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --parallel --allow-partial --force --record --replay --loose --dry-run --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --rollback --status --sandbox --server --ci --bake --parallel --allow-partial --wait --force --record --replay --loose --dry-run --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1372,6 +1390,10 @@ _cgo() {
                     return 0
                     ;;
                 --parallel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2339,7 +2361,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__servers)
-            opts="list add show check trust provision inventory remove"
+            opts="list add show check trust provision maintenance reserve inventory remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2408,6 +2430,20 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__maintenance)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__help__subcmd__servers__subcmd__provision)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2423,6 +2459,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__help__subcmd__servers__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__help__subcmd__servers__subcmd__reserve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2999,7 +3049,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__lock__subcmd__hold)
-            opts="-q -y -m -h --json --quiet --no-color --yes --config --store --show-settings --message --help"
+            opts="-q -y -m -h --json --quiet --no-color --yes --config --store --show-settings --message --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3018,6 +3068,10 @@ _cgo() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4339,7 +4393,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list add show check trust provision inventory remove help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help list add show check trust provision maintenance reserve inventory remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4413,7 +4467,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers__subcmd__help)
-            opts="list add show check trust provision inventory remove help"
+            opts="list add show check trust provision maintenance reserve inventory remove help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4496,6 +4550,20 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__maintenance)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__servers__subcmd__help__subcmd__provision)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -4511,6 +4579,20 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__servers__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__help__subcmd__reserve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -4600,6 +4682,28 @@ _cgo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        cgo__subcmd__servers__subcmd__maintenance)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help on off"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         cgo__subcmd__servers__subcmd__provision)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --dry-run --detailed-exit-code --step --engine --again --playbook --vars --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -4640,6 +4744,28 @@ _cgo() {
             ;;
         cgo__subcmd__servers__subcmd__remove)
             opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cgo__subcmd__servers__subcmd__reserve)
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help on off"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

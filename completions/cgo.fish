@@ -353,6 +353,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l sandbox -d 'What keep
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l server -d 'Deploy to this server, to several (`web-1,web-2`), or to the one with the most room: `auto`; where the project is if not given; with --ci `user@host[:port]`' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l bake -d 'Keep the old release running for so many seconds after the switch, to go back to at once; 60 if not given' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l parallel -d 'Of several servers, switch so many at once after the first; 4 if not given' -r
+complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l wait -d 'While somebody else changes the project, wait: so many seconds, or until it is free' -r
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l record -d 'Record everything the run is told on a new cassette' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l replay -d 'Replay a cassette: no network, no key, no cost, the same result' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand deploy" -l json -d 'Print the answer as JSON'
@@ -383,23 +384,25 @@ complete -c cgo -n "__fish_cgo_using_subcommand cost" -l no-color -d 'Use no col
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand cost" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l config -d 'Read settings from this file' -r -F
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l json -d 'Print the answer as JSON'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s q -l quiet -d 'Print the answer only, no progress'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l no-color -d 'Use no colours'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -l show-settings -d 'Print every setting with its source, and end'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -s h -l help -d 'Print help'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "list" -d 'List the servers'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "add" -d 'Add a server that is reached over SSH'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "provision" -d 'Set a server up'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
-complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision inventory remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "list" -d 'List the servers'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "add" -d 'Add a server that is reached over SSH'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "show" -d 'Show one server: how it is reached, what was found on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "provision" -d 'Set a server up'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "maintenance" -d 'Take a server out of use for a while, or put it into use again: `on`, `off`'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "reserve" -d 'Keep a server free that carries no project, or give it to projects again: `on`, `off`'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and not __fish_seen_subcommand_from list add show check trust provision maintenance reserve inventory remove help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from list" -l json -d 'Print the answer as JSON'
@@ -459,6 +462,22 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l detailed-exit-code -d 'With --dry-run, end with exit code 3 when something would be done'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -l again -d 'Try again after it failed too often: somebody has looked'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from provision" -s h -l help -d 'Print help'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from maintenance" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -l config -d 'Read settings from this file' -r -F
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -l json -d 'Print the answer as JSON'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -s q -l quiet -d 'Print the answer only, no progress'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -l no-color -d 'Use no colours'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from reserve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from inventory" -l host -d 'The variables of one server' -r
@@ -483,6 +502,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcomm
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "provision" -d 'Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "maintenance" -d 'Take a server out of use for a while, or put it into use again: `on`, `off`'
+complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "reserve" -d 'Keep a server free that carries no project, or give it to projects again: `on`, `off`'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand servers; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -734,6 +755,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -s m -l message -d 'Why, for those who are refused' -r
+complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -l wait -d 'While somebody else has it, wait: so many seconds, or until it is free' -r
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -l json -d 'Print the answer as JSON'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Print the answer only, no progress'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from hold" -l no-color -d 'Use no colours'
@@ -1028,6 +1050,8 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "check" -d 'Look at servers now, at all of them side by side when none is named'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "trust" -d 'Pin the host key a server has now, after it was set up anew'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "provision" -d 'Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "maintenance" -d 'Take a server out of use for a while, or put it into use again: `on`, `off`'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "reserve" -d 'Keep a server free that carries no project, or give it to projects again: `on`, `off`'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "inventory" -d 'Tell Ansible of the servers, as a dynamic inventory'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from servers" -f -a "remove" -d 'Remove a server that carries no project; nothing changes on it'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from incidents" -f -a "list" -d 'List the incidents that are open'

@@ -5,13 +5,13 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Session;
 use super::args::Deploy as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::progress::duration;
 use super::project::{ReleaseRow, releases_table};
 use super::run::drive;
 use super::ui::{Tone, Ui};
+use super::{Session, lock};
 use crate::app::App;
 use crate::domain::coder::Walls;
 use crate::domain::diagnose::Kind;
@@ -80,9 +80,26 @@ pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result
         let plan = deploy::preview(context, &project, &request, &session.cancel).await?;
         return Ok(Outcome::of(session.ui, &DeployPlan { plan }));
     }
+    let patience = args.wait.map(lock::patience);
+    if let Some(patience) = patience {
+        lock::until_free(session, context, &project, patience).await?;
+    }
     let run = runner::begin(context, request).await?;
-    let driven = Box::pin(drive(session, app, &run.id));
-    let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
+    let mut was_free = false;
+    let driven = loop {
+        let driven = Box::pin(drive(session, app, &run.id));
+        let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
+        match (driven, patience) {
+            // Somebody was faster. What is refused though nobody has the project, twice, is not to be waited for.
+            (Err(failure), Some(patience)) if failure.kind == Kind::Locked && !was_free => {
+                match lock::until_free(session, context, &project, patience).await {
+                    Ok(had) => was_free = !had,
+                    Err(over) => break Err(over),
+                }
+            }
+            (driven, _) => break driven,
+        }
+    };
     match driven {
         Ok(summary) => deployed(session, app, &summary).await,
         Err(failure) => {

@@ -108,7 +108,7 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
 async fn of_server(session: &Session<'_>, app: &App, view: ServerView) -> Result<Explanation, Failure> {
     let reason = placement::why_not(&app.context, &view.server, &session.cancel).await?;
     let handle = &view.server.handle;
-    let mut facts = vec![format!("status {}", view.server.status.as_str().replace('_', " "))];
+    let mut facts = vec![format!("status {}", view.server.status.words())];
     facts.push(format!("projects {}", view.projects));
     let (stands, next) = match reason {
         None => ("takes projects".to_owned(), None),

@@ -47,7 +47,9 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let recovery = match recover::recover(context, &incident, &session.cancel).await? {
                 Recovery::Revert { project, release, .. } => {
                     ui.say(&format!("restarts did not help; going back to release {release}"));
-                    let request = Request::Rollback { project, release: Some(release), rollout: Rollout::default() };
+                    // A release that is not well is nothing to fall back to.
+                    let rollout = Rollout { bake: Some(0), ..Rollout::default() };
+                    let request = Request::Rollback { project, release: Some(release), rollout };
                     let run = runner::begin(context, request).await?;
                     drive(session, &app, &run.id).await?;
                     recover::reverted(context, &incident, &session.cancel).await?

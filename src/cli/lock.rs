@@ -1,5 +1,7 @@
 //! `cgo lock`: who may change a project on its servers.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -7,9 +9,11 @@ use super::Session;
 use super::args::Lock as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::ui::{Tone, Ui};
+use crate::domain::diagnose::{Diagnose as _, Kind};
 use crate::domain::names::ProjectName;
-use crate::ops::locks::{self, Lock};
-use crate::ops::projects;
+use crate::domain::project::Project;
+use crate::ops::locks::{self, Lock, Patience, Waited};
+use crate::ops::{Context, projects};
 
 /// `cgo lock …`.
 ///
@@ -24,9 +28,17 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let servers = locks::status(context, &project, cancel).await?;
             (project.name, (servers, false))
         }
-        Args::Hold { project, message } => {
+        Args::Hold { project, message, wait } => {
             let project = projects::by_name(context, &project).await?;
-            let servers = locks::hold(context, &project, &message, cancel).await?;
+            let patience = wait.map(patience);
+            let servers = loop {
+                match (locks::hold(context, &project, &message, cancel).await, patience) {
+                    (Err(error), Some(patience)) if error.kind() == Kind::Locked => {
+                        until_free(session, context, &project, patience).await?;
+                    }
+                    (held, _) => break held?,
+                }
+            };
             (project.name, (servers, true))
         }
         Args::Release { project } => {
@@ -36,6 +48,32 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         }
     };
     Ok(Outcome::of(session.ui, &LockState { project: name, servers, changed }))
+}
+
+/// How long a `--wait` is meant.
+pub(super) fn patience(seconds: Option<u32>) -> Patience {
+    Patience::of(seconds.map(|seconds| Duration::from_secs(seconds.into())))
+}
+
+/// Waits until nobody has a project. Whether somebody had it.
+///
+/// # Errors
+/// [`Failure`] that names who has it, when they keep it for longer; when it was interrupted.
+pub(super) async fn until_free(
+    session: &Session<'_>,
+    context: &Context,
+    project: &Project,
+    patience: Patience,
+) -> Result<bool, Failure> {
+    match locks::wait(context, project, patience, &|words| session.ui.say(words), &session.cancel).await? {
+        Waited::Free => Ok(false),
+        Waited::Freed => Ok(true),
+        Waited::Interrupted => {
+            let message = format!("interrupted while waiting for `{}`", project.name);
+            let hint = format!("run `cgo lock status {}` to see who has it", project.name);
+            Err(Failure::new(Kind::Interrupted, message, Some(hint)))
+        }
+    }
 }
 
 /// What `cgo lock` answers.

@@ -66,6 +66,7 @@ pub fn all() -> Vec<(String, Value)> {
         answer::<servers::Shown>(),
         answer::<servers::Checked>(),
         answer::<servers::Trusted>(),
+        answer::<servers::Moved>(),
         answer::<servers::Removed>(),
         answer::<provision::Provisioned>(),
         answer::<provision::ProvisionPlan>(),

@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Session;
-use super::args::{Servers as Args, ServersAdd};
+use super::args::{Servers as Args, ServersAdd, Switch};
 use super::outcome::{Answer, Failure, Outcome};
 use super::prompt::{Said, confirm};
 use super::ui::{Tone, Ui, table};
 use crate::domain::diagnose::Kind;
 use crate::domain::host::{Facts, Fingerprint, HostKey};
+use crate::domain::server::Server;
 use crate::ops::servers::add::{self, Offer};
 use crate::ops::servers::check::{self, Looked};
 use crate::ops::servers::provision::LastSetup;
@@ -60,6 +61,14 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             ))
         }
         Args::Provision(args) => Box::pin(super::provision::run(session, context, *args)).await,
+        Args::Maintenance { name, wanted } => {
+            let (server, changed) = servers::standing::maintenance(context, &name, wanted == Switch::On).await?;
+            Ok(Outcome::of(ui, &Moved { server, changed }))
+        }
+        Args::Reserve { name, wanted } => {
+            let (server, changed) = servers::standing::reserve(context, &name, wanted == Switch::On).await?;
+            Ok(Outcome::of(ui, &Moved { server, changed }))
+        }
         Args::Inventory { host, .. } => {
             let inventory = match host {
                 Some(name) => servers::inventory::host(context, &name).await?,
@@ -137,7 +146,7 @@ impl Answer for Servers {
                 let address = view.access.as_ref().map_or(&view.server.address, |access| &access.destination);
                 vec![
                     view.server.handle.clone(),
-                    view.server.status.as_str().replace('_', " "),
+                    view.server.status.words().to_owned(),
                     address.clone(),
                     last_look(view),
                     view.projects.to_string(),
@@ -181,7 +190,7 @@ fn found(facts: &Facts) -> Vec<(&'static str, String)> {
 }
 
 fn lines(view: &ServerView) -> String {
-    let mut lines = vec![("status", view.server.status.as_str().replace('_', " "))];
+    let mut lines = vec![("status", view.server.status.words().to_owned())];
     if let Some(access) = &view.access {
         lines.push(("address", access.destination.clone()));
         lines.push(("key", access.key.clone().unwrap_or_else(|| "as the SSH client chooses".to_owned())));
@@ -309,6 +318,25 @@ impl Answer for Trusted {
             return format!("the host key of `{}` is the one that is pinned: {}\n", self.server, self.fingerprint);
         }
         format!("{} the host key of `{}` is now {}\n", ui.tone(Tone::Good, "✓"), self.server, self.fingerprint)
+    }
+}
+
+/// What `cgo servers maintenance` and `cgo servers reserve` answer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Moved {
+    /// The server, as it stands now.
+    pub server: Server,
+    /// The command changed that.
+    pub changed: bool,
+}
+
+impl Answer for Moved {
+    const NAME: &'static str = "servers.moved";
+
+    fn text(&self, ui: &Ui) -> String {
+        let mark = if self.changed { ui.tone(Tone::Good, "✓") } else { "·".to_owned() };
+        let nothing = if self.changed { "" } else { ", as it was" };
+        format!("{mark} `{}` is {}{nothing}\n", self.server.handle, self.server.status.words())
     }
 }
 

@@ -19,8 +19,8 @@ use super::time::Timestamp;
 
 /// How long what was found on a server is trusted, in milliseconds.
 pub const FRESH_MS: i64 = 5 * 60 * 1000;
-/// Memory a project may take when it says nothing, in megabytes.
-pub const MEMORY_MB: u64 = 256;
+/// Memory a service may take that says nothing, in megabytes: what is reserved for it, and what it is limited to.
+pub const MEMORY_MB: u32 = 512;
 /// Disk a project may take when it says nothing, in megabytes: a few releases with their dependencies.
 pub const DISK_MB: u64 = 1024;
 /// Of a machine's memory and disk, the part in a hundred that is left to the system.
@@ -95,13 +95,13 @@ pub struct Need {
     pub arch: Option<String>,
     /// It runs in containers.
     pub engine: bool,
-    /// It needs root's rights: ports below 1024, units of the system.
+    /// It needs root's rights: its processes are units of the system.
     pub root: bool,
 }
 
 impl Default for Need {
     fn default() -> Self {
-        Self { memory_mb: MEMORY_MB, disk_mb: DISK_MB, arch: None, engine: false, root: false }
+        Self { memory_mb: u64::from(MEMORY_MB), disk_mb: DISK_MB, arch: None, engine: false, root: false }
     }
 }
 
@@ -182,7 +182,7 @@ pub struct Reservation {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Its status says so.
-    #[error("it is {}", status.as_str().replace('_', " "))]
+    #[error("it is {}", status.words())]
     NotReady {
         /// Where it stands.
         status: ServerStatus,
@@ -462,7 +462,7 @@ mod tests {
             (
                 Candidate { server: server(1, "web-1", ServerStatus::Maintenance), ..good.clone() },
                 need(1),
-                "it is maintenance",
+                "it is in maintenance",
                 true,
             ),
             (with(Room::Unknown), need(1), "it was not measured lately", true),

@@ -84,10 +84,55 @@ impl ServerStatus {
         }
     }
 
+    /// The status as it follows "it is".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::PendingSetup => "pending setup",
+            Self::InUse => "in use",
+            Self::Maintenance => "in maintenance",
+            Self::Discovered
+            | Self::Provisioning
+            | Self::Ready
+            | Self::Error
+            | Self::Unreachable
+            | Self::Reserved
+            | Self::Decommissioned => self.as_str(),
+        }
+    }
+
     /// Whether a new project may be placed there.
     #[must_use]
     pub fn takes_projects(self) -> bool {
         matches!(self, Self::Ready | Self::InUse)
+    }
+
+    /// Whether it says nothing of what the server was before, to which it goes back.
+    #[must_use]
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Maintenance | Self::Reserved)
+    }
+}
+
+/// Looks in a row that a server has to leave unanswered before it is taken for unreachable.
+pub const SILENT_AFTER: u32 = 3;
+
+/// What decides where a server stands that comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footing {
+    /// It was set up.
+    pub ready: bool,
+    /// It carries projects.
+    pub carries: bool,
+}
+
+impl Footing {
+    fn status(self) -> ServerStatus {
+        match self {
+            Self { ready: false, .. } => ServerStatus::PendingSetup,
+            Self { carries: true, .. } => ServerStatus::InUse,
+            Self { carries: false, .. } => ServerStatus::Ready,
+        }
     }
 }
 
@@ -103,6 +148,8 @@ pub enum ServerEvent {
         /// It carries projects.
         carries: bool,
     },
+    /// Whoever deploys to it has set it up already.
+    TakenAsReady,
     /// Setting it up was ended with some of it left out, on purpose.
     SetupLeft,
     /// Setting it up failed.
@@ -113,20 +160,12 @@ pub enum ServerEvent {
     Emptied,
     /// It has not answered for too long.
     Silent,
-    /// It answers again, set up or not.
-    Answered {
-        /// It was set up.
-        ready: bool,
-        /// It carries projects.
-        carries: bool,
-    },
+    /// It answers again.
+    Answered(Footing),
     /// It is taken out of use for a while.
     Withdrawn,
-    /// It is in use again.
-    Returned {
-        /// It carries projects.
-        carries: bool,
-    },
+    /// It is to be used again.
+    Returned(Footing),
     /// It is kept free.
     Kept,
     /// It is kept free no longer.
@@ -137,18 +176,19 @@ pub enum ServerEvent {
 
 impl ServerEvent {
     /// One of each.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Adopted,
         Self::SetupBegun,
         Self::SetupEnded { carries: false },
+        Self::TakenAsReady,
         Self::SetupLeft,
         Self::SetupFailed,
         Self::Filled,
         Self::Emptied,
         Self::Silent,
-        Self::Answered { ready: true, carries: false },
+        Self::Answered(Footing { ready: true, carries: false }),
         Self::Withdrawn,
-        Self::Returned { carries: false },
+        Self::Returned(Footing { ready: true, carries: false }),
         Self::Kept,
         Self::Freed,
         Self::GivenUp,
@@ -159,14 +199,15 @@ impl ServerEvent {
             Self::Adopted => "be adopted",
             Self::SetupBegun => "be set up",
             Self::SetupEnded { .. } => "have been set up",
+            Self::TakenAsReady => "be taken as set up",
             Self::SetupLeft => "have been set up in part",
             Self::SetupFailed => "fail to be set up",
             Self::Filled => "take its first project",
             Self::Emptied => "lose its last project",
             Self::Silent => "be out of reach",
-            Self::Answered { .. } => "be back in reach",
+            Self::Answered(_) => "be back in reach",
             Self::Withdrawn => "be taken out of use",
-            Self::Returned { .. } => "be put into use again",
+            Self::Returned(_) => "be put into use again",
             Self::Kept => "be reserved",
             Self::Freed => "be freed",
             Self::GivenUp => "be given up",
@@ -176,7 +217,7 @@ impl ServerEvent {
 
 /// A move that a server cannot make.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a server that is {} cannot {action}; it can {allowed}", status.as_str().replace('_', " "))]
+#[error("a server that is {} cannot {action}; it can {allowed}", status.words())]
 pub struct IllegalMove {
     /// Where it stands.
     pub status: ServerStatus,
@@ -202,23 +243,19 @@ impl ServerStatus {
 
     fn after(self, event: ServerEvent) -> Option<Self> {
         Some(match (self, event) {
-            (Self::Discovered, ServerEvent::Adopted)
-            | (Self::Provisioning, ServerEvent::SetupLeft)
-            | (Self::Unreachable, ServerEvent::Answered { ready: false, .. }) => Self::PendingSetup,
+            (Self::Discovered, ServerEvent::Adopted) | (Self::Provisioning, ServerEvent::SetupLeft) => {
+                Self::PendingSetup
+            }
             (
                 Self::PendingSetup | Self::Provisioning | Self::Ready | Self::InUse | Self::Error | Self::Unreachable,
                 ServerEvent::SetupBegun,
             ) => Self::Provisioning,
-            (Self::Provisioning, ServerEvent::SetupEnded { carries })
-            | (Self::Unreachable, ServerEvent::Answered { ready: true, carries })
-            | (Self::Maintenance, ServerEvent::Returned { carries }) => {
-                if carries {
-                    Self::InUse
-                } else {
-                    Self::Ready
-                }
-            }
-            (Self::InUse, ServerEvent::Emptied) | (Self::Reserved, ServerEvent::Freed) => Self::Ready,
+            (Self::Provisioning, ServerEvent::SetupEnded { carries }) => Footing { ready: true, carries }.status(),
+            (Self::Unreachable, ServerEvent::Answered(footing))
+            | (Self::Maintenance, ServerEvent::Returned(footing)) => footing.status(),
+            (Self::PendingSetup, ServerEvent::TakenAsReady)
+            | (Self::InUse, ServerEvent::Emptied)
+            | (Self::Reserved, ServerEvent::Freed) => Self::Ready,
             (Self::Ready, ServerEvent::Filled) => Self::InUse,
             (Self::Ready, ServerEvent::Kept) => Self::Reserved,
             (Self::Provisioning, ServerEvent::SetupFailed) => Self::Error,
@@ -397,9 +434,9 @@ mod tests {
             (ServerEvent::SetupBegun, ServerStatus::Provisioning),
             (ServerEvent::SetupEnded { carries: true }, ServerStatus::InUse),
             (ServerEvent::Silent, ServerStatus::Unreachable),
-            (ServerEvent::Answered { ready: true, carries: true }, ServerStatus::InUse),
+            (ServerEvent::Answered(Footing { ready: true, carries: true }), ServerStatus::InUse),
             (ServerEvent::Withdrawn, ServerStatus::Maintenance),
-            (ServerEvent::Returned { carries: true }, ServerStatus::InUse),
+            (ServerEvent::Returned(Footing { ready: true, carries: true }), ServerStatus::InUse),
             (ServerEvent::Emptied, ServerStatus::Ready),
             (ServerEvent::Kept, ServerStatus::Reserved),
             (ServerEvent::Freed, ServerStatus::Ready),
@@ -420,6 +457,21 @@ mod tests {
         }
         assert!(ServerStatus::Reserved.next(&ServerEvent::SetupBegun).is_err());
         assert!(ServerStatus::Ready.next(&ServerEvent::SetupFailed).is_err(), "a late end of an old attempt");
+        let refused = ServerStatus::Maintenance.next(&ServerEvent::Filled).unwrap_err().to_string();
+        assert!(refused.starts_with("a server that is in maintenance cannot take its first project"), "{refused}");
+    }
+
+    #[test]
+    fn one_that_was_never_set_up_does_not_come_back_as_ready() {
+        let raw = Footing { ready: false, carries: true };
+        for (status, event) in [
+            (ServerStatus::Unreachable, ServerEvent::Answered(raw)),
+            (ServerStatus::Maintenance, ServerEvent::Returned(raw)),
+        ] {
+            assert_eq!(status.next(&event).unwrap(), ServerStatus::PendingSetup, "{event:?}");
+        }
+        assert_eq!(ServerStatus::PendingSetup.next(&ServerEvent::TakenAsReady).unwrap(), ServerStatus::Ready);
+        assert!(ServerStatus::Error.next(&ServerEvent::TakenAsReady).is_err());
     }
 
     #[test]

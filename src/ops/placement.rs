@@ -9,15 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::servers::{self, check};
 use super::{Context, Error, deploy};
+use crate::domain::deployment::Driver;
 use crate::domain::host::Destination;
 use crate::domain::ids::{ProjectId, ServerId};
+use crate::domain::manifest::BuiltAt;
 use crate::domain::names::ServerName;
 use crate::domain::placement::{
     Candidate, DISK_MB, FRESH_MS, MEMORY_MB, Measured, Need, Reason, Refusal, Reservation, Room, Wish, choose,
     choose_all, refusal,
 };
 use crate::domain::project::Project;
-use crate::domain::server::{LOCAL, Server};
+use crate::domain::server::{LOCAL, Server, ServerStatus};
 use crate::store::{Placements as _, Servers as _};
 
 /// What a project needs, by its `cgo.yaml`; what is usual while there is none.
@@ -33,10 +35,18 @@ pub fn need(folder: &Path) -> Result<Need, Error> {
     let sum = |of: fn(&crate::domain::manifest::Service) -> Option<u32>, usual: u64| {
         manifest.services.values().map(|service| of(service).map_or(usual, u64::from)).sum()
     };
+    let services = || manifest.services.values();
+    let is_kept_by = |driver: Driver| services().any(|service| service.driver == Some(driver));
+    // An image that is built here is one for this machine's architecture.
+    let is_built_here = services()
+        .filter(|service| service.driver == Some(Driver::Container))
+        .any(|service| service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here));
     Ok(Need {
-        memory_mb: sum(|service| service.memory_mb, MEMORY_MB),
+        memory_mb: sum(|service| service.memory_mb, MEMORY_MB.into()),
         disk_mb: sum(|service| service.disk_mb, DISK_MB),
-        ..Need::default()
+        arch: is_built_here.then(|| std::env::consts::ARCH.to_owned()),
+        engine: is_kept_by(Driver::Container),
+        root: is_kept_by(Driver::Systemd),
     })
 }
 
@@ -190,11 +200,11 @@ fn is_usual(servers: &[Server], wish: Option<&Wish>) -> bool {
 }
 
 fn usual(project: &Project, server: Server) -> Result<Server, Error> {
-    let status = server.status;
-    if status.takes_projects() {
-        return Ok(server);
-    }
-    Err(refused(project, &[Refusal { server: server.handle, reason: Reason::NotReady { status } }]))
+    if server.status.takes_projects() { Ok(server) } else { Err(refused(project, &[not_ready(&server)])) }
+}
+
+fn not_ready(server: &Server) -> Refusal {
+    Refusal { server: server.handle.clone(), reason: Reason::NotReady { status: server.status } }
 }
 
 /// What may be chosen, with what is known of its room, and how it is chosen by what is reserved.
@@ -222,7 +232,12 @@ async fn look(
     cancel: &CancellationToken,
 ) -> Result<Found, Error> {
     let (servers, all) = match among(context, project, wish, need).await? {
-        Where::Kept(servers) => return Ok(Found::Kept(servers)),
+        Where::Kept(servers) => {
+            // What does not answer is seen when it is asked; what somebody works on is not even asked.
+            let out = servers.iter().filter(|server| server.status == ServerStatus::Maintenance);
+            let out: Vec<Refusal> = out.map(not_ready).collect();
+            return if out.is_empty() { Ok(Found::Kept(servers)) } else { Err(refused(project, &out)) };
+        }
         Where::OneOf(servers) => (servers, false),
         Where::All(servers) => (servers, true),
     };

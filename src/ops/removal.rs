@@ -113,7 +113,7 @@ pub async fn remove(
                 source,
             })?;
         }
-        context.store.remove_project(&project.id).await?;
+        context.store.remove_project(&project.id, context.now()).await?;
         Ok(())
     })
     .await

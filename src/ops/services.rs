@@ -433,3 +433,64 @@ pub async fn follow_logs(
 pub fn idle_slot(status: Option<&AppStatus>) -> Slot {
     status.and_then(|status| status.active).map_or(Slot::Blue, Slot::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ProjectId;
+    use crate::domain::names::ProjectName;
+    use crate::domain::time::Timestamp;
+    use crate::remote::engine::survey::SlotSeen;
+
+    fn on(server: &str, state: &str, stopped: bool) -> OnServer {
+        let project = Project {
+            id: ProjectId::new(Timestamp(0), 1),
+            name: ProjectName::parse("shop").unwrap(),
+            title: String::new(),
+            description: String::new(),
+            folder: String::new(),
+            modules: Vec::new(),
+            status: ProjectStatus::Deployed,
+            owner: None,
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        };
+        let slot = SlotSeen {
+            slot: Slot::Blue,
+            release: "rel-1".to_owned(),
+            port: Some(21_000),
+            state: state.to_owned(),
+            detail: "exit code 3".to_owned(),
+        };
+        let serving = Some((Slot::Blue, "rel-1".to_owned()));
+        let seen = Survey { serving, stopped, slots: vec![slot], ..Survey::default() };
+        there(&project, server.to_owned(), &seen, None)
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_seen_or_ended_is_told_and_does_not_serve() {
+        for (state, words) in [
+            ("unknown", "degraded: its container engine does not answer"),
+            ("exited", "restarting"),
+            ("failed", "failed: its process ended too often"),
+            ("dead", "died"),
+        ] {
+            let seen = on("web", state, false);
+            assert_eq!((seen.serves, seen.words.as_str()), (false, words));
+            assert_eq!(seen.problem.as_deref(), Some("exit code 3"), "{state}");
+        }
+        let stopped = on("web", "exited", true);
+        assert_eq!((stopped.serves, stopped.words.as_str(), stopped.problem), (false, "stopped", None));
+        assert!(on("web", "running", false).serves);
+    }
+
+    #[test]
+    fn of_several_servers_the_one_that_is_not_well_is_named() {
+        let live = together(vec![on("east", "running", false), on("west", "unknown", false)]);
+        assert!(!live.serves);
+        assert_eq!(live.words, "east running, west degraded: its container engine does not answer");
+        assert_eq!(live.problem.as_deref(), Some("west: exit code 3"));
+        let live = together(vec![on("east", "running", false), on("west", "running", false)]);
+        assert_eq!((live.serves, live.words.as_str()), (true, "running on 2 servers"));
+    }
+}

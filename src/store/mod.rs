@@ -30,6 +30,7 @@ mod secrets;
 mod servers;
 mod setups;
 mod sqlite;
+mod standing;
 mod telegram;
 mod users;
 

@@ -1,9 +1,10 @@
 //! Where projects live. Choice and reservation are one transaction.
 
-use super::engine::{Row, args, locking, transaction};
+use super::engine::{Row, args, transaction};
+use super::standing::{Standing, in_one_order};
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, ServerId};
-use crate::domain::placement::{Refusal, Reservation};
+use crate::domain::placement::{Reason, Refusal, Reservation};
 use crate::domain::time::Timestamp;
 
 /// Chooses among servers by what is reserved on them: at least one.
@@ -13,7 +14,7 @@ pub type Choice<'a> = &'a (dyn Fn(&[Reservation]) -> Result<Vec<ServerId>, Vec<R
 pub trait Placements {
     /// Reserves room for a project on the servers that `choice` names of what is reserved everywhere: nothing is reserved
     /// on these servers between the choice and its being written. Other places it had are given up, with its ports
-    /// there. Refusals change nothing.
+    /// there. A chosen server that was taken out of use meanwhile is a refusal. Refusals change nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`] without that project, or when a chosen server is gone.
@@ -65,12 +66,10 @@ impl Placements for Store {
         choice: Choice<'_>,
         at: Timestamp,
     ) -> Result<Result<Vec<Reservation>, Vec<Refusal>>, Error> {
-        let mut servers: Vec<&ServerId> = servers.iter().collect();
-        // In one order everywhere, so that nobody waits for somebody who waits.
-        servers.sort_unstable_by_key(|server| server.as_str());
         transaction!(self, |tx| {
-            for server in &servers {
-                tx.row(locking!("select id from server where id = $1"), args![server.as_str()]).await?;
+            let mut standings = Vec::new();
+            for server in in_one_order(tx, project, servers).await? {
+                standings.extend(Standing::find(tx, &server).await?);
             }
             if tx.row("select 1 from project where id = $1", args![project.as_str()]).await?.is_none() {
                 return Err(Error::NotFound { what: "project", id: project.to_string() });
@@ -81,6 +80,13 @@ impl Placements for Store {
                 Ok(chosen) => chosen,
                 Err(refusals) => return Ok(Err(refusals)),
             };
+            let out = standings.iter().filter(|it| chosen.contains(&it.server) && !it.status.takes_projects());
+            let out: Vec<Refusal> = out
+                .map(|it| Refusal { server: it.name.clone(), reason: Reason::NotReady { status: it.status } })
+                .collect();
+            if !out.is_empty() {
+                return Ok(Err(out));
+            }
             let left = reserved.iter().filter(|own| own.project == *project && !chosen.contains(&own.server));
             for left in left {
                 for giving_up in [
@@ -91,7 +97,7 @@ impl Placements for Store {
                 }
             }
             for server in &chosen {
-                if tx.row("select 1 from server where id = $1", args![server.as_str()]).await?.is_none() {
+                if !standings.iter().any(|standing| standing.server == *server) {
                     return Err(Error::NotFound { what: "server", id: server.to_string() });
                 }
                 tx.execute(
@@ -101,6 +107,9 @@ impl Placements for Store {
                     args![project.as_str(), server.as_str(), memory_mb, disk_mb, at],
                 )
                 .await?;
+            }
+            for standing in &mut standings {
+                standing.settle(tx, at).await?;
             }
             let rows = tx.rows(select!("where project_id = $1 order by handle"), args![project.as_str()]).await?;
             rows.iter().map(decode).collect::<Result<Vec<_>, Error>>().map(Ok)

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::engine::{Row, args, locking, transaction};
+use super::engine::{Row, args, transaction};
+use super::standing::Standing;
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::server::{PortPurpose, PortReservation, PortWish};
@@ -28,8 +29,6 @@ pub trait Ports {
     fn ports(&self, server: &ServerId) -> impl Future<Output = Result<Vec<PortReservation>, Error>> + Send;
     /// Every reservation of a project, by server and port.
     fn project_ports(&self, project: &ProjectId) -> impl Future<Output = Result<Vec<PortReservation>, Error>> + Send;
-    /// Gives up every reservation of a project; returns how many there were.
-    fn release_ports(&self, project: &ProjectId) -> impl Future<Output = Result<u32, Error>> + Send;
 }
 
 fn decode(row: &Row) -> Result<PortReservation, Error> {
@@ -61,10 +60,7 @@ impl Ports for Store {
         let purpose = wish.purpose;
         transaction!(self, |tx| {
             // One choice at a time on a server.
-            let handle = tx.row(locking!("select handle from server where id = $1"), args![server.as_str()]).await?;
-            let Some(handle) = handle else {
-                return Err(Error::NotFound { what: "server", id: server.to_string() });
-            };
+            let mut standing = Standing::of(tx, server).await?;
             let present = tx
                 .row(
                     "select server_id, port, project_id, service, purpose, created_at from port_reservation \
@@ -87,7 +83,7 @@ impl Ports for Store {
                 .collect::<Result<BTreeSet<u16>, Error>>()?;
             let Some(port) = range.clone().find(|port| !reserved.contains(port) && !listening.contains(port)) else {
                 return Err(Error::PortsExhausted {
-                    server: handle.of("server").text(0)?,
+                    server: standing.name,
                     first: *range.start(),
                     last: *range.end(),
                     reserved: count(reserved.len()),
@@ -100,6 +96,7 @@ impl Ports for Store {
                 args![server.as_str(), port, project.as_str(), service, purpose.as_str(), at],
             )
             .await?;
+            standing.settle(tx, at).await?;
             Ok(PortReservation {
                 server: server.clone(),
                 port,
@@ -133,12 +130,5 @@ impl Ports for Store {
             decode,
         )
         .await
-    }
-
-    async fn release_ports(&self, project: &ProjectId) -> Result<u32, Error> {
-        let released = transaction!(self, |tx| {
-            tx.execute("delete from port_reservation where project_id = $1", args![project.as_str()]).await
-        })?;
-        Ok(u32::try_from(released).unwrap_or(u32::MAX))
     }
 }

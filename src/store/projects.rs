@@ -1,6 +1,7 @@
 //! Projects in the store.
 
 use super::engine::{Row, args, transaction};
+use super::standing::{Standing, in_one_order};
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, UserId};
 use crate::domain::names::ProjectName;
@@ -35,9 +36,9 @@ pub trait Projects {
     /// # Errors
     /// [`Error::NotFound`], [`Error::NameTaken`].
     fn update_project(&self, project: &Project) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes a project with its ports and deployments; its runs stay, without a project. Removing one that is
+    /// Removes a project with its ports, places and deployments; its runs stay, without a project. Removing one that is
     /// not there is no error.
-    fn remove_project(&self, id: &ProjectId) -> impl Future<Output = Result<(), Error>> + Send;
+    fn remove_project(&self, id: &ProjectId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 fn modules(project: &Project) -> String {
@@ -169,9 +170,16 @@ impl Projects for Store {
         .map_err(|error| name_taken(error, project))
     }
 
-    async fn remove_project(&self, id: &ProjectId) -> Result<(), Error> {
+    async fn remove_project(&self, id: &ProjectId, at: Timestamp) -> Result<(), Error> {
         transaction!(self, |tx| {
+            let mut standings = Vec::new();
+            for server in in_one_order(tx, id, &[]).await? {
+                standings.extend(Standing::find(tx, &server).await?);
+            }
             tx.execute("delete from project where id = $1", args![id.as_str()]).await?;
+            for standing in &mut standings {
+                standing.settle(tx, at).await?;
+            }
             Ok(())
         })
     }

@@ -1,10 +1,11 @@
 //! Servers in the store, how they are reached, and what was found on them.
 
-use super::engine::{Row, args, locking, transaction};
+use super::engine::{Row, Tx, args, transaction};
+use super::standing::{self, Standing};
 use super::{Error, Store};
 use crate::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use crate::domain::ids::ServerId;
-use crate::domain::server::{Server, ServerStatus};
+use crate::domain::server::{Footing, SILENT_AFTER, Server, ServerEvent, ServerStatus};
 use crate::domain::time::Timestamp;
 
 /// What can be done with the servers of a store.
@@ -20,16 +21,16 @@ pub trait Servers {
     fn server_by_handle(&self, handle: &str) -> impl Future<Output = Result<Option<Server>, Error>> + Send;
     /// Every server, by handle.
     fn servers(&self) -> impl Future<Output = Result<Vec<Server>, Error>> + Send;
-    /// Moves a server to a status.
+    /// Moves a server on by an event, told what it was and carries; returns where it stands then.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
-    fn set_server_status(
+    /// [`Error::ServerMove`], [`Error::NotFound`]; nothing is changed then.
+    fn move_server(
         &self,
         id: &ServerId,
-        status: ServerStatus,
+        event: fn(Footing) -> ServerEvent,
         at: Timestamp,
-    ) -> impl Future<Output = Result<(), Error>> + Send;
+    ) -> impl Future<Output = Result<ServerStatus, Error>> + Send;
     /// Adds a server that is reached over SSH, with what the first look found.
     ///
     /// # Errors
@@ -53,7 +54,8 @@ pub trait Servers {
         at: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
     /// Writes down how looks at servers ended, all or none: failures in a row are counted, and what was found before
-    /// stays where nothing was found.
+    /// stays where nothing was found. A server is unreachable from the [`SILENT_AFTER`]th look in a row on that found
+    /// nothing, until one finds something.
     fn note_checks(&self, seen: &[Seen]) -> impl Future<Output = Result<(), Error>> + Send;
     /// How the last look at each server ended, by server.
     fn checks(&self) -> impl Future<Output = Result<Vec<(ServerId, Checked)>, Error>> + Send;
@@ -61,7 +63,7 @@ pub trait Servers {
     /// without its name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::ServerInUse`].
+    /// [`Error::NotFound`], [`Error::ServerInUse`]; [`Error::ServerMove`] while it is set up.
     fn remove_server(&self, id: &ServerId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// How many projects have a place or ports on a server.
     fn project_count(&self, server: &ServerId) -> impl Future<Output = Result<u32, Error>> + Send;
@@ -113,10 +115,44 @@ fn decode(row: &Row) -> Result<Server, Error> {
         id: row.parsed(0, |text| ServerId::parse(text).ok())?,
         handle: row.text(1)?,
         address: row.text(2)?,
-        status: row.parsed(3, |text| ServerStatus::ALL.into_iter().find(|status| status.as_str() == text))?,
+        status: row.parsed(3, standing::status)?,
         created_at: row.time(4)?,
         updated_at: row.time(5)?,
     })
+}
+
+async fn note(tx: &mut Tx, seen: &Seen, facts: Option<&str>) -> Result<(), Error> {
+    // A server that was removed meanwhile has no look to remember.
+    let Some(mut standing) = Standing::find(tx, &seen.server).await? else { return Ok(()) };
+    tx.execute(
+        "insert into server_check (server_id, checked_at, failures, silences, problem, facts, created_at, updated_at) \
+         values ($1, $2, $3, $4, $5, $6, $2, $2) on conflict (server_id) do update set checked_at = excluded.checked_at, \
+         failures = case when excluded.failures = 0 then 0 else server_check.failures + 1 end, \
+         silences = case when excluded.silences = 0 then 0 else server_check.silences + 1 end, \
+         problem = excluded.problem, facts = coalesce(excluded.facts, server_check.facts), \
+         updated_at = excluded.updated_at",
+        args![
+            seen.server.as_str(),
+            seen.at,
+            u32::from(seen.problem.is_some()),
+            u32::from(facts.is_none()),
+            seen.problem.as_deref(),
+            facts,
+        ],
+    )
+    .await?;
+    let row = tx.row("select silences from server_check where server_id = $1", args![seen.server.as_str()]).await?;
+    let silences: u32 = row.map_or(Ok(0), |row| row.of("server_check").number(0))?;
+    let event = match silences {
+        0 => ServerEvent::Answered(standing.footing(tx).await?),
+        SILENT_AFTER.. => ServerEvent::Silent,
+        _ => return Ok(()),
+    };
+    match standing.status.next(&event) {
+        Ok(status) => standing.move_to(tx, status, seen.at).await,
+        // It stands where looks do not move it.
+        Err(_) => Ok(()),
+    }
 }
 
 impl Servers for Store {
@@ -126,13 +162,14 @@ impl Servers for Store {
         }
         transaction!(self, |tx| {
             tx.execute(
-                "insert into server (id, handle, address, status, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+                "insert into server (id, handle, address, status, set_up, created_at, updated_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
                 args![
                     server.id.as_str(),
                     &server.handle,
                     &server.address,
                     server.status.as_str(),
+                    server.status.takes_projects(),
                     server.created_at,
                     server.updated_at,
                 ],
@@ -178,18 +215,17 @@ impl Servers for Store {
         .await
     }
 
-    async fn set_server_status(&self, id: &ServerId, status: ServerStatus, at: Timestamp) -> Result<(), Error> {
+    async fn move_server(
+        &self,
+        id: &ServerId,
+        event: fn(Footing) -> ServerEvent,
+        at: Timestamp,
+    ) -> Result<ServerStatus, Error> {
         transaction!(self, |tx| {
-            let changed = tx
-                .execute(
-                    "update server set status = $2, updated_at = $3 where id = $1",
-                    args![id.as_str(), status.as_str(), at],
-                )
-                .await?;
-            if changed == 0 {
-                return Err(Error::NotFound { what: "server", id: id.to_string() });
-            }
-            Ok(())
+            let mut standing = Standing::of(tx, id).await?;
+            let status = standing.after(&event(standing.footing(tx).await?))?;
+            standing.move_to(tx, status, at).await?;
+            Ok(status)
         })
     }
 
@@ -205,13 +241,14 @@ impl Servers for Store {
             }
             let added = tx
                 .execute(
-                    "insert into server (id, handle, address, status, created_at, updated_at) \
-                     values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+                    "insert into server (id, handle, address, status, set_up, created_at, updated_at) \
+                     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
                     args![
                         server.id.as_str(),
                         &server.handle,
                         &server.address,
                         server.status.as_str(),
+                        server.status.takes_projects(),
                         server.created_at,
                         server.updated_at,
                     ],
@@ -273,27 +310,13 @@ impl Servers for Store {
     }
 
     async fn note_checks(&self, seen: &[Seen]) -> Result<(), Error> {
-        let seen: Vec<(&Seen, Option<String>)> =
+        let mut seen: Vec<(&Seen, Option<String>)> =
             seen.iter().map(|seen| (seen, seen.facts.as_ref().map(encode))).collect();
+        // In one order everywhere, so that nobody waits for somebody who waits.
+        seen.sort_unstable_by_key(|(seen, _)| seen.server.as_str());
         transaction!(self, |tx| {
             for (seen, facts) in &seen {
-                // A server that was removed meanwhile has no look to remember.
-                tx.execute(
-                    "insert into server_check (server_id, checked_at, failures, problem, facts, created_at, updated_at) \
-                     select id, $2, $3, $4, $5, $2, $2 from server where id = $1 \
-                     on conflict (server_id) do update set checked_at = excluded.checked_at, \
-                     failures = case when excluded.failures = 0 then 0 else server_check.failures + 1 end, \
-                     problem = excluded.problem, facts = coalesce(excluded.facts, server_check.facts), \
-                     updated_at = excluded.updated_at",
-                    args![
-                        seen.server.as_str(),
-                        seen.at,
-                        u32::from(seen.problem.is_some()),
-                        seen.problem.as_deref(),
-                        facts.as_deref(),
-                    ],
-                )
-                .await?;
+                note(tx, seen, facts.as_deref()).await?;
             }
             Ok(())
         })
@@ -310,21 +333,12 @@ impl Servers for Store {
 
     async fn remove_server(&self, id: &ServerId, at: Timestamp) -> Result<(), Error> {
         transaction!(self, |tx| {
-            let row = tx.row(locking!("select handle from server where id = $1"), args![id.as_str()]).await?;
-            let Some(row) = row else {
-                return Err(Error::NotFound { what: "server", id: id.to_string() });
-            };
-            let carried = tx
-                .row(
-                    "select count(*) from (select project_id from port_reservation where server_id = $1 \
-                     union select project_id from placement where server_id = $1) as carried",
-                    args![id.as_str()],
-                )
-                .await?;
-            let projects: u32 = carried.map_or(Ok(0), |row| row.of("port_reservation").number(0))?;
+            let standing = Standing::of(tx, id).await?;
+            let projects = standing.projects(tx).await?;
             if projects > 0 {
-                return Err(Error::ServerInUse { name: row.of("server").text(0)?, projects });
+                return Err(Error::ServerInUse { name: standing.name, projects });
             }
+            standing.after(&ServerEvent::GivenUp)?;
             tx.execute("delete from server_access where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_check where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_setup where server_id = $1", args![id.as_str()]).await?;

@@ -1,6 +1,7 @@
 //! Attempts to set up servers, counted and bounded.
 
-use super::engine::{Row, Tx, args, locking, transaction};
+use super::engine::{Row, Tx, args, transaction};
+use super::standing::Standing;
 use super::{Error, Store};
 use crate::domain::host::Destination;
 use crate::domain::ids::{ServerId, SetupId};
@@ -76,26 +77,6 @@ fn decode(row: &Row) -> Result<Setup, Error> {
     })
 }
 
-/// The server's name and status, locked.
-async fn locked(tx: &mut Tx, server: &ServerId) -> Result<(String, ServerStatus), Error> {
-    let row = tx.row(locking!("select handle, status from server where id = $1"), args![server.as_str()]).await?;
-    let Some(row) = row else {
-        return Err(Error::NotFound { what: "server", id: server.to_string() });
-    };
-    let row = row.of("server");
-    let status = row.parsed(1, |text| ServerStatus::ALL.into_iter().find(|status| status.as_str() == text))?;
-    Ok((row.text(0)?, status))
-}
-
-async fn move_to(tx: &mut Tx, server: &ServerId, status: ServerStatus, at: Timestamp) -> Result<(), Error> {
-    tx.execute(
-        "update server set status = $2, updated_at = $3 where id = $1",
-        args![server.as_str(), status.as_str(), at],
-    )
-    .await?;
-    Ok(())
-}
-
 async fn newest(tx: &mut Tx, server: &ServerId) -> Result<Option<Setup>, Error> {
     let row = tx
         .row("select setup_id, attempts, ended, problem from server_setup where server_id = $1", args![server.as_str()])
@@ -113,10 +94,8 @@ impl Setups for Store {
         at: Timestamp,
     ) -> Result<u32, Error> {
         transaction!(self, |tx| {
-            let (name, status) = locked(tx, server).await?;
-            let status = status
-                .next(&ServerEvent::SetupBegun)
-                .map_err(|source| Error::ServerMove { name: name.clone(), source })?;
+            let mut standing = Standing::of(tx, server).await?;
+            let status = standing.after(&ServerEvent::SetupBegun)?;
             let before = newest(tx, server).await?;
             let attempts = match &before {
                 _ if again => 1,
@@ -126,7 +105,7 @@ impl Setups for Store {
             };
             if attempts > most {
                 let problem = before.and_then(|before| before.problem).unwrap_or_default();
-                return Err(Error::AttemptsUsed { name, attempts: most, problem });
+                return Err(Error::AttemptsUsed { name: standing.name, attempts: most, problem });
             }
             tx.execute(
                 "insert into server_setup (server_id, setup_id, attempts, ended, problem, created_at, updated_at) \
@@ -136,7 +115,7 @@ impl Setups for Store {
                 args![server.as_str(), setup.as_str(), attempts, at],
             )
             .await?;
-            move_to(tx, server, status, at).await?;
+            standing.move_to(tx, status, at).await?;
             Ok(attempts)
         })
     }
@@ -154,24 +133,17 @@ impl Setups for Store {
             SetupEnd::Failed(problem) => (true, Some(problem.as_str()), None),
         };
         transaction!(self, |tx| {
-            let (name, status) = locked(tx, server).await?;
+            let mut standing = Standing::of(tx, server).await?;
             let current = newest(tx, server).await?;
             if current.is_none_or(|current| current.id != *setup || current.ended) {
-                return Err(Error::Superseded { name });
+                return Err(Error::Superseded { name: standing.name });
             }
-            let carried = tx
-                .row(
-                    "select count(distinct project_id) from port_reservation where server_id = $1",
-                    args![server.as_str()],
-                )
-                .await?;
-            let projects: u32 = carried.map_or(Ok(0), |row| row.of("port_reservation").number(0))?;
             let event = match end {
-                SetupEnd::Done { .. } => ServerEvent::SetupEnded { carries: projects > 0 },
+                SetupEnd::Done { .. } => ServerEvent::SetupEnded { carries: standing.projects(tx).await? > 0 },
                 SetupEnd::Left => ServerEvent::SetupLeft,
                 SetupEnd::Failed(_) => ServerEvent::SetupFailed,
             };
-            let status = status.next(&event).map_err(|source| Error::ServerMove { name, source })?;
+            let status = standing.after(&event)?;
             tx.execute(
                 "update server_setup set ended = true, problem = $2, updated_at = $4, \
                  attempts = case when $3 then attempts else 0 end where server_id = $1",
@@ -185,7 +157,7 @@ impl Setups for Store {
                 )
                 .await?;
             }
-            move_to(tx, server, status, at).await?;
+            standing.move_to(tx, status, at).await?;
             Ok(status)
         })
     }

@@ -203,12 +203,7 @@ fn run_row(talk: &Talk, run: &Run, data: String) -> Row {
 async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     let all = servers::list(&talk.context).await?;
     let row = |view: &servers::ServerView| Row {
-        line: format!(
-            "• {} — {} ({})",
-            view.server.handle,
-            view.server.status.as_str().replace('_', " "),
-            view.projects
-        ),
+        line: format!("• {} — {} ({})", view.server.handle, view.server.status.words(), view.projects),
         button: None,
     };
     Ok(all.iter().map(row).collect())

@@ -29,17 +29,42 @@ async fn a_server_that_does_not_answer_is_one_incident_and_is_left_alone() {
     assert_eq!((incident.kind, incident.server.as_ref()), (IncidentKind::ServerUnreachable, Some(&web)));
     assert!(incident.title.contains("`web-1` does not answer, asked twice"), "{}", incident.title);
     assert!(incident.details.contains("connection refused"), "{}", incident.details);
+    let status = async |id| desk.context.store.server(id).await.unwrap().unwrap().status;
+    assert_eq!(status(&web).await, ServerStatus::Ready, "one round is no dead server");
     let again = check(&desk.context, &never()).await.unwrap();
     assert_eq!((again.opened.len(), again.standing.len(), again.standing[0].reports), (0, 1, 2), "{again:?}");
     assert_eq!(again.standing[0].id, incident.id);
-    for (id, status) in [(&web, ServerStatus::Ready), (&setup, ServerStatus::PendingSetup)] {
-        assert_eq!(desk.context.store.server(id).await.unwrap().unwrap().status, status);
-    }
+    assert_eq!((status(&web).await, status(&setup).await), (ServerStatus::Unreachable, ServerStatus::PendingSetup));
+    let (shop, wish, cancel) = (desk.project("shop").await, "web-1".parse().unwrap(), never());
+    let refused = cgo::ops::placement::place(&desk.context, &shop, Some(&wish), &cancel).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("`web-1`: it is unreachable"), "{refused}");
     let person = recover(&desk.context, &incident.id, &never()).await.unwrap();
     assert!(matches!(&person, Recovery::Person { what, .. } if what.contains("at its provider")), "{person:?}");
     incidents::resolve(&desk.context, &incident.id, "moved").await.unwrap();
     let over = recover(&desk.context, &incident.id, &never()).await.unwrap();
     assert!(matches!(over, Recovery::Over(_)), "{over:?}");
+}
+
+#[tokio::test]
+async fn what_stands_on_a_server_in_maintenance_is_not_looked_at() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    let project = desk.project("shop").await;
+    let now = desk.context.now();
+    let placed =
+        desk.context.store.place(&project.id, std::slice::from_ref(&web), 1, 1, &|_| Ok(vec![web.clone()]), now).await;
+    placed.unwrap().unwrap();
+    release(&desk.context, &project, &web, 1).await;
+    let deployed = cgo::domain::project::ProjectStatus::Deployed;
+    desk.context.store.set_project_status(&project.id, deployed, desk.context.now()).await.unwrap();
+    let name = cgo::domain::names::ServerName::parse("web-1").unwrap();
+    servers::standing::maintenance(&desk.context, &name, true).await.unwrap();
+    let round = check(&desk.context, &never()).await.unwrap();
+    assert_eq!((round.opened.len(), round.unknown.len()), (0, 0), "{round:?}");
+    servers::standing::maintenance(&desk.context, &name, false).await.unwrap();
+    let round = check(&desk.context, &never()).await.unwrap();
+    assert_eq!(round.opened.len(), 1, "{round:?}");
 }
 
 #[tokio::test]

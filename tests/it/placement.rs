@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cgo::domain::host::{Access, Facts, HostKey, Rights};
+use cgo::domain::host::{Access, Engine, Facts, HostKey, Rights};
 use cgo::domain::ids::{ProjectId, ReleaseId, RunId, ServerId};
 use cgo::domain::names::ProjectName;
-use cgo::domain::placement::{FRESH_MS, Reason, Wish};
+use cgo::domain::placement::{FRESH_MS, MEMORY_MB, Reason, Wish};
 use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::redact::Secrets;
 use cgo::domain::request::Rollout;
@@ -209,14 +209,14 @@ async fn a_project_without_a_place_goes_where_its_cgo_yaml_says() {
 #[tokio::test]
 async fn no_room_now_is_waited_for_and_what_will_never_fit_is_told_at_once() {
     let desk = Desk::new().await;
-    let web = desk.server("web-1", ServerStatus::Ready, &facts(300)).await;
+    desk.server("web-1", ServerStatus::Ready, &facts(600)).await;
     let (a, b) = (desk.project("aa").await, desk.project("bb").await);
     assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
     let full = desk.place(&b, "web-1").await.unwrap_err();
     assert!(matches!(&full, Error::NoCapacity { .. }), "{full}");
-    assert!(full.to_string().contains("`web-1`: 256 MB of memory are needed, 44 MB are free"), "{full}");
+    assert!(full.to_string().contains("`web-1`: 512 MB of memory are needed, 88 MB are free"), "{full}");
     assert_eq!(desk.context.store.placements().await.unwrap().len(), 1, "a refusal reserved something");
-    desk.context.store.remove_project(&a.id).await.unwrap();
+    desk.context.store.remove_project(&a.id, ops::now()).await.unwrap();
     assert_eq!(desk.place(&b, "web-1").await.unwrap(), "web-1");
 
     let big = desk.project("big").await;
@@ -224,9 +224,83 @@ async fn no_room_now_is_waited_for_and_what_will_never_fit_is_told_at_once() {
     let never = desk.place(&big, "web-1").await.unwrap_err();
     assert!(matches!(&never, Error::NoServer { .. }), "{never}");
     assert!(never.to_string().contains("9000 MB of memory are more than it has"), "{never}");
-    desk.context.store.set_server_status(&web, ServerStatus::Error, ops::now()).await.unwrap();
-    let error = desk.place(&desk.project("cc").await, "web-1").await.unwrap_err();
+    desk.server("web-2", ServerStatus::Error, &facts(3000)).await;
+    let error = desk.place(&desk.project("cc").await, "web-2").await.unwrap_err();
     assert!(matches!(&error, Error::NoServer { .. }) && error.to_string().contains("it is error"), "{error}");
+}
+
+/// What keeps a service is asked of a server before anything is begun there, by name.
+#[tokio::test]
+async fn a_server_that_lacks_what_keeps_the_service_is_refused_by_name() {
+    let desk = Desk::new().await;
+    let plain = Facts { rights: Rights::Plain, arch: "riscv64".to_owned(), ..facts(3000) };
+    desk.server("web-1", ServerStatus::Ready, &plain).await;
+    let dead = Engine { name: "podman".to_owned(), version: None };
+    desk.server("web-2", ServerStatus::Ready, &Facts { engines: vec![dead], ..facts(3000) }).await;
+    let engine = Engine { name: "docker".to_owned(), version: Some("28".to_owned()) };
+    desk.server("web-3", ServerStatus::Ready, &Facts { engines: vec![engine], ..facts(2000) }).await;
+    for (name, extra, refused) in [
+        (
+            "aa",
+            "driver: container",
+            vec!["`web-1`: no container engine answers", "`web-2`: no container engine answers"],
+        ),
+        ("bb", "driver: systemd", vec!["`web-1`: its account cannot become root"]),
+        ("cc", "driver: container\n    image: { build: here }", vec!["`web-1`: its architecture is riscv64, and "]),
+        ("dd", "driver: process", vec![]),
+    ] {
+        let project = desk.project(name).await;
+        manifest(&project, "local", 64);
+        let file = std::path::Path::new(&project.folder).join("cgo.yaml");
+        let text =
+            std::fs::read_to_string(&file).unwrap().replace("stop_after: 1", &format!("stop_after: 1\n    {extra}"));
+        std::fs::write(&file, text).unwrap();
+        for refused in &refused {
+            let on = &refused[1..6];
+            let error = desk.place(&project, on).await.unwrap_err();
+            assert!(matches!(&error, Error::NoServer { .. }) && error.to_string().contains(refused), "{error}");
+        }
+        assert_eq!(desk.context.store.placements_of(&project.id).await.unwrap(), []);
+        // Of all there are, one that has it is chosen.
+        let took = desk.place(&project, "auto").await.unwrap();
+        assert!(refused.iter().all(|refused| refused[1..6] != took), "{name} is on {took}");
+    }
+}
+
+/// What is reserved for a service that says nothing is what it is limited to.
+#[tokio::test]
+async fn what_is_reserved_is_what_a_service_may_take() {
+    let desk = Desk::new().await;
+    desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    let project = desk.project("aa").await;
+    manifest(&project, "local", 64);
+    let file = std::path::Path::new(&project.folder).join("cgo.yaml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("    memory_mb: 64\n", "");
+    std::fs::write(&file, text).unwrap();
+    desk.place(&project, "web-1").await.unwrap();
+    let reserved = desk.context.store.placements_of(&project.id).await.unwrap()[0].memory_mb;
+    assert_eq!(reserved, u64::from(MEMORY_MB));
+}
+
+#[tokio::test]
+async fn a_project_on_a_server_in_maintenance_is_not_deployed_and_waits() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    let a = desk.project("aa").await;
+    let name = cgo::domain::names::ServerName::parse("web-1").unwrap();
+    assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
+    let status = async || desk.context.store.server(&web).await.unwrap().unwrap().status;
+    assert_eq!(status().await, ServerStatus::InUse);
+    assert!(servers::standing::maintenance(&desk.context, &name, true).await.unwrap().1);
+    assert!(!servers::standing::maintenance(&desk.context, &name, true).await.unwrap().1, "it was so already");
+    for wish in ["", "web-1"] {
+        let refused = desk.place(&a, wish).await.unwrap_err();
+        assert!(matches!(&refused, Error::NoCapacity { .. }), "{refused}");
+        assert!(refused.to_string().contains("`web-1`: it is in maintenance"), "{refused}");
+    }
+    assert!(servers::standing::reserve(&desk.context, &name, true).await.is_err());
+    servers::standing::maintenance(&desk.context, &name, false).await.unwrap();
+    assert_eq!((desk.place(&a, "").await.unwrap().as_str(), status().await), ("web-1", ServerStatus::InUse));
 }
 
 #[tokio::test]
@@ -250,7 +324,7 @@ async fn what_was_found_long_ago_is_asked_again_and_no_answer_is_no_room() {
 #[tokio::test]
 async fn a_project_that_serves_is_not_moved_and_needs_no_second_budget() {
     let desk = Desk::new().await;
-    let web = desk.server("web-1", ServerStatus::Ready, &facts(300)).await;
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(600)).await;
     desk.server("web-2", ServerStatus::Ready, &facts(3000)).await;
     let a = desk.project("aa").await;
     assert_eq!(desk.place(&a, "web-1").await.unwrap(), "web-1");
@@ -337,12 +411,25 @@ fn the_command_line_takes_a_wish_and_explains_a_server() {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         let store = Store::open(&url).await.unwrap();
         server(&store, "web-1", ServerStatus::PendingSetup, &facts(3000)).await;
-        server(&store, "web-2", ServerStatus::Ready, &facts(300)).await;
+        server(&store, "web-2", ServerStatus::Ready, &facts(600)).await;
         store.close().await;
     });
     let setup = env.ok(["explain", "web-1"]).stdout;
     assert!(setup.contains("server web-1: takes no project: it is pending setup"), "{setup}");
     assert!(env.ok(["explain", "web-2"]).stdout.contains("server web-2: takes projects"));
+    env.ok(["servers", "maintenance", "web-2", "on"]);
+    let out = env.ok(["explain", "web-2"]).stdout;
+    assert!(out.contains("server web-2: takes no project: it is in maintenance"), "{out}");
+    assert!(env.ok(["servers", "list"]).stdout.contains("in maintenance"));
+    assert!(env.ok(["servers", "show", "web-2"]).stdout.contains("in maintenance"));
+    assert_eq!(env.json(["servers", "show", "web-2"])["server"]["status"], "maintenance");
+    let refused = env.run(["servers", "reserve", "web-2", "on"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("a server that is in maintenance cannot be reserved"), "{}", refused.stderr);
+    assert_eq!(env.json(["servers", "maintenance", "web-2", "off"])["server"]["status"], "ready");
+    assert!(env.ok(["servers", "reserve", "web-2", "on"]).stdout.contains("`web-2` is reserved"));
+    assert!(env.ok(["explain", "web-2"]).stdout.contains("takes no project: it is reserved"));
+    assert_eq!(env.json(["servers", "reserve", "web-2", "off"])["changed"], true);
     let unknown = env.run(["project", "new", "a notes API with title", "--server", "web-9"]);
     assert_eq!(unknown.code, Some(1), "{}", unknown.stderr);
     assert!(unknown.stderr.contains("there is no server `web-9`"), "{}", unknown.stderr);

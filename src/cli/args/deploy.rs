@@ -82,6 +82,15 @@ pub struct Deploy {
     /// Of several servers, leave one as it is that cannot take the release, instead of going back on all of them
     #[arg(long, conflicts_with = "status")]
     pub allow_partial: bool,
+    /// While somebody else changes the project, wait: so many seconds, or until it is free
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with_all = ["status", "dry_run", "record", "replay"]
+    )]
+    pub wait: Option<Option<u32>>,
     /// Go back although a migration since that release cannot be undone
     #[arg(long, requires = "rollback")]
     pub force: bool,

@@ -20,6 +20,9 @@ pub enum Lock {
         /// Why, for those who are refused
         #[arg(long, short, value_name = "TEXT")]
         message: String,
+        /// While somebody else has it, wait: so many seconds, or until it is free
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+        wait: Option<Option<u32>>,
     },
     /// End a hold
     Release {

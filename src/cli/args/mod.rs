@@ -30,7 +30,7 @@ pub use project::{Maintenance, Project, ProjectNew, ProjectUpdate};
 pub use run::{Run, Tape};
 pub use secrets::Secrets;
 pub use serve::{Listen, Serve};
-pub use servers::{Servers, ServersAdd, ServersProvision};
+pub use servers::{Servers, ServersAdd, ServersProvision, Switch};
 pub use spec::Spec;
 pub use users::Users;
 

@@ -36,6 +36,24 @@ pub enum Servers {
     },
     /// Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy
     Provision(Box<ServersProvision>),
+    /// Take a server out of use for a while, or put it into use again: `on`, `off`
+    ///
+    /// No project is placed on it or deployed to it meanwhile, and nobody is called to it. What runs there runs on.
+    Maintenance {
+        /// The server
+        name: ServerName,
+        /// What is wanted
+        #[arg(value_enum)]
+        wanted: Switch,
+    },
+    /// Keep a server free that carries no project, or give it to projects again: `on`, `off`
+    Reserve {
+        /// The server
+        name: ServerName,
+        /// What is wanted
+        #[arg(value_enum)]
+        wanted: Switch,
+    },
     /// Tell Ansible of the servers, as a dynamic inventory
     #[command(group = clap::ArgGroup::new("what").required(true))]
     Inventory {
@@ -51,6 +69,15 @@ pub enum Servers {
         /// The server
         name: ServerName,
     },
+}
+
+/// What is wanted of something that is or is not so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// It is to be so
+    On,
+    /// It is not to be so
+    Off,
 }
 
 /// Add a server that is reached over SSH

@@ -16,7 +16,7 @@ use crate::domain::manifest::{EnvName, Manifest};
 use crate::domain::names::ServerName;
 use crate::domain::project::Project;
 use crate::domain::secret::Secret;
-use crate::domain::server::{LOCAL, PortPurpose, PortWish, ServerStatus};
+use crate::domain::server::{LOCAL, PortPurpose, PortWish, ServerEvent};
 use crate::domain::time::Timestamp;
 use crate::remote::caddy::Caddy;
 use crate::remote::host::ssh;
@@ -152,7 +152,8 @@ async fn add_server(
     let server = add::add(context, &offer, true, cancel).await?.server;
     // Who deploys to it has set it up; what is missing is told before anything is begun.
     let later = Timestamp(server.updated_at.0 + 1);
-    Ok(context.store.set_server_status(&server.id, ServerStatus::Ready, later).await?)
+    context.store.move_server(&server.id, |_| ServerEvent::TakenAsReady, later).await?;
+    Ok(())
 }
 
 /// The host key in a line as in `known_hosts`, with or without names before it.

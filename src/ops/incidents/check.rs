@@ -16,11 +16,13 @@ use super::super::servers::check::{Looked, check as look_at};
 use super::super::{Context, Error, explain, placement, projects, random, secrets, servers, services};
 use super::{close, front, note};
 use crate::domain::deployment::Deployment;
+use crate::domain::diagnose::told;
 use crate::domain::ids::{IncidentId, ProjectId, ServerId};
 use crate::domain::incident::{Incident, IncidentEventKind, IncidentKind, IncidentStatus, cause};
 use crate::domain::names::ServerName;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::server::{LOCAL, Server, ServerStatus};
+use crate::remote::host::engines;
 use crate::remote::probe;
 use crate::store::Incidents as _;
 
@@ -85,16 +87,21 @@ impl Subject {
 pub async fn check(context: &Context, cancel: &CancellationToken) -> Result<Round, Error> {
     let servers: Vec<Server> = servers::list(context).await?.into_iter().map(|view| view.server).collect();
     let (subjects, silent) = of_servers(context, &servers, cancel).await?;
+    let resting: BTreeSet<&ServerId> =
+        servers.iter().filter(|server| server.status == ServerStatus::Maintenance).map(|server| &server.id).collect();
     let silent: BTreeSet<&ServerId> =
         servers.iter().filter(|server| silent.contains(&server.handle)).map(|server| &server.id).collect();
     let mut deployed = Vec::new();
     for project in projects::list(context).await? {
-        // One that is stopped, archived or worked on is not broken.
+        // One that is stopped, archived or worked on is not broken, nor is one whose server is.
         if project.status == ProjectStatus::Deployed
             && let Some(active) = deploy::active(context, &project).await?
         {
-            let lives = placement::of_project(context, &project).await?.into_iter().map(|server| server.id).collect();
-            deployed.push(Deployed { project, active, lives });
+            let lives = placement::of_project(context, &project).await?.into_iter().map(|server| server.id);
+            let lives: Vec<ServerId> = lives.collect();
+            if !lives.iter().any(|server| resting.contains(server)) {
+                deployed.push(Deployed { project, active, lives });
+            }
         }
     }
     let services = join_all(deployed.iter().map(async |Deployed { project, active, lives }| {
@@ -230,7 +237,7 @@ async fn of_servers(
             }
         }
     }
-    let mut subjects = Vec::new();
+    let (mut subjects, mut answering) = (Vec::new(), Vec::new());
     let mut silent = BTreeSet::new();
     for looked in looks {
         let Some(server) = servers.iter().find(|server| server.handle == looked.server) else { continue };
@@ -238,8 +245,45 @@ async fn of_servers(
             silent.insert(looked.server.clone());
         }
         subjects.extend(of_look(server, &looked));
+        if let Some(facts) = &looked.facts {
+            answering.push((server, !facts.engines.is_empty()));
+        }
     }
+    let engines = answering.iter().map(async |(server, has)| of_engines(context, server, *has, cancel).await);
+    subjects.extend(join_all(engines).await);
     Ok((subjects, silent))
+}
+
+/// Whether the container engines of a server that answers work. This machine asks its own when one is wanted.
+async fn of_engines(context: &Context, server: &Server, has_any: bool, cancel: &CancellationToken) -> Subject {
+    let finding = async {
+        if !has_any || server.handle == LOCAL {
+            return Finding::Good;
+        }
+        let asked = match servers::check::host(context, server).await {
+            Ok(host) => engines::ask(host.as_ref(), cancel).await.map_err(|error| told(&error)),
+            Err(error) => Err(explain(&error)),
+        };
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(why) => return Finding::Unknown(format!("the container engines of `{}`: {why}", server.handle)),
+        };
+        let broken: Vec<(String, String)> = asked.into_iter().filter_map(|it| Some((it.name, it.problem?))).collect();
+        if broken.is_empty() {
+            return Finding::Good;
+        }
+        let names: Vec<String> = broken.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let what = if names.len() == 1 { "engine" } else { "engines" };
+        let title = format!("the container {what} {} of `{}` cannot be worked with", names.join(", "), server.handle);
+        Finding::Broken { title, details: broken.into_iter().map(|(name, why)| format!("{name}: {why}")).collect() }
+    };
+    Subject {
+        kind: IncidentKind::ServiceDown,
+        project: None,
+        server: Some(server.id.clone()),
+        service: Some("container-engine".to_owned()),
+        finding: finding.await,
+    }
 }
 
 /// What a look says about a server: whether it answers, and if so, what it has.
@@ -272,23 +316,10 @@ fn of_look(server: &Server, looked: &Looked) -> Vec<Subject> {
         None => short("disk", facts.disk_available_mb, facts.disk_mb, LEAST_DISK_MB),
     };
     let memory = short("memory", facts.memory_available_mb, facts.memory_mb, LEAST_MEMORY_MB);
-    let dead: Vec<String> = facts
-        .engines
-        .iter()
-        .filter(|engine| engine.version.is_none() && server.handle != LOCAL)
-        .map(|engine| engine.name.clone())
-        .collect();
-    let engine = if dead.is_empty() {
-        Finding::Good
-    } else {
-        let title = format!("the container engine of `{name}` does not answer");
-        Finding::Broken { title, details: vec![dead.join(", ")] }
-    };
     vec![
         subject(IncidentKind::ServerUnreachable, None, Finding::Good),
         subject(IncidentKind::NoRoom, Some("disk"), disk),
         subject(IncidentKind::NoRoom, Some("memory"), memory),
-        subject(IncidentKind::ServiceDown, Some("container-engine"), engine),
     ]
 }
 

@@ -79,8 +79,8 @@ pub struct Looked {
     pub facts: Option<Facts>,
 }
 
-/// Looks at servers, at all of them when none is named, side by side. What was found is written down; one look that
-/// failed changes nothing about where a server stands.
+/// Looks at servers, at all of them when none is named, side by side. What was found is written down. One look that
+/// failed changes nothing about where a server stands; after several in a row that found nothing it is unreachable.
 ///
 /// # Errors
 /// When a name is no server's, whoever is worked for does not look after servers, or the store fails. A server that fails

@@ -1,6 +1,7 @@
 //! Servers and the places on them: `local`, this machine, and others that are reached over SSH.
 //!
-//! [`add`] and [`check`] know the others, [`provision`] sets them up, [`inventory`] tells Ansible of them;
+//! [`add`] and [`check`] know the others, [`provision`] sets them up, [`standing`] takes them out of use and back,
+//! [`inventory`] tells Ansible of them;
 //! [`super::placement`] chooses among them.
 
 pub mod add;
@@ -9,6 +10,7 @@ mod error;
 pub mod inventory;
 pub mod place;
 pub mod provision;
+pub mod standing;
 
 use std::collections::BTreeSet;
 

@@ -159,14 +159,12 @@ impl App<'_> {
         cancel: &CancellationToken,
         on_line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(), Error> {
-        for line in self.log(lines, cancel).await? {
-            on_line(&line);
-        }
         let mut at = String::new();
         while !cancel.is_cancelled() {
             let script = self
                 .script("follow its log", OPERATE, &[], "operator", "follow")
                 .arg(at.clone())
+                .arg(lines.to_string())
                 .deadline(FOLLOW)
                 .harmless();
             let answer = match self.host.run_ok(&script, cancel).await {

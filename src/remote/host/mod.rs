@@ -5,6 +5,7 @@
 //! [`facts`] looks at the machine. [`local`] and [`ssh`] are the two implementations. What to do on a host, and what to
 //! make of the answer, is decided above.
 
+pub mod engines;
 pub mod error;
 pub mod facts;
 pub mod files;

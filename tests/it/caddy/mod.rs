@@ -202,38 +202,38 @@ fn over_ssh(test: &impl AsyncFn(&Sshd, &Ground)) {
 }
 
 /// A client that keeps its connection and never tries twice.
-struct Client {
-    stream: BufReader<TcpStream>,
+pub struct Client {
+    pub stream: BufReader<TcpStream>,
     name: String,
 }
 
-struct Got {
-    status: u16,
+pub struct Got {
+    pub status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
 impl Got {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 impl Client {
-    async fn to(address: SocketAddr) -> io::Result<Self> {
+    pub async fn to(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream: BufReader::new(stream), name: address.to_string() })
     }
 
     /// Sends a request; `more` are lines of its head.
-    async fn send(&mut self, line: &str, more: &str) -> io::Result<()> {
+    pub async fn send(&mut self, line: &str, more: &str) -> io::Result<()> {
         let head = format!("{line} HTTP/1.1\r\nHost: {}\r\n{more}\r\n", self.name);
         self.stream.get_mut().write_all(head.as_bytes()).await
     }
 
     /// Reads the head of an answer.
-    async fn head(&mut self) -> io::Result<Got> {
+    pub async fn head(&mut self) -> io::Result<Got> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
@@ -251,7 +251,7 @@ impl Client {
         Ok(Got { status, headers, body: Vec::new() })
     }
 
-    async fn get(&mut self, path: &str) -> io::Result<Got> {
+    pub async fn get(&mut self, path: &str) -> io::Result<Got> {
         self.send(&format!("GET {path}"), "").await?;
         self.rest().await
     }

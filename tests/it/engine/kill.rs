@@ -9,6 +9,7 @@ use std::time::Duration;
 use cgo::domain::deployment::{Driver, Slot};
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::remote::engine::Error;
+use cgo::remote::engine::operate::Work;
 use cgo::remote::engine::phase::Phase;
 use cgo::remote::engine::plan::Plan;
 use cgo::remote::image::Sort;
@@ -223,7 +224,7 @@ fn each(ways: &[(How, &'static str)]) -> Vec<Strike> {
 }
 
 /// Puts what strikes in the place of the host's `sync`.
-fn arm(sshd: &Sshd) {
+pub(super) fn arm(sshd: &Sshd) {
     let folder = sshd.folder();
     let real = sshd.root("command -v sync");
     std::fs::copy(real.trim(), folder.join("sync.real")).unwrap();
@@ -246,11 +247,22 @@ fn converge(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, strikes: &[Strike])
             tried += 1;
             if let Err(why) = strike(sshd, stage, linked, &at, *how).await {
                 failed.push(format!("{how:?} at {step} {mark}: {why}"));
-                break;
+                // The others are tried where nothing of it is left.
+                afresh(sshd, stage).await;
             }
         }
     });
     (tried, failed)
+}
+
+/// Takes away what a strike left that came to no good end, and deploys anew.
+async fn afresh(sshd: &Sshd, stage: &Stage<'_>) {
+    sshd.root(&format!("rm -f '{0}/fault' '{0}/struck'", sshd.folder().display()));
+    // What still goes on has it; nobody waits for that here.
+    stage.shell("rm -f lease").await;
+    stage.app().operate(Work::Remove, "a test", "the next try", &never()).await.unwrap();
+    stage.made.set(0);
+    stage.deploy("ok").await.unwrap();
 }
 
 /// Gives the applications of a host a disk of their own, where that is to be full once.

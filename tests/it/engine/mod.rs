@@ -9,11 +9,16 @@ mod kill;
 mod life;
 mod operator;
 mod own_docker;
+mod race;
+mod serving;
 mod several;
+mod shop;
 mod systemd;
 mod values;
 mod whole;
 mod within;
+
+pub use whole::taken_as_ready;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use cgo::domain::host::HostKey;
-use cgo::domain::server::ServerStatus;
+use cgo::domain::server::ServerEvent;
 use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 
@@ -37,6 +37,11 @@ pub(super) fn server(env: &TestEnv, sshd: &Sshd, name: &str) {
     let fingerprint = HostKey::parse(&sshd.host_key()).unwrap().fingerprint().to_string();
     let key = client_key().to_str().unwrap();
     env.ok(["servers", "add", name, &sshd.at("root"), "--key", key, "--fingerprint", &fingerprint]);
+    taken_as_ready(env, name);
+}
+
+/// Has a server that was added be one that is set up.
+pub fn taken_as_ready(env: &TestEnv, name: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let settings = env.ok(["--show-settings", "--json"]).stdout;
@@ -45,7 +50,8 @@ pub(super) fn server(env: &TestEnv, sshd: &Sshd, name: &str) {
         let url = url.unwrap_or_else(|| format!("sqlite:{}", env.data().join("cgo.db").display()));
         let store = Store::open(&url).await.unwrap();
         let server = store.server_by_handle(name).await.unwrap().expect("it was added");
-        store.set_server_status(&server.id, ServerStatus::Ready, Timestamp(server.updated_at.0 + 1)).await.unwrap();
+        let later = Timestamp(server.updated_at.0 + 1);
+        store.move_server(&server.id, |_| ServerEvent::TakenAsReady, later).await.unwrap();
     });
 }
 

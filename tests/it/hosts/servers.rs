@@ -253,3 +253,54 @@ fn this_machine_is_neither_added_nor_removed_and_is_looked_at_like_any_other() {
     let checked = valid("servers.check", &env.run(["servers", "check", "local", "--json"]).stdout);
     assert_eq!(checked["data"]["servers"][0]["facts"]["arch"], std::env::consts::ARCH);
 }
+
+/// An engine that is there and would run nothing is an incident that names it, with its own words, until it works again.
+#[test]
+fn a_container_engine_that_does_not_work_is_an_incident_of_its_own() {
+    let Some(sshd) = Sshd::start() else { return };
+    let env = TestEnv::new();
+    // Each says its version to whoever asks for no more; one works, the other does not.
+    let place = |name: &str, info: &str| {
+        let script = format!(
+            "#!/bin/sh\ncase \"$1\" in --version | version) echo 'version 4.3.1' ;; info) {info} ;; *) exit 64 ;; esac\n"
+        );
+        sshd.write(name, &script);
+        let at = sshd.folder().join(name).display().to_string();
+        sshd.root(&format!(
+            "chmod 755 {at}; to=$(command -v {name}) || {{ to=/usr/local/bin/{name}; mount -t tmpfs none /usr/local/bin; : >$to; }}; \
+             mount --bind {at} $(readlink -f $to)"
+        ));
+    };
+    place("docker", "echo 28.1");
+    place(
+        "podman",
+        "[ ! -e /run/broken ] || { echo 'more words' >&2; echo 'cannot open its storage' >&2; exit 125; }; echo 4.3.1",
+    );
+    added(&env, &sshd, "web");
+    // It is looked at when it is meant to work.
+    crate::engine::taken_as_ready(&env, "web");
+    let check = || {
+        let ran = env.run(["incidents", "check", "--json"]);
+        let answer = valid("incidents.check", &ran.stdout);
+        (ran.code, answer["data"].clone())
+    };
+    let (code, seen) = check();
+    assert_eq!((code, seen["opened"].as_array().map(Vec::len)), (Some(0), Some(0)), "{seen}");
+
+    sshd.root(": >/run/broken");
+    assert_eq!(env.ok(["servers", "check", "web"]).code, Some(0), "what it is called, it still says");
+    let (code, seen) = check();
+    assert_eq!(code, Some(8), "{seen}");
+    let incident = &seen["opened"][0];
+    assert_eq!(incident["title"], "the container engine `podman` of `web` cannot be worked with");
+    assert_eq!(incident["details"], "podman: cannot open its storage");
+    // One that says nothing good and ends well does not work either.
+    place("docker", "echo");
+    let (_, seen) = check();
+    assert_eq!((seen["opened"].as_array().map(Vec::len), seen["standing"][0]["reports"].as_u64()), (Some(0), Some(2)));
+    assert!(seen["standing"][0]["title"].as_str().unwrap().contains("`docker`, `podman`"), "{seen}");
+    place("docker", "echo 28.1");
+    sshd.root("rm /run/broken");
+    let (code, seen) = check();
+    assert_eq!((code, seen["closed"].as_array().map(Vec::len)), (Some(0), Some(1)), "{seen}");
+}

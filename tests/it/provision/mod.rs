@@ -1,8 +1,9 @@
-//! Setting up servers: a bare machine for real ([`bare`]), what stands in the way of it ([`refused`]), and Ansible
+//! Setting up servers: a bare machine for real ([`bare`], [`doors`]), what stands in the way of it ([`refused`]), and Ansible
 //! instead ([`ansible`]).
 
 mod ansible;
 mod bare;
+mod doors;
 mod refused;
 
 use cgo::domain::host::HostKey;

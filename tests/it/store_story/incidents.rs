@@ -91,7 +91,7 @@ async fn an_incident_refers_to_what_is_there_and_goes_with_its_project(place: &P
         ..incident(1, 0)
     };
     assert_eq!(store.open_incident(&whole).await.unwrap(), whole);
-    store.remove_project(&project.id).await.unwrap();
+    store.remove_project(&project.id, at(9)).await.unwrap();
     assert_eq!(store.open_incidents().await.unwrap(), []);
     let error = store.open_incident(&whole).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "project", .. }), "{error}");

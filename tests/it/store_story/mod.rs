@@ -15,6 +15,7 @@ mod queue;
 mod records;
 mod secrets;
 mod setups;
+mod standing;
 mod statements;
 mod telegram;
 mod waiting;

@@ -97,7 +97,7 @@ async fn a_place_goes_with_its_project_and_keeps_its_server(place: &Place) {
     let kept = store.remove_server(&web, at(2)).await.unwrap_err();
     assert!(matches!(kept, Error::ServerInUse { projects: 1, .. }), "{kept}");
     assert_eq!(store.project_count(&web).await.unwrap(), 1);
-    store.remove_project(&shop.id).await.unwrap();
+    store.remove_project(&shop.id, at(2)).await.unwrap();
     assert_eq!(store.placements_of(&shop.id).await.unwrap(), []);
     store.remove_server(&web, at(3)).await.unwrap();
     assert_eq!(store.server(&web).await.unwrap(), None);

@@ -7,7 +7,7 @@ use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::project::ProjectStatus;
-use cgo::domain::server::{PortPurpose, PortWish, ServerStatus};
+use cgo::domain::server::{PortPurpose, PortWish, ServerEvent};
 use cgo::domain::spec::Module;
 use cgo::store::{Agents, Deployments, Error, Ports, Projects, Runs, Seen, Servers};
 
@@ -81,8 +81,8 @@ async fn removing_a_project_takes_its_ports_and_deployments_and_leaves_its_runs(
         .unwrap();
     store.create_deployment(&deployment(1, &notes.id, &server.id)).await.unwrap();
 
-    store.remove_project(&notes.id).await.unwrap();
-    store.remove_project(&notes.id).await.unwrap();
+    store.remove_project(&notes.id, at(9)).await.unwrap();
+    store.remove_project(&notes.id, at(9)).await.unwrap();
     assert_eq!(store.projects().await.unwrap(), []);
     assert_eq!(store.ports(&server.id).await.unwrap(), []);
     assert_eq!(store.deployments(&notes.id).await.unwrap(), []);
@@ -107,12 +107,7 @@ async fn servers_are_made_once_for_a_handle(place: &Place) {
     assert_eq!(store.servers().await.unwrap(), [other.clone(), first.clone()]);
     assert_eq!(store.server_by_handle("fra1").await.unwrap().as_ref(), Some(&other));
     assert_eq!(store.server_by_handle("fra2").await.unwrap(), None);
-    for status in ServerStatus::ALL {
-        store.set_server_status(&first.id, status, at(4)).await.unwrap();
-        let stored = store.server_by_handle("local").await.unwrap().unwrap();
-        assert_eq!((stored.status, stored.updated_at), (status, at(4)));
-    }
-    let error = store.set_server_status(&local(3).id, ServerStatus::Ready, at(0)).await.unwrap_err();
+    let error = store.move_server(&local(3).id, |_| ServerEvent::Kept, at(0)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "server", .. }), "{error}");
 }
 
@@ -177,7 +172,7 @@ async fn servers_over_ssh_are_kept_with_their_access_and_looks(place: &Place) {
     let error = store.remove_server(&web.id, at(9)).await.unwrap_err();
     assert!(matches!(error, Error::ServerInUse { projects: 1, .. }), "{error}");
     assert_eq!(store.accesses().await.unwrap().len(), 1, "a refusal changes nothing");
-    store.remove_project(&id).await.unwrap();
+    store.remove_project(&id, at(9)).await.unwrap();
     store.remove_server(&web.id, at(9)).await.unwrap();
     assert!(store.accesses().await.unwrap().is_empty() && store.checks().await.unwrap().is_empty());
     assert_eq!(store.server_by_handle("web").await.unwrap(), None);
@@ -207,8 +202,7 @@ async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {
     );
     let of_books = store.project_ports(&books.id).await.unwrap();
     assert_eq!(of_books.iter().map(|port| port.purpose).collect::<Vec<_>>(), PortPurpose::ALL);
-    assert_eq!(store.release_ports(&notes.id).await.unwrap(), 2);
-    assert_eq!(store.release_ports(&notes.id).await.unwrap(), 0);
+    store.remove_project(&notes.id, at(4)).await.unwrap();
     assert_eq!(reserve(&books, "api", PortPurpose::Public).await.unwrap().port, 8000);
     assert_eq!(store.project_count(&server.id).await.unwrap(), 1);
 

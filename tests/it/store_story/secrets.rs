@@ -65,7 +65,7 @@ async fn secrets_go_with_their_project_and_need_one(place: &Place) {
     }
     store.create_project(&project(1, "notes")).await.unwrap();
     store.put_secret(&kept(1, "KEY", "x", 0)).await.unwrap();
-    store.remove_project(&project(1, "notes").id).await.unwrap();
+    store.remove_project(&project(1, "notes").id, at(9)).await.unwrap();
     assert_eq!(store.all_secrets().await.unwrap(), []);
     store.create_project(&project(2, "notes")).await.unwrap();
     assert_eq!(store.secrets(&project(2, "notes").id).await.unwrap(), [], "a name was inherited");

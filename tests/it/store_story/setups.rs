@@ -2,7 +2,7 @@
 
 use cgo::domain::host::{Access, Destination, Facts, HostKey, Rights};
 use cgo::domain::ids::SetupId;
-use cgo::domain::server::{Server, ServerStatus};
+use cgo::domain::server::{Server, ServerEvent, ServerStatus};
 use cgo::store::{Error, Servers, SetupEnd, Setups, Store};
 
 use super::{Place, at, on_both};
@@ -100,7 +100,7 @@ async fn a_late_end_of_an_older_attempt_changes_nothing(place: &Place) {
     store.end_setup(&id, &setup(2), &SetupEnd::Failed("x".to_owned()), at(4)).await.unwrap();
     let twice = store.end_setup(&id, &setup(2), &SetupEnd::Done { access: None }, at(5)).await.unwrap_err();
     assert!(matches!(twice, Error::Superseded { .. }), "{twice:?}");
-    store.set_server_status(&id, ServerStatus::Maintenance, at(6)).await.unwrap();
+    store.move_server(&id, |_| ServerEvent::Withdrawn, at(6)).await.unwrap();
     let illegal = store.begin_setup(&id, &setup(3), 3, false, at(7)).await.unwrap_err();
     assert!(matches!(illegal, Error::ServerMove { .. }), "{illegal:?}");
     assert_eq!(store.setup_of(&id).await.unwrap().unwrap().id, setup(2), "a refused move counts nothing");

@@ -54,7 +54,7 @@ async fn without_room_on_any_server_the_run_waits_and_names_each_reason() {
         let (wait, questions) = came.outcome.unwrap().ask.expect("it waits");
         assert_eq!(wait, cgo::domain::run::Wait::Capacity);
         let text = &questions[0].text;
-        assert!(text.contains("`web-1`: 256 MB of memory are needed, 100 MB are free"), "{text}");
+        assert!(text.contains("`web-1`: 512 MB of memory are needed, 100 MB are free"), "{text}");
         assert!(text.contains(&format!("cgo run resume {}", desk.run.id)), "{text}");
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::{BuiltAt, Manifest};
+use crate::domain::placement::MEMORY_MB;
 use crate::domain::project::Project;
 use crate::domain::run::{Request, Run};
 use crate::domain::server::{LOCAL, PortPurpose, Server};
@@ -34,8 +35,6 @@ const GATE: Duration = Duration::from_mins(1);
 const BAKE: Duration = Duration::from_mins(1);
 /// How long the old release may finish its requests.
 const DRAIN: Duration = Duration::from_secs(30);
-/// Megabytes of memory a release may take that says nothing of it.
-const MEMORY_MB: u32 = 512;
 /// Kilobytes a release with its dependencies takes beside its own files.
 const ROOM_KB: u64 = 300 * 1024;
 /// Files a release with its dependencies has.

@@ -30,25 +30,31 @@ start)
 variables) [ -z "$slot" ] || cat "$base/slots/$slot/env" ;;
 logs) [ -z "$slot" ] || driver_log "$slot" "$7" ;;
 follow)
-    # `$7` is where the last answer ended; empty at first. Waits for whole lines that are new, and says where they end.
+    # `$7` is where the last answer ended, empty at first, when the last `$8` lines are told. Waits for whole lines that
+    # are new, and says where they end: what comes while it tells them is for the next answer.
     from=$7
     tries=100
     while :; do
         slot=$(active)
         here="$slot $(line_of "$base/slots/$slot/generation" 2>/dev/null)"
         seen=$(driver_log_from "$slot" 2>/dev/null)
+        seen=$((${seen:-0}))
         case $from in
         "$here "*) done=${from##* } ;;
-        '') done=$seen ;;
+        '')
+            done=$((seen - $8))
+            tries=0
+            ;;
         *) done=0 ;;
         esac
-        [ "${seen:-0}" -le "${done:-0}" ] && [ $tries -gt 0 ] || break
-        [ -n "$from" ] || from="$here $seen"
+        # A log that was cut begins anew.
+        [ "$done" -ge 0 ] && [ "$done" -le "$seen" ] || done=0
+        [ "$seen" -le "$done" ] && [ $tries -gt 0 ] || break
         tries=$((tries - 1))
         sleep 0.25
     done
-    echo "$here ${seen:-0}"
-    [ "${seen:-0}" -le "${done:-0}" ] || driver_log "$slot" $((seen - done))
+    echo "$here $seen"
+    [ "$seen" -le "$done" ] || driver_log "$slot" 1000000 | sed -n "$((done + 1)),${seen}p"
     ;;
 remove)
     refuse_while_held
