@@ -6,7 +6,6 @@
 //! system), the memory at their end (resident, and what no other process shares), and how often Telegram was asked.
 //! Wanted: under 30 MB and 0.5 % of one core.
 
-mod support;
 #[expect(dead_code, reason = "the tests say and press more than nothing")]
 #[path = "../tests/it/telegram/server/mod.rs"]
 mod telegram;
@@ -14,8 +13,6 @@ mod telegram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-use support::milliseconds;
 
 const REST: Duration = Duration::from_secs(5);
 const LOOKED_AT: Duration = Duration::from_secs(30);
@@ -76,13 +73,13 @@ fn main() {
         std::thread::sleep(REST);
         let (before, asked) = (serving.processor(), server.world().asked.len());
         std::thread::sleep(LOOKED_AT);
-        let took = serving.processor() - before;
+        let took = serving.processor().saturating_sub(before);
         let share = took.as_secs_f64() / LOOKED_AT.as_secs_f64() * 100.0;
         let (resident, own) = (serving.memory("status", "VmRSS"), serving.memory("smaps_rollup", "Private_Dirty"));
         let asked = server.world().asked.len() - asked;
-        let processor = milliseconds(took);
+        let processor = took.as_millis();
         println!(
-            "{name:<21} {resident:5.1} MB resident, {own:4.1} MB its own, {processor:4.0} ms of {} s ({share:.2} % of a core), {asked} questions to Telegram",
+            "{name:<21} {resident:5.1} MB resident, {own:4.1} MB its own, {processor:4} ms of {} s ({share:.2} % of a core), {asked} questions to Telegram",
             LOOKED_AT.as_secs()
         );
     }

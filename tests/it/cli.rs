@@ -31,15 +31,17 @@ fn servers_over_ssh_have_verbs_of_their_own() {
     Usage: cgo servers [OPTIONS] <COMMAND>
 
     Commands:
-      list       List the servers
-      add        Add a server that is reached over SSH
-      show       Show one server: how it is reached, what was found on it
-      check      Look at servers now, at all of them side by side when none is named
-      trust      Pin the host key a server has now, after it was set up anew
-      provision  Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy
-      inventory  Tell Ansible of the servers, as a dynamic inventory
-      remove     Remove a server that carries no project; nothing changes on it
-      help       Print this message or the help of the given subcommand(s)
+      list         List the servers
+      add          Add a server that is reached over SSH
+      show         Show one server: how it is reached, what was found on it
+      check        Look at servers now, at all of them side by side when none is named
+      trust        Pin the host key a server has now, after it was set up anew
+      provision    Set a server up: deploy account, SSH, firewall, updates, container engine, Caddy
+      maintenance  Take a server out of use for a while, or put it into use again: `on`, `off`
+      reserve      Keep a server free that carries no project, or give it to projects again: `on`, `off`
+      inventory    Tell Ansible of the servers, as a dynamic inventory
+      remove       Remove a server that carries no project; nothing changes on it
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help  Print help
