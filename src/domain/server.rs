@@ -232,8 +232,8 @@ impl ServerStatus {
     ///
     /// # Errors
     /// [`IllegalMove`] with the moves that are allowed.
-    pub fn next(self, event: &ServerEvent) -> Result<Self, IllegalMove> {
-        self.after(*event).ok_or_else(|| {
+    pub fn next(self, event: ServerEvent) -> Result<Self, IllegalMove> {
+        self.after(event).ok_or_else(|| {
             let allowed = ServerEvent::ALL.into_iter().filter(|other| self.after(*other).is_some());
             let allowed: Vec<&str> = allowed.map(ServerEvent::words).collect();
             let allowed = if allowed.is_empty() { "do nothing any more".to_owned() } else { allowed.join(", ") };
@@ -442,22 +442,22 @@ mod tests {
             (ServerEvent::Freed, ServerStatus::Ready),
             (ServerEvent::GivenUp, ServerStatus::Decommissioned),
         ] {
-            status = status.next(&event).unwrap();
+            status = status.next(event).unwrap();
             assert_eq!(status, wanted, "{event:?}");
         }
     }
 
     #[test]
     fn what_a_server_cannot_do_is_refused_with_what_it_can() {
-        let refused = ServerStatus::InUse.next(&ServerEvent::GivenUp).unwrap_err().to_string();
+        let refused = ServerStatus::InUse.next(ServerEvent::GivenUp).unwrap_err().to_string();
         assert!(refused.starts_with("a server that is in use cannot be given up; it can be set up"), "{refused}");
         for event in ServerEvent::ALL {
-            let refused = ServerStatus::Decommissioned.next(&event).unwrap_err();
+            let refused = ServerStatus::Decommissioned.next(event).unwrap_err();
             assert_eq!(refused.allowed, "do nothing any more");
         }
-        assert!(ServerStatus::Reserved.next(&ServerEvent::SetupBegun).is_err());
-        assert!(ServerStatus::Ready.next(&ServerEvent::SetupFailed).is_err(), "a late end of an old attempt");
-        let refused = ServerStatus::Maintenance.next(&ServerEvent::Filled).unwrap_err().to_string();
+        assert!(ServerStatus::Reserved.next(ServerEvent::SetupBegun).is_err());
+        assert!(ServerStatus::Ready.next(ServerEvent::SetupFailed).is_err(), "a late end of an old attempt");
+        let refused = ServerStatus::Maintenance.next(ServerEvent::Filled).unwrap_err().to_string();
         assert!(refused.starts_with("a server that is in maintenance cannot take its first project"), "{refused}");
     }
 
@@ -468,10 +468,10 @@ mod tests {
             (ServerStatus::Unreachable, ServerEvent::Answered(raw)),
             (ServerStatus::Maintenance, ServerEvent::Returned(raw)),
         ] {
-            assert_eq!(status.next(&event).unwrap(), ServerStatus::PendingSetup, "{event:?}");
+            assert_eq!(status.next(event).unwrap(), ServerStatus::PendingSetup, "{event:?}");
         }
-        assert_eq!(ServerStatus::PendingSetup.next(&ServerEvent::TakenAsReady).unwrap(), ServerStatus::Ready);
-        assert!(ServerStatus::Error.next(&ServerEvent::TakenAsReady).is_err());
+        assert_eq!(ServerStatus::PendingSetup.next(ServerEvent::TakenAsReady).unwrap(), ServerStatus::Ready);
+        assert!(ServerStatus::Error.next(ServerEvent::TakenAsReady).is_err());
     }
 
     #[test]

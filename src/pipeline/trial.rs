@@ -14,6 +14,7 @@ use super::executor::projection;
 use super::meter::{Metered, OverLimit, Stopped};
 use super::models::{self, Models};
 use super::tools::{Registry, Tool, WorldEffect};
+use crate::domain::agent::Agent;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{RunId, TrialId};
 use crate::domain::ledger::{Entry, Standing};
@@ -26,8 +27,11 @@ use crate::graph::loaded::Loaded;
 use crate::graph::progress::Progress;
 use crate::graph::recorder::{Journal, JournalError, Recorder, Written};
 use crate::llm::retry::{Owner, Policy, Real};
-use crate::llm::{self, Message, Provider, Request};
+use crate::llm::{self, Message, Provider, Request, ToolCall};
 use crate::ops::{self, Context, agents, costs};
+
+/// Tools that end a visit: somebody else goes on.
+const ENDING: [&str; 3] = ["ask_user", "handoff", "save_project_secret"];
 
 /// Why an agent could not be tried.
 #[derive(Debug, thiserror::Error)]
@@ -283,34 +287,47 @@ pub async fn run(
         }
         messages.push(reply.message());
         for call in reply.tool_calls {
-            let tool = registry.find(&call.name).filter(|tool| agent.tools.contains(&tool.name));
-            let parsed = call.parsed();
-            let refused = match (&parsed, tool) {
-                (_, None) => Some(format!("there is no tool `{}` for this agent", call.name)),
-                (Err(error), Some(_)) => Some(format!("the arguments are not JSON: {error}")),
-                (Ok(arguments), Some(tool)) => (tool.check)(arguments).err(),
-            };
-            let ends =
-                refused.is_none() && matches!(call.name.as_str(), "ask_user" | "handoff" | "save_project_secret");
-            let arguments = parsed.unwrap_or(Value::String(call.arguments));
-            let found = match tool.filter(|_| refused.is_none()) {
-                Some(tool) => look(context, tool, &arguments, cancel).await,
-                None => None,
-            };
-            let result = match (&refused, &found) {
-                (Some(reason), _) => json!({ "error": reason }),
-                (None, Some(found)) => found.clone(),
-                (None, None) => json!({ "ok": true }),
-            };
-            messages.push(Message::Tool { call_id: call.id, name: call.name.clone(), content: result.to_string() });
-            let effect = tool.map(|tool| tool.effect);
-            trial.calls.push(Call { turn: trial.turns, tool: call.name, arguments, effect, refused, found });
+            let (call_id, name) = (call.id.clone(), call.name.clone());
+            let (call, result) = carry_out(context, &registry, &agent, trial.turns, call, cancel).await;
+            messages.push(Message::Tool { call_id, name, content: result.to_string() });
+            let ends = ENDING.contains(&call.tool.as_str()) && call.refused.is_none();
+            trial.calls.push(call);
             if ends {
                 return Ok(trial);
             }
         }
     }
     Ok(trial)
+}
+
+/// What becomes of a call: what is kept of it, and the result the agent is told.
+async fn carry_out(
+    context: &Context,
+    registry: &Registry,
+    agent: &Agent,
+    turn: u32,
+    call: ToolCall,
+    cancel: &CancellationToken,
+) -> (Call, Value) {
+    let tool = registry.find(&call.name).filter(|tool| agent.tools.contains(&tool.name));
+    let parsed = call.parsed();
+    let refused = match (&parsed, tool) {
+        (_, None) => Some(format!("there is no tool `{}` for this agent", call.name)),
+        (Err(error), Some(_)) => Some(format!("the arguments are not JSON: {error}")),
+        (Ok(arguments), Some(tool)) => (tool.check)(arguments).err(),
+    };
+    let arguments = parsed.unwrap_or(Value::String(call.arguments));
+    let found = match tool.filter(|_| refused.is_none()) {
+        Some(tool) => look(context, tool, &arguments, cancel).await,
+        None => None,
+    };
+    let result = match (&refused, &found) {
+        (Some(reason), _) => json!({ "error": reason }),
+        (None, Some(found)) => found.clone(),
+        (None, None) => json!({ "ok": true }),
+    };
+    let effect = tool.map(|tool| tool.effect);
+    (Call { turn, tool: call.name, arguments, effect, refused, found }, result)
 }
 
 /// What a tool finds that only looks; none for all others.

@@ -67,7 +67,7 @@ impl Standing {
     ///
     /// # Errors
     /// [`Error::ServerMove`].
-    pub fn after(&self, event: &ServerEvent) -> Result<ServerStatus, Error> {
+    pub fn after(&self, event: ServerEvent) -> Result<ServerStatus, Error> {
         self.status.next(event).map_err(|source| Error::ServerMove { name: self.name.clone(), source })
     }
 
@@ -87,7 +87,7 @@ impl Standing {
     /// set up at the moment, is told when it comes back.
     pub async fn settle(&mut self, tx: &mut Tx, at: Timestamp) -> Result<(), Error> {
         let event = if self.projects(tx).await? > 0 { ServerEvent::Filled } else { ServerEvent::Emptied };
-        match self.status.next(&event) {
+        match self.status.next(event) {
             Ok(status) => self.move_to(tx, status, at).await,
             Err(_) => Ok(()),
         }

@@ -46,11 +46,10 @@ impl Repository {
     /// [`Error::NoGit`], [`Error::Io`], [`Error::Git`].
     pub async fn remove_worktree(&self, folder: &Path, cancel: &CancellationToken) -> Result<(), Error> {
         // Git reads what there is of every worktree, and fails over one that is only half there.
-        let _turn = match self.git_dir.exists() {
-            true => Some(self.turn("worktree", &self.git_dir, cancel).await?),
-            false => None,
-        };
-        self.take_worktree_away(folder, cancel).await
+        let turn = if self.git_dir.exists() { Some(self.turn("worktree", &self.git_dir, cancel).await?) } else { None };
+        let taken = self.take_worktree_away(folder, cancel).await;
+        drop(turn);
+        taken
     }
 
     async fn take_worktree_away(&self, folder: &Path, cancel: &CancellationToken) -> Result<(), Error> {
