@@ -251,8 +251,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     for words in [&["deploy", "notes-api", "--dry-run"][..], &["deploy", "notes-api"]] {
         let refused = env.run(words);
         assert_eq!(refused.code, Some(9), "{}", refused.stderr);
-        let told = refused.stdout + &refused.stderr;
-        assert!(told.contains("notes.invalid"), "{told}");
+        assert!((refused.stdout + &refused.stderr).contains("notes.invalid"), "the name is told");
     }
     assert!(get(&format!("{url}/ready")).1.contains(second));
     git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
