@@ -477,7 +477,7 @@ mod tests {
     #[test]
     fn every_status_but_the_last_has_a_way_out() {
         for status in ServerStatus::ALL {
-            let ways = ServerEvent::ALL.into_iter().filter(|event| status.next(event).is_ok()).count();
+            let ways = ServerEvent::ALL.into_iter().filter(|event| status.next(*event).is_ok()).count();
             assert_eq!(ways == 0, status == ServerStatus::Decommissioned, "{status:?}");
         }
     }
