@@ -223,7 +223,7 @@ impl Servers for Store {
     ) -> Result<ServerStatus, Error> {
         transaction!(self, |tx| {
             let mut standing = Standing::of(tx, id).await?;
-            let status = standing.after(&event(standing.footing(tx).await?))?;
+            let status = standing.after(event(standing.footing(tx).await?))?;
             standing.move_to(tx, status, at).await?;
             Ok(status)
         })
@@ -338,7 +338,7 @@ impl Servers for Store {
             if projects > 0 {
                 return Err(Error::ServerInUse { name: standing.name, projects });
             }
-            standing.after(&ServerEvent::GivenUp)?;
+            standing.after(ServerEvent::GivenUp)?;
             tx.execute("delete from server_access where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_check where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_setup where server_id = $1", args![id.as_str()]).await?;

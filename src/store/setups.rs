@@ -95,7 +95,7 @@ impl Setups for Store {
     ) -> Result<u32, Error> {
         transaction!(self, |tx| {
             let mut standing = Standing::of(tx, server).await?;
-            let status = standing.after(&ServerEvent::SetupBegun)?;
+            let status = standing.after(ServerEvent::SetupBegun)?;
             let before = newest(tx, server).await?;
             let attempts = match &before {
                 _ if again => 1,
@@ -143,7 +143,7 @@ impl Setups for Store {
                 SetupEnd::Left => ServerEvent::SetupLeft,
                 SetupEnd::Failed(_) => ServerEvent::SetupFailed,
             };
-            let status = standing.after(&event)?;
+            let status = standing.after(event)?;
             tx.execute(
                 "update server_setup set ended = true, problem = $2, updated_at = $4, \
                  attempts = case when $3 then attempts else 0 end where server_id = $1",

@@ -67,8 +67,8 @@ impl Standing {
     ///
     /// # Errors
     /// [`Error::ServerMove`].
-    pub fn after(&self, event: &ServerEvent) -> Result<ServerStatus, Error> {
-        self.status.next(event).map_err(|source| Error::ServerMove { name: self.name.clone(), source })
+    pub fn after(&self, event: ServerEvent) -> Result<ServerStatus, Error> {
+        self.status.next(&event).map_err(|source| Error::ServerMove { name: self.name.clone(), source })
     }
 
     /// Moves it there.
