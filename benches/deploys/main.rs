@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cgo::domain::host::HostKey;
-use cgo::domain::server::ServerStatus;
+use cgo::domain::server::ServerEvent;
 use cgo::domain::time::Timestamp;
 use cgo::store::{Servers as _, Store};
 use serde_json::json;
@@ -66,7 +66,7 @@ impl Ground {
             let store = Store::open(&url).await.expect("it was made");
             let server = store.server_by_handle("web").await.expect("it answers").expect("it was added");
             let now = Timestamp(server.updated_at.0 + 1);
-            store.set_server_status(&server.id, ServerStatus::Ready, now).await.expect("it is written");
+            store.move_server(&server.id, |_| ServerEvent::TakenAsReady, now).await.expect("it is written");
         });
         env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
         let folder = env.work().join("notes-api");
