@@ -3083,7 +3083,7 @@ _cgo() {
             return 0
             ;;
         cgo__subcmd__lock__subcmd__release)
-            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --help"
+            opts="-q -y -h --json --quiet --no-color --yes --config --store --show-settings --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

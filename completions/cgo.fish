@@ -742,7 +742,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcom
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -f -a "status" -d 'Show who has a project, and since when'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -f -a "hold" -d 'Let nobody deploy a project until it is released'
-complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -f -a "release" -d 'End a hold'
+complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -f -a "release" -d 'End a hold of yours'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and not __fish_seen_subcommand_from status hold release help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from status" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from status" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -769,10 +769,11 @@ complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from release" -l no-color -d 'Use no colours'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from release" -s y -l yes -d 'Take the stated assumptions and confirmations instead of asking'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from release" -l show-settings -d 'Print every setting with its source, and end'
+complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from release" -l force -d 'End it though somebody else holds the project'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show who has a project, and since when'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Let nobody deploy a project until it is released'
-complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "release" -d 'End a hold'
+complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "release" -d 'End a hold of yours'
 complete -c cgo -n "__fish_cgo_using_subcommand lock; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c cgo -n "__fish_cgo_using_subcommand audit" -l config -d 'Read settings from this file' -r -F
 complete -c cgo -n "__fish_cgo_using_subcommand audit" -l store -d 'Use this store: a file, sqlite:PATH or postgres://…' -r
@@ -1072,7 +1073,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from users" -f -a "set" -d 'Change how somebody is answered and told'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "status" -d 'Show who has a project, and since when'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "hold" -d 'Let nobody deploy a project until it is released'
-complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "release" -d 'End a hold'
+complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from lock" -f -a "release" -d 'End a hold of yours'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "list" -d 'List the agents'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "show" -d 'Print an agent\'s file'
 complete -c cgo -n "__fish_cgo_using_subcommand help; and __fish_seen_subcommand_from agent" -f -a "edit" -d 'Edit an agent\'s file in $VISUAL or $EDITOR'

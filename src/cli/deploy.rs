@@ -1,5 +1,6 @@
 //! `cgo deploy`: a new release, back to an older one, or how the deployment stands.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -85,25 +86,20 @@ pub(super) async fn with(session: &Session<'_>, app: &App, args: Args) -> Result
         lock::until_free(session, context, &project, patience).await?;
     }
     let run = runner::begin(context, request).await?;
-    let mut was_free = false;
-    let driven = loop {
+    // Told of the last attempt: waiting for another one may end otherwise.
+    let refused = Cell::new(false);
+    let attempt = async || {
         let driven = Box::pin(drive(session, app, &run.id));
         let driven = if args.ci { super::watch::along(session, app, &run.id, driven).await } else { driven.await };
-        match (driven, patience) {
-            // Somebody was faster. What is refused though nobody has the project, twice, is not to be waited for.
-            (Err(failure), Some(patience)) if failure.kind == Kind::Locked && !was_free => {
-                match lock::until_free(session, context, &project, patience).await {
-                    Ok(had) => was_free = !had,
-                    Err(over) => break Err(over),
-                }
-            }
-            (driven, _) => break driven,
-        }
+        refused.set(driven.as_ref().is_err_and(|failure| failure.kind == Kind::Locked));
+        driven
     };
-    match driven {
+    match lock::patiently(session, context, &project, patience, attempt).await {
         Ok(summary) => deployed(session, app, &summary).await,
         Err(failure) => {
-            withdraw(app, &run.id, &failure).await?;
+            if refused.get() {
+                withdraw(app, &run.id).await?;
+            }
             Err(failure)
         }
     }
@@ -122,10 +118,10 @@ fn recorded(context: &Context, file: &Path) -> Result<(ProjectName, Option<Walls
 }
 
 /// A deployment that was refused because another process has the project is not left to be resumed.
-async fn withdraw(app: &App, run: &RunId, failure: &Failure) -> Result<(), Failure> {
+async fn withdraw(app: &App, run: &RunId) -> Result<(), Failure> {
     let run = runs::find(&app.context, run.as_str()).await?;
     let never_begun = run.status == RunStatus::Queued && run.seq == 1;
-    if failure.kind == Kind::Locked && never_begun {
+    if never_begun {
         runs::cancel(&app.context, &run, runner::cancelled(&app.context.person.name)).await?;
     }
     Ok(())

@@ -108,11 +108,11 @@ async fn of_run(app: &App, id: &str) -> Result<Explanation, Failure> {
 async fn of_server(session: &Session<'_>, app: &App, view: ServerView) -> Result<Explanation, Failure> {
     let reason = placement::why_not(&app.context, &view.server, &session.cancel).await?;
     let handle = &view.server.handle;
-    let mut facts = vec![format!("status {}", view.server.status.words())];
+    let mut facts = vec![format!("status {}", view.server.status.as_str())];
     facts.push(format!("projects {}", view.projects));
     let (stands, next) = match reason {
         None => ("takes projects".to_owned(), None),
-        Some(reason) => (format!("takes no project: {reason}"), Some(format!("cgo servers show {handle}"))),
+        Some(reason) => (format!("takes no project: {reason}"), Some(view.server.status.next_command(handle))),
     };
     Ok(Explanation { subject: format!("server {handle}"), stands, facts, next })
 }

@@ -9,7 +9,7 @@ use super::Session;
 use super::args::Lock as Args;
 use super::outcome::{Answer, Failure, Outcome};
 use super::ui::{Tone, Ui};
-use crate::domain::diagnose::{Diagnose as _, Kind};
+use crate::domain::diagnose::Kind;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::ops::locks::{self, Lock, Patience, Waited};
@@ -30,20 +30,13 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         }
         Args::Hold { project, message, wait } => {
             let project = projects::by_name(context, &project).await?;
-            let patience = wait.map(patience);
-            let servers = loop {
-                match (locks::hold(context, &project, &message, cancel).await, patience) {
-                    (Err(error), Some(patience)) if error.kind() == Kind::Locked => {
-                        until_free(session, context, &project, patience).await?;
-                    }
-                    (held, _) => break held?,
-                }
-            };
+            let hold = async || Ok(locks::hold(context, &project, &message, cancel).await?);
+            let servers = patiently(session, context, &project, wait.map(patience), hold).await?;
             (project.name, (servers, true))
         }
-        Args::Release { project } => {
+        Args::Release { project, force } => {
             let project = projects::by_name(context, &project).await?;
-            let released = locks::release(context, &project, cancel).await?;
+            let released = locks::release(context, &project, force, cancel).await?;
             (project.name, released)
         }
     };
@@ -53,6 +46,32 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
 /// How long a `--wait` is meant.
 pub(super) fn patience(seconds: Option<u32>) -> Patience {
     Patience::of(seconds.map(|seconds| Duration::from_secs(seconds.into())))
+}
+
+/// Tries what wants a project for itself, and again when somebody else has it and a `--wait` says for how long. What is
+/// refused twice though nobody is found to have the project is not to be waited for.
+///
+/// # Errors
+/// As the last try's, and as [`until_free`].
+pub(super) async fn patiently<T>(
+    session: &Session<'_>,
+    context: &Context,
+    project: &Project,
+    patience: Option<Patience>,
+    mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut found_free = 0;
+    loop {
+        match (attempt().await, patience) {
+            (Err(failure), Some(patience)) if failure.kind == Kind::Locked => {
+                found_free = if until_free(session, context, project, patience).await? { 0 } else { found_free + 1 };
+                if found_free == 2 {
+                    return Err(failure);
+                }
+            }
+            (tried, _) => return tried,
+        }
+    }
 }
 
 /// Waits until nobody has a project. Whether somebody had it.

@@ -38,8 +38,8 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
             let for_ms = i64::from(expires) * 60 * 60 * 1000;
             let (invitation, code) = users::invite(context, role.into(), name, for_ms).await?;
             let (role, expires_at) = (invitation.role, invitation.expires_at);
-            let link = chats::invitation_link(context, &code).await?;
-            Ok(Outcome::of(ui, &Invited { invitation: invitation.id, role, expires_at, code, link }))
+            let (link, bot) = chats::invitation_link(context, &code).await?.map(|link| (link.url, link.bot)).unzip();
+            Ok(Outcome::of(ui, &Invited { invitation: invitation.id, role, expires_at, code, link, bot }))
         }
         Args::Remove { name } => {
             let user = users::by_name(context, &name).await?;
@@ -162,6 +162,9 @@ pub struct Invited {
     code: String,
     /// Opens the chat with the bot, with the code; none while no bot was talked over.
     link: Option<String>,
+    /// The bot whose chat that is; the link names it.
+    #[serde(skip)]
+    bot: Option<String>,
 }
 
 impl Answer for Invited {
@@ -170,8 +173,10 @@ impl Answer for Invited {
     fn text(&self, _: &Ui) -> String {
         let (code, role, until) = (&self.code, self.role.as_str(), when(self.expires_at));
         let lets = format!("lets one person in as {role}, until {until}");
-        match &self.link {
-            Some(link) => format!("{link}\n{lets}: they open this link, or send the bot `/start {code}`\n"),
+        match self.link.as_ref().zip(self.bot.as_ref()) {
+            Some((link, bot)) => {
+                format!("{link}\n{lets}: they open this link, which opens @{bot}, or send the bot `/start {code}`\n")
+            }
             None => format!("{code}\n{lets}: they send the bot `/start {code}`\n"),
         }
     }

@@ -101,27 +101,42 @@ impl ServerStatus {
         }
     }
 
+    /// The command that puts a server that stands here into use, or shows more of it.
+    #[must_use]
+    pub fn next_command(self, name: &str) -> String {
+        match self {
+            Self::Maintenance => format!("cgo servers maintenance {name} off"),
+            Self::Reserved => format!("cgo servers reserve {name} off"),
+            Self::PendingSetup | Self::Provisioning | Self::Error => format!("cgo servers provision {name}"),
+            Self::Discovered | Self::Ready | Self::InUse | Self::Unreachable | Self::Decommissioned => {
+                format!("cgo servers show {name}")
+            }
+        }
+    }
+
     /// Whether a new project may be placed there.
     #[must_use]
     pub fn takes_projects(self) -> bool {
         matches!(self, Self::Ready | Self::InUse)
     }
 
-    /// Whether it says nothing of what the server was before, to which it goes back.
+    /// Whether a server that stands here is still known to have been set up, if it was before.
     #[must_use]
-    pub fn is_passing(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Maintenance | Self::Reserved)
+    pub fn keeps_set_up(self) -> bool {
+        matches!(self, Self::Provisioning | Self::Error | Self::Unreachable | Self::Maintenance | Self::Reserved)
     }
 }
 
 /// Looks in a row that a server has to leave unanswered before it is taken for unreachable.
 pub const SILENT_AFTER: u32 = 3;
+/// Milliseconds between the first and the last of them at least: a few within seconds are one short outage.
+pub const SILENT_FOR_MS: i64 = 2 * 60 * 1000;
 
 /// What decides where a server stands that comes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footing {
     /// It was set up.
-    pub ready: bool,
+    pub set_up: bool,
     /// It carries projects.
     pub carries: bool,
 }
@@ -129,7 +144,7 @@ pub struct Footing {
 impl Footing {
     fn status(self) -> ServerStatus {
         match self {
-            Self { ready: false, .. } => ServerStatus::PendingSetup,
+            Self { set_up: false, .. } => ServerStatus::PendingSetup,
             Self { carries: true, .. } => ServerStatus::InUse,
             Self { carries: false, .. } => ServerStatus::Ready,
         }
@@ -151,7 +166,7 @@ pub enum ServerEvent {
     /// Whoever deploys to it has set it up already.
     TakenAsReady,
     /// Setting it up was ended with some of it left out, on purpose.
-    SetupLeft,
+    SetupLeft(Footing),
     /// Setting it up failed.
     SetupFailed,
     /// Its first project is put on it.
@@ -181,18 +196,33 @@ impl ServerEvent {
         Self::SetupBegun,
         Self::SetupEnded { carries: false },
         Self::TakenAsReady,
-        Self::SetupLeft,
+        Self::SetupLeft(Footing { set_up: false, carries: false }),
         Self::SetupFailed,
         Self::Filled,
         Self::Emptied,
         Self::Silent,
-        Self::Answered(Footing { ready: true, carries: false }),
+        Self::Answered(Footing { set_up: true, carries: false }),
         Self::Withdrawn,
-        Self::Returned(Footing { ready: true, carries: false }),
+        Self::Returned(Footing { set_up: true, carries: false }),
         Self::Kept,
         Self::Freed,
         Self::GivenUp,
     ];
+
+    /// A person can ask for it; the others happen.
+    fn is_asked_for(self) -> bool {
+        matches!(
+            self,
+            Self::Adopted
+                | Self::SetupBegun
+                | Self::TakenAsReady
+                | Self::Withdrawn
+                | Self::Returned(_)
+                | Self::Kept
+                | Self::Freed
+                | Self::GivenUp
+        )
+    }
 
     fn words(self) -> &'static str {
         match self {
@@ -200,7 +230,7 @@ impl ServerEvent {
             Self::SetupBegun => "be set up",
             Self::SetupEnded { .. } => "have been set up",
             Self::TakenAsReady => "be taken as set up",
-            Self::SetupLeft => "have been set up in part",
+            Self::SetupLeft(_) => "have been set up in part",
             Self::SetupFailed => "fail to be set up",
             Self::Filled => "take its first project",
             Self::Emptied => "lose its last project",
@@ -223,7 +253,7 @@ pub struct IllegalMove {
     pub status: ServerStatus,
     /// What was tried.
     pub action: &'static str,
-    /// What is allowed, in words.
+    /// What somebody may have it do instead, in words.
     pub allowed: String,
 }
 
@@ -234,7 +264,7 @@ impl ServerStatus {
     /// [`IllegalMove`] with the moves that are allowed.
     pub fn next(self, event: ServerEvent) -> Result<Self, IllegalMove> {
         self.after(event).ok_or_else(|| {
-            let allowed = ServerEvent::ALL.into_iter().filter(|other| self.after(*other).is_some());
+            let allowed = ServerEvent::ALL.into_iter().filter(|it| it.is_asked_for() && self.after(*it).is_some());
             let allowed: Vec<&str> = allowed.map(ServerEvent::words).collect();
             let allowed = if allowed.is_empty() { "do nothing any more".to_owned() } else { allowed.join(", ") };
             IllegalMove { status: self, action: event.words(), allowed }
@@ -243,20 +273,22 @@ impl ServerStatus {
 
     fn after(self, event: ServerEvent) -> Option<Self> {
         Some(match (self, event) {
-            (Self::Discovered, ServerEvent::Adopted) | (Self::Provisioning, ServerEvent::SetupLeft) => {
+            // What serves is in use whatever of its set-up was left out; what is empty takes no project before it is whole.
+            (Self::Ready, ServerEvent::Filled)
+            | (Self::Provisioning, ServerEvent::SetupLeft(Footing { set_up: true, carries: true })) => Self::InUse,
+            (Self::Discovered, ServerEvent::Adopted) | (Self::Provisioning, ServerEvent::SetupLeft(_)) => {
                 Self::PendingSetup
             }
             (
                 Self::PendingSetup | Self::Provisioning | Self::Ready | Self::InUse | Self::Error | Self::Unreachable,
                 ServerEvent::SetupBegun,
             ) => Self::Provisioning,
-            (Self::Provisioning, ServerEvent::SetupEnded { carries }) => Footing { ready: true, carries }.status(),
+            (Self::Provisioning, ServerEvent::SetupEnded { carries }) => Footing { set_up: true, carries }.status(),
             (Self::Unreachable, ServerEvent::Answered(footing))
             | (Self::Maintenance, ServerEvent::Returned(footing)) => footing.status(),
             (Self::PendingSetup, ServerEvent::TakenAsReady)
             | (Self::InUse, ServerEvent::Emptied)
             | (Self::Reserved, ServerEvent::Freed) => Self::Ready,
-            (Self::Ready, ServerEvent::Filled) => Self::InUse,
             (Self::Ready, ServerEvent::Kept) => Self::Reserved,
             (Self::Provisioning, ServerEvent::SetupFailed) => Self::Error,
             (Self::PendingSetup | Self::Ready | Self::InUse | Self::Error, ServerEvent::Silent) => Self::Unreachable,
@@ -264,6 +296,7 @@ impl ServerStatus {
             (
                 Self::Discovered
                 | Self::PendingSetup
+                | Self::Provisioning
                 | Self::Ready
                 | Self::Error
                 | Self::Unreachable
@@ -434,9 +467,9 @@ mod tests {
             (ServerEvent::SetupBegun, ServerStatus::Provisioning),
             (ServerEvent::SetupEnded { carries: true }, ServerStatus::InUse),
             (ServerEvent::Silent, ServerStatus::Unreachable),
-            (ServerEvent::Answered(Footing { ready: true, carries: true }), ServerStatus::InUse),
+            (ServerEvent::Answered(Footing { set_up: true, carries: true }), ServerStatus::InUse),
             (ServerEvent::Withdrawn, ServerStatus::Maintenance),
-            (ServerEvent::Returned(Footing { ready: true, carries: true }), ServerStatus::InUse),
+            (ServerEvent::Returned(Footing { set_up: true, carries: true }), ServerStatus::InUse),
             (ServerEvent::Emptied, ServerStatus::Ready),
             (ServerEvent::Kept, ServerStatus::Reserved),
             (ServerEvent::Freed, ServerStatus::Ready),
@@ -458,13 +491,29 @@ mod tests {
         assert!(ServerStatus::Reserved.next(ServerEvent::SetupBegun).is_err());
         assert!(ServerStatus::Ready.next(ServerEvent::SetupFailed).is_err(), "a late end of an old attempt");
         let refused = ServerStatus::Maintenance.next(ServerEvent::Filled).unwrap_err().to_string();
-        assert!(refused.starts_with("a server that is in maintenance cannot take its first project"), "{refused}");
+        assert_eq!(
+            refused,
+            "a server that is in maintenance cannot take its first project; it can be put into use again, be given up"
+        );
+    }
+
+    #[test]
+    fn one_that_serves_stays_in_use_when_a_part_of_it_is_set_up_anew() {
+        let carries = Footing { set_up: true, carries: true };
+        let status = ServerStatus::Provisioning.next(ServerEvent::SetupLeft(carries)).unwrap();
+        assert_eq!(status, ServerStatus::InUse);
+        let empty = Footing { set_up: true, carries: false };
+        let status = ServerStatus::Provisioning.next(ServerEvent::SetupLeft(empty)).unwrap();
+        assert_eq!(status, ServerStatus::PendingSetup);
+        assert!(ServerStatus::Provisioning.keeps_set_up() && ServerStatus::Error.keeps_set_up());
+        assert_eq!(ServerStatus::Provisioning.next(ServerEvent::GivenUp).unwrap(), ServerStatus::Decommissioned);
     }
 
     #[test]
     fn one_that_was_never_set_up_does_not_come_back_as_ready() {
-        let raw = Footing { ready: false, carries: true };
+        let raw = Footing { set_up: false, carries: true };
         for (status, event) in [
+            (ServerStatus::Provisioning, ServerEvent::SetupLeft(raw)),
             (ServerStatus::Unreachable, ServerEvent::Answered(raw)),
             (ServerStatus::Maintenance, ServerEvent::Returned(raw)),
         ] {

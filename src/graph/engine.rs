@@ -2,9 +2,10 @@
 //! routes, joins, asks, and stops cleanly between two steps.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::definition::{self, Graph};
@@ -18,13 +19,14 @@ use crate::domain::state::{Field, Patch, ProjectState, Refused};
 
 /// The nodes at work: side by side, or in turn where the same has to happen in the same order again.
 enum Work<'a> {
-    Together(FuturesUnordered<AtWork<'a>>),
+    /// A few, each looked at whenever one is woken: a set that keeps count of wakes wakes itself once more each time.
+    Together(Vec<AtWork<'a>>),
     InTurn(VecDeque<AtWork<'a>>),
 }
 
 impl<'a> Work<'a> {
     fn new(in_turn: bool) -> Self {
-        if in_turn { Self::InTurn(VecDeque::new()) } else { Self::Together(FuturesUnordered::new()) }
+        if in_turn { Self::InTurn(VecDeque::new()) } else { Self::Together(Vec::new()) }
     }
 
     fn push(&mut self, work: AtWork<'a>) {
@@ -37,7 +39,20 @@ impl<'a> Work<'a> {
     /// The next one that has ended. May be dropped.
     async fn next(&mut self) -> Option<(u32, AgentName, Result<Outcome, NodeError>)> {
         match self {
-            Self::Together(all) => all.next().await,
+            Self::Together(all) if all.is_empty() => None,
+            Self::Together(all) => {
+                let (at, ended) = poll_fn(|context| {
+                    for (at, work) in all.iter_mut().enumerate() {
+                        if let Poll::Ready(ended) = work.as_mut().poll(context) {
+                            return Poll::Ready((at, ended));
+                        }
+                    }
+                    Poll::Pending
+                })
+                .await;
+                drop(all.remove(at));
+                Some(ended)
+            }
             Self::InTurn(all) => {
                 let ended = all.front_mut()?.await;
                 all.pop_front();

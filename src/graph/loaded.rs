@@ -1,4 +1,4 @@
-//! What a run's journal holds when a process takes the run up.
+//! Taking a run up: its journal, folded.
 
 use super::progress::{self, Event, Progress};
 use super::recorder::JournalError;

@@ -1,17 +1,19 @@
 //! Conversations with a bot as they are kept: what was said and waits, runs that chats follow, questions and buttons.
 //!
-//! What is said in them is the front end's; here stands what must survive it. What people say stands in the store
-//! encrypted from the first moment on: it may be a secret, and what a database has written once it keeps, in logs and in
-//! versions of rows, for longer than anybody can tell.
+//! What is said in them is the front end's; here stands what must survive it. What people say is encrypted for as long
+//! as it waits to be dealt with: until then it may be a secret, and what a database has written once it keeps, in logs
+//! and in versions of rows, for longer than anybody can tell. What came of it stands in plain: answers in [`Card::said`]
+//! and in the journal, descriptions in the requests of runs.
 
 use super::{Context, Error, approvals, operator, users};
 use crate::domain::chat::{BotId, Button, Card, ChatId, Copy, Followed, PersonId, Queued};
+use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::secret::Secret;
 use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
-use crate::store::Telegram as _;
-use crate::vault::Sealed;
+use crate::store::{Conversations as _, Updates as _};
+use crate::vault::{self, Sealed};
 
 /// Telegram numbers updates anew when none came for a week: a number that is older says nothing about what comes next.
 const NUMBERS_LAST_MS: i64 = 6 * 24 * 60 * 60 * 1000;
@@ -42,14 +44,56 @@ pub enum Pressed {
     Late,
 }
 
-/// A link that opens the chat with the bot that was talked over last and brings it an invitation's code; none while no
-/// bot is known.
+/// Something that was said cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("what was said cannot be read")]
+pub struct Unread(#[source] vault::Error);
+
+impl Unread {
+    /// It can be read as soon as the identity is as it was.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        !matches!(self.0, vault::Error::Damaged { .. })
+    }
+}
+
+impl Diagnose for Unread {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn advice(&self) -> Option<Advice> {
+        match &self.0 {
+            vault::Error::Missing { path, .. } => Some(Advice::Do(format!(
+                "put the file back from a copy at `{}`; if it is lost, ask for it to be said once more",
+                path.display()
+            ))),
+            vault::Error::OtherKey { path, .. } => Some(Advice::Do(format!(
+                "add that identity to `{}` as a line of its own; if it is lost, ask for it to be said once more",
+                path.display()
+            ))),
+            vault::Error::Damaged { .. } => Some(Advice::Do("ask for it to be said once more".to_owned())),
+            other => other.advice(),
+        }
+    }
+}
+
+/// A link that opens the chat with a bot and brings it an invitation's code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationLink {
+    /// Its address.
+    pub url: String,
+    /// The bot's name, without the `@`.
+    pub bot: String,
+}
+
+/// The link for an invitation's code, to the bot that was talked over last; none while no bot is known.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn invitation_link(context: &Context, code: &str) -> Result<Option<String>, Error> {
+pub async fn invitation_link(context: &Context, code: &str) -> Result<Option<InvitationLink>, Error> {
     let bot = context.store.last_bot().await?;
-    Ok(bot.map(|name| format!("https://t.me/{name}?start={code}")))
+    Ok(bot.map(|bot| InvitationLink { url: format!("https://t.me/{bot}?start={code}"), bot }))
 }
 
 impl Chats {
@@ -70,6 +114,22 @@ impl Chats {
         Ok(self.context.store.name_bot(self.bot, name, self.context.now()).await?)
     }
 
+    /// Forgets what other bots are called: this one has taken their place, and no link leads to them any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_other_names(&self) -> Result<(), Error> {
+        Ok(self.context.store.forget_other_names(self.bot).await?)
+    }
+
+    /// Sees to it that what is said can be encrypted, before anything is: the identity is made here or never.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] when the one that is needed is not there or cannot be used, and when the store fails.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        operator::prepare_vault(&self.context).await
+    }
+
     /// The number to ask for next; 0 where every number may come.
     ///
     /// # Errors
@@ -84,11 +144,8 @@ impl Chats {
     /// again.
     ///
     /// # Errors
-    /// When it cannot be encrypted or the store fails; then nothing was taken.
+    /// [`Error::Vault`] when it cannot be encrypted, and when the store fails; then nothing was taken.
     pub async fn receive(&self, next: i64, updates: &[Queued]) -> Result<(), Error> {
-        if !updates.is_empty() {
-            operator::prepare_vault(&self.context).await?;
-        }
         let sealed = updates.iter().map(|update| self.sealed(update)).collect::<Result<Vec<_>, _>>()?;
         Ok(self.context.store.receive(self.bot, next, &sealed, self.context.now()).await?)
     }
@@ -107,12 +164,12 @@ impl Chats {
     /// What was said, as JSON, of something that was taken.
     ///
     /// # Errors
-    /// [`Error::Vault`] when it was encrypted for an identity that is not here.
-    pub fn said(&self, update: &Queued) -> Result<Secret, Error> {
+    /// [`Unread`], whether for now or for good.
+    pub fn said(&self, update: &Queued) -> Result<Secret, Unread> {
         match update.body.split_once('\n') {
             Some((key, text)) if key.starts_with("age1") => {
                 let sealed = Sealed { key: key.to_owned(), text: text.to_owned() };
-                Ok(self.context.vault.open(&self.label(update.id), &sealed)?)
+                self.context.vault.open(&self.label(update.id), &sealed).map_err(Unread)
             }
             // A cgo before this one took it.
             _ => Ok(Secret::new(update.body.clone())),
@@ -157,7 +214,8 @@ impl Chats {
     /// When the store fails.
     pub async fn forget(&self) -> Result<(), Error> {
         let before = self.context.now().plus_ms(-REMEMBERED_MS);
-        Ok(self.context.store.forget_updates(self.bot, before).await?)
+        self.context.store.forget_updates(self.bot, before).await?;
+        Ok(self.context.store.forget_buttons(self.bot, before).await?)
     }
 
     /// Why a chat cannot be written to; none when it can.

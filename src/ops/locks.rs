@@ -143,7 +143,7 @@ pub async fn status(context: &Context, project: &Project, cancel: &CancellationT
 /// Lets nobody change a project until it is released: on all of its servers, or on none.
 ///
 /// # Errors
-/// [`Engine::Held`] while a deployment goes on.
+/// [`Engine::Held`] while a deployment goes on, or somebody else holds it.
 pub async fn hold(
     context: &Context,
     project: &Project,
@@ -166,25 +166,23 @@ pub async fn hold(
     standing(project, &places, cancel).await
 }
 
-/// Ends a hold. False when there was none.
+/// Ends a hold; one of somebody else only when it is forced. False when there was none.
 ///
 /// # Errors
-/// When a server cannot be told.
+/// [`Engine::Held`] when somebody else holds it; when a server cannot be told.
 pub async fn release(
     context: &Context,
     project: &Project,
+    force: bool,
     cancel: &CancellationToken,
 ) -> Result<(Vec<Lock>, bool), Error> {
     users::require(context, Right::Operate, Some(project))?;
     let places = places_of(context, project, cancel).await?;
     let mut released = false;
     for place in &places {
-        match place.app(&project.name, None).operate(Work::Unhold, &context.owner(), "", cancel).await {
-            Ok(done) => released |= done,
-            // A deployment has it, which ends by itself.
-            Err(Engine::Held { .. }) => {}
-            Err(other) => return Err(servers::Error::from(other).into()),
-        }
+        let work = if force { Work::Break } else { Work::Unhold };
+        let done = place.app(&project.name, None).operate(work, &context.owner(), "", cancel).await;
+        released |= done.map_err(servers::Error::from)?;
     }
     Ok((standing(project, &places, cancel).await?, released))
 }

@@ -4,7 +4,7 @@
 
 use super::{Context, Error};
 use crate::domain::secret::Secret;
-use crate::store::{OperatorSecrets as _, ProjectSecrets as _};
+use crate::store::OperatorSecrets as _;
 use crate::vault::{self, Sealed};
 
 /// What the vault calls such a secret.
@@ -12,7 +12,8 @@ fn label(name: &str) -> String {
     format!("cgo {name}")
 }
 
-/// Sees to it that something can be encrypted. The identity is made when there is neither one nor a value that needs it.
+/// Sees to it that something can be encrypted. The identity is made when there is neither one nor anything that needs
+/// it.
 ///
 /// # Errors
 /// [`Error::Vault`] when the one that is needed is not there, and when the store fails.
@@ -20,8 +21,8 @@ pub(super) async fn prepare_vault(context: &Context) -> Result<(), Error> {
     if context.vault.key()?.is_some() {
         return Ok(());
     }
-    if let Some(other) = context.store.all_secrets().await?.into_iter().next() {
-        return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(other.key) }.into());
+    if let Some(key) = context.store.sealed_for().await? {
+        return Err(vault::Error::Missing { path: context.vault.path().to_owned(), key: Some(key) }.into());
     }
     Ok(context.vault.make()?)
 }

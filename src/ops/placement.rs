@@ -12,7 +12,6 @@ use super::{Context, Error, deploy};
 use crate::domain::deployment::Driver;
 use crate::domain::host::Destination;
 use crate::domain::ids::{ProjectId, ServerId};
-use crate::domain::manifest::BuiltAt;
 use crate::domain::names::ServerName;
 use crate::domain::placement::{
     Candidate, DISK_MB, FRESH_MS, MEMORY_MB, Measured, Need, Reason, Refusal, Reservation, Room, Wish, choose,
@@ -37,14 +36,11 @@ pub fn need(folder: &Path) -> Result<Need, Error> {
     };
     let services = || manifest.services.values();
     let is_kept_by = |driver: Driver| services().any(|service| service.driver == Some(driver));
-    // An image that is built here is one for this machine's architecture.
-    let is_built_here = services()
-        .filter(|service| service.driver == Some(Driver::Container))
-        .any(|service| service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here));
+    let is_for_this_arch = services().any(|service| deploy::is_for_machines_like_this(folder, service));
     Ok(Need {
         memory_mb: sum(|service| service.memory_mb, MEMORY_MB.into()),
         disk_mb: sum(|service| service.disk_mb, DISK_MB),
-        arch: is_built_here.then(|| std::env::consts::ARCH.to_owned()),
+        arch: is_for_this_arch.then(|| std::env::consts::ARCH.to_owned()),
         engine: is_kept_by(Driver::Container),
         root: is_kept_by(Driver::Systemd),
     })

@@ -41,10 +41,10 @@ impl From<&'static str> for Sql {
 }
 
 /// A `select` inside a writing transaction whose rows decide what is written. SQLite's transactions have the
-/// whole store to themselves; PostgreSQL has to lock the rows.
+/// whole store to themselves; PostgreSQL has to lock the rows, though not against rows that only refer to them.
 macro_rules! locking {
     ($text:literal) => {
-        $crate::store::engine::Sql { sqlite: $text, postgres: concat!($text, " for update") }
+        $crate::store::engine::Sql { sqlite: $text, postgres: concat!($text, " for no key update") }
     };
 }
 pub(super) use locking;

@@ -364,6 +364,7 @@ impl Diagnose for Error {
             Self::AttemptsUsed { name, .. } => {
                 format!("put it right, and run `cgo servers provision {name} --again`")
             }
+            Self::ServerMove { name, source } => return Some(Advice::Run(source.status.next_command(name))),
             Self::Superseded { name } => return Some(Advice::Run(format!("cgo servers show {name}"))),
             Self::Conflict { .. } => "look at what is there now and run the command again".to_owned(),
             Self::NotFound { what: "project", .. } => return Some(Advice::Run("cgo project list".to_owned())),
@@ -375,7 +376,6 @@ impl Diagnose for Error {
             | Self::IdTaken { .. }
             | Self::AlreadyAnswered { .. }
             | Self::IllegalMove(_)
-            | Self::ServerMove { .. }
             | Self::OutOfOrder { .. }
             | Self::JournalFull { .. } => return None,
         };

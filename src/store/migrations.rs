@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 32] = [
+const STEPS: [Step; 33] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -73,6 +73,7 @@ const STEPS: [Step; 32] = [
     step!(2026112222, "telegram_copies", same),
     step!(2026112223, "server_standing", same),
     step!(2026112251, "telegram_names", same),
+    step!(2026112261, "server_silence", same),
 ];
 
 /// The version of the schema this cgo works with.

@@ -7,6 +7,7 @@
 
 mod agents;
 mod calls;
+mod conversations;
 mod deployments;
 mod engine;
 mod error;
@@ -31,7 +32,7 @@ mod servers;
 mod setups;
 mod sqlite;
 mod standing;
-mod telegram;
+mod updates;
 mod users;
 
 use std::fmt;
@@ -43,6 +44,7 @@ use place::Place;
 
 pub use agents::Agents;
 pub use calls::{CallFilter, Calls};
+pub use conversations::Conversations;
 pub use deployments::Deployments;
 pub use error::Error;
 pub use incidents::Incidents;
@@ -58,7 +60,7 @@ pub use runs::{Appended, RunFilter, Runs};
 pub use secrets::ProjectSecrets;
 pub use servers::{Seen, Servers};
 pub use setups::{Setup, SetupEnd, Setups};
-pub use telegram::Telegram;
+pub use updates::Updates;
 pub use users::{Invited, Users};
 
 /// An open store. Clones share its connections.

@@ -1,4 +1,5 @@
-//! The encrypted secrets of cgo itself. What is in them is none of the store's business.
+//! The encrypted secrets of cgo itself, and for whom anything in the store is encrypted. What is in it is none of the
+//! store's business.
 
 use super::engine::{args, transaction};
 use super::{Error, Store};
@@ -16,6 +17,9 @@ pub trait OperatorSecrets {
     ) -> impl Future<Output = Result<(), Error>> + Send;
     /// One secret: the key it is encrypted for, and the encrypted text.
     fn operator_secret(&self, name: &str) -> impl Future<Output = Result<Option<(String, String)>, Error>> + Send;
+    /// A key that something in the store is encrypted for: a secret of cgo or of a project, or what was said and waits to
+    /// be dealt with. None when nothing is.
+    fn sealed_for(&self) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// Takes a secret out. False when there was none.
     fn remove_operator_secret(&self, name: &str) -> impl Future<Output = Result<bool, Error>> + Send;
 }
@@ -40,6 +44,14 @@ impl OperatorSecrets for Store {
             Ok((row.text(0)?, row.text(1)?))
         })
         .await
+    }
+
+    async fn sealed_for(&self) -> Result<Option<String>, Error> {
+        // What was said begins with the key, on a line of its own.
+        let sql = "select key_id from operator_secret union all select key_id from project_secret union all \
+                   select body from telegram_update where state = 'queued' and body like 'age1%' order by 1 limit 1";
+        let first = self.find(sql, args![], |row| row.of("operator_secret").text(0)).await?;
+        Ok(first.map(|text| text.lines().next().unwrap_or_default().to_owned()))
     }
 
     async fn remove_operator_secret(&self, name: &str) -> Result<bool, Error> {

@@ -1,7 +1,7 @@
 //! Where projects live. Choice and reservation are one transaction.
 
 use super::engine::{Row, args, transaction};
-use super::standing::{Standing, in_one_order};
+use super::standing::lock_with_project;
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::placement::{Reason, Refusal, Reservation};
@@ -67,20 +67,16 @@ impl Placements for Store {
         at: Timestamp,
     ) -> Result<Result<Vec<Reservation>, Vec<Refusal>>, Error> {
         transaction!(self, |tx| {
-            let mut standings = Vec::new();
-            for server in in_one_order(tx, project, servers).await? {
-                standings.extend(Standing::find(tx, &server).await?);
-            }
-            if tx.row("select 1 from project where id = $1", args![project.as_str()]).await?.is_none() {
+            let Some(mut locked) = lock_with_project(tx, project, servers).await? else {
                 return Err(Error::NotFound { what: "project", id: project.to_string() });
-            }
+            };
             let rows = tx.rows(select!("order by project_id, handle"), args![]).await?;
             let reserved = rows.iter().map(decode).collect::<Result<Vec<_>, Error>>()?;
             let chosen = match choice(&reserved) {
                 Ok(chosen) => chosen,
                 Err(refusals) => return Ok(Err(refusals)),
             };
-            let out = standings.iter().filter(|it| chosen.contains(&it.server) && !it.status.takes_projects());
+            let out = locked.iter().filter(|it| chosen.contains(&it.server) && !it.status.takes_projects());
             let out: Vec<Refusal> = out
                 .map(|it| Refusal { server: it.name.clone(), reason: Reason::NotReady { status: it.status } })
                 .collect();
@@ -97,7 +93,7 @@ impl Placements for Store {
                 }
             }
             for server in &chosen {
-                if !standings.iter().any(|standing| standing.server == *server) {
+                if !locked.iter().any(|locked| locked.server == *server) {
                     return Err(Error::NotFound { what: "server", id: server.to_string() });
                 }
                 tx.execute(
@@ -108,8 +104,8 @@ impl Placements for Store {
                 )
                 .await?;
             }
-            for standing in &mut standings {
-                standing.settle(tx, at).await?;
+            for server in &mut locked {
+                server.settle(tx, at).await?;
             }
             let rows = tx.rows(select!("where project_id = $1 order by handle"), args![project.as_str()]).await?;
             rows.iter().map(decode).collect::<Result<Vec<_>, Error>>().map(Ok)

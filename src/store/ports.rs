@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::engine::{Row, args, transaction};
-use super::standing::Standing;
+use super::standing::LockedServer;
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, ServerId};
 use crate::domain::server::{PortPurpose, PortReservation, PortWish};
@@ -60,7 +60,7 @@ impl Ports for Store {
         let purpose = wish.purpose;
         transaction!(self, |tx| {
             // One choice at a time on a server.
-            let mut standing = Standing::of(tx, server).await?;
+            let mut locked = LockedServer::of(tx, server).await?;
             let present = tx
                 .row(
                     "select server_id, port, project_id, service, purpose, created_at from port_reservation \
@@ -83,7 +83,7 @@ impl Ports for Store {
                 .collect::<Result<BTreeSet<u16>, Error>>()?;
             let Some(port) = range.clone().find(|port| !reserved.contains(port) && !listening.contains(port)) else {
                 return Err(Error::PortsExhausted {
-                    server: standing.name,
+                    server: locked.name,
                     first: *range.start(),
                     last: *range.end(),
                     reserved: count(reserved.len()),
@@ -96,7 +96,7 @@ impl Ports for Store {
                 args![server.as_str(), port, project.as_str(), service, purpose.as_str(), at],
             )
             .await?;
-            standing.settle(tx, at).await?;
+            locked.settle(tx, at).await?;
             Ok(PortReservation {
                 server: server.clone(),
                 port,

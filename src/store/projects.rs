@@ -1,7 +1,7 @@
 //! Projects in the store.
 
 use super::engine::{Row, args, transaction};
-use super::standing::{Standing, in_one_order};
+use super::standing::lock_with_project;
 use super::{Error, Store};
 use crate::domain::ids::{ProjectId, UserId};
 use crate::domain::names::ProjectName;
@@ -172,13 +172,10 @@ impl Projects for Store {
 
     async fn remove_project(&self, id: &ProjectId, at: Timestamp) -> Result<(), Error> {
         transaction!(self, |tx| {
-            let mut standings = Vec::new();
-            for server in in_one_order(tx, id, &[]).await? {
-                standings.extend(Standing::find(tx, &server).await?);
-            }
+            let Some(mut servers) = lock_with_project(tx, id, &[]).await? else { return Ok(()) };
             tx.execute("delete from project where id = $1", args![id.as_str()]).await?;
-            for standing in &mut standings {
-                standing.settle(tx, at).await?;
+            for server in &mut servers {
+                server.settle(tx, at).await?;
             }
             Ok(())
         })

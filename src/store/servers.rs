@@ -1,11 +1,11 @@
 //! Servers in the store, how they are reached, and what was found on them.
 
 use super::engine::{Row, Tx, args, transaction};
-use super::standing::{self, Standing};
+use super::standing::{self, LockedServer};
 use super::{Error, Store};
 use crate::domain::host::{Access, Checked, Destination, Facts, HostKey};
 use crate::domain::ids::ServerId;
-use crate::domain::server::{Footing, SILENT_AFTER, Server, ServerEvent, ServerStatus};
+use crate::domain::server::{Footing, SILENT_AFTER, SILENT_FOR_MS, Server, ServerEvent, ServerStatus};
 use crate::domain::time::Timestamp;
 
 /// What can be done with the servers of a store.
@@ -55,7 +55,7 @@ pub trait Servers {
     ) -> impl Future<Output = Result<(), Error>> + Send;
     /// Writes down how looks at servers ended, all or none: failures in a row are counted, and what was found before
     /// stays where nothing was found. A server is unreachable from the [`SILENT_AFTER`]th look in a row on that found
-    /// nothing, until one finds something.
+    /// nothing, if the first of them was at least [`SILENT_FOR_MS`] before, until one finds something.
     fn note_checks(&self, seen: &[Seen]) -> impl Future<Output = Result<(), Error>> + Send;
     /// How the last look at each server ended, by server.
     fn checks(&self) -> impl Future<Output = Result<Vec<(ServerId, Checked)>, Error>> + Send;
@@ -63,10 +63,8 @@ pub trait Servers {
     /// without its name.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::ServerInUse`]; [`Error::ServerMove`] while it is set up.
+    /// [`Error::NotFound`], [`Error::ServerInUse`].
     fn remove_server(&self, id: &ServerId, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
-    /// How many projects have a place or ports on a server.
-    fn project_count(&self, server: &ServerId) -> impl Future<Output = Result<u32, Error>> + Send;
 }
 
 /// How a look at a server ended.
@@ -121,14 +119,36 @@ fn decode(row: &Row) -> Result<Server, Error> {
     })
 }
 
+/// Writes a server down unless its id or its handle is taken; how many were.
+async fn insert(tx: &mut Tx, server: &Server) -> Result<u64, Error> {
+    tx.execute(
+        "insert into server (id, handle, address, status, set_up, created_at, updated_at) \
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        args![
+            server.id.as_str(),
+            &server.handle,
+            &server.address,
+            server.status.as_str(),
+            server.status.takes_projects(),
+            server.created_at,
+            server.updated_at,
+        ],
+    )
+    .await
+}
+
 async fn note(tx: &mut Tx, seen: &Seen, facts: Option<&str>) -> Result<(), Error> {
     // A server that was removed meanwhile has no look to remember.
-    let Some(mut standing) = Standing::find(tx, &seen.server).await? else { return Ok(()) };
+    let Some(mut server) = LockedServer::find(tx, &seen.server).await? else { return Ok(()) };
+    let silent_since = facts.is_none().then_some(seen.at);
     tx.execute(
-        "insert into server_check (server_id, checked_at, failures, silences, problem, facts, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $2, $2) on conflict (server_id) do update set checked_at = excluded.checked_at, \
+        "insert into server_check (server_id, checked_at, failures, silences, silent_since, problem, facts, created_at, \
+         updated_at) values ($1, $2, $3, $4, $5, $6, $7, $2, $2) on conflict (server_id) do update set \
+         checked_at = excluded.checked_at, \
          failures = case when excluded.failures = 0 then 0 else server_check.failures + 1 end, \
          silences = case when excluded.silences = 0 then 0 else server_check.silences + 1 end, \
+         silent_since = case when excluded.silences = 0 then null \
+         else coalesce(server_check.silent_since, excluded.silent_since) end, \
          problem = excluded.problem, facts = coalesce(excluded.facts, server_check.facts), \
          updated_at = excluded.updated_at",
         args![
@@ -136,20 +156,29 @@ async fn note(tx: &mut Tx, seen: &Seen, facts: Option<&str>) -> Result<(), Error
             seen.at,
             u32::from(seen.problem.is_some()),
             u32::from(facts.is_none()),
+            silent_since.map(|at| at.0),
             seen.problem.as_deref(),
             facts,
         ],
     )
     .await?;
-    let row = tx.row("select silences from server_check where server_id = $1", args![seen.server.as_str()]).await?;
-    let silences: u32 = row.map_or(Ok(0), |row| row.of("server_check").number(0))?;
+    let row = tx
+        .row(
+            "select silences, coalesce(silent_since, checked_at) from server_check where server_id = $1",
+            args![seen.server.as_str()],
+        )
+        .await?;
+    let (silences, since): (u32, _) = row.map_or(Ok((0, seen.at)), |row| {
+        let row = row.of("server_check");
+        Ok::<_, Error>((row.number(0)?, row.time(1)?))
+    })?;
     let event = match silences {
-        0 => ServerEvent::Answered(standing.footing(tx).await?),
-        SILENT_AFTER.. => ServerEvent::Silent,
+        0 => ServerEvent::Answered(server.footing(tx).await?),
+        SILENT_AFTER.. if seen.at.since(since) >= SILENT_FOR_MS => ServerEvent::Silent,
         _ => return Ok(()),
     };
-    match standing.status.next(event) {
-        Ok(status) => standing.move_to(tx, status, seen.at).await,
+    match server.status.next(event) {
+        Ok(status) => server.move_to(tx, status, seen.at).await,
         // It stands where looks do not move it.
         Err(_) => Ok(()),
     }
@@ -161,20 +190,7 @@ impl Servers for Store {
             return Ok(present);
         }
         transaction!(self, |tx| {
-            tx.execute(
-                "insert into server (id, handle, address, status, set_up, created_at, updated_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-                args![
-                    server.id.as_str(),
-                    &server.handle,
-                    &server.address,
-                    server.status.as_str(),
-                    server.status.takes_projects(),
-                    server.created_at,
-                    server.updated_at,
-                ],
-            )
-            .await?;
+            insert(tx, server).await?;
             let present = tx
                 .row(
                     "select id, handle, address, status, created_at, updated_at from server where handle = $1",
@@ -222,9 +238,9 @@ impl Servers for Store {
         at: Timestamp,
     ) -> Result<ServerStatus, Error> {
         transaction!(self, |tx| {
-            let mut standing = Standing::of(tx, id).await?;
-            let status = standing.after(event(standing.footing(tx).await?))?;
-            standing.move_to(tx, status, at).await?;
+            let mut server = LockedServer::of(tx, id).await?;
+            let status = server.after(event(server.footing(tx).await?))?;
+            server.move_to(tx, status, at).await?;
             Ok(status)
         })
     }
@@ -239,21 +255,7 @@ impl Servers for Store {
             if taken.is_some() {
                 return Err(Error::ServerTaken { name: server.handle.clone() });
             }
-            let added = tx
-                .execute(
-                    "insert into server (id, handle, address, status, set_up, created_at, updated_at) \
-                     values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-                    args![
-                        server.id.as_str(),
-                        &server.handle,
-                        &server.address,
-                        server.status.as_str(),
-                        server.status.takes_projects(),
-                        server.created_at,
-                        server.updated_at,
-                    ],
-                )
-                .await?;
+            let added = insert(tx, server).await?;
             if added == 0 {
                 let taken = tx.row("select id from server where id = $1", args![server.id.as_str()]).await?;
                 return Err(match taken {
@@ -333,12 +335,14 @@ impl Servers for Store {
 
     async fn remove_server(&self, id: &ServerId, at: Timestamp) -> Result<(), Error> {
         transaction!(self, |tx| {
-            let standing = Standing::of(tx, id).await?;
-            let projects = standing.projects(tx).await?;
+            let mut server = LockedServer::of(tx, id).await?;
+            let projects = server.projects(tx).await?;
             if projects > 0 {
-                return Err(Error::ServerInUse { name: standing.name, projects });
+                return Err(Error::ServerInUse { name: server.name, projects });
             }
-            standing.after(ServerEvent::GivenUp)?;
+            // A store before this one did not tell that its last project was gone.
+            server.settle(tx, at).await?;
+            server.after(ServerEvent::GivenUp)?;
             tx.execute("delete from server_access where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_check where server_id = $1", args![id.as_str()]).await?;
             tx.execute("delete from server_setup where server_id = $1", args![id.as_str()]).await?;
@@ -355,17 +359,5 @@ impl Servers for Store {
             }
             Ok(())
         })
-    }
-
-    async fn project_count(&self, server: &ServerId) -> Result<u32, Error> {
-        let count = self
-            .find(
-                "select count(*) from (select project_id from port_reservation where server_id = $1 \
-                 union select project_id from placement where server_id = $1) as carried",
-                args![server.as_str()],
-                |row| row.of("port_reservation").number(0),
-            )
-            .await?;
-        Ok(count.unwrap_or(0))
     }
 }

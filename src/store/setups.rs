@@ -1,7 +1,7 @@
 //! Attempts to set up servers, counted and bounded.
 
 use super::engine::{Row, Tx, args, transaction};
-use super::standing::Standing;
+use super::standing::LockedServer;
 use super::{Error, Store};
 use crate::domain::host::Destination;
 use crate::domain::ids::{ServerId, SetupId};
@@ -94,8 +94,8 @@ impl Setups for Store {
         at: Timestamp,
     ) -> Result<u32, Error> {
         transaction!(self, |tx| {
-            let mut standing = Standing::of(tx, server).await?;
-            let status = standing.after(ServerEvent::SetupBegun)?;
+            let mut locked = LockedServer::of(tx, server).await?;
+            let status = locked.after(ServerEvent::SetupBegun)?;
             let before = newest(tx, server).await?;
             let attempts = match &before {
                 _ if again => 1,
@@ -105,7 +105,7 @@ impl Setups for Store {
             };
             if attempts > most {
                 let problem = before.and_then(|before| before.problem).unwrap_or_default();
-                return Err(Error::AttemptsUsed { name: standing.name, attempts: most, problem });
+                return Err(Error::AttemptsUsed { name: locked.name, attempts: most, problem });
             }
             tx.execute(
                 "insert into server_setup (server_id, setup_id, attempts, ended, problem, created_at, updated_at) \
@@ -115,7 +115,7 @@ impl Setups for Store {
                 args![server.as_str(), setup.as_str(), attempts, at],
             )
             .await?;
-            standing.move_to(tx, status, at).await?;
+            locked.move_to(tx, status, at).await?;
             Ok(attempts)
         })
     }
@@ -133,17 +133,17 @@ impl Setups for Store {
             SetupEnd::Failed(problem) => (true, Some(problem.as_str()), None),
         };
         transaction!(self, |tx| {
-            let mut standing = Standing::of(tx, server).await?;
+            let mut locked = LockedServer::of(tx, server).await?;
             let current = newest(tx, server).await?;
             if current.is_none_or(|current| current.id != *setup || current.ended) {
-                return Err(Error::Superseded { name: standing.name });
+                return Err(Error::Superseded { name: locked.name });
             }
             let event = match end {
-                SetupEnd::Done { .. } => ServerEvent::SetupEnded { carries: standing.projects(tx).await? > 0 },
-                SetupEnd::Left => ServerEvent::SetupLeft,
+                SetupEnd::Done { .. } => ServerEvent::SetupEnded { carries: locked.projects(tx).await? > 0 },
+                SetupEnd::Left => ServerEvent::SetupLeft(locked.footing(tx).await?),
                 SetupEnd::Failed(_) => ServerEvent::SetupFailed,
             };
-            let status = standing.after(event)?;
+            let status = locked.after(event)?;
             tx.execute(
                 "update server_setup set ended = true, problem = $2, updated_at = $4, \
                  attempts = case when $3 then attempts else 0 end where server_id = $1",
@@ -157,7 +157,7 @@ impl Setups for Store {
                 )
                 .await?;
             }
-            standing.move_to(tx, status, at).await?;
+            locked.move_to(tx, status, at).await?;
             Ok(status)
         })
     }

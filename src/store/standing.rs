@@ -9,14 +9,14 @@ use crate::domain::server::{Footing, ServerEvent, ServerStatus};
 use crate::domain::time::Timestamp;
 
 /// A server that nobody else moves until the transaction ends.
-pub(super) struct Standing {
+pub(super) struct LockedServer {
     /// The server.
     pub server: ServerId,
     /// Its handle.
     pub name: String,
     /// Where it stands.
     pub status: ServerStatus,
-    ready: bool,
+    set_up: bool,
 }
 
 pub(super) fn status(text: &str) -> Option<ServerStatus> {
@@ -27,14 +27,14 @@ fn projects(row: Option<Row>) -> Result<u32, Error> {
     row.map_or(Ok(0), |row| row.of("placement").number(0))
 }
 
-impl Standing {
+impl LockedServer {
     /// Locks a server; none when there is none of that id.
     pub async fn find(tx: &mut Tx, server: &ServerId) -> Result<Option<Self>, Error> {
         let text = locking!("select handle, status, set_up from server where id = $1");
         let Some(row) = tx.row(text, args![server.as_str()]).await? else { return Ok(None) };
         let row = row.of("server");
-        let (name, status, ready) = (row.text(0)?, row.parsed(1, status)?, row.bool(2)?);
-        Ok(Some(Self { server: server.clone(), name, status, ready }))
+        let (name, status, set_up) = (row.text(0)?, row.parsed(1, status)?, row.bool(2)?);
+        Ok(Some(Self { server: server.clone(), name, status, set_up }))
     }
 
     /// The same of a server that has to be there.
@@ -60,7 +60,7 @@ impl Standing {
 
     /// What decides where it goes when it comes back.
     pub async fn footing(&self, tx: &mut Tx) -> Result<Footing, Error> {
-        Ok(Footing { ready: self.ready, carries: self.projects(tx).await? > 0 })
+        Ok(Footing { set_up: self.set_up, carries: self.projects(tx).await? > 0 })
     }
 
     /// Where it would stand after an event.
@@ -73,13 +73,21 @@ impl Standing {
 
     /// Moves it there.
     pub async fn move_to(&mut self, tx: &mut Tx, status: ServerStatus, at: Timestamp) -> Result<(), Error> {
-        self.ready = status.takes_projects() || (status.is_passing() && self.ready);
+        self.set_up = status.takes_projects() || (status.keeps_set_up() && self.set_up);
         self.status = status;
         tx.execute(
             "update server set status = $2, set_up = $3, updated_at = $4 where id = $1",
-            args![self.server.as_str(), status.as_str(), self.ready, at],
+            args![self.server.as_str(), status.as_str(), self.set_up, at],
         )
         .await?;
+        if status != ServerStatus::Unreachable {
+            // Looks that were not answered before say nothing of where it stands now.
+            tx.execute(
+                "update server_check set silences = 0, silent_since = null where server_id = $1",
+                args![self.server.as_str()],
+            )
+            .await?;
+        }
         Ok(())
     }
 
@@ -94,13 +102,16 @@ impl Standing {
     }
 }
 
-/// Some servers and those that a project has a place or ports on, in the one order in which they are locked everywhere:
-/// then nobody waits for somebody who waits.
-pub(super) async fn in_one_order(
+/// Locks a project, some servers, and those that it has a place or ports on: first the project, then the servers by their
+/// ids, so that nobody waits for somebody who waits. None without that project.
+pub(super) async fn lock_with_project(
     tx: &mut Tx,
     project: &ProjectId,
     servers: &[ServerId],
-) -> Result<BTreeSet<ServerId>, Error> {
+) -> Result<Option<Vec<LockedServer>>, Error> {
+    if tx.row(locking!("select id from project where id = $1"), args![project.as_str()]).await?.is_none() {
+        return Ok(None);
+    }
     let rows = tx
         .rows(
             "select server_id from placement where project_id = $1 \
@@ -109,5 +120,10 @@ pub(super) async fn in_one_order(
         )
         .await?;
     let of_project = rows.iter().map(|row| row.of("placement").parsed(0, |text| ServerId::parse(text).ok()));
-    servers.iter().cloned().map(Ok).chain(of_project).collect()
+    let all = servers.iter().cloned().map(Ok).chain(of_project).collect::<Result<BTreeSet<ServerId>, Error>>()?;
+    let mut locked = Vec::new();
+    for server in all {
+        locked.extend(LockedServer::find(tx, &server).await?);
+    }
+    Ok(Some(locked))
 }

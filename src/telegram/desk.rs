@@ -143,13 +143,13 @@ impl Desk<'_> {
 
     /// Says that something could not be dealt with.
     pub async fn apologise(&self, update: &Queued) -> Result<(), Error> {
-        // Of what cannot be read it is not known whom to tell.
-        let Ok(said) = self.chats.said(update) else { return Ok(()) };
-        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else { return Ok(()) };
-        let trouble = |from: &User| {
-            let words = words::of(words::language(from.language.as_deref()));
-            fill(words.trouble, &[&update.id.to_string()])
+        let trouble = |code: Option<&str>| fill(words::of(words::language(code)).trouble, &[&update.id.to_string()]);
+        let Ok(said) = self.chats.said(update) else {
+            // Who said it is not known, but where: whoever waits there for an answer hears that none comes.
+            return self.sender.send(update.chat, &Outgoing::of(Text::of(trouble(None)))).await.map(drop);
         };
+        let Ok(incoming) = serde_json::from_str::<Incoming>(said.reveal()) else { return Ok(()) };
+        let trouble = |from: &User| trouble(from.language.as_deref());
         match &incoming {
             Incoming::Callback(callback) => {
                 self.sender.answer_press(&callback.id, Some(&trouble(&callback.from)), true).await

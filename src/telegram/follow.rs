@@ -3,6 +3,7 @@
 //! Everything is told from the store, so whoever drives the run, here or in another process, needs to know nothing of
 //! chats; and what was not told when a process was killed is told by the next one.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::desk::Desk;
 use super::markup::Text;
 use super::questions::subject;
 use super::sender::{Button, Outgoing};
+use super::settings::Patience;
 use super::words;
 use super::work::beside;
 use crate::domain::chat::{About, ChatId, Followed};
@@ -48,11 +50,61 @@ struct Seen {
     /// The newest event that was told, where the run stood, and the chat that was told.
     told: Option<(u64, RunStatus, ChatId)>,
     edited_at: Option<Instant>,
+    /// From when on it may be shown in its group, once it has waited for that.
+    turn: Option<Instant>,
+}
+
+/// The next free turn in each group. Telegram limits the group, however many runs it follows: who has to wait has a turn
+/// of its own, so that each gets one.
+#[derive(Debug, Default)]
+struct Turns(RefCell<HashMap<ChatId, Instant>>);
+
+impl Turns {
+    /// The next free turn in a group, which is free no more.
+    fn take(&self, group: ChatId, every: Duration) -> Instant {
+        let (now, mut groups) = (Instant::now(), self.0.borrow_mut());
+        groups.retain(|_, next| *next > now);
+        let turn = groups.get(&group).copied().unwrap_or(now);
+        groups.insert(group, turn + every);
+        turn
+    }
+
+    /// A change has arrived in a group just now: one that was slow is followed by no quick one.
+    fn arrived(&self, group: ChatId, every: Duration) {
+        let next = Instant::now() + every;
+        let mut groups = self.0.borrow_mut();
+        let free = groups.entry(group).or_insert(next);
+        *free = next.max(*free);
+    }
+}
+
+impl Seen {
+    /// Whether so little time has passed since the last change that this one has to wait.
+    fn has_to_wait(&mut self, chat: ChatId, patience: Patience, turns: &Turns) -> bool {
+        if !is_group(chat) {
+            return self.edited_at.is_some_and(|at| at.elapsed() < patience.between_edits);
+        }
+        let turn = *self.turn.get_or_insert_with(|| turns.take(chat, patience.between_group_edits));
+        Instant::now() < turn
+    }
+
+    /// The chat was shown this run just now.
+    fn shown(&mut self, chat: ChatId, patience: Patience, turns: &Turns) {
+        (self.edited_at, self.turn) = (Some(Instant::now()), None);
+        if is_group(chat) {
+            turns.arrived(chat, patience.between_group_edits);
+        }
+    }
+}
+
+fn is_group(chat: ChatId) -> bool {
+    chat.0 < 0
 }
 
 /// Tells of runs for as long as it is polled.
 pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
     let mut seen: HashMap<RunId, Option<Seen>> = HashMap::new();
+    let turns = Turns::default();
     let mut at_work = FuturesUnordered::new();
     let mut last_change = Instant::now();
     loop {
@@ -80,7 +132,7 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
             if at_work.len() < AT_ONCE
                 && let Some(state) = state.take()
             {
-                at_work.push(one(desk, followed, state));
+                at_work.push(one(desk, followed, state, &turns));
             }
         }
         let pause = if ended.is_empty() { pause } else { Duration::ZERO };
@@ -111,11 +163,11 @@ pub(super) async fn follow(desk: &Desk<'_>) -> Infallible {
 }
 
 /// Tells of one run what is new.
-async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, bool) {
+async fn one(desk: &Desk<'_>, followed: Followed, state: Seen, turns: &Turns) -> (RunId, Seen, bool) {
     let (run, about) = (followed.run.clone(), About::from(&followed));
     let before = state.clone();
     let mut state = state;
-    match tell(desk, followed, &mut state).await {
+    match tell(desk, followed, &mut state, turns).await {
         // Where a group has gone is noted: the next look finds it there.
         Ok(()) | Err(Error::Flood { .. } | Error::Moved { .. }) => {}
         Err(error) => {
@@ -129,7 +181,7 @@ async fn one(desk: &Desk<'_>, followed: Followed, state: Seen) -> (RunId, Seen, 
 }
 
 /// Tells what is new. What does not arrive is left for the next look.
-async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Result<(), Error> {
+async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen, turns: &Turns) -> Result<(), Error> {
     let context = &desk.app.context;
     let run = match runs::find(context, followed.run.as_str()).await {
         Ok(run) => run,
@@ -143,9 +195,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
     if state.told == Some(stands) {
         return Ok(());
     }
-    let patience = desk.settings.patience;
-    let every = if followed.chat.0 < 0 { patience.between_group_edits } else { patience.between_edits };
-    let early = state.edited_at.is_some_and(|at| at.elapsed() < every);
+    let early = state.has_to_wait(followed.chat, desk.settings.patience, turns);
     if early && followed.message.is_some() {
         // It is told with what comes next; the next look is soon.
         return Ok(());
@@ -161,7 +211,7 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
     let summary = report::summary(context, &run).await?;
     let sound = desk.sound(followed.person).await?;
     let message = Outgoing { sound, ..progress(desk, &run, &summary, followed.language).await? };
-    if !show(desk, &mut followed, &message, state).await? {
+    if !show(desk, &mut followed, &message, state, turns).await? {
         return Ok(());
     }
     if run.status.is_waiting()
@@ -201,15 +251,21 @@ async fn tell(desk: &Desk<'_>, mut followed: Followed, state: &mut Seen) -> Resu
 }
 
 /// Shows how far a run is in its one message. False when the chat takes no messages.
-async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, state: &mut Seen) -> Result<bool, Error> {
-    let words = message.text.words();
+async fn show(
+    desk: &Desk<'_>,
+    followed: &mut Followed,
+    message: &Outgoing,
+    state: &mut Seen,
+    turns: &Turns,
+) -> Result<bool, Error> {
+    let (words, patience) = (message.text.words(), desk.settings.patience);
     if let Some(number) = followed.message {
         if followed.shown.as_deref() == Some(words.as_str()) {
             return Ok(true);
         }
         let edited = desk.sender.edit(followed.chat, number, message).await;
         // From when it has arrived: a slow one is followed by no quick one.
-        state.edited_at = Some(Instant::now());
+        state.shown(followed.chat, patience, turns);
         let edited = match edited {
             // What Telegram does not take keeps the result from nobody.
             Err(error @ Error::Refused { .. }) => {
@@ -225,7 +281,7 @@ async fn show(desk: &Desk<'_>, followed: &mut Followed, message: &Outgoing, stat
         }
     }
     let sent = desk.sender.post(followed.chat, message).await;
-    state.edited_at = Some(Instant::now());
+    state.shown(followed.chat, patience, turns);
     let Some(number) = sent? else { return Ok(false) };
     followed.message = Some(number);
     followed.shown = Some(words);

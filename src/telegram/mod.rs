@@ -152,11 +152,17 @@ impl Bot {
     /// next time.
     ///
     /// # Errors
-    /// What only a person can mend: see [`Error`].
+    /// What only a person can mend: see [`Error`]. Without the identity that what is said is encrypted for it does not
+    /// begin; one that goes missing later ends nothing.
     pub async fn run(&self, app: &App, around: &Around<'_>, cancel: &CancellationToken) -> Result<(), Error> {
         let note = around.note;
+        let known = async {
+            // Whoever lost the identity hears of it now, not with the first word that somebody says.
+            self.chats.prepare().await?;
+            self.connect(note).await
+        };
         let me = tokio::select! {
-            me = self.connect(note) => me?,
+            me = known => me?,
             () = cancel.cancelled() => return Ok(()),
         };
         if let Err(error) = self.chats.note_name(&me.username).await {

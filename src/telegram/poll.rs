@@ -13,12 +13,14 @@ use super::settings::Patience;
 use crate::domain::chat::{About, ChatId, Noted, Queued};
 use crate::domain::diagnose::told;
 use crate::domain::time::Timestamp;
+use crate::ops;
 use crate::ops::chats::Chats;
 
-/// The longest wait between two attempts to reach Telegram.
+/// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Asks for updates for as long as it is polled; ends only with what nobody but a person can mend.
+/// Asks for updates for as long as it is polled; ends only with what nobody but a person can mend. Nothing is
+/// taken while it cannot be encrypted; that ends nothing.
 ///
 /// # Errors
 /// [`Error::TokenRefused`], [`Error::WebhookSet`], [`Error::OtherPoller`] when it does not go away; when the store fails.
@@ -30,7 +32,7 @@ pub(super) async fn poll(
     came: &Notify,
     note: Note<'_>,
 ) -> Result<Infallible, Error> {
-    let (mut failed, mut competed) = (0_u32, 0_u32);
+    let (mut failed, mut competed, mut shut) = (0_u32, 0_u32, 0_u32);
     loop {
         let turn = async {
             let from = chats.next_update().await?;
@@ -43,7 +45,7 @@ pub(super) async fn poll(
                 if failed > 0 {
                     note(About::default(), Noted::InReach);
                 }
-                (failed, competed) = (0, 0);
+                (failed, competed, shut) = (0, 0, 0);
                 if some {
                     came.notify_one();
                 }
@@ -57,17 +59,30 @@ pub(super) async fn poll(
                 tokio::time::sleep(patience.between_competitors).await;
             }
             Err(Error::Flood { after }) => tokio::time::sleep(after).await,
+            // What was said stays with Telegram until the operator has put the identity right.
+            Err(error @ Error::Ops(ops::Error::Vault(_))) => {
+                if shut == 0 {
+                    note(About::default(), Noted::Trouble(told(&error)));
+                }
+                shut += 1;
+                tokio::time::sleep(pause(shut)).await;
+            }
             Err(error) if error.may_pass() => {
                 if failed == 0 {
                     note(About::default(), Noted::OutOfReach(told(&error)));
                 }
                 failed += 1;
-                let wait = Duration::from_millis(250 << failed.min(7)).min(LONGEST_WAIT);
-                tokio::time::sleep(wait.mul_f64(rand::random_range(0.75..1.0))).await;
+                tokio::time::sleep(pause(failed)).await;
             }
             Err(error) => return Err(error),
         }
     }
+}
+
+/// How long to wait after so many failures in a row.
+fn pause(failed: u32) -> Duration {
+    let wait = Duration::from_millis(250 << failed.min(7)).min(LONGEST_WAIT);
+    wait.mul_f64(rand::random_range(0.75..1.0))
 }
 
 async fn take(chats: &Chats, received: &[Received]) -> Result<(), Error> {

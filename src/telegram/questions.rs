@@ -445,7 +445,8 @@ impl Desk<'_> {
                 }
                 self.sender.answer_press(id, None, false).await?;
                 let shown = cards::question(talk.language, &counts.ask, *question, press, *page);
-                self.sender.edit(talk.place(), callback.message, &shown).await.map(drop)
+                // The text of a long question does not fit into the one message that has the buttons.
+                self.sender.edit_buttons(talk.place(), callback.message, &shown).await.map(drop)
             }
             Pressed::Rule { approved, .. } if counts.ask.wait == Wait::Approval => {
                 self.rule_by_button(talk, card, &counts, *approved, id).await

@@ -241,6 +241,23 @@ impl Sender {
         if let Err(Error::Entities { .. }) = edited {
             edited = self.client.edit(chat.0, number, &page.plain, false, keyboard.as_ref()).await;
         }
+        self.edited(chat, edited).await
+    }
+
+    /// Changes the buttons under a message to those of another one; its text stays. Else as [`Self::edit`].
+    ///
+    /// # Errors
+    /// As [`Self::edit`].
+    pub async fn edit_buttons(&self, chat: ChatId, number: i64, message: &Outgoing) -> Result<bool, Error> {
+        if let Some(left) = self.left(chat.0) {
+            return Err(Error::Flood { after: left });
+        }
+        let edited = self.client.edit_buttons(chat.0, number, message.buttons().as_ref()).await;
+        self.edited(chat, edited).await
+    }
+
+    /// What came of changing a message; what it says about the chat is noted.
+    async fn edited(&self, chat: ChatId, edited: Result<(), Error>) -> Result<bool, Error> {
         match edited {
             Ok(()) | Err(Error::Same) => Ok(true),
             Err(Error::Gone { .. }) => Ok(false),
@@ -291,7 +308,7 @@ impl Sender {
     /// Takes the buttons off a message, or leaves them: who presses them is told.
     pub async fn take_buttons(&self, chat: ChatId, number: i64) {
         if self.left(chat.0).is_none()
-            && let Err(Error::Flood { after }) = self.client.take_buttons(chat.0, number).await
+            && let Err(Error::Flood { after }) = self.client.edit_buttons(chat.0, number, None).await
         {
             self.hold(chat.0, after);
         }

@@ -50,7 +50,7 @@ pub struct Patience {
     pub between_competitors: Duration,
     /// The least time between two changes of a message that shows how far a run is.
     pub between_edits: Duration,
-    /// The same in a group, which takes no more than twenty messages a minute.
+    /// The same in a group, of all such messages in it together: it takes no more than twenty messages a minute.
     pub between_group_edits: Duration,
     /// How often runs are looked at while something happens in one.
     pub between_looks: Duration,

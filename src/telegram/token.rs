@@ -5,9 +5,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::api::Error;
+use crate::domain::chat::BotId;
 use crate::domain::redact::Handle;
 use crate::domain::secret::Secret;
 use crate::net::Key;
+use crate::ops::chats::Chats;
 use crate::ops::{Context, operator};
 
 /// The variable with the token.
@@ -76,13 +78,15 @@ impl Token {
         Ok(token)
     }
 
-    /// Keeps the token in the store, encrypted, where it is found when no other is named.
+    /// Keeps the token in the store, encrypted, where it is found when no other is named. From then on no invitation
+    /// leads to another bot that was talked over before.
     ///
     /// # Errors
     /// When it cannot be kept.
     pub async fn keep(&self, context: &Context) -> Result<(), Error> {
         let value = Secret::new(self.key.reveal().to_owned());
-        Ok(operator::set_secret(context, KEPT_AS, &value).await?)
+        operator::set_secret(context, KEPT_AS, &value).await?;
+        Ok(Chats::of(context, BotId(self.bot())).forget_other_names().await?)
     }
 
     /// The bot's number, which stands in the token.

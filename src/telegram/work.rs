@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::api::Error;
 use super::desk::Desk;
 use crate::domain::chat::{About, ChatId, Noted, Queued};
-use crate::domain::diagnose::told;
+use crate::domain::diagnose::{Diagnose as _, told};
 
 /// How many chats are dealt with at once. A chat that waits for Telegram takes a place, so there are many.
 const CHATS: usize = 256;
@@ -101,6 +101,12 @@ async fn chat(desk: &Desk<'_>, first: Queued) -> ChatId {
     chat
 }
 
+/// An error in one line, with what can be done about it.
+fn hinted(error: &Error) -> String {
+    let hint = error.advice().map(|advice| format!("; {}", advice.words())).unwrap_or_default();
+    told(error) + &hint
+}
+
 async fn deal(desk: &Desk<'_>, update: &Queued) {
     let mut tried = 0;
     loop {
@@ -111,6 +117,10 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
                 break;
             }
             Ok(Err(error)) if error.may_pass() && tried < TRIES => {
+                if tried == 1 && matches!(error, Error::Unread(_)) {
+                    // It passes when the operator puts the identity right, who has to hear of it meanwhile.
+                    desk.trouble(update.into(), &hinted(&error));
+                }
                 let wait = Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT);
                 tokio::time::sleep(wait).await;
                 continue;
@@ -118,7 +128,7 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
             Ok(Err(error)) => error,
             Err(_) => Error::Ops(crate::ops::Error::Internal("the update could not be dealt with".to_owned())),
         };
-        desk.trouble(update.into(), &told(&error));
+        desk.trouble(update.into(), &hinted(&error));
         // That it could not even be said is noted above.
         let _ = desk.apologise(update).await;
         break;

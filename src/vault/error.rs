@@ -85,8 +85,8 @@ impl Diagnose for Error {
     fn advice(&self) -> Option<Advice> {
         Some(match self {
             Self::Missing { path, key: Some(_) } => Advice::Do(format!(
-                "put the file back from a copy at `{}` or name it in CGO_IDENTITY; if it is lost, take the values out with \
-                 `cgo secrets rm` and set them anew",
+                "put the file back from a copy at `{0}` or name it in CGO_IDENTITY; if it is lost, take the values out \
+                 with `cgo secrets rm` or make a new one with `age-keygen -o {0}`, and set them anew",
                 path.display()
             )),
             Self::Missing { key: None, .. } => Advice::Run("cgo secrets set PROJECT NAME".to_owned()),

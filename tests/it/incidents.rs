@@ -2,12 +2,12 @@
 
 use cgo::domain::ids::{IncidentId, ProjectId};
 use cgo::domain::incident::{IncidentEventKind, IncidentKind, IncidentStatus};
-use cgo::domain::server::{PortPurpose, ServerStatus};
+use cgo::domain::server::{PortPurpose, SILENT_FOR_MS, ServerStatus};
 use cgo::ops::incidents::check::check;
 use cgo::ops::incidents::recover::{NEW_MS, RESTARTS, Recovery, recover};
 use cgo::ops::incidents::{self, Report};
-use cgo::ops::servers;
-use cgo::store::{Placements as _, Ports as _, Projects as _, Servers as _};
+use cgo::ops::{leases, servers};
+use cgo::store::{Leases as _, Placements as _, Ports as _, Projects as _, Seen, Servers as _};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,10 @@ async fn a_server_that_does_not_answer_is_one_incident_and_is_left_alone() {
     let again = check(&desk.context, &never()).await.unwrap();
     assert_eq!((again.opened.len(), again.standing.len(), again.standing[0].reports), (0, 1, 2), "{again:?}");
     assert_eq!(again.standing[0].id, incident.id);
+    assert_eq!(status(&web).await, ServerStatus::Ready, "looks within seconds are one short outage");
+    let later = desk.context.now().plus_ms(SILENT_FOR_MS);
+    let seen = Seen { server: web.clone(), at: later, problem: Some("no route".to_owned()), facts: None };
+    desk.context.store.note_checks(&[seen]).await.unwrap();
     assert_eq!((status(&web).await, status(&setup).await), (ServerStatus::Unreachable, ServerStatus::PendingSetup));
     let (shop, wish, cancel) = (desk.project("shop").await, "web-1".parse().unwrap(), never());
     let refused = cgo::ops::placement::place(&desk.context, &shop, Some(&wish), &cancel).await;
@@ -214,4 +218,25 @@ fn strike(env: &TestEnv) {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_another_process_sets_up_is_not_removed() {
+    let desk = Desk::new().await;
+    let web = desk.server("web-1", ServerStatus::Provisioning, &facts(3000)).await;
+    let name = cgo::domain::names::ServerName::parse("web-1").unwrap();
+    let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let started = cgo::exec::identity::Identity::of(other.id()).unwrap().started;
+    let holder = cgo::domain::run::Holder { pid: other.id(), started, ..desk.context.holder.clone() };
+    let (resource, now) = (leases::server_resource("web-1"), desk.context.now());
+    desk.context.store.acquire(&resource, &holder, "a set-up", 60_000, now, &leases::is_dead).await.unwrap();
+    let removed = servers::add::remove(&desk.context, &name).await;
+    let refused = removed.unwrap_err().to_string();
+    assert!(refused.contains("a set-up"), "{refused}");
+    assert!(desk.context.store.server(&web).await.unwrap().is_some());
+    // It was killed, and its machine knows.
+    other.kill().unwrap();
+    other.wait().unwrap();
+    servers::add::remove(&desk.context, &name).await.unwrap();
+    assert_eq!(desk.context.store.server(&web).await.unwrap(), None);
 }

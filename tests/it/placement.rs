@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cgo::domain::host::{Access, Engine, Facts, HostKey, Rights};
-use cgo::domain::ids::{ProjectId, ReleaseId, RunId, ServerId};
-use cgo::domain::names::ProjectName;
+use cgo::domain::ids::{ReleaseId, RunId, ServerId};
 use cgo::domain::placement::{FRESH_MS, MEMORY_MB, Reason, Wish};
-use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::project::Project;
 use cgo::domain::redact::Secrets;
 use cgo::domain::request::Rollout;
+use cgo::domain::run::{Request, Run, RunStatus};
 use cgo::domain::server::{PortPurpose, PortRange, Server, ServerStatus};
-use cgo::domain::spec::Module;
 use cgo::domain::time::Timestamp;
 use cgo::exec::identity;
-use cgo::ops::{self, Context, Error, agents, placement, servers};
+use cgo::ops::servers::place::Place;
+use cgo::ops::{self, Context, Error, agents, deploy, placement, servers};
+use cgo::remote::host::local::Local;
 use cgo::store::{Placements, Projects, Seen, Servers, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::env::{TestEnv, shared_cache};
+use crate::support::env::{TestEnv, shared_cache, tools_are_here};
+use crate::support::projects::built;
+use crate::support::repo::git;
 
 /// A key nobody has; what it is for is not asked.
 const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmkGvnYqeWZrBvqZQ2cCwEZQ8bYQ4NwHcQH1oV2o1rX";
@@ -80,7 +83,7 @@ impl Desk {
     }
 
     pub async fn project(&self, name: &str) -> Project {
-        let project = project(&self.home.path().join(name).display().to_string(), name);
+        let project = built(name, "", &self.home.path().join(name));
         self.context.store.create_project(&project).await.unwrap();
         project
     }
@@ -95,22 +98,6 @@ impl Desk {
         let at = self.context.now().plus_ms(-ago_ms);
         let seen = Seen { server: server.clone(), at, problem: None, facts: Some(facts.clone()) };
         self.context.store.note_checks(&[seen]).await.unwrap();
-    }
-}
-
-fn project(folder: &str, name: &str) -> Project {
-    let now = ops::now();
-    Project {
-        id: ProjectId::new(now, ops::random()),
-        name: ProjectName::parse(name).unwrap(),
-        title: String::new(),
-        description: String::new(),
-        folder: folder.to_owned(),
-        modules: vec![Module::Backend],
-        status: ProjectStatus::Built,
-        owner: None,
-        created_at: now,
-        updated_at: now,
     }
 }
 
@@ -267,19 +254,67 @@ async fn a_server_that_lacks_what_keeps_the_service_is_refused_by_name() {
     }
 }
 
-/// What is reserved for a service that says nothing is what it is limited to.
+/// What a release of a project may take on a server: as it is planned, with this machine in the server's place.
+async fn limit(desk: &Desk, project: &Project, server: &ServerId) -> u32 {
+    let folder = std::path::Path::new(&project.folder);
+    for words in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "base"]] {
+        git(folder, words);
+    }
+    let request = Request::Deploy {
+        project: project.name.clone(),
+        sandbox: None,
+        server: None,
+        rollout: Rollout::default(),
+        cassette: None,
+    };
+    let place = Place {
+        server: desk.context.store.server(server).await.unwrap().unwrap(),
+        host: Box::new(Local),
+        root: desk.home.path().join("root").display().to_string(),
+        rights: Rights::Plain,
+        arch: std::env::consts::ARCH.to_owned(),
+    };
+    let (run, commit) = (queued(request, ops::now(), 1), git(folder, &["rev-parse", "HEAD"]));
+    let planned =
+        deploy::remote::plan(&desk.context, project, &[place], &run, &commit, &CancellationToken::new()).await;
+    planned.unwrap().plans[0].host.memory_mb
+}
+
+/// What is reserved for a service, also for one that says nothing, is what it is limited to.
 #[tokio::test]
 async fn what_is_reserved_is_what_a_service_may_take() {
-    let desk = Desk::new().await;
-    desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
-    let project = desk.project("aa").await;
-    manifest(&project, "local", 64);
-    let file = std::path::Path::new(&project.folder).join("cgo.yaml");
-    let text = std::fs::read_to_string(&file).unwrap().replace("    memory_mb: 64\n", "");
-    std::fs::write(&file, text).unwrap();
-    desk.place(&project, "web-1").await.unwrap();
-    let reserved = desk.context.store.placements_of(&project.id).await.unwrap()[0].memory_mb;
-    assert_eq!(reserved, u64::from(MEMORY_MB));
+    if !tools_are_here() {
+        return;
+    }
+    let mut desk = Desk::new().await;
+    desk.context.cache = desk.home.path().join("cache");
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    for (name, says, megabytes) in [("aa", "", MEMORY_MB), ("bb", "    memory_mb: 64\n", 64)] {
+        let project = desk.project(name).await;
+        manifest(&project, "local", 64);
+        let file = std::path::Path::new(&project.folder).join("cgo.yaml");
+        let text = std::fs::read_to_string(&file).unwrap().replace("    memory_mb: 64\n", says);
+        std::fs::write(&file, text).unwrap();
+        desk.place(&project, "web-1").await.unwrap();
+        let reserved = desk.context.store.placements_of(&project.id).await.unwrap()[0].memory_mb;
+        assert_eq!((reserved, limit(&desk, &project, &web).await), (u64::from(megabytes), megabytes), "{name}");
+    }
+}
+
+/// A run that nobody has begun.
+fn queued(request: Request, at: Timestamp, number: u32) -> Run {
+    Run {
+        id: RunId::new(at, number),
+        project: None,
+        request,
+        status: RunStatus::Queued,
+        reason: None,
+        asked_by: None,
+        forked_from: None,
+        seq: 0,
+        created_at: at,
+        updated_at: at,
+    }
 }
 
 #[tokio::test]
@@ -353,31 +388,18 @@ pub async fn release_at(
     at: Timestamp,
 ) -> ReleaseId {
     use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
-    use cgo::domain::run::{Request, Run, RunStatus};
     use cgo::store::{Deployments as _, Runs as _};
 
     let now = at.plus_ms(i64::from(number));
-    let run = RunId::new(now, number);
     let request = Request::Rollback { project: project.name.clone(), release: None, rollout: Rollout::default() };
     let (store, release) = (&context.store, ReleaseId::new(now, number));
-    let of = Run {
-        id: run.clone(),
-        project: None,
-        request,
-        status: RunStatus::Queued,
-        reason: None,
-        asked_by: None,
-        forked_from: None,
-        seq: 0,
-        created_at: now,
-        updated_at: now,
-    };
-    store.create_run(&of).await.unwrap();
+    let run = queued(request, now, number);
+    store.create_run(&run).await.unwrap();
     let deployment = Deployment {
         release: release.clone(),
         project: project.id.clone(),
         server: server.clone(),
-        run,
+        run: run.id,
         commit: "0".repeat(40),
         slot: Slot::Blue,
         status: DeploymentStatus::Pending,

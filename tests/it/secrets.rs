@@ -5,19 +5,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cgo::domain::ids::ProjectId;
-use cgo::domain::names::ProjectName;
-use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::request::Rollout;
 use cgo::domain::run::{Request, Wait};
-use cgo::domain::spec::Module;
-use cgo::domain::time::Timestamp;
 use cgo::ops::secrets::message;
-use cgo::store::{Projects as _, Store};
 
 use crate::serve::{app, block};
 use crate::support::canary::{absent, absent_below};
 use crate::support::env::{Ran, TestEnv, get, tools_are_here};
+use crate::support::projects::on_record;
 use crate::users::waiting;
 
 /// What a shell, YAML or a format string would change.
@@ -63,24 +58,7 @@ fn project(env: &TestEnv) -> PathBuf {
 
 /// One that only the store knows, for what needs no deployment.
 fn bare(env: &TestEnv) {
-    let project = Project {
-        id: ProjectId::new(Timestamp(1_800_000_000_000), 1),
-        name: ProjectName::parse("notes-api").unwrap(),
-        title: String::new(),
-        description: String::new(),
-        folder: env.work().join("notes-api").display().to_string(),
-        modules: vec![Module::Backend],
-        status: ProjectStatus::Built,
-        owner: None,
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-    };
-    let url = format!("sqlite:{}", env.data().join("cgo.db").display());
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let store = Store::open(&url).await.unwrap();
-        store.create_project(&project).await.unwrap();
-        store.close().await;
-    });
+    on_record(env, "notes-api", "", &env.work().join("notes-api"));
 }
 
 fn identity(env: &TestEnv) -> PathBuf {

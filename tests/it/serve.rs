@@ -4,17 +4,16 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use cgo::app::App;
 use cgo::config::{Flags, Settings};
-use cgo::domain::ids::{ProjectId, RunId};
-use cgo::domain::names::{AgentName, ProjectName};
-use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::ids::RunId;
+use cgo::domain::names::AgentName;
+use cgo::domain::project::Project;
 use cgo::domain::run::{NewProject, Request, Wait};
-use cgo::domain::spec::Module;
-use cgo::domain::time::Timestamp;
 use cgo::ops::secrets::links;
 use cgo::ops::{projects, runs};
 use cgo::pipeline::runner;
@@ -23,6 +22,7 @@ use serde_json::Value;
 
 use crate::support::canary;
 use crate::support::env::{TestEnv, get, missing, tools_are_here, until};
+use crate::support::projects::built;
 use crate::users::{new_project, waiting};
 
 /// The parts behind the commands, on the store of a test.
@@ -49,10 +49,13 @@ pub fn enqueue(env: &TestEnv, text: &str, until: &str) -> RunId {
     })
 }
 
+/// How long something is waited for that has to come.
+const LONG: Duration = Duration::from_mins(3);
+
 /// A process that serves, and what it says.
 pub struct Serving {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<std::io::Result<String>>,
     pub address: String,
 }
 
@@ -61,7 +64,10 @@ impl Serving {
         let arguments = ["serve", "--json", "--health", "127.0.0.1:0", "--check-every", "0"];
         let mut command = env.signalled(arguments.iter().chain(more));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (says, lines) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        // In a thread of its own, so that nobody waits forever for a line that does not come.
+        std::thread::spawn(move || out.lines().try_for_each(|line| says.send(line)));
         let mut serving = Self { child, lines, address: String::new() };
         let started = serving.wait("started", |_| true);
         started["health"].as_str().expect("it listens").clone_into(&mut serving.address);
@@ -70,9 +76,12 @@ impl Serving {
 
     /// The next event; none when it has ended.
     fn next(&mut self) -> Option<Value> {
-        let mut line = String::new();
-        let count = self.lines.read_line(&mut line).expect("an answer is text");
-        let value: Value = (count > 0).then(|| serde_json::from_str(&line).expect("a line is JSON"))?;
+        let line = match self.lines.recv_timeout(LONG) {
+            Ok(line) => line.expect("an answer is text"),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => panic!("it says nothing for {LONG:?}"),
+        };
+        let value: Value = serde_json::from_str(&line).expect("a line is JSON");
         assert!(value["at"].is_string(), "{value}");
         Some(value)
     }
@@ -106,8 +115,8 @@ impl Serving {
     pub fn stop(mut self) -> String {
         let begun = Instant::now();
         self.signal(Signal::TERM);
-        let mut rest = String::new();
-        self.lines.read_to_string(&mut rest).expect("an answer is text");
+        let rest: Vec<String> = self.lines.iter().map(|line| line.expect("an answer is text")).collect();
+        let rest = rest.join("\n");
         let mut said = String::new();
         self.child.stderr.as_mut().expect("it is piped").read_to_string(&mut said).expect("talk is text");
         let ended = self.child.wait().expect("it ends");
@@ -328,18 +337,7 @@ fn a_secret_comes_over_a_link_once_and_the_run_that_waits_for_it_goes_on() {
     let (run, link, name) = block(async {
         let app = app(&env).await;
         let (run, ask) = waiting(&app.context, new_project(&app.context, "books"), Wait::Secret, "MAIL_KEY").await;
-        let project = Project {
-            id: ProjectId::new(Timestamp(1_800_000_000_000), 1),
-            name: ProjectName::parse("books").expect("a name"),
-            title: String::new(),
-            description: "книги".to_owned(),
-            folder: env.work().join("books").display().to_string(),
-            modules: vec![Module::Backend],
-            status: ProjectStatus::Built,
-            owner: None,
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
-        };
+        let project = Project { description: "книги".to_owned(), ..built("books", "", &env.work().join("books")) };
         projects::create(&app.context, &project).await.expect("it is made");
         let url = format!("sqlite:{}", env.data().join("cgo.db").display());
         let options: sqlx::sqlite::SqliteConnectOptions = url.parse().expect("a URL");
@@ -424,14 +422,18 @@ fn no_more_runs_are_worked_on_at_once_than_it_was_told() {
         enqueue(&env, "a notes API with title", "brainstorm");
     }
     // All of them can be taken up at once; each of them stays at work until it is cancelled.
-    let mut serving = Serving::start(&env, &["--jobs", "2"]);
+    let mut serving = Serving::start(&env, &["--jobs", &JOBS.to_string()]);
     let (mut at_work, mut cancelled, mut most) = (BTreeSet::new(), BTreeSet::new(), 0);
-    let mut left = 0;
+    let (mut left, begun) = (0, Instant::now());
     while left < RUNS {
         let line = serving.next().expect("it goes on serving");
+        assert!(begun.elapsed() < LONG, "{left} of {RUNS} were left");
         let run = line["run"].as_str().unwrap_or_default().to_owned();
         match line["event"].as_str() {
-            Some("run_taken") => assert!(at_work.insert(run), "it was taken twice: {line}"),
+            Some("run_taken") => {
+                assert!(at_work.insert(run), "it was taken twice: {line}");
+                assert!(at_work.len() <= JOBS, "{at_work:?} are at work at once");
+            }
             Some("run_left") => {
                 assert_eq!(line["status"], "cancelled", "{line}");
                 assert!(at_work.remove(&run), "it was never taken: {line}");
@@ -440,7 +442,7 @@ fn no_more_runs_are_worked_on_at_once_than_it_was_told() {
             _ => {}
         }
         most = most.max(at_work.len());
-        if at_work.len() == JOBS.min(RUNS - left)
+        if at_work.len() >= JOBS.min(RUNS - left)
             && let Some(first) = at_work.iter().find(|run| !cancelled.contains(*run)).cloned()
             && cancelled.len() == left
         {

@@ -24,9 +24,12 @@ pub enum Lock {
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
         wait: Option<Option<u32>>,
     },
-    /// End a hold
+    /// End a hold of yours
     Release {
         /// The project
         project: ProjectName,
+        /// End it though somebody else holds the project
+        #[arg(long)]
+        force: bool,
     },
 }

@@ -160,9 +160,7 @@ impl Told {
             Self::Retry { .. } | Self::Unanswerable { .. } => false,
         }
     }
-}
 
-impl Told {
     /// What is kept of an outcome; nothing of a question that was withdrawn.
     #[must_use]
     pub fn of(outcome: &Result<Reply, Error>) -> Option<Self> {

@@ -202,7 +202,7 @@ fn which(language: Language, projects: &[(&str, &str)]) -> Value {
         Language::En => "Which project do you mean?",
         Language::Ru => "О каком проекте речь?",
     };
-    let names: Vec<&str> = projects.iter().take(8).map(|(name, _)| *name).collect();
+    let names: Vec<&str> = projects.iter().map(|(name, _)| *name).collect();
     json!({ "id": "which_project", "text": text, "choices": names, "assumption": null })
 }
 

@@ -17,9 +17,9 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Error, placement, repository, services};
-use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::ids::ReleaseId;
-use crate::domain::manifest::{MANIFEST_VERSION, Manifest, Service};
+use crate::domain::manifest::{BuiltAt, MANIFEST_VERSION, Manifest, Service};
 use crate::domain::project::Project;
 use crate::domain::server::LOCAL;
 use crate::store::Deployments as _;
@@ -70,6 +70,14 @@ pub fn manifest(folder: &Path) -> Result<Manifest, Error> {
 pub fn service(manifest: &Manifest) -> (&str, &Service) {
     let (name, service) = manifest.services.iter().next().expect("a manifest that was read has a service");
     (name.as_str(), service)
+}
+
+/// Whether a service's image is built on this machine and for machines like it: its recipe does not say for which.
+pub(super) fn is_for_machines_like_this(folder: &Path, service: &Service) -> bool {
+    let is_built_here = service.driver == Some(Driver::Container)
+        && service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here);
+    let recipe = || std::fs::read_to_string(folder.join(service.dockerfile())).unwrap_or_default();
+    is_built_here && !recipe().contains("--platform")
 }
 
 /// Every release of a project, newest first.

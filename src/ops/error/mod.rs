@@ -238,9 +238,9 @@ pub enum Error {
     #[error("there is no run `{0}`")]
     NoSuchRun(String),
     /// Several runs fit.
-    #[error("{} runs fit `{text}`: {}", ids.len(), ids.iter().map(RunId::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("{} runs {}: {}", ids.len(), if text.is_empty() { "can go on".to_owned() } else { format!("fit `{text}`") }, ids.iter().map(RunId::as_str).collect::<Vec<_>>().join(", "))]
     AmbiguousRun {
-        /// What was given.
+        /// What was given; empty where any run was meant that can go on.
         text: String,
         /// The runs.
         ids: Vec<RunId>,

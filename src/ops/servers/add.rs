@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::check::{judge, login};
+use super::provision::apply::exclusively;
 use super::{Context, Error, ServerView, view};
 use crate::domain::host::{Access, Destination, Fingerprint, HostKey};
 use crate::domain::ids::ServerId;
@@ -202,14 +203,16 @@ pub async fn trust(context: &Context, offer: &Offer) -> Result<ServerView, ops::
 /// Removes a server that carries no project, and ends the connections to it. Nothing changes on the server itself.
 ///
 /// # Errors
-/// [`Error::Local`]; when there is no such server, or projects are on it.
+/// [`Error::Local`]; when there is no such server, projects are on it, or another process sets it up.
 pub async fn remove(context: &Context, name: &ServerName) -> Result<Server, ops::Error> {
     users::require(context, Right::Administer, None)?;
     if name.as_str() == LOCAL {
         return Err(Error::Local.into());
     }
     let server = super::by_handle(context, name.as_str()).await?;
-    context.store.remove_server(&server.id, context.now()).await?;
+    // A set-up that is at work has the server; one that was cut off does not.
+    let removed = async { Ok(context.store.remove_server(&server.id, context.now()).await?) };
+    exclusively(context, &server.handle, "a removal", removed).await?;
     ssh::forget(server.id.as_str());
     Ok(server)
 }

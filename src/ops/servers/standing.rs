@@ -8,12 +8,12 @@ use crate::domain::user::Right;
 use crate::ops::{self, users};
 use crate::store::Servers as _;
 
-/// Takes a server out of use for a while, or puts it into use again: then it stands as it did before, by what it carries
-/// now. The server, and whether that changed anything.
+/// Takes a server out of use for a while, or puts it into use again: then it is ready, in use or to be set up, by whether
+/// it was set up before and what it carries now. The server, and whether that changed anything.
 ///
 /// # Errors
-/// [`crate::store::Error::ServerMove`] while it is set up, reserved, or not ours; when there is no such server, or whoever
-/// is worked for does not look after servers.
+/// [`crate::store::Error::ServerMove`] before it is set up and while it is, and when it is reserved or not ours; when there
+/// is no such server, or whoever is worked for does not look after servers.
 pub async fn maintenance(context: &Context, name: &ServerName, on: bool) -> Result<(Server, bool), ops::Error> {
     let event: fn(Footing) -> ServerEvent = if on { |_| ServerEvent::Withdrawn } else { ServerEvent::Returned };
     switch(context, name, ServerStatus::Maintenance, on, event).await
@@ -36,10 +36,11 @@ async fn switch(
     event: fn(Footing) -> ServerEvent,
 ) -> Result<(Server, bool), ops::Error> {
     users::require(context, Right::Administer, None)?;
-    let server = by_handle(context, name.as_str()).await?;
+    let mut server = by_handle(context, name.as_str()).await?;
     if (server.status == wanted) == on {
         return Ok((server, false));
     }
-    context.store.move_server(&server.id, event, context.now()).await?;
-    Ok((by_handle(context, name.as_str()).await?, true))
+    server.updated_at = context.now();
+    server.status = context.store.move_server(&server.id, event, server.updated_at).await?;
+    Ok((server, true))
 }

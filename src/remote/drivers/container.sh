@@ -194,7 +194,7 @@ driver_once() {
     $engine rm --force "$name" >/dev/null 2>&1
     {
         make_container "$1" "$2" "$name" "}" "" || return 125
-        timeout -k 5 "$3" $engine start --attach "$name"
+        within "$3" $engine start --attach "$name"
         code=$?
     } </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
     if [ $code != 0 ] && [ $code != 124 ]; then
@@ -203,7 +203,7 @@ driver_once() {
         "exited $code" | "stopped $code") ;;
         # It has no such program.
         "created 12"[67]) code=127 ;;
-        *) [ $code = 137 ] && code=124 || code=125 ;;
+        *) code=125 ;;
         esac
     fi
     $engine rm --force "$name" >/dev/null 2>&1

@@ -12,17 +12,13 @@ driver_prepare() { :; }
 # Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE SECONDS`, the file sets its
 # arguments. 124 when the time was over.
 driver_once() {
-    begun=$(uptime_of)
     enter "$base/slots/$1/env" "$2" "$3"
-    code=$?
-    # It did not take the hint, and was killed.
-    [ $code != 137 ] || [ $(($(uptime_of) - begun)) -lt "$3" ] || code=124
-    return $code
 }
 
-# Runs what the file $2 sets for at most $3 seconds, with the variables of the file $1 and hardly any others.
+# Runs what the file $2 sets for at most $3 seconds, with the variables of the file $1 and hardly any others. 124 when
+# the time was over.
 enter() {
-    timeout -k 5 "$3" env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
+    within "$3" env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
         sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
@@ -62,11 +58,11 @@ driver_build() {
             python3 -m venv --without-pip "$kept" && pip=$(python3 -c "$PIP") ||
                 { because build "a Python environment cannot be made (python3-venv)"; return 1; }
             if grep -q '^[[:space:]]*[A-Za-z0-9]' "$lock"; then
-                timeout -k 5 "$p_build_within" "$kept/bin/python" "$pip" install --quiet --disable-pip-version-check --no-input \
+                within "$p_build_within" "$kept/bin/python" "$pip" install --quiet --disable-pip-version-check --no-input \
                     --require-hashes --only-binary :all: -r "$lock"
                 case $? in
                 0) ;;
-                124 | 137) because build "its dependencies were not installed within $p_build_within s"; return 1 ;;
+                124) because build "its dependencies were not installed within $p_build_within s"; return 1 ;;
                 *) because build "pip cannot install the locked dependencies"; return 1 ;;
                 esac
             fi

@@ -177,9 +177,9 @@ impl Diagnose for Error {
     fn advice(&self) -> Option<Advice> {
         match self {
             Self::Host(error) => error.advice(),
-            Self::Held { held, .. } if held.seconds_left.is_none() => {
-                Some(Advice::Do("ask its owner, or give it free with `cgo lock release PROJECT`".to_owned()))
-            }
+            Self::Held { held, .. } if held.seconds_left.is_none() => Some(Advice::Do(
+                "ask its owner to run `cgo lock release PROJECT`; with `--force` others end it, too".to_owned(),
+            )),
             Self::Preflight { mend, .. } => mend.clone(),
             Self::Build { .. } | Self::Migration { .. } | Self::Gate { .. } | Self::Reverted { .. } => {
                 Some(Advice::Do("mend the cause in the project, commit, and deploy again".to_owned()))

@@ -19,7 +19,7 @@ mod shell;
 pub mod survey;
 
 use super::drivers;
-use super::host::{Host, Script};
+use super::host::{Host, Script, WITHIN};
 use crate::domain::deployment::Driver;
 use crate::domain::names::ProjectName;
 pub use error::Error;
@@ -50,7 +50,7 @@ impl App<'_> {
         for part in parts.iter().rev() {
             script = script.with(part);
         }
-        script.with(drivers::FUNCTIONS).with(BASE).with(HEAD).args([
+        script.with(drivers::FUNCTIONS).with(WITHIN).with(BASE).with(HEAD).args([
             self.root.to_owned(),
             self.name.to_string(),
             op.to_owned(),

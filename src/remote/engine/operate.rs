@@ -26,10 +26,12 @@ pub enum Work {
     Start,
     /// All of it goes: releases, logs, data.
     Remove,
-    /// Nobody may change it until it is released.
+    /// Nobody may change it until it is released. Another's hold stays.
     Hold,
-    /// It may be changed again.
+    /// It may be changed again, if whoever says so has held it.
     Unhold,
+    /// It may be changed again, whoever has held it.
+    Break,
     /// Visitors are told to come back later.
     Maintain,
     /// Visitors are let in again.
@@ -44,6 +46,7 @@ impl Work {
             Self::Remove => "remove",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
+            Self::Break => "break",
             Self::Maintain => "maintain",
             Self::Admit => "admit",
         }
@@ -55,7 +58,7 @@ impl Work {
             Self::Start => "start the application",
             Self::Remove => "remove the application",
             Self::Hold => "hold the application",
-            Self::Unhold => "release the application",
+            Self::Unhold | Self::Break => "release the application",
             Self::Maintain | Self::Admit => "change the maintenance mode",
         }
     }

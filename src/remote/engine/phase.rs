@@ -85,13 +85,13 @@ impl App<'_> {
     ) -> Result<Report, Error> {
         let op = plan.op.as_str();
         let told = plan.told(&self.folder(), given.launch, given.build);
-        let mut tried = 0;
+        let (mut tried, mut cut) = (0, 0);
         loop {
+            let name = format!("{}-{tried}", phase.word());
             let script = self
                 .script(phase.what(), PHASE, &[GATE, caddy::FUNCTIONS, BUILD], op, phase.word())
-                .payload(Payload::Bytes(told.clone().into_bytes()));
-            let folder = format!("{}/ops/{op}/steps/{}-{tried}", self.folder(), phase.word());
-            let step = Step { folder, script };
+                .payload(Payload::Bytes(format!("{told}p_step={name}\n").into_bytes()));
+            let step = Step { folder: format!("{}/ops/{op}/steps/{name}", self.folder()), script };
             let mut report = Report::default();
             let mut line = Vec::new();
             let outcome = {
@@ -128,20 +128,24 @@ impl App<'_> {
                         () = cancel.cancelled(), if may_end => {
                             may_end = false;
                             say("interrupted: taking back what was begun");
-                            self.cancel(op).await?;
+                            self.cancel(op, &name).await?;
                         }
                     }
                 }
             };
             let outcome = outcome.map_err(|error| Self::unheard(phase, error, &report))?;
-            tried += 1;
+            let was_before = outcome.begun == Begun::Before;
             let again = match outcome.code {
-                None => true,
+                None => {
+                    cut += u32::from(!was_before);
+                    cut < TRIES
+                }
                 // Somebody had it, something was in the way, or it was interrupted, when it was tried before.
-                Some(5 | 9 | 10 | 21 | 130) => outcome.begun == Begun::Before && !cancel.is_cancelled(),
+                Some(5 | 9 | 10 | 21 | 130) => was_before && !cancel.is_cancelled(),
                 Some(_) => false,
             };
-            if again && tried < TRIES {
+            if again {
+                tried += 1;
                 continue;
             }
             return self.judge(outcome.code, report, outcome.evidence, given.launch);
@@ -214,12 +218,12 @@ impl App<'_> {
         })
     }
 
-    /// Tells an operation that goes on that it is not wanted any more.
+    /// Tells a try of a phase that goes on that it is not wanted any more.
     ///
     /// # Errors
     /// When the host cannot be told.
-    async fn cancel(&self, op: &str) -> Result<(), Error> {
-        let script = self.script("be interrupted", ": >\"$ops/$op/cancel\"", &[], op, "cancel").harmless();
+    async fn cancel(&self, op: &str, step: &str) -> Result<(), Error> {
+        let script = self.script("be interrupted", "echo \"$4\" >\"$ops/$op/cancel\"", &[], op, step).harmless();
         self.host.run_ok(&script, &CancellationToken::new()).await?;
         Ok(())
     }

@@ -24,6 +24,9 @@ use crate::exec::capture::Captured;
 pub use error::{Error, Refusal};
 pub use script::{Again, Payload, Script};
 
+/// Functions of a script: the time since the machine was started, and commands that may take only so long.
+pub(super) const WITHIN: &str = include_str!("within.sh");
+
 /// How often a harmless script is begun when the connection is lost under it.
 const TRIES: u32 = 3;
 /// Lines of output an error carries.

@@ -11,9 +11,9 @@ use crate::domain::ids::ReleaseId;
 use crate::domain::names::ProjectName;
 use crate::exec::{self, Command};
 use crate::remote::elevate::elevated;
-use crate::remote::host;
 use crate::remote::host::files::{self, Source};
 use crate::remote::host::steps::{self, Step};
+use crate::remote::host::{self, WITHIN};
 
 const BUILD: &str = include_str!("build.sh");
 /// `$1` the folder of a build: which images it left.
@@ -111,7 +111,7 @@ pub async fn on_host(
     let begun = steps::look(to, folder, 0, Duration::ZERO, cancel).await?.state != steps::StepState::Absent;
     let sent = if begun { 0 } else { files::put(to, &Source::File(packed), &context, "0600", cancel).await?.sent };
     let (program, dockerfile) = (engine.sort.program().to_owned(), recipe.dockerfile.to_owned());
-    let script = elevated(engine.rights, WHAT, &[BUILD])
+    let script = elevated(engine.rights, WHAT, &[WITHIN, BUILD])
         .args([program, context, dockerfile, reference.clone(), folder.to_owned(), recipe.within.as_secs().to_string()])
         .args(recipe.options());
     let step = Step { folder: folder.to_owned(), script };

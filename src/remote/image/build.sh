@@ -1,17 +1,18 @@
 # Builds an image. `$1` the engine, `$2` the context (tar), `$3` the Dockerfile in it, `$4` the name of the image, `$5` a
-# folder of this build alone, `$6` how many seconds it may take; the others are options. `made` says which images without a name it left, newest first.
-engine=$1 context=$2 dockerfile=$3 name=$4 folder=$5 within=$6
+# folder of this build alone, `$6` how many seconds it may take; the others are options. `made` says which images without
+# a name it left, newest first.
+engine=$1 context=$2 dockerfile=$3 name=$4 folder=$5 seconds=$6
 shift 6
 command -v "$engine" >/dev/null || exit 64
 "$engine" version >/dev/null || exit 65
 rm -rf "$folder/context" && mkdir -p "$folder/context" && tar -xf "$context" -C "$folder/context" || exit 1
 "$engine" image ls --all --quiet --no-trunc >"$folder/before" || exit 1
-timeout -k 10 "$within" "$engine" build --file "$folder/context/$dockerfile" --tag "$name" "$@" "$folder/context" 2>&1
+within "$seconds" "$engine" build --file "$folder/context/$dockerfile" --tag "$name" "$@" "$folder/context" 2>&1
 code=$?
 rm -rf "$folder/context" "$context"
 case $code in
 0) ;;
-124 | 137) exit 72 ;;
+124) exit 72 ;;
 *) exit 70 ;;
 esac
 own=$("$engine" image inspect --format '{{.Id}}' "$name") || exit 1

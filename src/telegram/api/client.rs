@@ -164,16 +164,21 @@ impl Client {
         Ok(())
     }
 
-    /// Takes the buttons off a message.
+    /// Changes the buttons under a message; without a keyboard they go. Its text stays.
     ///
     /// # Errors
     /// As [`Self::edit`].
-    pub async fn take_buttons(&self, chat: i64, message: i64) -> Result<(), Error> {
-        let none = InlineKeyboardMarkup::builder().inline_keyboard(Vec::new()).build();
+    pub async fn edit_buttons(
+        &self,
+        chat: i64,
+        message: i64,
+        keyboard: Option<&InlineKeyboardMarkup>,
+    ) -> Result<(), Error> {
+        let none = || InlineKeyboardMarkup::builder().inline_keyboard(Vec::new()).build();
         let params = EditMessageReplyMarkupParams::builder()
             .chat_id(chat)
             .message_id(number(message)?)
-            .reply_markup(none)
+            .reply_markup(keyboard.cloned().unwrap_or_else(none))
             .build();
         let _: MethodResponse<IgnoredAny> = self.way.request("editMessageReplyMarkup", Some(&params)).await?;
         Ok(())

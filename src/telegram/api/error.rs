@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::ops;
+use crate::ops::chats::Unread;
 use crate::pipeline::runner;
 
 /// Why Telegram was not asked, did not answer, or refused.
@@ -138,6 +139,9 @@ pub enum Error {
         /// What was asked for.
         method: String,
     },
+    /// Something that was said cannot be read.
+    #[error(transparent)]
+    Unread(#[from] Unread),
     /// A use case failed.
     #[error(transparent)]
     Ops(#[from] ops::Error),
@@ -153,6 +157,7 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Moved { .. } | Self::Flood { .. } | Self::Upstream { .. } | Self::Network { .. } => true,
+            Self::Unread(error) => error.may_pass(),
             Self::Ops(error) | Self::Run(runner::Error::Ops(error)) => error.may_pass(),
             _ => false,
         }
@@ -170,6 +175,7 @@ impl Diagnose for Error {
         match self {
             Self::BadAddress { .. } => Kind::Usage,
             Self::OtherPoller => Kind::Locked,
+            Self::Unread(error) => error.kind(),
             Self::Ops(error) => error.kind(),
             Self::Run(error) => error.kind(),
             Self::Entities { .. } | Self::Same | Self::SendsNoFiles { .. } => Kind::Internal,
@@ -199,6 +205,7 @@ impl Diagnose for Error {
             Self::Flood { .. } | Self::Upstream { .. } | Self::Network { .. } => {
                 say("see whether this machine reaches Telegram, and start `cgo serve` again")
             }
+            Self::Unread(error) => error.advice(),
             Self::Ops(error) => error.advice(),
             Self::Run(error) => error.advice(),
             Self::TooLarge { .. } => say("send a shorter file"),

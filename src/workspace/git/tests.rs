@@ -182,6 +182,10 @@ async fn a_living_git_is_waited_for_and_not_robbed_of_its_lock() {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
+    // A lock is made by a git that runs; this one may be about to.
+    while fs::read(format!("/proc/{}/cmdline", living.id())).unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let (token, key) = (go(), "k");
     let commit = repository.commit_all("begin", key, None, &token);
     tokio::pin!(commit);

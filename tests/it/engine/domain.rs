@@ -6,10 +6,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::whole::{git, packages, server};
+use super::whole::{git, ground, packages, server};
 use crate::caddy::acme::{AUTHORITY, Pebble, Running, done, there};
 use crate::caddy::free_port;
-use crate::support::env::{TestEnv, missing, tools_are_here, until};
+use crate::support::env::{TestEnv, until};
 use crate::support::sshd::Sshd;
 
 /// Stands before the authority: as long as there is a file `limited`, nobody gets a certificate.
@@ -111,15 +111,10 @@ fn grow_old(sshd: &Sshd, folder: &Path, domain: &str) {
 
 #[test]
 fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificates_stay() {
-    if !tools_are_here() || !there("pebble", "pebble") || !there("pebble-challtestsrv", "pebble") {
+    if !there("pebble", "pebble") || !there("pebble-challtestsrv", "pebble") {
         return;
     }
-    if !Path::new("/usr/bin/caddy").exists() {
-        missing("caddy (Debian: apt-get install caddy)");
-        return;
-    }
-    let Some(sshd) = Sshd::start() else { return };
-    let mut env = TestEnv::deploying();
+    let Some((sshd, mut env)) = ground() else { return };
     if !env.mount("names") {
         return;
     }

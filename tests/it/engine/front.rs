@@ -1,10 +1,9 @@
 //! What a project says of its site is so once it is deployed, and a plan says what would stop a deployment.
 
-use std::path::Path;
 use std::process::Command;
 
-use super::whole::{declare, git, packages, server};
-use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use super::whole::{declare, git, ground, packages, server};
+use crate::support::env::get;
 use crate::support::sshd::Sshd;
 
 /// What a visitor gets who sends that many bytes.
@@ -35,15 +34,7 @@ fn all(sshd: &Sshd) -> String {
 
 #[test]
 fn a_site_is_as_its_project_says_and_a_plan_says_what_would_stop_a_deployment() {
-    if !tools_are_here() {
-        return;
-    }
-    if !Path::new("/usr/bin/caddy").exists() {
-        missing("caddy (Debian: apt-get install caddy)");
-        return;
-    }
-    let Some(sshd) = Sshd::start() else { return };
-    let env = TestEnv::deploying();
+    let Some((sshd, env)) = ground() else { return };
     server(&env, &sshd, "web");
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder = env.work().join("notes-api");
@@ -75,7 +66,8 @@ fn a_site_is_as_its_project_says_and_a_plan_says_what_would_stop_a_deployment() 
     ] {
         commit(names, "");
         let refused = env.run(["deploy", "notes-api", "--server", "web"]);
-        assert!(refused.code != Some(0) && refused.stderr.contains(words), "{}", refused.stderr);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
         git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
     }
     let plan = env.json(["deploy", "notes-api", "--server", "web", "--dry-run"]);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use cgo::remote::image::Sort;
 
-use super::whole::{git, server};
+use super::whole::{can_deploy, git, server};
 use crate::support::docker::Docker;
-use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use crate::support::env::{TestEnv, get};
 use crate::support::service::SERVICE;
 
 /// A service without packages, above a layer that stays and one that changes.
@@ -35,11 +35,7 @@ fn fill(folder: &Path, name: &str) {
 #[test]
 fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
     let Some(docker) = Docker::shared() else { return };
-    if !tools_are_here() {
-        return;
-    }
-    if !Path::new("/usr/bin/caddy").exists() {
-        missing("caddy (Debian: apt-get install caddy)");
+    if !can_deploy() {
         return;
     }
     let Some((sshd, _linked)) = crate::images::host(Sort::Docker) else { return };

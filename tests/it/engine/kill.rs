@@ -246,9 +246,13 @@ fn converge(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, strikes: &[Strike])
             let at = format!("\"step\":\"{step}\",\"mark\":\"{mark}\"");
             tried += 1;
             if let Err(why) = strike(sshd, stage, linked, &at, *how).await {
-                failed.push(format!("{how:?} at {step} {mark}: {why}"));
-                // The others are tried where nothing of it is left.
-                afresh(sshd, stage).await;
+                let failure = format!("{how:?} at {step} {mark}: {why}");
+                // The others are tried where nothing of it is left, or not at all.
+                if let Err(error) = afresh(sshd, stage).await {
+                    failed.push(format!("{failure}; nothing was tried after it: {error}: {:?}", error.evidence()));
+                    break;
+                }
+                failed.push(failure);
             }
         }
     });
@@ -256,13 +260,15 @@ fn converge(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, strikes: &[Strike])
 }
 
 /// Takes away what a strike left that came to no good end, and deploys anew.
-async fn afresh(sshd: &Sshd, stage: &Stage<'_>) {
+async fn afresh(sshd: &Sshd, stage: &Stage<'_>) -> Result<(), Error> {
     sshd.root(&format!("rm -f '{0}/fault' '{0}/struck'", sshd.folder().display()));
+    // A disk that was made small has no room to try anything.
+    sshd.root(&format!("! mountpoint -q '{0}' || mount -o remount,size=64m none '{0}'", stage.root));
     // What still goes on has it; nobody waits for that here.
-    stage.shell("rm -f lease").await;
-    stage.app().operate(Work::Remove, "a test", "the next try", &never()).await.unwrap();
+    sshd.root(&format!("rm -f '{}/lease'", stage.app().folder()));
+    stage.app().operate(Work::Remove, "a test", "the next try", &never()).await?;
     stage.made.set(0);
-    stage.deploy("ok").await.unwrap();
+    stage.deploy("ok").await.map(drop)
 }
 
 /// Gives the applications of a host a disk of their own, where that is to be full once.
@@ -389,7 +395,7 @@ fn what_somebody_left_is_settled_by_the_next_deployment() {
 }
 
 #[test]
-fn an_interrupted_deployment_takes_back_what_it_began() {
+fn an_interrupted_deployment_takes_back_what_it_began_and_can_go_on() {
     crate::hosts::on_both(&async |host, folder| {
         let stage = Stage::new(host, folder);
         let first = stage.deploy("ok").await.unwrap();
@@ -397,18 +403,26 @@ fn an_interrupted_deployment_takes_back_what_it_began() {
         let (launch, build) = (stage.launch(&plan, "hangs"), stage.archive().await);
         let given = cgo::remote::engine::phase::Given { launch: Some(&launch), build: Some(&build) };
         stage.app().phase(&plan, Phase::Build, given, &|_| (), &never()).await.unwrap();
-        let cancel = never();
-        let at_gate = |text: &str| {
-            if text == "waiting for its health gate" {
-                cancel.cancel();
-            }
-        };
-        let ended = stage.app().phase(&plan, Phase::Stage, given, &at_gate, &cancel).await.unwrap_err();
-        assert!(matches!(ended, Error::Interrupted { .. }), "{ended}");
-        assert_eq!(stage.ask(plan.port).await, None);
-        assert!(stage.answers().await.unwrap().starts_with(first.release.as_str()));
-        let seen = stage.survey().await;
-        assert_eq!((seen.held, seen.left), (None, None));
+        // More often than what breaks is begun anew.
+        for _ in 0..6 {
+            let cancel = never();
+            let at_gate = |text: &str| {
+                if text == "waiting for its health gate" {
+                    cancel.cancel();
+                }
+            };
+            let ended = stage.app().phase(&plan, Phase::Stage, given, &at_gate, &cancel).await.unwrap_err();
+            assert!(matches!(ended, Error::Interrupted { .. }), "{ended}");
+            assert_eq!(stage.ask(plan.port).await, None);
+            assert!(stage.answers().await.unwrap().starts_with(first.release.as_str()));
+            let seen = stage.survey().await;
+            assert_eq!((seen.held, seen.left), (None, None));
+        }
+        // Whoever goes on wants it again, though somebody did not.
+        for phase in [Phase::Stage, Phase::Switch, Phase::Finish] {
+            stage.phase(&plan, phase, "ok").await.unwrap();
+        }
+        assert!(stage.answers().await.unwrap().starts_with(plan.release.as_str()));
         stage.end().await;
     });
 }

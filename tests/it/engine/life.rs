@@ -92,10 +92,19 @@ fn what_is_stopped_starts_again_and_an_application_that_is_held_is_left_alone() 
         );
         let refused = app.operate(Work::Stop, "ben", "", &never()).await.unwrap_err();
         assert!(refused.to_string().contains("the fair is on"), "{refused}");
+        // Who holds it says why, and gives it free; others only by force.
+        app.operate(Work::Hold, "anna", "the fair goes on", &never()).await.unwrap();
+        for work in [Work::Hold, Work::Unhold] {
+            let refused = app.operate(work, "ben", "mine", &never()).await.unwrap_err();
+            assert!(refused.to_string().contains("anna (the fair goes on)"), "{work:?}: {refused}");
+        }
         assert!(app.operate(Work::Unhold, "anna", "", &never()).await.unwrap());
+        assert!(!app.operate(Work::Break, "ben", "", &never()).await.unwrap(), "there is none any more");
+        app.operate(Work::Hold, "anna", "the fair is on", &never()).await.unwrap();
+        assert!(app.operate(Work::Break, "ben", "", &never()).await.unwrap());
         stage.deploy("ok").await.unwrap();
         let audit = stage.shell("cut -d, -f4 audit.jsonl | tr -d '\\n'").await;
-        let wanted = ["lease", "flip", "stop", "start", "hold", "unhold", "lease", "flip"];
+        let wanted = ["lease", "flip", "stop", "start", "hold", "hold", "unhold", "hold", "unhold", "lease", "flip"];
         let wanted: String = wanted.map(|action| format!("\"action\":\"{action}\"")).concat();
         assert!(audit.starts_with(&wanted), "{audit}");
         stage.end().await;

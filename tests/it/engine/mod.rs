@@ -109,8 +109,10 @@ struct Stage<'a> {
     more: BTreeMap<String, String>,
     /// What migrates, with its arguments.
     migrate: Vec<String>,
-    /// How long a migration and a build may take.
-    within: Duration,
+    /// How long a migration may take.
+    migrate_within: Duration,
+    /// How long a build may take.
+    build_within: Duration,
     /// What its image does beside holding the service.
     recipe: &'static str,
     /// Its lock file.
@@ -143,7 +145,8 @@ impl<'a> Stage<'a> {
             here: false,
             more: BTreeMap::new(),
             migrate: ["sh", "-c", "echo migrated >>\"$SHARED/migrations\""].map(str::to_owned).to_vec(),
-            within: Duration::from_mins(1),
+            migrate_within: Duration::from_mins(1),
+            build_within: Duration::from_mins(1),
             recipe: "",
             lock: "# nothing\n".to_owned(),
         }
@@ -183,8 +186,8 @@ impl<'a> Stage<'a> {
             drain: Duration::from_secs(1),
             bake: self.bake,
             stop_after: Duration::from_secs(2),
-            migrate_within: self.within,
-            build_within: self.within,
+            migrate_within: self.migrate_within,
+            build_within: self.build_within,
             keep: 3,
             memory_mb: 256,
             patience: self.patience,
@@ -232,7 +235,7 @@ impl<'a> Stage<'a> {
             app: &self.name,
             environment: "production",
             release: &plan.release,
-            within: self.within,
+            within: self.build_within,
         };
         let engine = Engine { host: self.host, sort: self.sort, rights: Rights::Root };
         if self.here {

@@ -51,10 +51,11 @@ fn is_over(started: &Started) -> bool {
 fn of_two_deployments_at_once_one_is_refused_or_waits_and_one_whole_release_serves() {
     let Some(shop) = Shop::open() else { return };
     let (url, first) = shop.deploy();
-    assert_eq!(shop.whole(&url), Ok(first));
+    assert_eq!(shop.whole(&url), Ok(first.clone()));
 
+    // It goes on for longer than all that is tried beside it, and is called back then.
     shop.commit("The second");
-    let going = baking(&shop, &url, "20");
+    let going = baking(&shop, &url, "120");
     let pid = going.pid();
     // From this machine, by the store; from another one, by the server itself.
     let here = shop.env.run(["deploy", "shop"]);
@@ -76,12 +77,29 @@ fn of_two_deployments_at_once_one_is_refused_or_waits_and_one_whole_release_serv
     }
     let runs = shop.env.json(["run", "list"])["runs"].as_array().unwrap().len();
     assert_eq!(runs, 3, "one that waited in vain left a run");
+    let back = shop.env.json(["deploy", "shop", "--rollback"]);
+    assert_eq!(back["release"], first.as_str());
+    let ended = going.end();
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+
+    // Held at its gate until the other one waits for it: both come to their end, one after the other.
+    shop.commit("The third");
+    let wait = format!("{BASE}/shared/wait");
+    shop.host.root(&format!(": >{wait}"));
+    let going = shop.env.start(["deploy", "shop", "--bake", "0"]);
+    until("the lease", || !shop.env.json(["lock", "status", "shop"])["servers"][0]["held"].is_null());
+    let said = elsewhere.job.home().join("said");
     let waits = elsewhere
         .command(&["--wait"])
         .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn();
-    let waited = Ran::of(&waits.unwrap().wait_with_output().unwrap());
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("one that waits", || std::fs::read_to_string(&said).is_ok_and(|said| said.contains("waiting: ")));
+    shop.host.root(&format!("rm {wait}"));
+    let waited = waits.wait_with_output().unwrap();
+    let said = std::fs::read_to_string(&said).unwrap();
+    let waited = Ran { stderr: said, ..Ran::of(&waited) };
     assert_eq!(waited.code, Some(0), "{}", waited.stderr);
     assert!(waited.stderr.contains("waiting: ") && waited.stderr.contains("is taken"), "{}", waited.stderr);
     let ended = going.end();
@@ -116,8 +134,9 @@ fn a_deployment_that_is_interrupted_says_how_to_go_on_and_does() {
         shop.commit(text);
         let before = shop.whole(&url).unwrap();
         shop.host.root(&format!(": >{wait}"));
+        let last = shop.newest();
         let going = shop.env.start(["deploy", "shop", "--bake", "0"]);
-        until("the gate", || shop.has_begun("gate"));
+        until("the gate", || shop.newest() != last && shop.has_begun("gate"));
         going.signal(Signal::INT);
         if times == 2 {
             // Again and again, as somebody does who has had enough: it ends at once.

@@ -5,8 +5,8 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::whole::{git, packages, server};
-use crate::support::env::{TestEnv, get, missing, tools_are_here, until};
+use super::whole::{git, ground, packages, server};
+use crate::support::env::{TestEnv, get, until};
 use crate::support::sshd::Sshd;
 
 /// What each server serves, by the server.
@@ -114,26 +114,18 @@ fn all(release: &str) -> Vec<(String, String)> {
 
 #[test]
 fn several_servers_serve_the_same_release_or_go_back_together() {
-    if !tools_are_here() {
-        return;
-    }
-    if !Path::new("/usr/bin/caddy").exists() {
-        missing("caddy (Debian: apt-get install caddy)");
-        return;
-    }
-    let mut env = TestEnv::deploying();
+    let Some((east, mut env)) = ground() else { return };
+    let (Some(north), Some(west)) = (Sshd::start(), Sshd::start()) else { return };
+    let hosts = [east, north, west];
     if !env.mount("names") {
         return;
     }
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder = env.work().join("notes-api");
     let main = folder.join("services/backend/app/main.py");
-    let mut hosts = Vec::new();
-    for name in ["east", "north", "west"] {
-        let Some(sshd) = Sshd::start() else { return };
-        server(&env, &sshd, name);
-        packages(&sshd, &folder.join("services/backend/requirements.lock"));
-        hosts.push(sshd);
+    for (name, host) in ["east", "north", "west"].into_iter().zip(&hosts) {
+        server(&env, host, name);
+        packages(host, &folder.join("services/backend/requirements.lock"));
     }
     let commit = |text: &str| {
         std::fs::write(folder.join("NOTES.md"), text).unwrap();

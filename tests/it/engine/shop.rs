@@ -1,17 +1,13 @@
 //! A small service on a server over SSH, deployed and operated by the command line. It needs no packages, so that its
 //! releases are made at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use cgo::domain::ids::ProjectId;
-use cgo::domain::names::ProjectName;
-use cgo::domain::project::{Project, ProjectStatus};
-use cgo::ops;
-use cgo::store::{Projects as _, Store};
 use serde_json::Value;
 
-use super::whole::{git, server};
-use crate::support::env::{TestEnv, get, missing, tools_are_here};
+use super::whole::{git, ground, server};
+use crate::support::env::{TestEnv, get};
+use crate::support::projects::on_record;
 use crate::support::sshd::Sshd;
 
 /// Says which release it is, takes websockets, and does what files in its shared folder say: `wait` has its health
@@ -77,18 +73,7 @@ pub(super) struct Shop {
 impl Shop {
     /// A server that is set up, and a project that was never deployed. None where that cannot be had.
     pub fn open() -> Option<Self> {
-        if !tools_are_here() {
-            return None;
-        }
-        if !Path::new("/usr/bin/caddy").exists() {
-            missing("caddy (Debian: apt-get install caddy)");
-            return None;
-        }
-        let mut env = TestEnv::deploying();
-        // The files of commits are kept by the project's name: those who test beside it have a project of that name, too.
-        let cache = env.home().join("cache");
-        env.set("CGO_CACHE", cache.display().to_string());
-        let host = Sshd::start()?;
+        let (host, env) = ground()?;
         server(&env, &host, "web");
         let folder = env.work().join("shop");
         std::fs::create_dir_all(folder.join("web")).unwrap();
@@ -104,26 +89,7 @@ impl Shop {
         git(&folder, &["init", "-q", "-b", "main"]);
         git(&folder, &["add", "-A"]);
         git(&folder, &["commit", "-qm", "A shop"]);
-        let now = ops::now();
-        let project = Project {
-            id: ProjectId::new(now, ops::random()),
-            name: ProjectName::parse("shop").unwrap(),
-            title: "Shop".to_owned(),
-            description: String::new(),
-            folder: folder.display().to_string(),
-            modules: Vec::new(),
-            status: ProjectStatus::Built,
-            owner: None,
-            created_at: now,
-            updated_at: now,
-        };
-        let url = format!("sqlite:{}", env.data().join("cgo.db").display());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let store = Store::open(&url).await.unwrap();
-            store.create_project(&project).await.unwrap();
-            store.close().await;
-        });
+        on_record(&env, "shop", "Shop", &folder);
         Some(Self { env, host, folder })
     }
 
@@ -140,9 +106,14 @@ impl Shop {
         (text("url"), text("release"))
     }
 
+    /// The newest run; it is an operation there, once it has begun.
+    pub fn newest(&self) -> String {
+        self.env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Whether a step of the newest operation there was begun.
     pub fn has_begun(&self, step: &str) -> bool {
-        let newest = self.env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap_or_default().to_owned();
+        let newest = self.newest();
         let look = format!("grep -c '\"step\":\"{step}\",\"mark\":\"intent\"' {BASE}/ops/{newest}/journal || :");
         self.host.root(&look).trim().parse::<u32>().is_ok_and(|count| count > 0)
     }

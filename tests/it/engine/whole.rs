@@ -11,6 +11,28 @@ use cgo::store::{Servers as _, Store};
 use crate::support::env::{Ran, TestEnv, figure, get, missing, request, tools_are_here, until};
 use crate::support::sshd::{Sshd, client_key};
 
+/// Whether a deployment to a host can be tried here. Without what it takes a test is skipped, or fails where all must run.
+pub(super) fn can_deploy() -> bool {
+    if !tools_are_here() {
+        return false;
+    }
+    let there = Path::new("/usr/bin/caddy").exists();
+    if !there {
+        missing("caddy (Debian: apt-get install caddy)");
+    }
+    there
+}
+
+/// A host, and who deploys to it; none where that cannot be had. In this order, so that who deploys goes first and can
+/// still stop what runs there.
+pub(super) fn ground() -> Option<(Sshd, TestEnv)> {
+    if !can_deploy() {
+        return None;
+    }
+    let env = TestEnv::deploying();
+    Some((Sshd::start()?, env))
+}
+
 /// Has the host install the packages of a lock without a way to the network.
 pub(super) fn packages(sshd: &Sshd, lock: &Path) {
     let wheels = sshd.folder().join("wheels");
@@ -185,15 +207,7 @@ fn what_was_written_down(env: &TestEnv, sshd: &Sshd) {
 
 #[test]
 fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
-    if !tools_are_here() {
-        return;
-    }
-    if !Path::new("/usr/bin/caddy").exists() {
-        missing("caddy (Debian: apt-get install caddy)");
-        return;
-    }
-    let Some(sshd) = Sshd::start() else { return };
-    let env = TestEnv::deploying();
+    let Some((sshd, env)) = ground() else { return };
     server(&env, &sshd, "web");
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder = env.work().join("notes-api");
@@ -248,10 +262,11 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
     std::fs::write(folder.join("cgo.yaml"), format!("{manifest}domain: notes.invalid\n")).unwrap();
     git(&folder, &["commit", "-qam", "Give it a name"]);
-    for words in [&["deploy", "notes-api", "--dry-run"][..], &["deploy", "notes-api"]] {
-        let refused = env.run(words);
-        assert_eq!(refused.code, Some(9), "{}", refused.stderr);
-        assert!((refused.stdout + &refused.stderr).contains("notes.invalid"), "the name is told");
+    let plan = env.run(["deploy", "notes-api", "--dry-run"]);
+    let deploy = env.run(["deploy", "notes-api"]);
+    for (ran, said) in [(&plan, &plan.stdout), (&deploy, &deploy.stderr)] {
+        assert_eq!(ran.code, Some(9), "{ran:?}");
+        assert!(said.contains("notes.invalid"), "{ran:?}");
     }
     assert!(get(&format!("{url}/ready")).1.contains(second));
     git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);

@@ -259,6 +259,8 @@ fn this_machine_is_neither_added_nor_removed_and_is_looked_at_like_any_other() {
 fn a_container_engine_that_does_not_work_is_an_incident_of_its_own() {
     let Some(sshd) = Sshd::start() else { return };
     let env = TestEnv::new();
+    // Where one is missing there is a folder for it, once: a second one would hide what is put into the first.
+    sshd.root("{ command -v docker && command -v podman; } >/dev/null || mount -t tmpfs none /usr/local/bin");
     // Each says its version to whoever asks for no more; one works, the other does not.
     let place = |name: &str, info: &str| {
         let script = format!(
@@ -267,7 +269,7 @@ fn a_container_engine_that_does_not_work_is_an_incident_of_its_own() {
         sshd.write(name, &script);
         let at = sshd.folder().join(name).display().to_string();
         sshd.root(&format!(
-            "chmod 755 {at}; to=$(command -v {name}) || {{ to=/usr/local/bin/{name}; mount -t tmpfs none /usr/local/bin; : >$to; }}; \
+            "chmod 755 {at}; to=$(command -v {name}) || {{ to=/usr/local/bin/{name}; : >$to; }}; \
              mount --bind {at} $(readlink -f $to)"
         ));
     };

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use cgo::domain::deployment::{Deployment, DeploymentStatus, Slot};
 use cgo::domain::diagnose::{Diagnose as _, Kind};
-use cgo::domain::host::{Access, Checked, Destination, Facts, HostKey};
+use cgo::domain::host::{Access, Checked, Destination, Engine, Facts, HostKey, Rights};
 use cgo::domain::names::{AgentName, ProjectName};
 use cgo::domain::project::ProjectStatus;
-use cgo::domain::server::{PortPurpose, PortWish, ServerEvent};
+use cgo::domain::server::{PortPurpose, PortWish, Server, ServerEvent, ServerStatus};
 use cgo::domain::spec::Module;
 use cgo::store::{Agents, Deployments, Error, Ports, Projects, Runs, Seen, Servers};
 
 use super::{ODD, Place, at, local, on_both, placed_project, project, release_id, run};
+use crate::placement::facts;
 
 on_both!(
     projects_are_kept_as_given_and_found_by_id_and_name,
@@ -109,6 +110,11 @@ async fn servers_are_made_once_for_a_handle(place: &Place) {
     assert_eq!(store.server_by_handle("fra2").await.unwrap(), None);
     let error = store.move_server(&local(3).id, |_| ServerEvent::Kept, at(0)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "server", .. }), "{error}");
+    for (number, status) in (10..).zip(ServerStatus::ALL) {
+        let wanted = Server { handle: format!("web-{number}"), status, ..local(number) };
+        assert_eq!(store.ensure_server(&wanted).await.unwrap(), wanted);
+        assert_eq!(store.server(&wanted.id).await.unwrap().as_ref(), Some(&wanted));
+    }
 }
 
 async fn servers_over_ssh_are_kept_with_their_access_and_looks(place: &Place) {
@@ -123,13 +129,15 @@ async fn servers_over_ssh_are_kept_with_their_access_and_looks(place: &Place) {
         host_key: HostKey::parse(key).unwrap(),
         rootless: true,
     };
-    let facts: Facts = serde_json::from_value(serde_json::json!({
-        "hostname": ODD, "os": "Debian", "os_id": "debian", "os_version": "12", "kernel": "6.1", "arch": "x86_64",
-        "cpus": 2, "memory_mb": 2000, "memory_available_mb": 1000, "data": "/var/lib", "disk_mb": 9, "disk_available_mb": 8,
-        "listening": [22], "engines": [{ "name": "docker", "version": null }], "rights": "sudo", "systemd": true,
-        "skew_ms": -7, "user": "deploy", "home": "/home/deploy",
-    }))
-    .unwrap();
+    let facts = Facts {
+        hostname: ODD.to_owned(),
+        engines: vec![Engine { name: "docker".to_owned(), version: None }],
+        rights: Rights::Sudo,
+        skew_ms: -7,
+        user: "deploy".to_owned(),
+        home: "/home/deploy".to_owned(),
+        ..facts(1000)
+    };
     store.add_server(&web, &access, &facts).await.unwrap();
     let mut other = local(2);
     other.handle = "web".into();
@@ -195,7 +203,11 @@ async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {
     let again = reserve(&notes, "web", PortPurpose::Public).await.unwrap();
     assert_eq!((again.port, again.service.as_str(), again.created_at), (8000, "web", at(3)));
 
-    assert_eq!(store.project_count(&server.id).await.unwrap(), 2);
+    let full = async || match store.remove_server(&server.id, at(4)).await {
+        Err(Error::ServerInUse { projects, .. }) => projects,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(full().await, 2);
     assert_eq!(
         store.ports(&server.id).await.unwrap().iter().map(|port| port.port).collect::<Vec<_>>(),
         [8000, 8002, 8004, 21_000, 21_001]
@@ -204,7 +216,7 @@ async fn ports_are_the_first_gap_and_the_same_again(place: &Place) {
     assert_eq!(of_books.iter().map(|port| port.purpose).collect::<Vec<_>>(), PortPurpose::ALL);
     store.remove_project(&notes.id, at(4)).await.unwrap();
     assert_eq!(reserve(&books, "api", PortPurpose::Public).await.unwrap().port, 8000);
-    assert_eq!(store.project_count(&server.id).await.unwrap(), 1);
+    assert_eq!(full().await, 1);
 
     let stranger = project(9, "stranger");
     let error = reserve(&stranger, "web", PortPurpose::Public).await.unwrap_err();

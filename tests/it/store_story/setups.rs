@@ -1,11 +1,12 @@
 //! Attempts to set up a server: counted, bounded, and the newest one alone has a say.
 
-use cgo::domain::host::{Access, Destination, Facts, HostKey, Rights};
+use cgo::domain::host::{Access, Destination, HostKey};
 use cgo::domain::ids::SetupId;
 use cgo::domain::server::{Server, ServerEvent, ServerStatus};
 use cgo::store::{Error, Servers, SetupEnd, Setups, Store};
 
 use super::{Place, at, on_both};
+use crate::placement::facts;
 
 on_both!(
     attempts_are_counted_until_one_ends_well,
@@ -29,28 +30,7 @@ async fn server(store: &Store) -> Server {
             .unwrap(),
         rootless: false,
     };
-    let facts = Facts {
-        hostname: "web".to_owned(),
-        os: "Debian".to_owned(),
-        os_id: "debian".to_owned(),
-        os_version: "12".to_owned(),
-        kernel: "6".to_owned(),
-        arch: "x86_64".to_owned(),
-        cpus: 1,
-        memory_mb: 1,
-        memory_available_mb: 1,
-        data: "/var/lib".to_owned(),
-        disk_mb: 1,
-        disk_available_mb: 1,
-        listening: Vec::new(),
-        engines: Vec::new(),
-        rights: Rights::Root,
-        systemd: true,
-        skew_ms: 0,
-        user: "root".to_owned(),
-        home: "/root".to_owned(),
-    };
-    store.add_server(&server, &access, &facts).await.unwrap();
+    store.add_server(&server, &access, &facts(1)).await.unwrap();
     server
 }
 

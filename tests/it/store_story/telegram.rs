@@ -1,12 +1,16 @@
 //! Conversations: what was said is taken with the number to ask for next, dealt with in order, and buttons work once.
 
 use cgo::domain::chat::{BotId, Button, Card, ChatId, Followed, PersonId, Queued};
+use cgo::domain::manifest::EnvName;
+use cgo::domain::secret::{Kept, Origin};
 use cgo::domain::spec::Language;
 use cgo::domain::user::{Role, User};
-use cgo::store::{OperatorSecrets as _, Runs as _, Store, Telegram as _, Users as _};
+use cgo::store::{
+    Conversations as _, OperatorSecrets as _, ProjectSecrets as _, Runs as _, Store, Updates as _, Users as _,
+};
 
 use super::people::person;
-use super::{ODD, Place, ask_id, at, on_both, run, run_id};
+use super::{ODD, Place, ask_id, at, on_both, placed_project, run, run_id};
 
 on_both!(
     what_was_said_is_taken_once_with_the_number_to_ask_for_next,
@@ -19,6 +23,7 @@ on_both!(
     a_chat_that_cannot_be_written_to_is_told_from_one_that_can,
     a_group_that_becomes_another_takes_what_it_follows_and_is_asked_with_it_but_no_message,
     a_secret_of_cgo_itself_is_put_over_the_one_before,
+    whatever_is_encrypted_has_a_key_that_is_known,
 );
 
 const BOT: BotId = BotId(7);
@@ -150,6 +155,10 @@ async fn the_bot_that_was_talked_over_last_is_known_by_its_newest_name(place: &P
     assert_eq!(store.last_bot().await.unwrap().as_deref(), Some("OtherBot"));
     store.name_bot(BOT, "RenamedBot", at(3)).await.unwrap();
     assert_eq!(store.last_bot().await.unwrap().as_deref(), Some("RenamedBot"));
+    store.forget_other_names(BotId(8)).await.unwrap();
+    assert_eq!(store.last_bot().await.unwrap().as_deref(), Some("OtherBot"));
+    store.forget_other_names(BOT).await.unwrap();
+    assert_eq!(store.last_bot().await.unwrap(), None);
 }
 
 async fn a_chat_that_cannot_be_written_to_is_told_from_one_that_can(place: &Place) {
@@ -212,4 +221,34 @@ async fn a_secret_of_cgo_itself_is_put_over_the_one_before(place: &Place) {
     assert_eq!(kept, Some(("age1x".to_owned(), ODD.to_owned())));
     assert!(store.remove_operator_secret("TELEGRAM_TOKEN").await.unwrap());
     assert!(!store.remove_operator_secret("TELEGRAM_TOKEN").await.unwrap());
+}
+
+async fn whatever_is_encrypted_has_a_key_that_is_known(place: &Place) {
+    let store = place.open().await;
+    let key = async || store.sealed_for().await.unwrap();
+    assert_eq!(key().await, None);
+    store.receive(BOT, 11, &[said(10, 1)], at(1)).await.unwrap();
+    assert_eq!(key().await, None, "what an older cgo took is in plain");
+    let sealed = Queued { body: format!("age1said\n{ODD}"), ..said(11, 1) };
+    store.receive(BOT, 12, &[sealed], at(1)).await.unwrap();
+    assert_eq!(key().await.as_deref(), Some("age1said"));
+    store.dealt_with(BOT, 11, at(2)).await.unwrap();
+    assert_eq!(key().await, None, "nothing is left of it");
+    store.put_operator_secret("TELEGRAM_TOKEN", "age1cgo", ODD, at(1)).await.unwrap();
+    assert_eq!(key().await.as_deref(), Some("age1cgo"));
+    assert!(store.remove_operator_secret("TELEGRAM_TOKEN").await.unwrap());
+    assert_eq!(key().await, None);
+    let (project, _) = placed_project(&store, 1, "notes").await;
+    let kept = Kept {
+        project: project.id,
+        name: EnvName::try_from("MAIL_KEY".to_owned()).unwrap(),
+        origin: Origin::Given,
+        key: "age1project".to_owned(),
+        sealed: ODD.to_owned(),
+        exposed: None,
+        created_at: at(1),
+        updated_at: at(1),
+    };
+    assert!(store.put_secret(&kept).await.unwrap());
+    assert_eq!(key().await.as_deref(), Some("age1project"));
 }

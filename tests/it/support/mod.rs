@@ -11,6 +11,7 @@ pub mod git;
 pub mod machine;
 pub mod model;
 pub mod postgres;
+pub mod projects;
 pub mod repo;
 pub mod service;
 pub mod sshd;

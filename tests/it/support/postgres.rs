@@ -4,7 +4,7 @@
 //! PostgreSQL refuses to run as root, so as root it is started as `postgres` (or `nobody`). Where it is not
 //! installed, tests that need it say so and are skipped; with `CGO_TEST_REQUIRE_ALL=1` they fail.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -135,31 +135,41 @@ impl Postgres {
         format!("postgres://{ADMIN}@localhost:{}/{database}?host={}", self.port, self.folder.display())
     }
 
-    /// Whether a text stands in a file of the server: in tables, also in versions of rows nobody sees any more, and in its
-    /// log.
-    pub async fn holds(&self, text: &str) -> bool {
+    /// Whether a text stands in the files of a database, also in versions of rows nobody sees any more, in the server's
+    /// log, or in what it has written ahead. The latter two are those of all databases: a text is to be one test's alone.
+    pub async fn holds(&self, database: &str, text: &str) -> bool {
         let mut admin = self.admin().await;
         admin.execute("checkpoint").await.expect("everything is written");
+        let number: String = sqlx::query_scalar("select oid::text from pg_database where datname = $1")
+            .bind(database)
+            .fetch_one(&mut admin)
+            .await
+            .expect("the database is there");
         admin.close().await.expect("the connection closes");
-        let mut folders = vec![self.folder.join("data")];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("a folder of the server").flatten() {
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    folders.push(entry.path());
-                } else if let Ok(bytes) = std::fs::read(entry.path())
-                    && String::from_utf8_lossy(&bytes).contains(text)
-                {
-                    return true;
-                }
-            }
-        }
-        false
+        let data = self.folder.join("data");
+        let folders = [data.join("base").join(number), data.join("pg_wal")];
+        let files =
+            folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the server").flatten());
+        let mut files = files.map(|entry| entry.path()).chain([self.folder.join("log")]);
+        // The server takes away what it wrote ahead and needs no more, also while this looks.
+        files.any(|file| std::fs::read(file).is_ok_and(|bytes| stands_in(&bytes, text.as_bytes())))
     }
 
     async fn admin(&self) -> PgConnection {
         let options: PgConnectOptions = self.url("postgres").parse().expect("the URL is whole");
         options.connect().await.expect("the server is up")
     }
+}
+
+/// Whether a text stands in some bytes, of which there may be a great many.
+fn stands_in(mut bytes: &[u8], text: &[u8]) -> bool {
+    let (first, rest) = text.split_first().expect("a text is not empty");
+    while bytes.skip_until(*first).expect("memory can be read") > 0 {
+        if bytes.starts_with(rest) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The folder of the newest installed server programs.

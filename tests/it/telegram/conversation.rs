@@ -1,12 +1,12 @@
 //! Whole conversations: what a person says, what a run asks, what is answered, and what is told of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use cgo::domain::ids::RunId;
 use cgo::domain::names::AgentName;
-use cgo::domain::project::{Project, ProjectStatus};
+use cgo::domain::project::Project;
 use cgo::domain::run::{Ask, Batch, EventRow, Question, RunStatus, Wait};
-use cgo::domain::spec::Module;
 use cgo::domain::user::Role;
 use cgo::graph::progress::Event;
 use cgo::ops::leases::{Leases, run_resource};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::server::Sent;
+use crate::support::projects::built;
 
 /// Interrupts a run when it comes to a node.
 struct Until {
@@ -104,28 +105,16 @@ impl House {
     }
 
     pub fn project(&self, owner: i64, name: &str) {
-        let folder = self.folder.path().join(name).display().to_string();
+        let folder = self.folder.path().join(name);
         self.with(async |app| {
             let context = House::person(&app.context, owner).await;
-            Self::own(&context, name, "*bold* _[x](http://evil.example)", folder).await;
+            Self::own(&context, name, "*bold* _[x](http://evil.example)", &folder).await;
         });
     }
 
     /// Gives somebody a project that is on record alone.
-    pub async fn own(context: &Context, name: &str, title: &str, folder: String) {
-        let now = context.now();
-        let project = Project {
-            id: cgo::domain::ids::ProjectId::new(now, cgo::ops::random()),
-            name: name.parse().unwrap(),
-            title: title.to_owned(),
-            description: String::new(),
-            folder,
-            modules: vec![Module::Backend],
-            status: ProjectStatus::Built,
-            owner: context.person.user.clone(),
-            created_at: now,
-            updated_at: now,
-        };
+    pub async fn own(context: &Context, name: &str, title: &str, folder: &Path) {
+        let project = Project { owner: context.person.user.clone(), ..built(name, title, folder) };
         context.store.create_project(&project).await.unwrap();
     }
 }

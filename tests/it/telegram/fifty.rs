@@ -49,8 +49,7 @@ fn seed(env: &TestEnv) {
         for person in choosing() {
             let own = House::person(&app.context, person).await;
             for name in [format!("left-{person}"), format!("right-{person}")] {
-                let folder = env.work().join(&name).display().to_string();
-                House::own(&own, &name, "", folder).await;
+                House::own(&own, &name, "", &env.work().join(&name)).await;
             }
         }
         app.context.store.clone().close().await;

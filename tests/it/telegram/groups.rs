@@ -56,6 +56,7 @@ fn a_file_in_a_group_is_taken_when_it_is_meant_for_the_bot_and_from_nobody_it_do
     let request = house.with(async |app| runs::find(&app.context, run.as_str()).await.unwrap().request);
     let Request::NewProject(new) = request else { panic!("a new project") };
     assert!(new.spec.is_some_and(|spec| spec.contains("jam-shelf")));
+    assert_eq!(telegram.count("getFile"), 1, "one file was read");
     telegram.assert_content();
 }
 

@@ -20,4 +20,5 @@ mod server;
 mod stopping;
 mod surely;
 mod told;
+mod vault;
 mod whole;

@@ -98,8 +98,7 @@ fn a_model_tells_a_new_project_a_change_a_question_and_an_operation_apart_and_se
             users::add(&app.context, name, Role::Member, vec![Identity::Telegram(person)], None).await.unwrap();
         }
         let cy = House::person(&app.context, 10).await;
-        let folder = env.work().join("canary-folder").display().to_string();
-        House::own(&cy, "others-plans", "Canary of Cy", folder).await;
+        House::own(&cy, "others-plans", "Canary of Cy", &env.work().join("canary-folder")).await;
         app.context.store.clone().close().await;
     });
     let serving = Serving::start(&env, "serve.log");

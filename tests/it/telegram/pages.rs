@@ -1,7 +1,5 @@
 //! What does not fit on a phone comes in pages that are turned in their place: lists, what a command is for, choices.
 
-use std::collections::BTreeSet;
-
 use cgo::domain::chat::{BotId, ChatId, Followed, PersonId};
 use cgo::domain::ids::RunId;
 use cgo::domain::run::{Question, RunStatus, Wait};
@@ -113,14 +111,19 @@ fn runs_are_listed_and_chosen_to_be_cancelled_however_many_there_are() {
     let telegram = house.telegram.clone();
     telegram.change(|world| world.chats.insert(8));
     let _bot = house.open();
-    let all: BTreeSet<String> = begun.iter().map(|run| format!("{run}: waits for its turn")).collect();
+    let mut all: Vec<String> = begun.iter().map(|run| format!("{run}: waits for its turn")).collect();
+    all.sort();
+    let sorted = |mut labels: Vec<String>| {
+        labels.sort();
+        labels
+    };
     let pages = MANY.div_ceil(8);
     let after = telegram.say(8, "/runs");
     let listed = telegram.hear_after(8, after, "Runs");
-    assert_eq!(turned(&telegram, &listed, pages).into_iter().collect::<BTreeSet<_>>(), all);
+    assert_eq!(sorted(turned(&telegram, &listed, pages)), all);
     let after = telegram.say(8, "/cancel");
     let asked = telegram.hear_after(8, after, "Which run?");
-    assert_eq!(turned(&telegram, &asked, pages).into_iter().collect::<BTreeSet<_>>(), all);
+    assert_eq!(sorted(turned(&telegram, &asked, pages)), all);
     let last = as_it_stands(&telegram, &asked);
     let press = telegram.press(8, &last, &last.labels()[0]);
     telegram.shown(&press);

@@ -30,10 +30,11 @@ fn told_to_stop_while_telegram_asks_for_patience_it_ends_and_nothing_that_was_sa
     telegram.change(|world| world.floods.clear());
     let serving = Serving::start(&env, &["--telegram"]);
     telegram.hear(8, "Servers");
+    telegram.taken();
+    serving.stop();
+    // All of it was said by now, also what would be said once more.
     let said: Vec<String> = telegram.chat(8).into_iter().map(|sent| sent.text).collect();
     let begin = ["There are no projects yet", "There are no runs yet", "Servers"];
     assert!(said.len() == 3 && said.iter().zip(begin).all(|(said, with)| said.starts_with(with)), "{said:#?}");
-    telegram.taken();
-    serving.stop();
     telegram.assert_content();
 }

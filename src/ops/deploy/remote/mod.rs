@@ -70,7 +70,7 @@ async fn exported(
     commit: &str,
     cancel: &CancellationToken,
 ) -> Result<PathBuf, Error> {
-    let folder = context.cache.join("commits").join(project.name.as_str()).join(commit);
+    let folder = context.cache.join("commits").join(project.id.as_str()).join(commit);
     if !folder.exists() {
         repository::export(project, commit, &folder, cancel).await?;
     }
@@ -362,7 +362,7 @@ impl<'a> Steps<'a> {
         projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
         release::serves(self.context, self.project).await?;
         // The next deployment has another commit.
-        let folder = self.context.cache.join("commits").join(self.project.name.as_str());
+        let folder = self.context.cache.join("commits").join(self.project.id.as_str());
         match std::fs::remove_dir_all(&folder) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::Path { action: "remove", path: folder, source })

@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::super::servers::place::{self, Place};
 use super::super::super::{Context, Error, explain, secrets, servers};
-use super::super::{KEEP_GOOD, check_rollback, front, irreversible, manifest, service};
+use super::super::{KEEP_GOOD, check_rollback, front, irreversible, is_for_machines_like_this, manifest, service};
 use super::exported;
 use crate::domain::deployment::Driver;
 use crate::domain::diagnose::Advice;
 use crate::domain::domain_name::DomainName;
 use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
-use crate::domain::manifest::{BuiltAt, Manifest};
+use crate::domain::manifest::Manifest;
 use crate::domain::placement::MEMORY_MB;
 use crate::domain::project::Project;
 use crate::domain::run::{Request, Run};
@@ -225,8 +225,7 @@ pub async fn preflight(
     found
 }
 
-/// Whether an image that is built here is for the servers: it is for machines like this one, unless its recipe says for
-/// which.
+/// Whether an image that is built here is for the servers.
 async fn for_its_machines(
     folder: &Path,
     manifest: &Manifest,
@@ -234,9 +233,7 @@ async fn for_its_machines(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let (_, service) = service(manifest);
-    let is_built_here = service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here);
-    let recipe = std::fs::read_to_string(folder.join(service.dockerfile())).unwrap_or_default();
-    if !is_built_here || service.driver != Some(Driver::Container) || recipe.contains("--platform") {
+    if !is_for_machines_like_this(folder, service) {
         return Ok(());
     }
     let here = image::build::arch_here(cancel).await.map_err(servers::Error::from)?;
@@ -350,7 +347,10 @@ async fn on(
 /// What stands in the way on a server, before anything is changed there.
 fn obstacles(place: &Place, project: &Project, seen: &Survey, is_new: bool) -> Vec<Error> {
     let host = place.server.handle.clone();
-    let mut found: Vec<Error> = Vec::new();
+    let held = |held: &engine::Held| {
+        servers::Error::from(engine::Error::Held { host: host.clone(), held: held.clone() }).into()
+    };
+    let mut found: Vec<Error> = seen.held.iter().map(held).collect();
     let mut refuse = |cause: String, mend| {
         found.push(servers::Error::from(engine::Error::Preflight { host: host.clone(), cause, mend }).into());
     };
@@ -371,9 +371,6 @@ fn obstacles(place: &Place, project: &Project, seen: &Survey, is_new: bool) -> V
     }
     if is_new && seen.inodes.is_some_and(|left| left < FILES) {
         refuse(format!("its file system has no room for {FILES} files (inodes)"), None);
-    }
-    if let Some(held) = &seen.held {
-        found.insert(0, servers::Error::from(engine::Error::Held { host, held: held.clone() }).into());
     }
     found
 }

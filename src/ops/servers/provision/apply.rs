@@ -79,17 +79,18 @@ pub async fn apply(
         let worked = work(prepared, &attempt, watch, cancel).await;
         attempt.end(context, prepared, worked, cancel).await
     };
-    exclusively(context, &name, Box::pin(whole)).await
+    exclusively(context, &name, "a set-up", Box::pin(whole)).await
 }
 
-/// Does something to a server that only one process may do at a time.
-pub(super) async fn exclusively<T>(
+/// Does something to a server that only one process may do at a time. The purpose is told to others meanwhile.
+pub(in crate::ops::servers) async fn exclusively<T>(
     context: &Context,
     name: &str,
+    purpose: &str,
     work: impl Future<Output = Result<T, ops::Error>>,
 ) -> Result<T, ops::Error> {
     let leases = Leases::new(context);
-    leases.take_server(name, "a set-up").await?;
+    leases.take_server(name, purpose).await?;
     let worked = tokio::select! {
         worked = work => worked,
         lost = leases.keep() => Err(lost),

@@ -87,7 +87,7 @@ pub async fn play(
             Err(error) => Err(attempt.failed(context, &server, error).await?),
         }
     };
-    exclusively(context, &server.handle, Box::pin(work)).await
+    exclusively(context, &server.handle, "a set-up", Box::pin(work)).await
 }
 
 fn unusable(path: &Path, reason: &dyn ToString) -> ops::Error {

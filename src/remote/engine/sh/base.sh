@@ -54,7 +54,6 @@ disk_refuses() {
     echo "the disk is full ($left KB left)"
 }
 
-uptime_of() { read -r up _ </proc/uptime; echo "${up%%.*}"; }
 boot_of() { read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"; }
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 

@@ -55,7 +55,7 @@ gate() {
         renew
         ask "$port"
         code=$?
-        [ ! -e "$ops/$op/cancel" ] || [ -e "$ops/$op/flipped" ] || { because interrupted "it was interrupted"; return 1; }
+        ! is_unwanted || { because interrupted "it was interrupted"; return 1; }
         look_at "$slot"
         [ "$state" = running ] && [ "$instance" = "$first" ] || { ended; return 1; }
         case $code:$status in

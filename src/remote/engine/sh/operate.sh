@@ -69,13 +69,15 @@ remove)
     ;;
 hold)
     alone
-    if read_lease && lease_counts && [ "$l_expires" != never ]; then held; exit 5; fi
+    # Its owner may say anew why.
+    if read_lease && lease_counts && { [ "$l_expires" != never ] || [ "$l_owner" != "$p_owner" ]; }; then held; exit 5; fi
     write_lease hold "$p_owner" "$p_purpose" 0 "$(now)" never
     audit hold "" "$p_purpose" ok
     ;;
-unhold)
+unhold | break)
     alone
     read_lease && [ "$l_expires" = never ] || { say nothing; exit 0; }
+    [ "$4" = break ] || [ "$l_owner" = "$p_owner" ] || { held; exit 5; }
     rm -f "$base/lease"
     audit unhold "$l_owner" "" ok
     ;;

@@ -14,6 +14,10 @@ flock -n 6 || { say note "this operation is worked on already"; exit 21; }
 if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
 # A plan that was kept before there were limits.
 : "${p_migrate_within:=600}" "${p_build_within:=1800}"
+# Which try of which phase this is; empty for whoever settles what another one left.
+: "${p_step:=}"
+# Somebody does not want this try any more, and the release does not serve yet. Who goes on later wants another one.
+is_unwanted() { [ -e "$ops/$op/cancel" ] && [ "$(line_of "$ops/$op/cancel")" = "$p_step" ] && [ ! -e "$ops/$op/flipped" ]; }
 is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
 [ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
@@ -298,7 +302,7 @@ code_of() {
 }
 
 step() {
-    if [ -e "$ops/$op/cancel" ] && [ ! -e "$ops/$op/flipped" ]; then cause_kind=interrupted cause="it was interrupted"; return 1; fi
+    if is_unwanted; then cause_kind=interrupted cause="it was interrupted"; return 1; fi
     [ "$1" = lease ] || [ "$1" = build ] || renew
     noted "$1" intent || return 1
     cause_kind= cause=
@@ -329,7 +333,7 @@ noted() {
 }
 
 failed() { say cause "$cause_kind" "$cause"; }
-trap 'cause_kind=interrupted; : >"$ops/$op/cancel"' TERM INT HUP
+trap 'cause_kind=interrupted; echo "$p_step" >"$ops/$op/cancel"' TERM INT HUP
 
 # Without what runs releases nothing can be said of them, and nothing is done.
 said=$(driver_check 2>&1) || {
@@ -393,7 +397,6 @@ switch)
     ;;
 back)
     # On another host it came to nothing: everywhere serves again what served before.
-    rm -f "$ops/$op/cancel"
     step lease || { failed; exit "$(code_of)"; }
     cause_kind=elsewhere cause="it came to nothing on another server"
     if [ -e "$ops/$op/flipped" ]; then
