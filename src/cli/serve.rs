@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,8 +15,8 @@ use super::chats::{Around, Bot, keep_token};
 use super::outcome::{Failure, Outcome};
 use super::ui::{Tone, Ui};
 use crate::app::App;
-use crate::config::Source;
 use crate::config::env;
+use crate::config::{Settings, Source};
 use crate::domain::chat::{About, Noted};
 use crate::domain::diagnose::Kind;
 use crate::domain::secret::Secret;
@@ -25,6 +25,9 @@ use crate::ops::notify::webhook::Webhook;
 use crate::scheduler::http::Page;
 use crate::scheduler::unit::{Unit, notify};
 use crate::scheduler::{self, Event, Observer, Options, Standing, Troubles, Turn, Wake};
+
+/// The variable that names a file with the bot's token.
+const TOKEN_FILE: &str = "CGO_TELEGRAM_TOKEN_FILE";
 
 /// `cgo serve`.
 ///
@@ -147,7 +150,7 @@ fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
     let settings = session.settings;
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(Kind::Internal, format!("cannot tell where cgo is: {error}"), None))?;
-    let mut arguments = vec!["serve".to_owned()];
+    let mut arguments = vec!["serve".to_owned(), "--json".to_owned()];
     let defaults = (2, 60, Listen::At(SocketAddr::from(([127, 0, 0, 1], 7717))));
     if args.jobs != defaults.0 {
         arguments.extend(["--jobs".to_owned(), args.jobs.to_string()]);
@@ -180,6 +183,7 @@ fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
             variables.push((name.to_owned(), folder.value.display().to_string()));
         }
     }
+    variables.extend(given(settings));
     // Projects that are made over a chat are below the data.
     let mut writes: Vec<PathBuf> = vec![settings.data.value.clone(), settings.cache.value.clone()];
     writes.extend(settings.config.value.parent().map(PathBuf::from));
@@ -191,6 +195,25 @@ fn unit(session: &Session<'_>, args: &Serve) -> Result<Unit, Failure> {
     writes.sort();
     writes.dedup();
     Ok(Unit { program, arguments, variables, account: crate::app::user(), writes })
+}
+
+/// The variables that say where the identity, the bot's token and the Bot API are, as far as they are set and hold no
+/// secret. The address of a webhook often is one.
+fn given(settings: &Settings) -> Vec<(String, String)> {
+    // The unit has no folder of its own that a path could begin in.
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let mut given = Vec::new();
+    if matches!(settings.identity.source, Source::Variable(_)) {
+        given.push((env::IDENTITY.to_owned(), whole(&settings.identity.value)));
+    }
+    if let Some(file) = std::env::var_os(TOKEN_FILE).filter(|file| !file.is_empty()) {
+        given.push((TOKEN_FILE.to_owned(), whole(Path::new(&file))));
+    }
+    let api = &settings.telegram_api;
+    if matches!(api.source, Source::Variable(_)) && crate::config::without_password(&api.value) == api.value {
+        given.push((env::TELEGRAM_API.to_owned(), api.value.clone()));
+    }
+    given
 }
 
 /// Says what happens.

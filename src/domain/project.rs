@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{ProjectId, UserId};
 use super::names::ProjectName;
-use super::spec::Module;
+use super::spec::{Language, Module};
 use super::time::Timestamp;
 use super::user::Owner;
 
@@ -76,6 +76,21 @@ impl ProjectStatus {
             Self::Maintenance => "maintenance",
             Self::Stopped => "stopped",
             Self::Removed => "removed",
+        }
+    }
+
+    /// The status as people read it.
+    #[must_use]
+    pub fn words(self, language: Language) -> &'static str {
+        match (language, self) {
+            (Language::En, Self::Maintenance) => "in maintenance",
+            (Language::En, other) => other.as_str(),
+            (Language::Ru, Self::Building) => "создаётся",
+            (Language::Ru, Self::Built) => "собран",
+            (Language::Ru, Self::Deployed) => "развёрнут",
+            (Language::Ru, Self::Maintenance) => "на обслуживании",
+            (Language::Ru, Self::Stopped) => "остановлен",
+            (Language::Ru, Self::Removed) => "удалён",
         }
     }
 }

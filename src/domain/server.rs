@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{ProjectId, ServerId};
+use super::spec::Language;
 use super::time::Timestamp;
 
 /// A machine projects are placed on.
@@ -98,6 +99,24 @@ impl ServerStatus {
             | Self::Unreachable
             | Self::Reserved
             | Self::Decommissioned => self.as_str(),
+        }
+    }
+
+    /// The status as people read it in a list.
+    #[must_use]
+    pub fn told(self, language: Language) -> &'static str {
+        match (language, self) {
+            (Language::En, status) => status.words(),
+            (Language::Ru, Self::Discovered) => "найден",
+            (Language::Ru, Self::PendingSetup) => "ждёт настройки",
+            (Language::Ru, Self::Provisioning) => "настраивается",
+            (Language::Ru, Self::Ready) => "готов",
+            (Language::Ru, Self::InUse) => "в работе",
+            (Language::Ru, Self::Error) => "не настроен: ошибка",
+            (Language::Ru, Self::Unreachable) => "недоступен",
+            (Language::Ru, Self::Maintenance) => "на обслуживании",
+            (Language::Ru, Self::Reserved) => "в резерве",
+            (Language::Ru, Self::Decommissioned) => "выведен из работы",
         }
     }
 

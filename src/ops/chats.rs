@@ -315,7 +315,7 @@ impl Chats {
         Ok(self.context.store.open_cards(self.bot, chat).await?)
     }
 
-    /// The question that an update of a chat has answered, or a part of it, open or not.
+    /// The question that an update of a chat has answered there, or a part of it, open or not.
     ///
     /// # Errors
     /// When the store fails.
@@ -353,6 +353,14 @@ impl Chats {
     /// When the store fails.
     pub async fn copies(&self, run: &RunId) -> Result<Vec<Copy>, Error> {
         Ok(self.context.store.copies(self.bot, run).await?)
+    }
+
+    /// The approvals that are asked for in a chat beside the one that follows the run, oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn copies_in(&self, chat: ChatId) -> Result<Vec<Copy>, Error> {
+        Ok(self.context.store.copies_in(self.bot, chat).await?)
     }
 
     /// Forgets one of them.

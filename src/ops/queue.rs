@@ -1,7 +1,7 @@
 //! The queue of `cgo serve`: which runs it works on, when, and how often it tries.
 
 use super::leases::{self, run_resource};
-use super::{Context, Error};
+use super::{Context, Error, notify};
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::store::Queue as _;
@@ -10,6 +10,8 @@ pub use crate::store::Queued;
 
 /// How often a run is taken up without coming further, before it is left to a person.
 pub const ATTEMPTS: u32 = 8;
+/// What stands for its attempts when it is left to a person, who is owed the notice of that.
+const GIVEN_UP: u32 = ATTEMPTS + 1;
 /// The waits between attempts, in milliseconds; the last one for every further attempt.
 const BACKOFF_MS: [i64; 6] = [3_000, 10_000, 60_000, 5 * 60_000, 20 * 60_000, 60 * 60_000];
 /// A run that somebody else moves, such as a command that answers and then goes on with it, is theirs for so long, in
@@ -28,10 +30,20 @@ pub async fn list(context: &Context) -> Result<Vec<Queued>, Error> {
 /// one was working on when it was killed need not wait.
 #[must_use]
 pub fn is_due(queued: &Queued, now: Timestamp, served_since: Timestamp) -> bool {
-    let live = matches!(queued.run.status, RunStatus::Queued | RunStatus::Running);
     let settled = queued.updated_at >= queued.run.updated_at || now.since(queued.run.updated_at) >= THEIRS_MS;
     let left_behind = queued.run.status == RunStatus::Running && queued.updated_at < served_since;
-    live && queued.attempts < ATTEMPTS && (left_behind || (queued.due_at <= now && settled))
+    is_live(&queued.run) && queued.attempts < ATTEMPTS && (left_behind || (queued.due_at <= now && settled))
+}
+
+/// Whether the last attempt at a run was cut off, so that nobody was told of it, as far as the queue knows.
+#[must_use]
+pub fn is_spent(queued: &Queued, now: Timestamp) -> bool {
+    let settled = now.since(queued.updated_at.max(queued.run.updated_at)) >= THEIRS_MS;
+    is_live(&queued.run) && queued.attempts == ATTEMPTS && settled
+}
+
+fn is_live(run: &Run) -> bool {
+    matches!(run.status, RunStatus::Queued | RunStatus::Running)
 }
 
 /// Whether no process works on a run.
@@ -50,18 +62,28 @@ pub async fn take(context: &Context, queued: Queued) -> Result<Queued, Error> {
     let now = context.now();
     let pause = BACKOFF_MS[(queued.attempts as usize).min(BACKOFF_MS.len() - 1)];
     let taken = Queued { attempts: queued.attempts + 1, due_at: now.plus_ms(pause), updated_at: now, ..queued };
-    context.store.put_queued(&taken).await?;
+    context.store.put_queued(&taken, None).await?;
     Ok(taken)
 }
 
 /// An attempt has ended, and left the run where it stands. One that was stopped on purpose does not count; one that has
-/// brought the run to a question, or to its end, begins the count anew.
+/// brought the run to a question, or to its end, begins the count anew. True when it was the last one: the run is then
+/// given up.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn put_down(context: &Context, queued: &Queued, problem: Option<String>, stopped: bool) -> Result<(), Error> {
+pub async fn put_down(
+    context: &Context,
+    queued: &Queued,
+    problem: Option<String>,
+    stopped: bool,
+) -> Result<bool, Error> {
     let now = context.now();
-    let live = matches!(queued.run.status, RunStatus::Queued | RunStatus::Running);
+    let live = is_live(&queued.run);
+    if live && !stopped && queued.attempts >= ATTEMPTS {
+        give_up(context, &Queued { problem, ..queued.clone() }).await?;
+        return Ok(true);
+    }
     let down = match (live, stopped) {
         (true, true) => Queued {
             attempts: queued.attempts.saturating_sub(1),
@@ -73,7 +95,18 @@ pub async fn put_down(context: &Context, queued: &Queued, problem: Option<String
         (true, false) => Queued { problem, updated_at: now, ..queued.clone() },
         (false, _) => Queued { attempts: 0, due_at: now, problem: None, updated_at: now, ..queued.clone() },
     };
-    Ok(context.store.put_queued(&down).await?)
+    context.store.put_queued(&down, None).await?;
+    Ok(false)
+}
+
+/// Leaves a run to a person, who is owed the notice of it with that.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_up(context: &Context, queued: &Queued) -> Result<(), Error> {
+    let now = context.now();
+    let given_up = Queued { attempts: GIVEN_UP, updated_at: now, ..queued.clone() };
+    Ok(context.store.put_queued(&given_up, Some(&notify::stuck(&queued.run, now))).await?)
 }
 
 #[cfg(test)]
@@ -117,5 +150,16 @@ mod tests {
         assert!(super::is_due(&killed, now, Timestamp(9_500)), "what an earlier one left behind does not wait");
         assert!(!super::is_due(&killed, now, Timestamp(8_000)), "this one's own does");
         assert!(!super::is_due(&queued(RunStatus::Running, 8, 0, 0, 0), now, Timestamp(1)), "but not for ever");
+    }
+
+    #[test]
+    fn a_run_is_given_up_once_when_its_last_attempt_was_cut_off() {
+        let now = Timestamp(10_000);
+        assert!(is_spent(&queued(RunStatus::Running, 8, 99_999, 7_000, 7_000), now), "whenever the next one was due");
+        assert!(!is_spent(&queued(RunStatus::Running, 8, 0, 0, 7_001), now), "whoever took it may be about to begin");
+        assert!(!is_spent(&queued(RunStatus::Running, 8, 0, 7_001, 0), now), "somebody has just moved it");
+        assert!(!is_spent(&queued(RunStatus::Running, 7, 0, 0, 0), now), "there is one more attempt");
+        assert!(!is_spent(&queued(RunStatus::Running, GIVEN_UP, 0, 0, 0), now), "it was told");
+        assert!(!is_spent(&queued(RunStatus::WaitingInput, 8, 0, 0, 0), now), "it waits for somebody");
     }
 }

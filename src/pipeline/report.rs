@@ -184,13 +184,19 @@ fn models(spec: &Spec) -> Vec<String> {
 
 fn not_verified(state: &ProjectState) -> Vec<String> {
     let mut list = Vec::new();
-    match &state.test_results {
-        None => list.push("the project's own tests were not run".to_owned()),
-        Some(results) if results.skipped > 0 => list.push(format!("{} tests were skipped", results.skipped)),
-        Some(_) => {}
+    let language = state.language();
+    match (&state.test_results, language) {
+        (None, Language::En) => list.push("the project's own tests were not run".to_owned()),
+        (None, Language::Ru) => list.push("тесты самого проекта не запускались".to_owned()),
+        (Some(results), _) if results.skipped == 0 => {}
+        (Some(results), Language::En) => list.push(format!("{} tests were skipped", results.skipped)),
+        (Some(results), Language::Ru) => list.push(format!("пропущено тестов: {}", results.skipped)),
     }
     if state.deployed_url.is_none() {
-        list.push("nothing was deployed, so no live service was probed".to_owned());
+        list.push(match language {
+            Language::En => "nothing was deployed, so no live service was probed".to_owned(),
+            Language::Ru => "ничего не развёрнуто, поэтому работающий сервис не проверялся".to_owned(),
+        });
     }
     list
 }

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{BEAT, Event, Shared, Wake};
 use crate::domain::ids::RunId;
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::run::Run;
 use crate::exec::{self, Command, Stream};
 use crate::ops::queue::{self, Queued};
-use crate::ops::{notify, runs};
+use crate::ops::runs;
 
 /// How long a worker has between SIGTERM and SIGKILL; then everything about its run stands in the store all the same.
 const GRACE: Duration = Duration::from_secs(7);
@@ -65,9 +65,19 @@ impl<'a> Jobs<'a> {
         let mut at_work: BTreeMap<RunId, Queued> = BTreeMap::new();
         let mut ends: BTreeMap<RunId, String> = BTreeMap::new();
         loop {
-            let due = if cancel.is_cancelled() { Vec::new() } else { self.due(&at_work).await };
+            // A store that does not answer keeps nobody from stopping.
+            let due = tokio::select! {
+                biased;
+                () = cancel.cancelled() => Vec::new(),
+                due = self.due(&at_work) => due,
+            };
             for queued in due.into_iter().take(self.shared.options.jobs.saturating_sub(at_work.len())) {
-                if let Some(taken) = self.take(queued).await {
+                let taken = tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => break,
+                    taken = self.take(queued) => taken,
+                };
+                if let Some(taken) = taken {
                     working.push(Box::pin(self.work(taken.run.clone(), tell.clone(), stop.clone())));
                     at_work.insert(taken.run.id.clone(), taken);
                 }
@@ -132,10 +142,12 @@ impl<'a> Jobs<'a> {
                 continue;
             }
             queued_now += 1;
-            if !queue::is_due(&queued, now, since) {
+            let spent = queue::is_spent(&queued, now);
+            if !spent && !queue::is_due(&queued, now, since) {
                 continue;
             }
             match queue::is_free(context, &queued.run).await {
+                Ok(true) if spent => self.give_up(queued).await,
                 Ok(true) => due.push(queued),
                 Ok(false) => {}
                 Err(error) => self.shared.trouble("looking at a run", &error),
@@ -146,6 +158,13 @@ impl<'a> Jobs<'a> {
         standing.queued = queued_now;
         standing.waiting = waiting;
         due
+    }
+
+    async fn give_up(&self, queued: Queued) {
+        match queue::give_up(&self.shared.app.context, &queued).await {
+            Ok(()) => self.shared.observer.event(&Event::RunStuck { run: queued.run.id, text: queued.problem }),
+            Err(error) => self.shared.trouble("leaving a run to a person", &error),
+        }
     }
 
     async fn take(&self, queued: Queued) -> Option<Queued> {
@@ -221,21 +240,14 @@ impl<'a> Jobs<'a> {
                 return;
             }
         };
-        let live = matches!(run.status, RunStatus::Queued | RunStatus::Running);
         let text = problem.or_else(|| run.reason.clone());
         let text = text.map(|text| context.secrets.clean(&text).into_owned());
         let (id, status) = (run.id.clone(), run.status.as_str());
         self.shared.observer.event(&Event::RunLeft { run: id.clone(), status, text: text.clone() });
-        let stuck = live && !stopping && queued.attempts >= queue::ATTEMPTS;
-        let put = queue::put_down(context, &Queued { run: run.clone(), ..queued }, text.clone(), stopping).await;
-        if let Err(error) = put {
-            self.shared.trouble("putting a run down", &error);
-        }
-        if stuck {
-            self.shared.observer.event(&Event::RunStuck { run: id, text });
-            if let Err(error) = notify::run_stuck(context, &run).await {
-                self.shared.trouble("telling that a run is stuck", &error);
-            }
+        match queue::put_down(context, &Queued { run, ..queued }, text.clone(), stopping).await {
+            Ok(true) => self.shared.observer.event(&Event::RunStuck { run: id, text }),
+            Ok(false) => {}
+            Err(error) => self.shared.trouble("putting a run down", &error),
         }
     }
 }

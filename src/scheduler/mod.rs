@@ -35,6 +35,8 @@ use jobs::Jobs;
 
 /// How often is looked for something to do, unless somebody wakes it.
 const BEAT: Duration = Duration::from_secs(1);
+/// How long it may take to stop: a little more than the workers have, and less than the ten seconds that are promised.
+const STOPPED_WITHIN: Duration = Duration::from_millis(8_500);
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -348,7 +350,10 @@ pub(crate) struct Shared<'a> {
 
 impl Shared<'_> {
     fn trouble(&self, what: &'static str, error: &dyn std::error::Error) {
-        let text = self.app.context.secrets.clean(&crate::domain::diagnose::told(error)).into_owned();
+        self.say_once(what, self.app.context.secrets.clean(&crate::domain::diagnose::told(error)).into_owned());
+    }
+
+    fn say_once(&self, what: &'static str, text: String) {
         // Said once, not every second.
         let before = self.standing.borrow_mut().trouble.insert(what, text.clone());
         if before.as_ref() != Some(&text) {
@@ -366,7 +371,8 @@ impl Shared<'_> {
 /// health and secrets.
 ///
 /// # Errors
-/// When another process took the store over; what was worked on goes on there.
+/// When another process took the store over; what was worked on goes on there. A store that does not answer is left as
+/// it is: the leases in it end by themselves.
 pub async fn serve(
     app: &App,
     turn: Turn<'_>,
@@ -389,16 +395,31 @@ pub async fn serve(
     };
     let working = work(&shared, channels, wake, cancel);
     let losing = keep(&turn.leases, &shared);
-    let ended = tokio::select! {
-        ended = working => ended,
-        never = answering => match never {},
-        lost = losing => Err(lost),
+    let serving = async {
+        let ended = tokio::select! {
+            ended = working => ended,
+            never = answering => match never {},
+            lost = losing => Err(lost),
+        };
+        // Given back before it is said that it has stopped: the next one may begin at once.
+        let released = turn.leases.release().await;
+        ended?;
+        Ok::<(), Error>(released?)
     };
-    // Given back before it is said that it has stopped: the next one may begin at once.
-    let released = turn.leases.release().await;
+    let late = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(STOPPED_WITHIN).await;
+    };
+    let ended = tokio::select! {
+        ended = serving => ended,
+        () = late => {
+            let text = "the store does not answer: what was worked on goes on with the next start".to_owned();
+            observer.event(&Event::Trouble { what: "stopping", text, about: About::default() });
+            Ok(())
+        }
+    };
     observer.event(&Event::Stopped);
-    ended?;
-    Ok(released?)
+    ended
 }
 
 /// Renews the lease; ends only when another process has taken it.

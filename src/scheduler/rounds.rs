@@ -66,8 +66,17 @@ pub(super) async fn tell(shared: &Shared<'_>, channels: &[&dyn Channel]) -> Infa
 }
 
 async fn hand_out(shared: &Shared<'_>, channels: &[&dyn Channel]) {
+    const CRITICAL: &str = "telling what is critical";
     match notify::hand_out(&shared.app.context, channels).await {
-        Ok(_) => shared.fine("handing out notices"),
+        Ok(handed_out) => {
+            shared.fine("handing out notices");
+            if handed_out.unheard == 0 {
+                shared.fine(CRITICAL);
+            } else {
+                let text = "nobody who has to hear of it is reached: add an administrator with a chat";
+                shared.say_once(CRITICAL, text.to_owned());
+            }
+        }
         Err(error) => shared.trouble("handing out notices", &error),
     }
 }

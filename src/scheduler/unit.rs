@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
+use crate::domain::diagnose::Kind;
+
 /// What a unit is written for.
 #[derive(Debug, Clone)]
 pub struct Unit {
@@ -78,6 +80,8 @@ impl Unit {
              EnvironmentFile=-/etc/cgo/serve.env\n\
              Restart=on-failure\n\
              RestartSec=2\n\
+             # What a person has to mend is not mended by another start.\n\
+             RestartPreventExitStatus={mended}\n\
              TimeoutStopSec=15\n\
              # Projects that run on this machine were started from here and go on without it.\n\
              KillMode=process\n\
@@ -103,6 +107,7 @@ impl Unit {
              WantedBy=multi-user.target\n",
             exec = words.join(" "),
             user = self.account,
+            mended = [Kind::User, Kind::Usage, Kind::Person].map(|kind| kind.exit_code().to_string()).join(" "),
             writes = writes.join(" "),
         )
     }
@@ -142,6 +147,7 @@ mod tests {
             "User=cgo",
             "NoNewPrivileges=yes",
             "KillMode=process",
+            "RestartPreventExitStatus=1 2 4",
             "CapabilityBoundingSet=",
             "ProtectHome=read-only",
             "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",

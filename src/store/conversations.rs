@@ -78,7 +78,7 @@ pub trait Conversations {
     fn card(&self, bot: BotId, ask: &AskId) -> impl Future<Output = Result<Option<Card>, Error>> + Send;
     /// The open questions of a chat, oldest first.
     fn open_cards(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Vec<Card>, Error>> + Send;
-    /// The question to which an update of a chat is part of what was said.
+    /// The question put to a chat, by its own card or by a copy, to which an update of that chat is part of what was said.
     fn card_answered_by(
         &self,
         bot: BotId,
@@ -99,6 +99,8 @@ pub trait Conversations {
     fn put_copy(&self, bot: BotId, copy: &Copy, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// The chats in which a run asks for an approval beside its own.
     fn copies(&self, bot: BotId, run: &RunId) -> impl Future<Output = Result<Vec<Copy>, Error>> + Send;
+    /// The approvals that are asked for in a chat beside the one that follows the run, oldest first.
+    fn copies_in(&self, bot: BotId, chat: ChatId) -> impl Future<Output = Result<Vec<Copy>, Error>> + Send;
     /// Forgets one of them.
     fn forget_copy(&self, bot: BotId, copy: &Copy) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -387,8 +389,12 @@ impl Conversations for Store {
 
     async fn card_answered_by(&self, bot: BotId, chat: ChatId, update: i64) -> Result<Option<Card>, Error> {
         self.find(
+            // What a reply to the message of a copy means is kept for longer than the copy.
             "select ask_id, run_id, chat_id, message_id, said, closed from telegram_question \
-             where bot_id = $1 and chat_id = $2 and said like $3 order by created_at desc, ask_id limit 1",
+             where bot_id = $1 and said like $3 and (chat_id = $2 or exists (select 1 from telegram_prompt \
+             where telegram_prompt.bot_id = $1 and telegram_prompt.chat_id = $2 \
+             and telegram_prompt.action like '%' || telegram_question.ask_id || '%')) \
+             order by created_at desc, ask_id limit 1",
             args![bot.0, chat.0, format!("%{{\"update\":{update},%").as_str()],
             card,
         )
@@ -434,6 +440,16 @@ impl Conversations for Store {
             "select ask_id, run_id, chat_id, message_id, language from telegram_copy \
              where bot_id = $1 and run_id = $2 order by ask_id, chat_id",
             args![bot.0, run.as_str()],
+            copy,
+        )
+        .await
+    }
+
+    async fn copies_in(&self, bot: BotId, chat: ChatId) -> Result<Vec<Copy>, Error> {
+        self.list(
+            "select ask_id, run_id, chat_id, message_id, language from telegram_copy \
+             where bot_id = $1 and chat_id = $2 order by created_at, ask_id",
+            args![bot.0, chat.0],
             copy,
         )
         .await

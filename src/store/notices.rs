@@ -72,7 +72,7 @@ pub trait Notices {
     /// Owes a notice that is about no change in the store. Owing it twice is owing it once.
     fn owe(&self, notice: &Notice) -> impl Future<Output = Result<(), Error>> + Send;
     /// Notices nobody has been handed yet, oldest first.
-    fn owed_notices(&self, limit: u32) -> impl Future<Output = Result<Vec<Notice>, Error>> + Send;
+    fn owed_notices(&self) -> impl Future<Output = Result<Vec<Notice>, Error>> + Send;
     /// Hands a notice out: each recipient gets a delivery. Done twice, nothing more happens.
     fn hand_out(
         &self,
@@ -98,7 +98,8 @@ pub trait Notices {
     fn deliveries(&self, notice: &str) -> impl Future<Output = Result<Vec<Delivery>, Error>> + Send;
     /// Writes where a delivery has come to: status, attempts, when it is due, message, problem.
     fn put_delivery(&self, delivery: &Delivery) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Forgets notices from before a moment that nobody is owed any more; returns how many.
+    /// Forgets notices from before a moment that nobody is owed any more; returns how many. What is critical stays until
+    /// somebody was told.
     fn forget_notices(&self, before: Timestamp) -> impl Future<Output = Result<u64, Error>> + Send;
 }
 
@@ -179,11 +180,11 @@ impl Notices for Store {
         transaction!(self, |tx| { owe(tx, notice).await })
     }
 
-    async fn owed_notices(&self, limit: u32) -> Result<Vec<Notice>, Error> {
+    async fn owed_notices(&self) -> Result<Vec<Notice>, Error> {
         self.list(
             "select id, kind, urgency, subject, run_id, ask_id, incident_id, project_id, created_at from notice \
-             where handed_out = false order by created_at, id limit $1",
-            args![limit],
+             where handed_out = false order by created_at, id",
+            args![],
             decode,
         )
         .await
@@ -268,8 +269,8 @@ impl Notices for Store {
     async fn forget_notices(&self, before: Timestamp) -> Result<u64, Error> {
         transaction!(self, |tx| {
             tx.execute(
-                "delete from notice where created_at < $1 and not exists \
-                 (select 1 from delivery d where d.notice_id = notice.id and d.status = 'owed')",
+                "delete from notice where created_at < $1 and (handed_out = true or urgency <> 'critical') \
+                 and not exists (select 1 from delivery d where d.notice_id = notice.id and d.status = 'owed')",
                 args![before],
             )
             .await

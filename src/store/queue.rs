@@ -1,9 +1,11 @@
 //! The runs that `cgo serve` works on.
 
 use super::engine::{Row, Tx, args, transaction};
+use super::notices;
 use super::runs::{begin, decode as decode_run};
 use super::{Error, Store};
 use crate::domain::ids::RunId;
+use crate::domain::notice::Notice;
 use crate::domain::run::{EventRow, Run};
 use crate::domain::time::Timestamp;
 
@@ -42,8 +44,8 @@ pub trait Queue {
     fn queue_run(&self, run: &RunId, now: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// The runs in the queue that are not over, in the order in which they are due. Those that are over leave it.
     fn queued_runs(&self) -> impl Future<Output = Result<Vec<Queued>, Error>> + Send;
-    /// Writes attempts, when a run is due and what was in the way.
-    fn put_queued(&self, queued: &Queued) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Writes attempts, when a run is due and what was in the way; a notice is owed with that.
+    fn put_queued(&self, queued: &Queued, owed: Option<&Notice>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 fn decode(row: &Row) -> Result<Queued, Error> {
@@ -124,8 +126,11 @@ impl Queue for Store {
         Ok(open)
     }
 
-    async fn put_queued(&self, queued: &Queued) -> Result<(), Error> {
+    async fn put_queued(&self, queued: &Queued, owed: Option<&Notice>) -> Result<(), Error> {
         transaction!(self, |tx| {
+            if let Some(notice) = owed {
+                notices::owe(tx, notice).await?;
+            }
             tx.execute(
                 "update run_queue set attempts = $2, due_at = $3, problem = $4, updated_at = $5 where run_id = $1",
                 args![

@@ -119,7 +119,7 @@ impl Desk<'_> {
         Ok(earlier)
     }
 
-    /// Takes a file as a description or as a spec.
+    /// Takes a file as a spec, as what the message it replies to asked for, or as a description.
     pub async fn file(&self, talk: &Talk, message: &Message, document: &Document, caption: &str) -> Result<(), Error> {
         let words = talk.words();
         let ending = document.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
@@ -132,7 +132,7 @@ impl Desk<'_> {
         if document.size.is_some_and(|size| size > LONGEST as u64) {
             return self.refuse_text(talk, Wrong::Long).await;
         }
-        let bytes = match self.sender.client().file(&document.id, LONGEST).await {
+        let bytes = match self.sender.file(talk.place(), &document.id, LONGEST).await {
             Ok(bytes) => bytes,
             Err(Error::TooLarge { .. }) => return self.refuse_text(talk, Wrong::Long).await,
             Err(error) => return Err(error),
@@ -148,7 +148,11 @@ impl Desk<'_> {
             return self.begin_from_spec(talk, text).await;
         }
         let whole = if caption.is_empty() { text.to_owned() } else { format!("{caption}\n\n{text}") };
-        self.begin_from_text(talk, &whole).await
+        match check(&whole) {
+            Ok(text) if self.is_reply(talk, message, text).await? => Ok(()),
+            Ok(text) => self.begin_from_chat(talk, text).await,
+            Err(wrong) => self.refuse_text(talk, wrong).await,
+        }
     }
 
     async fn begin_from_spec(&self, talk: &Talk, text: &str) -> Result<(), Error> {
@@ -224,19 +228,15 @@ impl Desk<'_> {
     }
 
     /// Back to a release that served before; asked for twice by now.
-    pub async fn begin_rollback(
-        &self,
-        talk: &Talk,
-        name: &ProjectName,
-        release: Option<ReleaseId>,
-    ) -> Result<(), Error> {
+    pub async fn begin_rollback(&self, talk: &Talk, name: &ProjectName, release: ReleaseId) -> Result<(), Error> {
         let project = projects::by_name(&talk.context, name).await?;
         users::require(&talk.context, Right::Operate, Some(&project))?;
         if self.is_busy(talk, &project).await? {
             return Ok(());
         }
-        deploy::check_rollback_of(&talk.context, &project, release.as_ref(), false).await?;
-        self.begin(talk, Request::Rollback { project: project.name, release, rollout: Rollout::default() }).await
+        deploy::check_rollback_of(&talk.context, &project, Some(&release), false).await?;
+        let (project, release) = (project.name, Some(release));
+        self.begin(talk, Request::Rollback { project, release, rollout: Rollout::default() }).await
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) enum List {
     Servers,
     Incidents,
     Agents,
+    /// What models have cost, by project.
+    Costs,
     /// Projects, to choose the one something is done with.
     Choose(Verb),
     /// The unfinished runs of a chat, to choose the one that is cancelled.
@@ -21,12 +23,13 @@ pub(super) enum List {
 }
 
 impl List {
-    const ALL: [(Self, &'static str); 12] = [
+    const ALL: [(Self, &'static str); 13] = [
         (Self::Projects, "projects"),
         (Self::Runs, "runs"),
         (Self::Servers, "servers"),
         (Self::Incidents, "incidents"),
         (Self::Agents, "agents"),
+        (Self::Costs, "costs"),
         (Self::Choose(Verb::Show), "show"),
         (Self::Choose(Verb::Logs), "logs"),
         (Self::Choose(Verb::Update), "update"),

@@ -24,17 +24,17 @@ use crate::ops::{Context, chats, deploy, projects, runs, services, users};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Deed {
     Stop(ProjectName),
-    Rollback { project: ProjectName, release: Option<ReleaseId> },
+    Rollback { project: ProjectName, release: ReleaseId },
     Cancel(RunId),
 }
 
 impl Deed {
-    /// The question before it is done, without the name of what it is about.
-    fn question(&self, words: &Words) -> &'static str {
+    /// The question before it is done to what is called so.
+    fn question(&self, words: &Words, about: &str) -> String {
         match self {
-            Self::Stop(_) => words.sure_stop,
-            Self::Rollback { .. } => words.sure_rollback,
-            Self::Cancel(_) => words.sure_cancel,
+            Self::Stop(_) => fill(words.sure_stop, &[about]),
+            Self::Rollback { release, .. } => fill(words.sure_rollback, &[release.as_str(), about]),
+            Self::Cancel(_) => fill(words.sure_cancel, &[about]),
         }
     }
 }
@@ -60,7 +60,7 @@ impl Desk<'_> {
             "cancel" => self.cancel_command(talk, rest).await,
             "approve" => self.rule_command(talk, rest, true).await,
             "reject" => self.rule_command(talk, rest, false).await,
-            "cost" => self.costs(talk).await,
+            "cost" => self.list(talk, List::Costs, 0, None).await,
             "language" => self.language(talk, rest).await,
             _ => self.say(talk, Text::of(words.unknown_command)).await,
         }
@@ -166,7 +166,7 @@ impl Desk<'_> {
         let words = words::of(language);
         let action = serde_json::to_string(deed).expect("a deed has text keys only");
         let nonce = self.chats.button(chat, person, action).await?;
-        Ok(Outgoing::of(Text::of("⚠️ ").plain(fill(deed.question(words), &[about])))
+        Ok(Outgoing::of(Text::of("⚠️ ").plain(deed.question(words, about)))
             .row([Button::tell(fill(words.yes, &[about]), buttons::once(&nonce, true))])
             .row([Button::tell(words.no, buttons::once(&nonce, false))]))
     }
@@ -219,8 +219,14 @@ impl Desk<'_> {
     async fn rule_command(&self, talk: &Talk, rest: &str, approved: bool) -> Result<(), Error> {
         let (id, why) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let run = if id.is_empty() {
-            let waiting = self.own_runs(talk).await?;
-            let mut waiting = waiting.into_iter().filter(|run| run.status == RunStatus::WaitingApproval);
+            let mut waiting = self.own_runs(talk).await?;
+            waiting.retain(|run| run.status == RunStatus::WaitingApproval);
+            for (run, _) in self.copied(talk).await? {
+                if waiting.iter().all(|known| known.id != run.id) {
+                    waiting.push(run);
+                }
+            }
+            let mut waiting = waiting.into_iter();
             match (waiting.next(), waiting.next()) {
                 (Some(run), None) => run,
                 (None, _) => return self.say(talk, Text::of(talk.words().nothing_to_approve)).await,
@@ -230,15 +236,7 @@ impl Desk<'_> {
             runs::find_asking(&talk.context, id).await?
         };
         let ask = runs::open_ask(&talk.context, &run, Wait::Approval).await?;
-        let card = crate::domain::chat::Card {
-            ask: ask.id.clone(),
-            run: run.id.clone(),
-            chat: talk.place(),
-            message: None,
-            said: "[]".to_owned(),
-            closed: false,
-        };
-        let card = self.chats.card(card).await?;
+        let card = self.card_here(talk, &run, &ask).await?;
         let why = Some(why.trim().to_owned()).filter(|why| !why.is_empty() && !approved);
         self.rule(talk, card, &run, &ask, approved, why).await
     }
@@ -248,15 +246,15 @@ impl Desk<'_> {
         let Ok(talk) = self.admit(update, &callback.from, callback.chat, "").await? else {
             let words = words::of(words::language(callback.from.language.as_deref()));
             let told = format!("{}{}. {}", words.stranger, callback.from.id, words.stranger_how);
-            return self.sender.answer_press(&callback.id, Some(&told), true).await;
+            return self.sender.answer_press(ChatId(callback.chat.id), &callback.id, Some(&told), true).await;
         };
         let Some(pressed) = Pressed::parse(&callback.data) else {
-            return self.sender.answer_press(&callback.id, Some(talk.words().button_unknown), true).await;
+            return self.answer_press(&talk, &callback.id, Some(talk.words().button_unknown), true).await;
         };
         let done = Box::pin(self.press(&talk, callback, pressed)).await;
         if done.as_ref().is_err_and(|error| !error.may_pass()) {
             // What went wrong is said in the chat; the button waits no longer. One that was answered needs no answer.
-            let _ = self.sender.answer_press(&callback.id, None, false).await;
+            let _ = self.answer_press(&talk, &callback.id, None, false).await;
         }
         self.settle(&talk, done).await
     }
@@ -270,7 +268,7 @@ impl Desk<'_> {
             _ => {}
         }
         // The waiting of the button ends before anything that takes time.
-        self.sender.answer_press(&callback.id, None, false).await?;
+        self.answer_press(talk, &callback.id, None, false).await?;
         match pressed {
             Pressed::Page { list, page } => self.list(talk, list, page, Some(callback.message)).await,
             Pressed::Project { verb, project } => self.with(talk, verb, &project, "").await,
@@ -294,7 +292,7 @@ impl Desk<'_> {
         let outcome = self.chats.press(nonce, talk.place(), talk.person(), talk.update).await?;
         let refusal = match outcome {
             chats::Pressed::Acts(action) => {
-                self.sender.answer_press(&callback.id, None, false).await?;
+                self.answer_press(talk, &callback.id, None, false).await?;
                 self.sender.take_buttons(talk.place(), callback.message).await;
                 let deed = serde_json::from_str(&action).ok().filter(|_| yes);
                 return match deed {
@@ -307,7 +305,7 @@ impl Desk<'_> {
             chats::Pressed::Used => words.button_used,
             chats::Pressed::Late => words.button_late,
         };
-        self.sender.answer_press(&callback.id, Some(refusal), true).await
+        self.answer_press(talk, &callback.id, Some(refusal), true).await
     }
 
     async fn act(&self, talk: &Talk, deed: Deed) -> Result<(), Error> {
@@ -339,11 +337,12 @@ pub(super) async fn stop(context: &Context, name: &ProjectName) -> Result<Deed, 
     Ok(Deed::Stop(name.clone()))
 }
 
-/// A way back that the person may ask for, and that there is.
+/// A way back that the person may ask for, and that there is. Which release it leads to is settled now: a deployment
+/// before the yes changes nothing about it.
 pub(super) async fn rollback(context: &Context, name: &ProjectName, release: Option<ReleaseId>) -> Result<Deed, Error> {
     let project = operated(context, name).await?;
-    deploy::check_rollback_of(context, &project, release.as_ref(), false).await?;
-    Ok(Deed::Rollback { project: name.clone(), release })
+    let back = deploy::check_rollback_of(context, &project, release.as_ref(), false).await?;
+    Ok(Deed::Rollback { project: name.clone(), release: back.release })
 }
 
 /// A run in one line.

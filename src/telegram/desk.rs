@@ -152,7 +152,7 @@ impl Desk<'_> {
         let trouble = |from: &User| trouble(from.language.as_deref());
         match &incoming {
             Incoming::Callback(callback) => {
-                self.sender.answer_press(&callback.id, Some(&trouble(&callback.from)), true).await
+                self.sender.answer_press(update.chat, &callback.id, Some(&trouble(&callback.from)), true).await
             }
             Incoming::Message(message) | Incoming::Edited(message) => {
                 self.sender.send(update.chat, &Outgoing::of(Text::of(trouble(&message.from)))).await.map(drop)
@@ -310,12 +310,13 @@ impl Desk<'_> {
         }
     }
 
-    /// Somebody nobody knows: let in with an invitation, else told their id and nothing more.
+    /// Somebody nobody knows: let in with an invitation, else told what is wrong with it, their id and nothing more.
     async fn stranger(&self, update: &Queued, message: &Message, command: Option<&Command<'_>>) -> Result<(), Error> {
         let said = message.text.as_deref().and_then(Language::spoken);
         let words = words::of(said.unwrap_or_else(|| words::language(message.from.language.as_deref())));
         let chat = ChatId(message.chat.id);
         let code = command.filter(|command| command.name == "start" && !command.rest.is_empty());
+        let mut text = Text::new();
         if let Some(code) = code.filter(|_| message.chat.kind == ChatKind::Private) {
             let identity = Identity::Telegram(message.from.id);
             match users::redeem(&self.app.context, code.rest, &identity, &message.from.name).await {
@@ -323,7 +324,14 @@ impl Desk<'_> {
                     let text = Text::of(fill(words.welcome, &[user.name.as_str()]));
                     return self.sender.send(chat, &Outgoing::of(text)).await.map(drop);
                 }
-                Err(ops::Error::User(_)) => {}
+                Err(ops::Error::User(refused)) => {
+                    let why = match refused {
+                        users::Error::InvitationOver => words.invitation_over,
+                        users::Error::InvitationUsed => words.invitation_used,
+                        _ => words.invitation_unknown,
+                    };
+                    text = text.plain(why).line();
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -333,14 +341,19 @@ impl Desk<'_> {
             return Ok(());
         }
         self.trouble(update.into(), &format!("refused telegram:{}", message.from.id));
-        let text =
-            Text::of(words.stranger).code(message.from.id.to_string()).plain(".").line().plain(words.stranger_how);
+        let text = text.plain(words.stranger).code(message.from.id.to_string()).plain(".").line();
+        let text = text.plain(words.stranger_how);
         self.sender.send(chat, &Outgoing::of(text)).await?;
         Ok(users::note_stranger_answer(&self.app.context, &identity).await?)
     }
 
     pub async fn say(&self, talk: &Talk, text: Text) -> Result<(), Error> {
         self.send(talk, &Outgoing::of(text)).await.map(drop)
+    }
+
+    /// Ends the waiting of a button that was pressed.
+    pub async fn answer_press(&self, talk: &Talk, id: &str, words: Option<&str>, window: bool) -> Result<(), Error> {
+        Box::pin(self.sender.answer_press(talk.place(), id, words, window)).await
     }
 
     pub async fn send(&self, talk: &Talk, message: &Outgoing) -> Result<Option<i64>, Error> {

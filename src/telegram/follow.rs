@@ -18,7 +18,7 @@ use super::markup::Text;
 use super::questions::subject;
 use super::sender::{Button, Outgoing};
 use super::settings::Patience;
-use super::words;
+use super::words::{self, Words, fill};
 use super::work::beside;
 use crate::domain::chat::{About, ChatId, Followed};
 use crate::domain::diagnose::told;
@@ -350,16 +350,10 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
             text = text.line().plain(format!("{}: {docs}", said.docs));
         }
         if !summary.changes.is_empty() {
-            text = text.line().bold(said.changed);
-            text = summary
-                .changes
-                .iter()
-                .take(REMARKS)
-                .fold(text, |text, change| text.line().plain(format!("• {}", change.replace('`', ""))));
+            let changes: Vec<String> = summary.changes.iter().map(|change| change.replace('`', "")).collect();
+            text = listed(text.line().bold(said.changed), &changes, run, said);
         } else if !summary.models.is_empty() {
-            text = text.line().bold(said.models);
-            text =
-                summary.models.iter().take(REMARKS).fold(text, |text, model| text.line().plain(format!("• {model}")));
+            text = listed(text.line().bold(said.models), &summary.models, run, said);
         }
         if let Some(tests) = &summary.tests {
             let failed =
@@ -373,11 +367,14 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
             text = text.and(evidence(desk, run, language).await?);
         }
     }
-    text = remarks(text, said.assumed, summary.assumptions.iter().map(|one| clean(one)));
-    text =
-        remarks(text, said.not_built, summary.not_built.iter().map(|one| clean(&format!("{}: {}", one.what, one.why))));
+    let remarks = |text: Text, heading: &str, lines: Vec<String>| {
+        if lines.is_empty() { text } else { listed(text.line().line().bold(heading), &lines, run, said) }
+    };
+    text = remarks(text, said.assumed, summary.assumptions.iter().map(|one| clean(one)).collect());
+    let not_built = summary.not_built.iter().map(|one| clean(&format!("{}: {}", one.what, one.why)));
+    text = remarks(text, said.not_built, not_built.collect());
     if run.status == RunStatus::Succeeded {
-        text = remarks(text, said.not_verified, summary.not_verified.iter().map(|one| clean(one)));
+        text = remarks(text, said.not_verified, summary.not_verified.iter().map(|one| clean(one)).collect());
     }
     let mut message = Outgoing::of(text);
     if let Some(name) = &summary.project {
@@ -390,12 +387,13 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
     Ok(message)
 }
 
-fn remarks(text: Text, heading: &str, lines: impl Iterator<Item = String>) -> Text {
-    let mut lines = lines.take(REMARKS).peekable();
-    if lines.peek().is_none() {
-        return text;
+/// The lines of a list: as many as are told, and where the rest is.
+fn listed(text: Text, lines: &[String], run: &Run, said: &Words) -> Text {
+    let text = lines.iter().take(REMARKS).fold(text, |text, line| text.line().plain(format!("• {line}")));
+    match lines.len().saturating_sub(REMARKS) {
+        0 => text,
+        left => text.line().plain(fill(said.more, &[&left.to_string(), run.id.as_str()])),
     }
-    lines.fold(text.line().line().bold(heading), |text, line| text.line().plain(format!("• {line}")))
 }
 
 /// What a failed run has to show, and what to do next.
@@ -441,11 +439,5 @@ mod tests {
     fn a_duration_is_short_and_in_the_language() {
         assert_eq!(duration(3_240, Language::En), "3.2 s");
         assert_eq!(duration(125_000, Language::Ru), "2 мин 5 с");
-    }
-
-    #[test]
-    fn remarks_have_a_heading_only_when_there_are_some() {
-        assert_eq!(remarks(Text::of("a"), "H", std::iter::empty()).words(), "a");
-        assert_eq!(remarks(Text::of("a"), "H", ["x".to_owned()].into_iter()).words(), "a\n\nH\n• x");
     }
 }

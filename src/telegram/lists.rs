@@ -11,6 +11,7 @@ use crate::domain::diagnose::told;
 use crate::domain::ids::{IncidentId, RunId};
 use crate::domain::incident::Incident;
 use crate::domain::ledger::Dimension;
+use crate::domain::money::Usd;
 use crate::domain::names::ProjectName;
 use crate::domain::run::Run;
 use crate::domain::spec::Language;
@@ -74,6 +75,7 @@ impl Desk<'_> {
             List::Servers => (words.servers, words.no_servers, server_rows(talk).await?),
             List::Incidents => (words.incidents, words.no_incidents, incident_rows(talk).await?),
             List::Agents => (words.agents, words.agents, agent_rows(talk).await?),
+            List::Costs => (words.costs, words.no_costs, cost_rows(talk).await?),
         };
         if rows.is_empty() {
             return self.say(talk, Text::of(nothing)).await;
@@ -158,33 +160,13 @@ impl Desk<'_> {
         let details = self.app.context.secrets.clean(&incident.details).into_owned();
         self.say(talk, Text::new().bold(&incident.title).line().plain(details)).await
     }
-
-    pub async fn costs(&self, talk: &Talk) -> Result<(), Error> {
-        let words = talk.words();
-        let mut rows: Vec<(String, crate::domain::money::Usd)> = Vec::new();
-        for project in projects::list(&talk.context).await? {
-            let of = costs::Of { project: Some(project.name.clone()), run: None, days: Some(DAYS) };
-            let totals = costs::totals(&talk.context, Dimension::Project, of).await?;
-            rows.extend(totals.into_iter().map(|total| (project.name.to_string(), total.cost)));
-        }
-        if rows.is_empty() {
-            return self.say(talk, Text::of(words.no_costs)).await;
-        }
-        let mut all = crate::domain::money::Usd::ZERO;
-        let mut text = Text::new().bold(words.costs);
-        for (name, cost) in rows {
-            all += cost;
-            text = text.line().plain(format!("• {name}: {cost}"));
-        }
-        self.say(talk, text.line().bold(words.in_all).plain(format!(": {all}"))).await
-    }
 }
 
 /// Projects, each with a button that does something with it.
 async fn project_rows(talk: &Talk, verb: Verb) -> Result<Vec<Row>, Error> {
     let all = projects::list(&talk.context).await?;
     let row = |project: &crate::domain::project::Project| Row {
-        line: format!("• {} — {} ({})", project.name, project.title, project.status.as_str()),
+        line: format!("• {} — {} ({})", project.name, project.title, project.status.words(talk.language)),
         button: Some(Button::tell(project.name.as_str(), buttons::project(verb, &project.name))),
     };
     Ok(all.iter().map(row).collect())
@@ -203,7 +185,7 @@ fn run_row(talk: &Talk, run: &Run, data: String) -> Row {
 async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     let all = servers::list(&talk.context).await?;
     let row = |view: &servers::ServerView| Row {
-        line: format!("• {} — {} ({})", view.server.handle, view.server.status.words(), view.projects),
+        line: format!("• {} — {} ({})", view.server.handle, view.server.status.told(talk.language), view.projects),
         button: None,
     };
     Ok(all.iter().map(row).collect())
@@ -236,6 +218,22 @@ async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
             Err(problem) => format!("• {} — {}", version.agent, told(&problem)),
         };
         rows.push(Row { line, button: None });
+    }
+    Ok(rows)
+}
+
+/// What each project has cost, after what all of them have.
+async fn cost_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
+    let (mut all, mut rows) = (Usd::ZERO, Vec::new());
+    for project in projects::list(&talk.context).await? {
+        let of = costs::Of { project: Some(project.name.clone()), run: None, days: Some(DAYS) };
+        for total in costs::totals(&talk.context, Dimension::Project, of).await? {
+            all += total.cost;
+            rows.push(Row { line: format!("• {}: {}", project.name, total.cost), button: None });
+        }
+    }
+    if !rows.is_empty() {
+        rows.insert(0, Row { line: format!("{}: {all}", talk.words().in_all), button: None });
     }
     Ok(rows)
 }

@@ -46,7 +46,7 @@ use api::{Client, Me};
 use desk::Desk;
 use sender::Sender;
 
-/// The longest wait between two attempts to begin.
+/// The longest wait between two attempts to begin, or to have the commands shown.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Told what is worth a line in a log, and what it is about.
@@ -141,7 +141,7 @@ impl Bot {
                         note(About::default(), Noted::OutOfReach(told(&error)));
                     }
                     tried += 1;
-                    tokio::time::sleep(Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT)).await;
+                    tokio::time::sleep(wait_after(tried)).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -197,14 +197,31 @@ impl Bot {
         }
     }
 
-    /// Has the commands shown to people; those who know them need no list.
+    /// Has the commands shown to people; those who know them need no list. They belong to no chat, so no chat waits with
+    /// them.
     async fn register(&self, note: Note<'_>) {
         for (language, code) in [(Language::En, None), (Language::Ru, Some("ru"))] {
-            if let Err(error) = self.sender.client().set_commands(words::of(language).commands, code).await {
-                let why = format!("the commands are not registered: {}", told(&error));
-                note(About::default(), Noted::Trouble(why));
-                return;
+            let mut tried = 0_u32;
+            while let Err(error) = self.sender.client().set_commands(words::of(language).commands, code).await {
+                if let Error::Flood { after } = error {
+                    tokio::time::sleep(after).await;
+                    continue;
+                }
+                if tried == 0 {
+                    let why = format!("the commands are not registered: {}", told(&error));
+                    note(About::default(), Noted::Trouble(why));
+                }
+                if !error.may_pass() {
+                    break;
+                }
+                tried += 1;
+                tokio::time::sleep(wait_after(tried)).await;
             }
         }
     }
+}
+
+/// How long to wait after so many attempts in a row that came to nothing.
+fn wait_after(tried: u32) -> Duration {
+    Duration::from_millis(250 << tried.min(7)).min(LONGEST_WAIT)
 }

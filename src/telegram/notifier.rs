@@ -91,6 +91,10 @@ impl Notifier {
         chat: ChatId,
         message: &Outgoing,
     ) -> Result<i64, Error> {
+        // Waited for here, one chat would keep others from being told.
+        if let Some(after) = self.sender.left(chat.0) {
+            return Err(Error::Flood { after });
+        }
         if let Some(previous) = previous.and_then(|number| number.parse().ok())
             && self.sender.edit(chat, previous, message).await?
         {

@@ -94,30 +94,36 @@ impl Desk<'_> {
         self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
         card.message = Some(number);
         self.chats.note_card(&card, &card.said).await?;
+        if self.open_ask(&card).await?.is_none() {
+            // It was answered in words before it was known which message has the buttons.
+            self.close(card).await?;
+        }
+        Ok(true)
+    }
+
+    /// Takes a message as what was asked for by the one it replies to, if that asked for something.
+    pub async fn is_reply(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
+        let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) else { return Ok(false) };
+        let prompt = self.chats.prompt(talk.place(), replied).await?;
+        match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
+            Some(Prompt::Update(project)) => {
+                if !self.keeps_out(talk, message, text).await? {
+                    self.begin_update(talk, &project, text).await?;
+                }
+            }
+            Some(Prompt::Answer(ask)) => match self.chats.card_of(&ask).await? {
+                Some(card) => self.answer_in_words(talk, message, card, text).await?,
+                None => self.say(talk, Text::of(talk.words().answered_already)).await?,
+            },
+            None => return Ok(false),
+        }
         Ok(true)
     }
 
     /// Takes a message as an answer, if it can be meant as one.
     pub async fn is_answer(&self, talk: &Talk, message: &Message, text: &str) -> Result<bool, Error> {
-        if let Some(replied) = message.reply_to.filter(|_| message.reply_to_bot) {
-            let prompt = self.chats.prompt(talk.place(), replied).await?;
-            match prompt.as_deref().and_then(|prompt| serde_json::from_str(prompt).ok()) {
-                Some(Prompt::Update(project)) => {
-                    if self.keeps_out(talk, message, text).await? {
-                        return Ok(true);
-                    }
-                    self.begin_update(talk, &project, text).await?;
-                    return Ok(true);
-                }
-                Some(Prompt::Answer(ask)) => {
-                    match self.chats.card_of(&ask).await? {
-                        Some(card) => self.answer_in_words(talk, message, card, text).await?,
-                        None => self.say(talk, Text::of(talk.words().answered_already)).await?,
-                    }
-                    return Ok(true);
-                }
-                None => {}
-            }
+        if self.is_reply(talk, message, text).await? {
+            return Ok(true);
         }
         if talk.chat.kind != ChatKind::Private {
             return Ok(false);
@@ -128,7 +134,7 @@ impl Desk<'_> {
             return Ok(true);
         }
         let open = self.chats.open_cards(talk.place()).await?;
-        let (mut waiting, mut wants_secret) = (Vec::new(), false);
+        let (mut waiting, mut wants_secret) = (Vec::<Card>::new(), false);
         for card in open {
             match self.open_ask(&card).await? {
                 // Words bring no room: they are about something else.
@@ -138,6 +144,14 @@ impl Desk<'_> {
                     waiting.push(card);
                 }
                 None => self.close(card).await?,
+            }
+        }
+        // All other words of whoever is asked by a copy are about something of their own.
+        if approves(text).is_some() {
+            for (run, ask) in self.copied(talk).await? {
+                if waiting.iter().all(|card| card.ask != ask.id) {
+                    waiting.push(self.card_here(talk, &run, &ask).await?);
+                }
             }
         }
         match waiting.len() {
@@ -164,9 +178,33 @@ impl Desk<'_> {
         Ok(runs::waits_for(&self.app.context, &run).await?.filter(|ask| ask.id == card.ask))
     }
 
+    /// The approvals that are asked for here beside the chat that follows their run, and still wait.
+    pub async fn copied(&self, talk: &Talk) -> Result<Vec<(Run, Ask)>, Error> {
+        let mut waiting = Vec::new();
+        for copy in self.chats.copies_in(talk.place()).await? {
+            let run = match runs::find(&talk.context, copy.run.as_str()).await {
+                Ok(run) => run,
+                Err(crate::ops::Error::NoSuchRun(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(ask) = runs::waits_for(&talk.context, &run).await?.filter(|ask| ask.id == copy.ask) {
+                waiting.push((run, ask));
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// The card of a question; one that was put nowhere yet is this chat's.
+    pub async fn card_here(&self, talk: &Talk, run: &Run, ask: &Ask) -> Result<Card, Error> {
+        let (ask, run, chat) = (ask.id.clone(), run.id.clone(), talk.place());
+        Ok(self.chats.card(Card { ask, run, chat, message: None, said: spelled(&[]), closed: false }).await?)
+    }
+
     /// Nothing more is to be said to a question.
     pub async fn close(&self, card: Card) -> Result<(), Error> {
-        let closed = Card { closed: true, ..card };
+        // It may have been sent since the card was read.
+        let sent = self.chats.card_of(&card.ask).await?.and_then(|known| known.message);
+        let closed = Card { closed: true, message: card.message.or(sent), ..card };
         self.chats.note_card(&closed, &closed.said).await?;
         if let Some(message) = closed.message {
             self.sender.take_buttons(closed.chat, message).await;
@@ -332,11 +370,11 @@ impl Desk<'_> {
             };
             return match refusal {
                 Refusal::Failed(error) => Err(error.into()),
-                refusal => self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await,
+                refusal => self.answer_press(talk, id, Some(&refused(words, talk.language, &refusal)), true).await,
             };
         }
         let done = if approved { words.approved } else { words.rejected };
-        self.sender.answer_press(id, Some(done), false).await?;
+        self.answer_press(talk, id, Some(done), false).await?;
         self.ruled(talk, card, &counts.run, approved).await
     }
 
@@ -393,7 +431,7 @@ impl Desk<'_> {
         | Pressed::Rule { press, .. }
         | Pressed::GoOn { press }) = pressed
         else {
-            return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+            return self.answer_press(talk, id, Some(words.button_unknown), true).await;
         };
         let card = self.chats.card_of(&press.ask).await?;
         // It may be pressed before it is noted that it arrived.
@@ -404,36 +442,43 @@ impl Desk<'_> {
             Ok(counts) => counts,
             Err(Refusal::Failed(error)) => return Err(error.into()),
             Err(_) if again => {
-                // It was this very press that answered, before the process was killed.
-                return match card {
-                    Some(card) => self.close(card).await,
-                    None => Ok(()),
+                let Some(card) = card else { return Ok(()) };
+                // It was this very press that answered, before the process was killed: what follows may be missing.
+                let answer = runs::ask(&talk.context, &press.ask).await?.and_then(|ask| ask.answer);
+                return match (pressed, answer) {
+                    (Pressed::Rule { approved, .. }, Some(answer))
+                        if answer.approved == *approved && answer.by == talk.context.person.name =>
+                    {
+                        let run = runs::find(&talk.context, card.run.as_str()).await?;
+                        self.ruled(talk, card, &run, *approved).await
+                    }
+                    _ => self.close(card).await,
                 };
             }
             Err(refusal) => {
-                return self.sender.answer_press(id, Some(&refused(words, talk.language, &refusal)), true).await;
+                return self.answer_press(talk, id, Some(&refused(words, talk.language, &refusal)), true).await;
             }
         };
         // An approval is put to several chats, everything else to the one that follows the run.
         let is_here = |card: &Card| card.chat == talk.place() || counts.ask.wait == Wait::Approval;
         let Some(card) = card.filter(is_here) else {
-            return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+            return self.answer_press(talk, id, Some(words.button_unknown), true).await;
         };
         match pressed {
             Pressed::Choice { question, choice, .. } => {
                 let so_far = said(&card).len();
                 let asked = counts.ask.questions.get(*question).filter(|_| *question == so_far || again);
                 let Some(asked) = asked else {
-                    return self.sender.answer_press(id, Some(words.answered_already), true).await;
+                    return self.answer_press(talk, id, Some(words.answered_already), true).await;
                 };
                 let text = match choice {
                     Some(at) => asked.choices.get(*at).cloned(),
                     None => asked.assumption.clone(),
                 };
                 let Some(text) = text else {
-                    return self.sender.answer_press(id, Some(words.button_unknown), true).await;
+                    return self.answer_press(talk, id, Some(words.button_unknown), true).await;
                 };
-                self.sender.answer_press(id, Some(&text), false).await?;
+                self.answer_press(talk, id, Some(&text), false).await?;
                 if again {
                     return self.go_on_with(talk, card).await;
                 }
@@ -441,9 +486,9 @@ impl Desk<'_> {
             }
             Pressed::Choices { question, page, .. } if counts.ask.wait == Wait::Input => {
                 if *question != said(&card).len() {
-                    return self.sender.answer_press(id, Some(words.answered_already), true).await;
+                    return self.answer_press(talk, id, Some(words.answered_already), true).await;
                 }
-                self.sender.answer_press(id, None, false).await?;
+                self.answer_press(talk, id, None, false).await?;
                 let shown = cards::question(talk.language, &counts.ask, *question, press, *page);
                 // The text of a long question does not fit into the one message that has the buttons.
                 self.sender.edit_buttons(talk.place(), callback.message, &shown).await.map(drop)
@@ -452,11 +497,11 @@ impl Desk<'_> {
                 self.rule_by_button(talk, card, &counts, *approved, id).await
             }
             Pressed::GoOn { .. } if matches!(counts.ask.wait, Wait::Secret | Wait::Capacity) => {
-                self.sender.answer_press(id, None, false).await?;
+                self.answer_press(talk, id, None, false).await?;
                 let card = self.marked(talk, card).await?;
                 self.give(talk, card, &counts.run, &counts.ask, Vec::new()).await
             }
-            _ => self.sender.answer_press(id, Some(words.button_unknown), true).await,
+            _ => self.answer_press(talk, id, Some(words.button_unknown), true).await,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::buttons;
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
-use super::words::{self, fill};
+use super::words::{self, Words, fill};
 use crate::domain::chat::Card;
 use crate::domain::manifest::EnvName;
 use crate::domain::names::ProjectName;
@@ -36,7 +36,7 @@ impl Desk<'_> {
             text = text.plain(self.app.context.secrets.clean(&question.text)).line();
         }
         if let Some(link) = self.secret_link(card, run, ask).await? {
-            text = text.plain(words.secret_link).line().plain(link).line();
+            text = text.plain(self.before_link(words)).line().plain(link).line();
         }
         text = text.plain(words.secret_how);
         if let Some(id) = &run.project {
@@ -45,6 +45,12 @@ impl Desk<'_> {
             text = text.block(commands(&project.name, &names));
         }
         Ok(Outgoing::of(text).row([Button::tell(words.secret_set, buttons::go_on(press))]))
+    }
+
+    /// What is said before a link: one to this machine itself opens nowhere else.
+    fn before_link(&self, words: &Words) -> &'static str {
+        let page = self.page.and_then(|page| reqwest::Url::parse(page).ok());
+        if page.is_some_and(|page| crate::net::is_loopback(&page)) { words.secret_link_here } else { words.secret_link }
     }
 
     /// A link that takes the value once, for whoever the chat is with: in a group others would use it.
@@ -100,7 +106,7 @@ impl Desk<'_> {
         let mut text = text.line().plain(words.secret_rotate).block(commands(&taken.project, &names));
         if let Some(page) = self.page.filter(|_| talk.chat.kind == ChatKind::Private) {
             let link = links::issue(&talk.context, &taken.project, &taken.names, None).await?;
-            text = text.plain(words.secret_link).line().plain(format!("{page}/secret/{}", link.token));
+            text = text.plain(self.before_link(words)).line().plain(format!("{page}/secret/{}", link.token));
         }
         // Before the run goes on: what is told again after a kill is better than a leak nobody heard of.
         self.say(talk, text).await?;

@@ -23,6 +23,8 @@ const LABEL: usize = 40;
 const TRIES: u32 = 4;
 /// How often Telegram may ask for patience before a message is given up for now.
 const PATIENCE: u32 = 6;
+/// The longest wait after which a press is still answered; one that waited longer is gone soon.
+const PRESS_WAITS: Duration = Duration::from_secs(3);
 
 /// A button under a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,16 +288,40 @@ impl Sender {
         }
     }
 
-    /// Ends the waiting of a button that was pressed. One that was pressed too long ago needs no answer.
+    /// Ends the waiting of a button that was pressed. One that was pressed too long ago needs no answer. What is to be
+    /// shown in a window is said in the chat where Telegram wants it to be left alone for too long.
     ///
     /// # Errors
     /// When it does not get through.
-    pub async fn answer_press(&self, id: &str, words: Option<&str>, window: bool) -> Result<(), Error> {
-        let words = words.map(|words| words.chars().take(190).collect::<String>());
-        match self.client.answer_press(id, words.as_deref(), window).await {
-            Ok(()) | Err(Error::Gone { .. } | Error::Refused { .. } | Error::Flood { .. }) => Ok(()),
+    pub async fn answer_press(&self, chat: ChatId, id: &str, words: Option<&str>, window: bool) -> Result<(), Error> {
+        let shown = words.map(|words| words.chars().take(190).collect::<String>());
+        let mut answered = self.client.answer_press(id, shown.as_deref(), window).await;
+        if let Err(Error::Flood { after }) = answered {
+            self.hold(chat.0, after);
+            if after <= PRESS_WAITS {
+                tokio::time::sleep(after).await;
+                answered = self.client.answer_press(id, shown.as_deref(), window).await;
+            }
+        }
+        match answered {
+            Ok(()) | Err(Error::Gone { .. } | Error::Refused { .. }) => Ok(()),
+            Err(Error::Flood { after }) => {
+                self.hold(chat.0, after);
+                match words.filter(|_| window) {
+                    Some(words) => Box::pin(self.send(chat, &Outgoing::of(Text::of(words)))).await.map(drop),
+                    None => Ok(()),
+                }
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// The bytes of a file that somebody sent in a chat.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], and when it does not get through.
+    pub async fn file(&self, chat: ChatId, id: &str, limit: usize) -> Result<Vec<u8>, Error> {
+        self.paced(chat.0, async || self.client.file(id, limit).await).await
     }
 
     /// Deletes a message. True when nobody can read it there any more; a bot may not delete what others say in a group
@@ -322,9 +348,12 @@ impl Sender {
                 tokio::time::sleep(left).await;
             }
             match ask().await {
-                Err(Error::Flood { after }) if floods < PATIENCE => {
-                    floods += 1;
+                Err(Error::Flood { after }) => {
                     self.hold(chat, after);
+                    if floods == PATIENCE {
+                        return Err(Error::Flood { after });
+                    }
+                    floods += 1;
                 }
                 Err(moved @ Error::Moved { .. }) => return Err(moved),
                 Err(error) if error.may_pass() && tries < TRIES => {
@@ -348,7 +377,7 @@ impl Sender {
     }
 
     /// How long nothing may be sent to a chat.
-    fn left(&self, chat: i64) -> Option<Duration> {
+    pub(super) fn left(&self, chat: i64) -> Option<Duration> {
         let pace = self.pace.lock().expect("nobody panics with this lock");
         let until = pace.everywhere.max(pace.chats.get(&chat).copied())?;
         Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())

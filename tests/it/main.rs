@@ -34,6 +34,7 @@ mod runs;
 mod sandbox;
 mod secrets;
 mod serve;
+mod serve_stop;
 mod signals;
 mod store_story;
 mod stores;

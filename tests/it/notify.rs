@@ -16,13 +16,14 @@ use cgo::domain::run::{Run, RunStatus, Wait};
 use cgo::domain::secret::Secret;
 use cgo::domain::user::{Person, QuietHours, Role, User};
 use cgo::ops::notify::webhook::Webhook;
-use cgo::ops::notify::{self, Channel, Delivering, Letter, Receipt, Undelivered};
+use cgo::ops::notify::{self, Channel, Delivering, HandedOut, Letter, Receipt, Undelivered};
 use cgo::ops::runs::{self, Reply};
 use cgo::ops::users::Wishes;
-use cgo::ops::{self, Context, users};
+use cgo::ops::{self, Context, queue, users};
 use cgo::pipeline::{runner, tape};
-use cgo::store::{Delivery, DeliveryStatus, Incidents, Notices, Queue};
+use cgo::store::{Delivery, DeliveryStatus, Incidents, Notices};
 use hmac::{Hmac, Mac as _};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::placement::Desk;
@@ -258,16 +259,95 @@ async fn a_run_that_is_stuck_is_told_of_once_and_without_a_channel_nothing_is_lo
     let context = &desk.context;
     user(context, "Root", Role::Admin, 44).await;
     let run = runner::enqueue(context, new_project(context, "books"), Some("update-1")).await.unwrap();
-    assert_eq!(context.store.queued_runs().await.unwrap().len(), 1);
-    for _ in 0..2 {
-        notify::run_stuck(context, &run).await.unwrap();
+    let mut queued = queue::list(context).await.unwrap().remove(0);
+    assert_eq!(queued.run.id, run.id);
+    for attempt in 1..=queue::ATTEMPTS {
+        queued = queue::take(context, queued).await.unwrap();
+        assert_eq!(queued.attempts, attempt);
+        let given_up = queue::put_down(context, &queued, Some("no disk".to_owned()), false).await.unwrap();
+        assert_eq!(given_up, attempt == queue::ATTEMPTS);
+        assert_eq!(context.store.owed_notices().await.unwrap().len(), usize::from(given_up));
     }
-    assert_eq!(notify::hand_out(context, &[]).await.unwrap(), 0);
-    let owed = context.store.owed_notices(9).await.unwrap();
+    queue::give_up(context, &queued).await.unwrap();
+    assert_eq!(notify::hand_out(context, &[]).await.unwrap(), HandedOut::default());
+    let owed = context.store.owed_notices().await.unwrap();
     assert_eq!((owed.len(), owed[0].urgency), (1, Urgency::Normal), "it stays owed: {owed:?}");
     let channel = Kept::new(true);
     round(context, &channel).await;
     assert!(channel.titles()[0].ends_with("cannot go on by itself"), "{:?}", channel.titles());
+}
+
+#[tokio::test]
+async fn what_is_critical_waits_for_somebody_to_be_told_and_says_how_it_stands_then() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let channel = Kept::new(true);
+    cancelled(context, "books").await;
+    let (open, over) = (incident(context, "one"), incident(context, "two"));
+    for broken in [&open, &over] {
+        context.store.open_incident(broken).await.unwrap();
+    }
+    context.store.resolve_incident(&over.id, "over", context.now()).await.unwrap();
+    let handed_out = notify::hand_out(context, &[&channel]).await.unwrap();
+    assert_eq!(handed_out, HandedOut { notices: 2, unheard: 2 }, "what is not critical is nobody's");
+    notify::forget_old(context).await.unwrap();
+    assert_eq!(context.store.forget_notices(context.now().plus_ms(1)).await.unwrap(), 2, "the other two");
+    user(context, "Root", Role::Admin, 44).await;
+    assert_eq!(round(context, &channel).await.arrived, 2);
+    let mut titles = channel.titles();
+    titles.sort();
+    assert_eq!(titles, ["broken: `notes` does not work", "was broken, works again: `notes` does not work"]);
+    assert_eq!(notify::hand_out(context, &[&channel]).await.unwrap(), HandedOut::default());
+}
+
+/// A channel on which one address waits for another.
+struct Waits {
+    told: RefCell<Vec<(String, String)>>,
+    others: Semaphore,
+}
+
+impl Channel for Waits {
+    fn name(&self) -> &'static str {
+        "kept"
+    }
+
+    fn reaches(&self, user: &User) -> Option<String> {
+        user.chat.map(|chat| chat.to_string())
+    }
+
+    fn edits(&self) -> bool {
+        false
+    }
+
+    fn deliver<'a>(&'a self, letter: &'a Letter) -> Delivering<'a> {
+        Box::pin(async {
+            if letter.address == "44" {
+                self.others.acquire().await.unwrap().forget();
+            } else {
+                self.others.add_permits(1);
+            }
+            self.told.borrow_mut().push((letter.address.clone(), letter.notice.subject.clone()));
+            Ok(Receipt { message: None })
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_slow_keeps_no_other_waiting_and_each_hears_things_in_their_order() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    user(context, "Root", Role::Admin, 44).await;
+    user(context, "Sam", Role::Admin, 45).await;
+    let channel = Waits { told: RefCell::default(), others: Semaphore::new(0) };
+    for text in ["books", "films"] {
+        cancelled(context, text).await;
+    }
+    assert_eq!(round(context, &channel).await.arrived, 4);
+    let told = channel.told.borrow();
+    let there = |address: &str| -> Vec<&String> {
+        told.iter().filter(|(to, _)| to == address).map(|(_, subject)| subject).collect()
+    };
+    assert_eq!((there("44").len(), there("44")), (2, there("45")));
 }
 
 /// What a webhook's other side does with a request.

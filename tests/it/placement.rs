@@ -149,7 +149,7 @@ async fn without_a_wish_a_project_is_on_this_machine_and_with_one_where_there_is
 }
 
 /// Writes the `cgo.yaml` of a project.
-fn manifest(project: &Project, server: &str, memory_mb: u32) {
+pub fn manifest(project: &Project, server: &str, memory_mb: u32) {
     let text = format!(
         "version: 1\nname: {}\nserver: {server}\nservices:\n  api:\n    workdir: a\n    memory_mb: {memory_mb}\n    \
          python: {{ requires: '3.10', lock: a, dev_lock: b }}\n    command: [a]\n    port_env: PORT\n    health: /h\n    \

@@ -458,8 +458,10 @@ fn no_more_runs_are_worked_on_at_once_than_it_was_told() {
 fn the_unit_for_systemd_names_this_store_and_no_password() {
     let env = TestEnv::new();
     let unit = env.ok(["serve", "--systemd", "--jobs", "4", "--public-url", "https://cgo.example.com"]).stdout;
-    let exec = format!("ExecStart={} serve --jobs 4 --public-url https://cgo.example.com", env!("CARGO_BIN_EXE_cgo"));
+    let exec =
+        format!("ExecStart={} serve --json --jobs 4 --public-url https://cgo.example.com", env!("CARGO_BIN_EXE_cgo"));
     assert!(unit.lines().any(|line| line == exec), "{unit}");
+    assert!(unit.lines().any(|line| line == "RestartPreventExitStatus=1 2 4"), "{unit}");
     assert!(unit.contains(&format!("-{}", env.data().display())) && unit.contains("NoNewPrivileges=yes"), "{unit}");
     let home = env.home().display().to_string();
     let writes = unit.lines().find_map(|line| line.strip_prefix("ReadWritePaths=")).expect("it writes somewhere");
@@ -476,6 +478,31 @@ fn the_unit_for_systemd_names_this_store_and_no_password() {
     assert!(!postgres.contains("hunter2"), "{postgres}");
     assert_eq!(env.run(["serve", "--health", "somewhere"]).code, Some(2));
     assert_eq!(env.run(["serve", "--public-url", "https://x/y", "--health", "127.0.0.1:0"]).code, Some(2));
+}
+
+#[test]
+fn the_unit_carries_what_was_set_by_variables_and_none_of_their_secrets() {
+    let mut env = TestEnv::new();
+    let carried = [
+        ("CGO_IDENTITY", "/srv/cgo/identity.txt"),
+        ("CGO_TELEGRAM_TOKEN_FILE", "/srv/cgo/token"),
+        ("CGO_TELEGRAM_API", "https://bots.example.com"),
+    ];
+    for (name, value) in carried {
+        env.set(name, value);
+    }
+    env.set("CGO_TELEGRAM_TOKEN", "700700:AAE-canary");
+    env.set("CGO_WEBHOOK", "https://hooks.example.com/canary");
+    env.set("CGO_WEBHOOK_SECRET", "canary");
+    let unit = env.ok(["serve", "--systemd", "--telegram"]).stdout;
+    for (name, value) in carried {
+        let line = format!("Environment={name}={value}");
+        assert!(unit.lines().any(|other| other == line), "{line}\n{unit}");
+    }
+    assert!(!unit.contains("canary"), "{unit}");
+    env.set("CGO_TELEGRAM_API", "https://bot:canary@bots.example.com");
+    let unit = env.ok(["serve", "--systemd", "--telegram"]).stdout;
+    assert!(!unit.contains("canary"), "{unit}");
 }
 
 #[test]

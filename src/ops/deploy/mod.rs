@@ -72,6 +72,18 @@ pub fn service(manifest: &Manifest) -> (&str, &Service) {
     (name.as_str(), service)
 }
 
+/// The service of a project that is meant by a name: that of its `cgo.yaml` which has it, else the one people open there.
+/// Before there is such a file, the one of that name that is to come.
+#[must_use]
+pub fn service_meant(project: &Project, name: &str) -> String {
+    match manifest(Path::new(&project.folder)) {
+        Ok(manifest) if !manifest.services.keys().any(|service| service.as_str() == name) => {
+            service(&manifest).0.to_owned()
+        }
+        _ => name.to_owned(),
+    }
+}
+
 /// Whether a service's image is built on this machine and for machines like it: its recipe does not say for which.
 pub(super) fn is_for_machines_like_this(folder: &Path, service: &Service) -> bool {
     let is_built_here = service.driver == Some(Driver::Container)

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
 use super::words::{self, About};
 use super::{Channel, Letter, Receipt, Undelivered};
 use crate::domain::ids::UserId;
@@ -17,11 +20,13 @@ use crate::store::{
 };
 
 /// How many are looked at in one round; what is left over is for the next one.
-const ROUND: u32 = 200;
+const ROUND: usize = 200;
 /// Notices of one subject that come within this time are one message, in milliseconds.
 const WINDOW_MS: i64 = 30_000;
 /// What is not critical and could not be told for so long is told no more, in milliseconds: a day.
 const STALE_MS: i64 = 24 * 60 * 60 * 1000;
+/// How many addresses are told at once: one that is slow keeps few others waiting.
+const AT_ONCE: usize = 16;
 /// How long a channel may take for one letter.
 const LIMIT: Duration = Duration::from_secs(20);
 /// The waits between tries, in milliseconds; the last one for every further try.
@@ -30,6 +35,15 @@ const BACKOFF_MS: [i64; 6] = [2_000, 10_000, 60_000, 5 * 60_000, 20 * 60_000, 60
 const TRIES: u32 = 8;
 /// What was told stays for so long, in milliseconds: 30 days.
 const KEPT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// What handing out has come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HandedOut {
+    /// Notices that were handed out.
+    pub notices: usize,
+    /// Critical ones that stay owed, because nobody who has to hear of them is reached.
+    pub unheard: usize,
+}
 
 /// What a round has come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,45 +54,53 @@ pub struct Delivered {
     pub problems: Vec<String>,
 }
 
-/// Owes the notice that a run was tried so often that only a person can help. Owed once for where the run stands.
-///
-/// # Errors
-/// When the store fails.
-pub async fn run_stuck(context: &Context, run: &Run) -> Result<(), Error> {
-    let notice = Notice::of_run(NoticeKind::RunStuck, &run.id, run.seq, context.now());
-    let notice = Notice { id: format!("{}:stuck", notice.id), project: run.project.clone(), ..notice };
-    Ok(context.store.owe(&notice).await?)
+/// The notice that a run was tried so often that only a person can help; one for where the run stands.
+#[must_use]
+pub fn stuck(run: &Run, at: Timestamp) -> Notice {
+    let notice = Notice::of_run(NoticeKind::RunStuck, &run.id, run.seq, at);
+    Notice { id: format!("{}:stuck", notice.id), project: run.project.clone(), ..notice }
 }
 
-/// Hands owed notices out to whoever is told over these channels. Without any channel they stay owed.
+/// Hands owed notices out to whoever is told over these channels. Without any channel they stay owed; what is critical does
+/// until somebody is reached.
 ///
 /// # Errors
 /// When the store fails; what was handed out stays so.
-pub async fn hand_out(context: &Context, channels: &[&dyn Channel]) -> Result<usize, Error> {
+pub async fn hand_out(context: &Context, channels: &[&dyn Channel]) -> Result<HandedOut, Error> {
+    let mut handed_out = HandedOut::default();
     if channels.is_empty() {
-        return Ok(0);
+        return Ok(handed_out);
     }
-    let owed = context.store.owed_notices(ROUND).await?;
+    let owed = context.store.owed_notices().await?;
     if owed.is_empty() {
-        return Ok(0);
+        return Ok(handed_out);
     }
     let users = context.store.users().await?;
     for notice in &owed {
+        if handed_out.notices == ROUND {
+            break;
+        }
         let now = context.now();
         let stale = notice.urgency == Urgency::Normal && now.since(notice.at) > STALE_MS;
-        let to = if stale { BTreeSet::new() } else { recipients(context, notice, &users, channels).await? };
-        let to: Vec<Recipient> = to.into_iter().collect();
+        let wanted = if stale { None } else { recipients(context, notice, &users, channels).await? };
+        if notice.urgency == Urgency::Critical && wanted.as_ref().is_some_and(BTreeSet::is_empty) {
+            handed_out.unheard += 1;
+            continue;
+        }
+        let to: Vec<Recipient> = wanted.into_iter().flatten().collect();
         context.store.hand_out(notice, &to, now).await?;
+        handed_out.notices += 1;
     }
-    Ok(owed.len())
+    Ok(handed_out)
 }
 
+/// None when nobody is to be told.
 async fn recipients(
     context: &Context,
     notice: &Notice,
     users: &[User],
     channels: &[&dyn Channel],
-) -> Result<BTreeSet<Recipient>, Error> {
+) -> Result<Option<BTreeSet<Recipient>>, Error> {
     let run = match &notice.run {
         Some(id) => context.store.run(id).await?,
         None => None,
@@ -87,7 +109,7 @@ async fn recipients(
     let replayed =
         run.as_ref().and_then(|run| run.request.cassette()).is_some_and(|tape| tape.mode != TapeMode::Record);
     if replayed || (notice.run.is_some() && run.is_none()) {
-        return Ok(BTreeSet::new());
+        return Ok(None);
     }
     let project = match notice.project.as_ref().or(run.as_ref().and_then(|run| run.project.as_ref())) {
         Some(id) => context.store.project(id).await?,
@@ -120,26 +142,47 @@ async fn recipients(
         }
         recipients.extend(channel.common().map(|address| at(address, None)));
     }
-    Ok(recipients)
+    Ok(Some(recipients))
 }
 
-/// Delivers what is due over a channel. One letter after the other, each within a limit; what does not arrive is tried
-/// again later.
+/// Delivers what is due over a channel: to different addresses side by side, to one address one letter after the other,
+/// each within a limit. What does not arrive is tried again later.
 ///
 /// # Errors
 /// When the store fails; what has arrived may then come once more.
 pub async fn deliver(context: &Context, channel: &dyn Channel) -> Result<Delivered, Error> {
-    let due = context.store.due_deliveries(channel.name(), context.now(), ROUND).await?;
-    let mut groups: Vec<Vec<Delivery>> = Vec::new();
-    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let limit = u32::try_from(ROUND).expect("it is small");
+    let due = context.store.due_deliveries(channel.name(), context.now(), limit).await?;
+    let mut addresses: Vec<Vec<Vec<Delivery>>> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for delivery in due {
-        let key = (delivery.address.clone(), delivery.notice.subject.clone());
-        let at = *places.entry(key).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
+        let at = *places.entry(delivery.address.clone()).or_insert_with(|| {
+            addresses.push(Vec::new());
+            addresses.len() - 1
         });
-        groups[at].push(delivery);
+        let groups = &mut addresses[at];
+        match groups.iter().position(|group| group[0].notice.subject == delivery.notice.subject) {
+            Some(at) => groups[at].push(delivery),
+            None => groups.push(vec![delivery]),
+        }
     }
+    let told = stream::iter(addresses).map(|groups| deliver_to_address(context, channel, groups));
+    let told: Vec<Result<Delivered, Error>> = told.buffer_unordered(AT_ONCE).collect().await;
+    let mut delivered = Delivered::default();
+    for there in told {
+        let there = there?;
+        delivered.arrived += there.arrived;
+        delivered.problems.extend(there.problems);
+    }
+    Ok(delivered)
+}
+
+/// The letters to one address, in the order in which they are due.
+async fn deliver_to_address(
+    context: &Context,
+    channel: &dyn Channel,
+    groups: Vec<Vec<Delivery>>,
+) -> Result<Delivered, Error> {
     let mut delivered = Delivered::default();
     for mut group in groups {
         // Critical ones come first out of the store; what happened last is told.

@@ -19,7 +19,7 @@ use crate::domain::run::{Ask, Run};
 use crate::domain::spec::Language;
 use crate::domain::user::User;
 
-pub use dispatch::{Delivered, deliver, forget_old, hand_out, is_quiet, run_stuck};
+pub use dispatch::{Delivered, HandedOut, deliver, forget_old, hand_out, is_quiet, stuck};
 
 /// What somebody is told.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! What people are told, in their language.
 
 use super::super::Context;
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, IncidentStatus};
 use crate::domain::notice::NoticeKind;
 use crate::domain::project::Project;
 use crate::domain::run::{Ask, RequestKind, Run};
@@ -61,7 +61,12 @@ fn name(about: &About<'_>) -> String {
 fn title(about: &About<'_>, language: Language) -> String {
     let name = name(about);
     let incident = about.incident.map(|incident| incident.title.as_str()).unwrap_or_default();
-    let opened = about.before.contains(&NoticeKind::IncidentOpened);
+    // What is over is not told as if it went on, however late it is told that it began.
+    let was = if about.kind == NoticeKind::IncidentOpened {
+        about.incident.is_some_and(|incident| incident.status == IncidentStatus::Resolved)
+    } else {
+        about.before.contains(&NoticeKind::IncidentOpened)
+    };
     let request = about.run.map(|run| run.request.kind());
     match (language, about.kind) {
         (Language::En, NoticeKind::RunSucceeded) => match request {
@@ -81,8 +86,10 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::En, NoticeKind::Secret) => format!("{name}: a secret is needed"),
         (Language::En, NoticeKind::Capacity) => format!("{name}: waits for room on a server"),
         (Language::En, NoticeKind::RunStuck) => format!("{name}: cannot go on by itself"),
+        (Language::En, NoticeKind::IncidentOpened | NoticeKind::IncidentClosed) if was => {
+            format!("was broken, works again: {incident}")
+        }
         (Language::En, NoticeKind::IncidentOpened) => format!("broken: {incident}"),
-        (Language::En, NoticeKind::IncidentClosed) if opened => format!("was broken, works again: {incident}"),
         (Language::En, NoticeKind::IncidentClosed) => format!("works again: {incident}"),
         (Language::Ru, NoticeKind::RunSucceeded) => match request {
             Some(RequestKind::Deploy) => format!("{name}: новая версия работает"),
@@ -101,8 +108,10 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::Ru, NoticeKind::Secret) => format!("{name}: нужен секрет"),
         (Language::Ru, NoticeKind::Capacity) => format!("{name}: ждёт места на сервере"),
         (Language::Ru, NoticeKind::RunStuck) => format!("{name}: само дальше не пойдёт"),
+        (Language::Ru, NoticeKind::IncidentOpened | NoticeKind::IncidentClosed) if was => {
+            format!("не работало, снова работает: {incident}")
+        }
         (Language::Ru, NoticeKind::IncidentOpened) => format!("не работает: {incident}"),
-        (Language::Ru, NoticeKind::IncidentClosed) if opened => format!("не работало, снова работает: {incident}"),
         (Language::Ru, NoticeKind::IncidentClosed) => format!("снова работает: {incident}"),
     }
 }

@@ -9,7 +9,7 @@ use super::{Context, Nothing, Output, Tool, ToolError, WorldEffect};
 use crate::domain::names::Identifier;
 use crate::domain::server::PortPurpose;
 use crate::domain::state::{Allocation, Change};
-use crate::ops::{placement, projects, servers};
+use crate::ops::{deploy, placement, projects, servers};
 
 /// Reserves a port.
 #[derive(Deserialize, JsonSchema)]
@@ -60,8 +60,9 @@ async fn allocate_port(context: &Context<'_>, args: AllocatePort) -> Result<Outp
         Reserved::Place(allocation) => allocation,
         Reserved::Full { no_room } => return Ok(wait_for_room(context, &no_room)),
     };
-    let content = json!({ "server": allocation.server_handle, "port": allocation.port });
-    context.change(Change::AllocatedResources { key: args.service.to_string(), allocation });
+    let (service, server) = (&allocation.service_name, &allocation.server_handle);
+    let content = json!({ "service": service, "server": server, "port": allocation.port });
+    context.change(Change::AllocatedResources { key: allocation.service_name.clone(), allocation });
     Ok(content.into())
 }
 
@@ -90,6 +91,8 @@ pub(super) async fn reserve(
     let allocation = context
         .remember("allocate_port", json!({ "service": service, "ports": purposes.len() }), async || {
             let placed = projects::by_id(context.ops, &project).await?;
+            // A deployment looks for the ports by the service's own name.
+            let service = deploy::service_meant(&placed, service);
             let placed = placement::place(context.ops, &placed, context.run.request.wish(), context.cancel).await;
             let placed = match or_no_room(placed)? {
                 Ok(placed) => placed,
@@ -99,14 +102,14 @@ pub(super) async fn reserve(
             for server in placed {
                 let mut public = None;
                 for purpose in purposes {
-                    let port = servers::reserve_port(context.ops, &server, &project, service, *purpose).await?;
+                    let port = servers::reserve_port(context.ops, &server, &project, &service, *purpose).await?;
                     public.get_or_insert(port.port);
                 }
                 first.get_or_insert(Allocation {
                     server_handle: server.handle,
                     server_ip: server.address,
                     port: public.unwrap_or_default(),
-                    service_name: service.to_owned(),
+                    service_name: service.clone(),
                 });
             }
             Ok(Reserved::Place(first.expect("a project is placed on one server at least")))

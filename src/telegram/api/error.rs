@@ -175,6 +175,8 @@ impl Diagnose for Error {
         match self {
             Self::BadAddress { .. } => Kind::Usage,
             Self::OtherPoller => Kind::Locked,
+            // Something between here and Telegram, which may be gone soon.
+            Self::NotTelegram { .. } => Kind::Preflight,
             Self::Unread(error) => error.kind(),
             Self::Ops(error) => error.kind(),
             Self::Run(error) => error.kind(),

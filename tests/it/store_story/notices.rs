@@ -21,17 +21,17 @@ async fn a_notice_is_owed_with_its_change_or_not_at_all(place: &Place) {
         ..Batch::default()
     };
     store.append(&lease, &run.id, &batch(1, RunStatus::Running), at(1)).await.unwrap();
-    assert_eq!(store.owed_notices(9).await.unwrap(), [], "that somebody works is no news");
+    assert_eq!(store.owed_notices().await.unwrap(), [], "that somebody works is no news");
     store.append(&lease, &run.id, &batch(3, RunStatus::Failed), at(2)).await.unwrap_err();
-    assert_eq!(store.owed_notices(9).await.unwrap(), [], "what did not happen is not told");
+    assert_eq!(store.owed_notices().await.unwrap(), [], "what did not happen is not told");
     store.append(&lease, &run.id, &batch(2, RunStatus::Failed), at(3)).await.unwrap();
-    let owed = store.owed_notices(9).await.unwrap();
+    let owed = store.owed_notices().await.unwrap();
     assert_eq!(owed, [Notice::of_run(NoticeKind::RunFailed, &run.id, 2, at(3))]);
 
     let (cancelled, _) = leased_run(&store, 2).await;
     let status = RunStatus::Cancelled;
     store.move_run(&cancelled.id, RunStatus::Queued, status, None, &event(1), at(4)).await.unwrap();
-    let owed = store.owed_notices(9).await.unwrap();
+    let owed = store.owed_notices().await.unwrap();
     assert_eq!(owed.last(), Some(&Notice::of_run(NoticeKind::RunCancelled, &cancelled.id, 1, at(4))));
 }
 
@@ -43,7 +43,7 @@ async fn a_notice_is_handed_out_once_and_its_deliveries_move_alone(place: &Place
     for notice in [&normal, &critical, &normal] {
         store.owe(notice).await.unwrap();
     }
-    assert_eq!(store.owed_notices(9).await.unwrap(), [normal.clone(), critical.clone()]);
+    assert_eq!(store.owed_notices().await.unwrap(), [normal.clone(), critical.clone()]);
     let at_address =
         |address: &str| Recipient { channel: "chat".to_owned(), address: address.to_owned(), person: None };
     let to = [at_address("1"), at_address("2")];
@@ -51,7 +51,7 @@ async fn a_notice_is_handed_out_once_and_its_deliveries_move_alone(place: &Place
         store.hand_out(&normal, &to, at(5)).await.unwrap();
     }
     store.hand_out(&critical, &to[..1], at(6)).await.unwrap();
-    assert_eq!(store.owed_notices(9).await.unwrap(), []);
+    assert_eq!(store.owed_notices().await.unwrap(), []);
     assert_eq!(store.due_deliveries("chat", at(4), 9).await.unwrap(), [], "not before they are due");
     let due = store.due_deliveries("chat", at(6), 9).await.unwrap();
     let seen: Vec<(&str, &str)> = due.iter().map(|due| (due.notice.id.as_str(), due.address.as_str())).collect();
@@ -87,12 +87,12 @@ async fn incidents_owe_a_notice_when_they_open_and_when_they_close(place: &Place
     for _ in 0..2 {
         store.open_incident(&incident).await.unwrap();
     }
-    let owed = store.owed_notices(9).await.unwrap();
+    let owed = store.owed_notices().await.unwrap();
     let opened = Notice::of_incident(NoticeKind::IncidentOpened, &incident.id, &incident.cause, None, at(10));
     assert_eq!(owed, [opened], "once, however often it is reported");
     assert_eq!(owed[0].urgency, Urgency::Critical);
     store.resolve_incident(&incident.id, "over", at(20)).await.unwrap();
     store.resolve_incident(&incident.id, "again", at(21)).await.unwrap_err();
-    let kinds: Vec<NoticeKind> = store.owed_notices(9).await.unwrap().into_iter().map(|notice| notice.kind).collect();
+    let kinds: Vec<NoticeKind> = store.owed_notices().await.unwrap().into_iter().map(|notice| notice.kind).collect();
     assert_eq!(kinds, [NoticeKind::IncidentOpened, NoticeKind::IncidentClosed]);
 }

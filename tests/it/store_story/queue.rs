@@ -1,7 +1,8 @@
 //! The queue of runs: one run for a key, attempts that survive, runs that leave when they are over.
 
+use cgo::domain::notice::{Notice, NoticeKind};
 use cgo::domain::run::{Run, RunStatus};
-use cgo::store::{Error, Queue, Queued, Runs};
+use cgo::store::{Error, Notices, Queue, Queued, Runs};
 
 use super::{ODD, Place, at, event, on_both, run, run_id};
 
@@ -42,8 +43,15 @@ async fn a_run_in_the_queue_counts_attempts_and_leaves_when_it_is_over(place: &P
     let want = Queued { run: work.clone(), attempts: 0, due_at: at(5), problem: None, updated_at: at(5) };
     assert_eq!(queued, want);
     let tried = Queued { attempts: 3, due_at: at(90), problem: Some(ODD.to_owned()), updated_at: at(6), ..want };
-    store.put_queued(&tried).await.unwrap();
-    assert_eq!(store.queued_runs().await.unwrap(), [tried]);
+    store.put_queued(&tried, None).await.unwrap();
+    assert_eq!(store.queued_runs().await.unwrap(), std::slice::from_ref(&tried));
+    assert_eq!(store.owed_notices().await.unwrap(), []);
+    let notice = Notice::of_run(NoticeKind::RunStuck, &work.id, 1, at(7));
+    for _ in 0..2 {
+        store.put_queued(&Queued { attempts: 9, ..tried.clone() }, Some(&notice)).await.unwrap();
+    }
+    assert_eq!(store.queued_runs().await.unwrap()[0].attempts, 9);
+    assert_eq!(store.owed_notices().await.unwrap(), [notice], "owed with the change, once");
     store.queue_run(&work.id, at(9)).await.unwrap();
     let again = store.queued_runs().await.unwrap().remove(0);
     assert_eq!((again.attempts, again.due_at, again.problem), (0, at(9), None), "a person wants it tried again");

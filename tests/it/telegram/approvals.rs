@@ -1,13 +1,15 @@
 //! Approvals by button: asked of those who may give them, given once, and told when they were accepted, not before.
 
+use cgo::domain::chat::{BotId, ChatId};
 use cgo::domain::run::{RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
+use cgo::ops::chats::Chats;
 use cgo::ops::{runs, users};
 use cgo::pipeline::runner;
 
 use super::house::House;
-use super::server::{Reply, Turn};
+use super::server::{BOT, Reply, Turn};
 
 impl House {
     /// Names those who approve in the settings.
@@ -68,6 +70,45 @@ fn those_who_may_approve_are_asked_too_and_the_one_who_asked_is_refused_with_the
         events.into_iter().filter(|event| event.kind == "answered").map(|event| event.body).collect::<Vec<_>>()
     });
     assert!(approved.len() == 1 && approved[0].contains("\"Cy\""), "{approved:?}");
+    telegram.assert_content();
+}
+
+#[test]
+fn who_is_asked_by_a_copy_answers_in_words_too_and_with_a_command_that_names_no_run() {
+    let house = House::new();
+    house.approvers("Cy");
+    house.admit(8, "Bo", Role::Member);
+    house.admit(10, "Cy", Role::Admin);
+    let telegram = house.telegram.clone();
+    telegram.change(|world| world.chats.insert(10));
+    let bot = house.open();
+    let run = house.begin(8, 8, "/new a notes API with title");
+    house.wait_for(&run, Wait::Approval, "spend $5?");
+    telegram.hear(8, "spend $5?");
+    house.tell();
+    telegram.hear(10, "spend $5?");
+    let after = telegram.say(10, "approve");
+    telegram.hear_after(10, after, "Approved");
+    telegram.hear(10, "Approved by Cy");
+    assert_eq!(house.status(&run), RunStatus::Queued);
+    house.settled();
+    // Dealt with once more, after a kill, it is still an answer: it was the second thing that was said.
+    let again = house.with(async |app| {
+        let chats = Chats::of(&app.context, BotId(BOT));
+        chats.answered_by(ChatId(10), 1001).await.unwrap()
+    });
+    assert_eq!(again.expect("the question").run, run);
+
+    house.wait_for(&run, Wait::Approval, "spend $9?");
+    telegram.hear(8, "spend $9?");
+    house.tell();
+    telegram.hear(10, "spend $9?");
+    let after = telegram.say(10, "/reject");
+    telegram.hear_after(10, after, "Rejected");
+    assert_eq!(house.status(&run), RunStatus::Cancelled);
+    house.settled();
+    bot.kill();
+    assert_eq!(house.only_run(), run, "an answer began a run");
     telegram.assert_content();
 }
 

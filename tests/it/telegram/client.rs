@@ -194,8 +194,61 @@ fn a_chat_that_takes_no_messages_is_noted_and_left_alone_until_it_speaks() {
 }
 
 #[test]
-fn commands_are_registered_in_both_languages() {
+fn who_was_asked_for_patience_too_often_still_asks_at_no_earlier_time_than_it_was_told() {
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    for seconds in [0, 0, 0, 0, 0, 0, 2] {
+        telegram.turn("sendMessage", Turn::Says(Reply::flood(seconds)));
+    }
+    telegram.say(8, "/help");
+    telegram.hear(8, "/projects");
+    house.settled();
+    bot.kill();
+    let world = telegram.world();
+    let asked: Vec<Instant> =
+        world.asked.iter().filter(|asked| asked.method == "sendMessage").map(|asked| asked.at).collect();
+    assert_eq!(asked.len(), 8, "one message, refused seven times");
+    assert!(asked[7] - asked[6] >= Duration::from_secs(2), "it asked after {:?}", asked[7] - asked[6]);
+}
+
+#[test]
+fn a_refusal_of_a_press_is_shown_a_little_later_or_said_in_the_chat() {
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    telegram.say(8, "/language");
+    let asked = telegram.hear(8, "Which language?");
+    telegram.turn("answerCallbackQuery", Turn::Says(Reply::flood(1)));
+    let press = telegram.forge(8, &asked, "l:destroy:0");
+    assert!(telegram.shown(&press).text.is_some_and(|text| text.starts_with("That button is not one of mine")));
+    telegram.turn("answerCallbackQuery", Turn::Says(Reply::flood(4)));
+    telegram.forge(8, &asked, "l:destroy:0");
+    telegram.hear_after(8, asked.id, "That button is not one of mine");
+    house.settled();
+    bot.kill();
+    assert_eq!(telegram.count("answerCallbackQuery"), 3, "it was asked again after a short wait alone");
+    telegram.assert_content();
+}
+
+#[test]
+fn a_file_is_asked_for_again_when_telegram_wants_to_be_left_alone() {
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    telegram.turn("getFile", Turn::Says(Reply::flood(2)));
+    telegram.send_file(8, "idea.txt", b"a recipes API with title and text");
+    telegram.hear(8, "a recipes API with title and text");
+    house.settled();
+    bot.kill();
+    let world = telegram.world();
+    let asked: Vec<Instant> =
+        world.asked.iter().filter(|asked| asked.method == "getFile").map(|asked| asked.at).collect();
+    assert_eq!(asked.len(), 2);
+    assert!(asked[1] - asked[0] >= Duration::from_secs(2), "it asked after {:?}", asked[1] - asked[0]);
+}
+
+#[test]
+fn commands_are_registered_in_both_languages_however_often_that_fails_at_first() {
     let house = House::new();
+    let (breaks, busy) = (Turn::Breaks, Turn::Says(Reply::bad(502, "Bad Gateway")));
+    for turn in [busy, breaks, Turn::Says(Reply::flood(1))] {
+        house.telegram.turn("setMyCommands", turn);
+    }
     let _bot = house.open();
     house.telegram.wait("the commands", |world| (world.commands.len() == 2).then_some(()));
     let world = house.telegram.world();

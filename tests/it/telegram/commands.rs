@@ -17,10 +17,11 @@ use cgo::ops::leases::{Leases, run_resource};
 use cgo::ops::{Context, runs};
 use cgo::pipeline::{Ended, runner};
 use cgo::store::{Incidents as _, Runs as _};
+use serde_json::json;
 
 use super::conversation::progress;
 use super::house::House;
-use super::server::BOT;
+use super::server::{BOT, Sent, Telegram};
 use crate::notify::incident;
 
 /// A release of a project, asked for at a terminal by somebody.
@@ -167,6 +168,49 @@ fn a_spec_and_a_text_that_are_sent_as_files_begin_runs_from_what_is_in_them() {
     let all = house.with(async |app| runs::list(&app.context, 10).await.unwrap());
     let texts: Vec<Option<&str>> = all.iter().map(|view| view.run.request.text()).collect();
     assert!(all.len() == 2 && texts.contains(&Some("a recipes API with title and text")), "{texts:?}");
+    let open = |view: &runs::RunView| matches!(&view.run.request, Request::NewProject(new) if new.open);
+    assert_eq!(all.iter().filter(|view| open(view)).count(), 1, "what is in a text is found out as in a message");
+    telegram.assert_content();
+}
+
+/// Somebody replies to a message of the bot with a text file.
+fn reply_with_file(telegram: &Telegram, person: i64, to: &Sent, text: &str) -> i64 {
+    let name = format!("reply{}", to.id);
+    telegram.change(|world| world.files.insert(name.clone(), text.as_bytes().to_vec()));
+    telegram.send(
+        person,
+        &json!({
+            "document": { "file_id": name, "file_unique_id": "u", "file_name": "said.md", "file_size": text.len() },
+            "reply_to_message": {
+                "message_id": to.id, "date": 1, "chat": { "id": person, "type": "private" },
+                "from": { "id": BOT, "is_bot": true, "first_name": "cgo" },
+            },
+        }),
+    )
+}
+
+#[test]
+fn a_text_file_that_replies_to_a_question_answers_it_and_begins_no_project() {
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    house.project(8, "notes");
+    let telegram = house.telegram.clone();
+    let _bot = house.open();
+    telegram.say(8, "/update notes");
+    let asked = telegram.hear(8, "What should change in notes?");
+    house.settled();
+    // The project is on record alone: it cannot be changed, and that is what is said.
+    let after = reply_with_file(&telegram, 8, &asked, "add a due date");
+    let told = telegram.hear_after(8, after, "");
+    assert!(house.with(async |app| runs::list(&app.context, 10).await.unwrap()).is_empty(), "{}", told.text);
+
+    let run = house.begin(8, 8, "/new make me a service");
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    let asked = telegram.hear(8, "Question 1 of 2");
+    house.settled();
+    reply_with_file(&telegram, 8, &asked, "books with author");
+    telegram.hear_after(8, asked.id, "Question 2 of 2");
+    assert_eq!(house.only_run(), run);
     telegram.assert_content();
 }
 
@@ -175,14 +219,14 @@ fn a_result_tells_what_was_assumed_and_not_verified_and_has_its_address_and_the_
     let house = House::new();
     house.admit(8, "Bo", Role::Member);
     house.project(8, "notes");
-    house.with(async |app| {
+    let run = house.with(async |app| {
         let bo = House::person(&app.context, 8).await;
         let run = release(&bo, "notes").await;
         let node = AgentName::parse("documenter").unwrap();
         let patch = vec![
             Change::ProjectIntent(ProjectIntent {
                 summary: "notes".to_owned(),
-                assumptions: vec!["everybody may read *all* notes".to_owned()],
+                assumptions: (1..15).map(|number| format!("everybody may read *all* notes of {number}")).collect(),
                 not_built: Vec::new(),
             }),
             Change::TestResults(TestResults {
@@ -202,17 +246,20 @@ fn a_result_tells_what_was_assumed_and_not_verified_and_has_its_address_and_the_
             Event::Succeeded,
         ];
         append(&bo, &run, &events, Batch { status: Some((RunStatus::Succeeded, None)), ..Batch::default() }).await;
-        let followed = Followed::begun(run, ChatId(8), PersonId(8), Language::En);
+        let followed = Followed::begun(run.clone(), ChatId(8), PersonId(8), Language::En);
         Chats::of(&app.context, BotId(BOT)).follow(&followed).await.unwrap();
+        run
     });
     let telegram = house.telegram.clone();
     telegram.change(|world| world.chats.insert(8));
     let _bot = house.open();
     let told = telegram.hear(8, "🎉");
+    let rest = format!("notes of 12\nand 2 more: cgo run show {run}\n");
     for words in [
         "https://notes.example.com",
         "Tests: 7 passed",
-        "Assumed\n• everybody may read *all* notes",
+        "Assumed\n• everybody may read *all* notes of 1\n",
+        rest.as_str(),
         "Not verified\n• 2 tests were skipped",
     ] {
         assert!(told.text.contains(words), "{words} in {}", told.text);

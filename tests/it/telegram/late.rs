@@ -1,8 +1,10 @@
 //! What comes too late: buttons that are asked twice and links that take a secret are good for a quarter of an hour.
 
 use cgo::domain::run::RunStatus;
+use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
 use cgo::ops::secrets::links::{self, Refused};
+use cgo::ops::users;
 
 use super::house::House;
 use super::server::Sent;
@@ -59,6 +61,7 @@ fn a_link_that_has_ended_takes_nothing_and_the_button_under_it_brings_a_new_one(
     house.tell();
     let bot = house.open();
     let card = telegram.hear(8, "A secret is needed");
+    assert!(card.text.contains("Open this page within 15 minutes"), "{}", card.text);
     house.settled();
     house.sql("update secret_link set expires_at = 1");
     assert!(matches!(house.submit(&token(&card)), Err(Refused::Over)));
@@ -75,4 +78,31 @@ fn a_link_that_has_ended_takes_nothing_and_the_button_under_it_brings_a_new_one(
     house.settled();
     bot.kill();
     telegram.assert_content();
+}
+
+#[test]
+fn a_link_that_leads_to_the_machine_itself_says_that_it_opens_only_there() {
+    for (person, asked, opens) in [
+        (8, "A secret is needed", "This page opens only on the machine where cgo serves"),
+        (7, "Нужен секрет", "Эта страница откроется только на машине, где работает cgo"),
+    ] {
+        let mut house = House::new();
+        house.page = Some("http://127.0.0.1:7717");
+        house.admit(person, "Bo", Role::Member);
+        house.project(person, "notes");
+        let telegram = house.telegram.clone();
+        telegram.change(|world| world.chats.insert(person));
+        house.with(async |app| {
+            let bo = users::by_name(&app.context, "Bo").await.unwrap();
+            let language = if person == 7 { Language::Ru } else { Language::En };
+            let wishes = users::Wishes { language: Some(language), ..users::Wishes::default() };
+            users::set(&app.context, &bo, wishes).await.unwrap();
+        });
+        house.needs_secret(person);
+        house.tell();
+        let _bot = house.open();
+        let card = telegram.hear(person, asked);
+        assert!(card.text.contains(opens) && !token(&card).is_empty(), "{}", card.text);
+        telegram.assert_content();
+    }
 }

@@ -15,6 +15,7 @@ mod odd;
 mod operate;
 mod owner;
 mod pages;
+mod ruling;
 mod secrets;
 mod server;
 mod stopping;

@@ -59,7 +59,14 @@ fn an_invitation_lets_one_person_in_once() {
     telegram.say(20, &format!("/start {code}"));
     telegram.hear(20, "Welcome, Person 20");
     telegram.say(22, &format!("/start {code}"));
-    telegram.hear(22, "I do not know you");
+    telegram.hear(22, "That invitation was used already.\nI do not know you. Your id is 22.");
+    telegram.say(23, &format!("/start {code}"));
+    telegram.hear(23, "Этим приглашением уже воспользовались.");
+    telegram.say(24, "/start nonsense");
+    telegram.hear(24, "There is no such invitation.");
+    house.sql("update invitation set expires_at = 1");
+    telegram.say(26, &format!("/start {}", other["code"].as_str().unwrap()));
+    telegram.hear(26, "That invitation has ended.");
     telegram.say(20, "/projects");
     telegram.hear(20, "no projects");
     telegram.assert_content();

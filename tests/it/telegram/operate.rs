@@ -45,15 +45,21 @@ fn a_project_is_deployed_changed_gone_back_stopped_and_started_by_commands_butto
     assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"));
 
     // Who changes the language is answered in it, until they write a sentence in another one.
-    let question = "Вернуть предыдущую версию в notes-api?";
-    let sure = asks(&telegram, "верни прошлую версию notes-api", question, ["Да: notes-api", "Нет"]);
+    let releases = env.json(["project", "show", "notes-api"])["releases"].clone();
+    let before = releases.as_array().expect("releases").iter().filter(|release| release["status"] == "retired");
+    let before = before.max_by_key(|release| release["created_at"].to_string()).expect("one before")["release"].clone();
+    let question = format!("Вернуть версию {} в notes-api?", before.as_str().expect("an id"));
+    let sure = asks(&telegram, "верни прошлую версию notes-api", &question, ["Да: notes-api", "Нет"]);
     press(&telegram, &sure, "Нет");
     telegram.hear_after(8, sure.id, "Ничего не изменено.");
     assert!(get(&format!("{url}/openapi.json")).1.contains("due_date"), "it went back without a yes");
     press(&telegram, &changed, "Go back");
-    let sure = telegram.hear_after(8, sure.id, question);
+    let sure = telegram.hear_after(8, sure.id, &question);
+    // What is deployed before the yes changes nothing about what was asked.
+    telegram.say(8, "/deploy notes-api");
+    let between = result(&telegram, 8, sure.id);
     press(&telegram, &sure, "Да");
-    let back = result(&telegram, 8, sure.id);
+    let back = result(&telegram, 8, between.id);
     assert!(!get(&format!("{url}/openapi.json")).1.contains("due_date"), "{}", back.text);
 
     let after = telegram.say(8, "show me the log of notes-api");

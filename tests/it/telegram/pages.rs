@@ -2,13 +2,18 @@
 
 use cgo::domain::chat::{BotId, ChatId, Followed, PersonId};
 use cgo::domain::ids::RunId;
-use cgo::domain::run::{Question, RunStatus, Wait};
+use cgo::domain::ledger::{Entry, Standing};
+use cgo::domain::money::Usd;
+use cgo::domain::names::AgentName;
+use cgo::domain::run::{Batch, Question, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
+use cgo::graph::progress::Event;
 use cgo::ops::chats::Chats;
 use cgo::ops::runs;
 use cgo::pipeline::runner;
 
+use super::commands::{append, release};
 use super::house::House;
 use super::server::{BOT, Sent, Telegram};
 use crate::users::{new_project, waiting_for};
@@ -172,5 +177,44 @@ fn the_choices_of_a_question_are_turned_and_answered_until_it_is_answered() {
         events.into_iter().filter(|event| event.kind == "answered").map(|event| event.body).collect::<Vec<_>>()
     });
     assert!(answers.len() == 1 && answers[0].contains(&chosen), "{answers:?}");
+    telegram.assert_content();
+}
+
+#[test]
+fn costs_come_in_pages_with_what_all_have_cost_on_the_first() {
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    house.projects(8, 10);
+    house.with(async |app| {
+        let bo = House::person(&app.context, 8).await;
+        for number in 0..10 {
+            let run = release(&bo, &format!("shelf-{number:02}")).await;
+            let call = Entry {
+                key: "1".to_owned(),
+                run: run.clone(),
+                visit: 1,
+                agent: AgentName::parse("tester").unwrap(),
+                provider: "mine".to_owned(),
+                model: "m-1".to_owned(),
+                input_tokens: 10,
+                output_tokens: 1,
+                cached_tokens: 0,
+                cost: Usd::from_billionths(2_500_000_000),
+                standing: Standing::Settled,
+                at: bo.now(),
+            };
+            let taken = [Event::TakenUp { by: "a test".to_owned() }];
+            append(&bo, &run, &taken, Batch { calls: vec![call], ..Batch::default() }).await;
+        }
+    });
+    let telegram = house.telegram.clone();
+    let _bot = house.open();
+    telegram.say(8, "/cost");
+    let first = telegram.hear(8, "Costs of models");
+    let lines = |sent: &Sent| sent.text.matches("• shelf-").count();
+    assert!(first.text.contains("In all: $25.00") && lines(&first) == 7, "{}", first.text);
+    turned(&telegram, &first, 2);
+    let last = as_it_stands(&telegram, &first);
+    assert!(last.text.starts_with("Costs of models") && lines(&last) == 3, "{}", last.text);
     telegram.assert_content();
 }

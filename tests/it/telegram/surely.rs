@@ -7,9 +7,9 @@ use cgo::domain::ids::RunId;
 use cgo::domain::run::Wait;
 use cgo::domain::user::{QuietHours, Role};
 use cgo::ops::chats::Chats;
-use cgo::ops::notify::{self, Delivered};
+use cgo::ops::notify::Delivered;
 use cgo::ops::users::{self, Wishes};
-use cgo::ops::{Context, runs};
+use cgo::ops::{Context, queue, runs};
 use cgo::pipeline::{Ended, runner};
 use cgo::store::{Delivery, DeliveryStatus, Incidents as _, Notices as _};
 
@@ -73,9 +73,10 @@ fn a_run_that_is_stuck_is_told_in_the_chat_that_began_it_and_to_who_did() {
         let notice = house.with(async |app| {
             let all = chats(&app.context).followed().await.unwrap();
             let followed = all.into_iter().find(|followed| followed.chat == ChatId(chat)).unwrap();
-            let run = runs::find(&app.context, followed.run.as_str()).await.unwrap();
-            notify::run_stuck(&app.context, &run).await.unwrap();
-            format!("{}:{}:stuck", run.id, run.seq)
+            let all = queue::list(&app.context).await.unwrap();
+            let queued = all.into_iter().find(|queued| queued.run.id == followed.run).unwrap();
+            queue::give_up(&app.context, &queued).await.unwrap();
+            format!("{}:{}:stuck", queued.run.id, queued.run.seq)
         });
         assert_eq!(house.tell(), Delivered { arrived: 1, problems: Vec::new() });
         telegram.hear_after(chat, shown.id, "cannot go on by itself");

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use cgo::llm::Reply;
+use cgo::ops;
+use cgo::store::Ports as _;
 use serde_json::json;
 
 use super::{Desk, call, said, spec, work};
@@ -41,6 +43,24 @@ async fn servers_ports_and_resources_are_told_and_reserved_once() {
     assert_eq!((&placed[0]["project"], &placed[0]["live"]["serves"]), (&json!("books"), &json!(false)), "{placed}");
     assert_eq!(came.results[9]["servers"][0]["projects"], 1);
     assert_eq!(came.state(&state).allocated_resources.len(), 1);
+}
+
+#[tokio::test]
+async fn a_port_is_reserved_for_the_service_as_the_project_calls_it() {
+    if !tools_are_here() {
+        return;
+    }
+    let desk = Desk::new().await;
+    let before = said("books");
+    let state = work(&desk, &before, vec![call("propose_spec", json!({ "spec": spec() }))]).await.state(&before);
+    let project = ops::projects::list(&desk.context).await.unwrap().remove(0);
+    crate::placement::manifest(&project, "local", 64);
+    let came = work(&desk, &state, vec![call("allocate_port", json!({ "service": "backend" }))]).await;
+    assert_eq!(came.results[0]["service"], "api", "{:?}", came.results);
+    let reserved = desk.context.store.project_ports(&project.id).await.unwrap();
+    assert_eq!(reserved.iter().map(|port| port.service.as_str()).collect::<Vec<_>>(), ["api"]);
+    let kept = came.state(&state).allocated_resources;
+    assert_eq!(kept.values().map(|place| place.service_name.as_str()).collect::<Vec<_>>(), ["api"]);
 }
 
 #[tokio::test]
