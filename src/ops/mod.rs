@@ -5,6 +5,7 @@
 
 pub mod activation;
 pub mod agents;
+mod answering;
 pub mod approvals;
 pub mod changes;
 pub mod chats;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::answering::until_it_answers;
 use super::deploy::{front, remote};
 use super::operating::not_deployed;
 use super::projects::set_status;
@@ -307,10 +308,10 @@ pub async fn stop(context: &Context, project: &Project, cancel: &CancellationTok
     .await
 }
 
-/// Starts a project's service again: after a stop, a crash or a reboot.
+/// Starts a project's service again: after a stop, a crash or a reboot. It is done when the service answers.
 ///
 /// # Errors
-/// When it was never deployed, or its port is taken.
+/// When it was never deployed, its port is taken, or it does not answer within a minute.
 pub async fn start(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
     users::require(context, Right::Operate, Some(project))?;
     let at = deployed(context, project, cancel).await?;
@@ -321,7 +322,8 @@ pub async fn start(context: &Context, project: &Project, cancel: &CancellationTo
         }
         set_status(context, &project.id, ProjectStatus::Deployed).await
     })
-    .await
+    .await?;
+    until_it_answers(context, project, cancel).await
 }
 
 async fn operate(

@@ -61,6 +61,7 @@ pub(super) fn of(error: &Error) -> Option<Advice> {
         Error::Gate { .. } | Error::Migration { .. } => {
             say("mend the cause in the project, commit, and deploy again".to_owned())
         }
+        Error::NotAnswering { project, .. } => run(format!("cgo project logs {project}")),
         Error::NoServer { .. } => run("cgo servers list".to_owned()),
         Error::NoCapacity { .. } => say("remove a project there, or add a server with `cgo servers add`".to_owned()),
         Error::LivesElsewhere { project, .. } => {

@@ -200,6 +200,14 @@ pub enum Error {
         /// An older release goes on serving.
         old_serves: bool,
     },
+    /// A service was started, and nobody who asks it gets an answer.
+    #[error("`{project}` was started and does not answer: {seen}")]
+    NotAnswering {
+        /// The project.
+        project: ProjectName,
+        /// What asking it came to.
+        seen: String,
+    },
     /// A release's migration failed; nothing of it was started.
     #[error("the migration of release `{release}` {outcome}")]
     Migration {
@@ -517,7 +525,7 @@ impl Diagnose for Error {
             Self::Vault(error) => error.kind(),
             Self::Environment(error) => error.kind(),
             Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } | Self::UnfitSecret { .. } => Kind::Usage,
-            Self::Gate { .. } => Kind::Gate,
+            Self::Gate { .. } | Self::NotAnswering { .. } => Kind::Gate,
             Self::NoRoom { .. } | Self::NoServer { .. } | Self::NotLookedAt { .. } => Kind::Preflight,
             Self::Internal(_) => Kind::Internal,
             Self::Recorded(recorded) => recorded.kind(),

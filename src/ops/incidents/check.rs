@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::super::answering::answers;
 use super::super::deploy::{self, remote};
 use super::super::servers::check::{Looked, check as look_at};
 use super::super::{Context, Error, explain, placement, projects, random, secrets, servers, services};
@@ -23,15 +24,12 @@ use crate::domain::names::ServerName;
 use crate::domain::project::{Project, ProjectStatus};
 use crate::domain::server::{LOCAL, Server, ServerStatus};
 use crate::remote::host::engines;
-use crate::remote::probe;
 use crate::store::Incidents as _;
 
 /// How often a service is asked before it is taken for broken.
 const TRIES: u32 = 3;
 /// How long is waited between two questions.
 const BETWEEN: Duration = Duration::from_secs(1);
-/// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(5);
 /// Less than this part in a hundred of a disk or of memory is no room, and less than this many megabytes.
 const LEAST_PERCENT: u64 = 5;
 const LEAST_DISK_MB: u64 = 1024;
@@ -352,26 +350,6 @@ async fn of_service(
         Err(seen) => broken(context, project, seen, cancel).await,
     };
     Subject { kind: IncidentKind::ServiceDown, project: Some(project.id.clone()), server: None, service: None, finding }
-}
-
-/// Asks a service whether it can work, as a visitor would.
-pub(super) async fn answers(
-    context: &Context,
-    project: &Project,
-    active: &Deployment,
-    cancel: &CancellationToken,
-) -> Result<(), String> {
-    let addresses = match deploy::addresses(context, project, active, cancel).await {
-        Ok(addresses) if addresses.is_empty() => return Err("it has no public port".to_owned()),
-        Ok(addresses) => addresses,
-        Err(error) => return Err(explain(&error)),
-    };
-    let asked = addresses.iter().map(async |address| match probe::get(&address.ready, LIMIT).await {
-        Ok(seen) if seen.is_good() => Ok(()),
-        Ok(seen) => Err(format!("{} answered with status {}", address.ready, seen.status)),
-        Err(error) => Err(explain(&error)),
-    });
-    try_join_all(asked).await.map(drop)
 }
 
 /// What is known of a service that does not answer: its processes, and its last lines.

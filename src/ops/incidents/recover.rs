@@ -3,14 +3,11 @@
 //! Nothing here changes a server. What is tried is written down before it is tried, so that the bounds hold whoever tries,
 //! and whatever becomes of it.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 
+use super::super::answering::answers;
 use super::super::{Context, Error, deploy, explain, projects, services};
-use super::check::answers;
 use super::{close, note, show};
-use crate::domain::deployment::Deployment;
 use crate::domain::ids::{IncidentId, ReleaseId};
 use crate::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::names::ProjectName;
@@ -24,11 +21,6 @@ pub const RESTARTS: u32 = 3;
 pub const RESTARTS_WITHIN_MS: i64 = 10 * 60 * 1000;
 /// How long after a deployment its release is held to be the cause, in milliseconds.
 pub const NEW_MS: i64 = 24 * 60 * 60 * 1000;
-/// How long a service that was restarted has to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long is waited between two questions.
-const BETWEEN: Duration = Duration::from_millis(500);
-
 /// What there was to do about an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recovery {
@@ -87,7 +79,7 @@ pub async fn recover(context: &Context, id: &IncidentId, cancel: &CancellationTo
     let tried = |kind, words: String| IncidentEvent { at: now, kind, words };
     let restart = tried(IncidentEventKind::Restart, format!("restart of `{}`", project.name));
     if context.store.note_incident(id, &restart, Some((RESTARTS, now.plus_ms(-RESTARTS_WITHIN_MS)))).await? {
-        return restarted(context, incident, &project, &active, cancel).await;
+        return restarted(context, incident, &project, cancel).await;
     }
     let is_new = now.since(active.updated_at) <= NEW_MS;
     let before = if is_new { Some(deploy::check_rollback_of(context, &project, None, false).await) } else { None };
@@ -126,7 +118,6 @@ async fn restarted(
     context: &Context,
     incident: Incident,
     project: &Project,
-    active: &Deployment,
     cancel: &CancellationToken,
 ) -> Result<Recovery, Error> {
     let again = async {
@@ -141,26 +132,8 @@ async fn restarted(
         note(context, &incident.id, IncidentEventKind::Outcome, &format!("the restart failed: {problem}")).await?;
         return Ok(Recovery::Restarted { incident, problem: Some(problem) });
     }
-    let mut seen = answers(context, project, active, cancel).await;
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while seen.is_err() && !cancel.is_cancelled() {
-            tokio::time::sleep(BETWEEN).await;
-            seen = answers(context, project, active, cancel).await;
-        }
-    });
-    // At the end of its patience the last answer counts.
-    let _ = waited.await;
-    match seen {
-        Ok(()) => {
-            let incident = close(context, &incident.id, "it was restarted, and works").await?;
-            Ok(Recovery::Restarted { incident, problem: None })
-        }
-        Err(problem) => {
-            let words = format!("after the restart: {problem}");
-            note(context, &incident.id, IncidentEventKind::Outcome, &words).await?;
-            Ok(Recovery::Restarted { incident, problem: Some(problem) })
-        }
-    }
+    let incident = close(context, &incident.id, "it was restarted, and works").await?;
+    Ok(Recovery::Restarted { incident, problem: None })
 }
 
 /// After a project went back to the release before: ends the incident when that works.

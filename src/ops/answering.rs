@@ -1,0 +1,63 @@
+//! Whether a deployed service answers, asked as its visitors would.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Error, deploy, explain};
+use crate::domain::deployment::Deployment;
+use crate::domain::project::Project;
+use crate::remote::probe;
+
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How long a service that was started has to answer, as a release has at its gate.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// How long is waited between two questions to one that was started.
+const BETWEEN: Duration = Duration::from_millis(250);
+
+/// Asks a service whether it can work; what it came to where it cannot.
+pub(super) async fn answers(
+    context: &Context,
+    project: &Project,
+    active: &Deployment,
+    cancel: &CancellationToken,
+) -> Result<(), String> {
+    let addresses = match deploy::addresses(context, project, active, cancel).await {
+        Ok(addresses) if addresses.is_empty() => return Err("it has no public port".to_owned()),
+        Ok(addresses) => addresses,
+        Err(error) => return Err(explain(&error)),
+    };
+    let asked = addresses.iter().map(async |address| match probe::get(&address.ready, LIMIT).await {
+        Ok(seen) if seen.is_good() => Ok(()),
+        Ok(seen) => Err(format!("{} answered with status {}", address.ready, seen.status)),
+        Err(error) => Err(explain(&error)),
+    });
+    try_join_all(asked).await.map(drop)
+}
+
+/// Waits until a service that was started answers.
+///
+/// # Errors
+/// When it does not within a minute, or until `cancel`; when the store fails.
+pub(super) async fn until_it_answers(
+    context: &Context,
+    project: &Project,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    // What never served is not expected to answer.
+    let Some(active) = deploy::active(context, project).await? else { return Ok(()) };
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let Err(seen) = answers(context, project, &active, cancel).await else { return Ok(()) };
+        if cancel.is_cancelled() || Instant::now() >= until {
+            return Err(Error::NotAnswering { project: project.name.clone(), seen });
+        }
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(BETWEEN) => {}
+        }
+    }
+}
