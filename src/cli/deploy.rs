@@ -20,7 +20,7 @@ use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::request::Rollout;
 use crate::domain::run::{Request, RunStatus};
-use crate::ops::{Context, deploy, placement, projects, runs, services};
+use crate::ops::{Context, deploy, live, placement, projects, runs};
 use crate::pipeline::report::{Stage, Summary};
 use crate::pipeline::{runner, tape};
 
@@ -244,14 +244,14 @@ impl Answer for DeployPlan {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Status {
     #[serde(flatten)]
-    live: services::Live,
+    live: live::Live,
     project: ProjectName,
     releases: Vec<ReleaseRow>,
 }
 
 async fn status(session: &Session<'_>, app: &App, name: &ProjectName) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = services::live(&app.context, &project).await?;
+    let live = live::live(&app.context, &project).await?;
     let releases = deploy::releases(&app.context, &project).await?.iter().map(ReleaseRow::of).collect();
     Ok(Outcome::of(session.ui, &Status { live, project: project.name, releases }))
 }

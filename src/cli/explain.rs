@@ -12,7 +12,7 @@ use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::ProjectName;
 use crate::domain::run::{EffectMark, RunStatus};
 use crate::ops::servers::{self, ServerView};
-use crate::ops::{deploy, placement, projects, runs, services};
+use crate::ops::{deploy, live, placement, projects, runs};
 use crate::pipeline::runner;
 
 /// `cgo explain ID`.
@@ -137,7 +137,7 @@ async fn of_release(app: &App, release: &ReleaseId) -> Result<Explanation, Failu
 
 async fn of_project(app: &App, name: &ProjectName) -> Result<Explanation, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = services::live(&app.context, &project).await?;
+    let live = live::live(&app.context, &project).await?;
     let mut facts = Vec::new();
     facts.extend(live.url.as_ref().map(|url| format!("address {url}")));
     facts.extend(live.problem.clone());

@@ -17,8 +17,9 @@ use crate::domain::deployment::Deployment;
 use crate::domain::diagnose::Kind;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
+use crate::ops::live::{self, Live};
 use crate::ops::removal::{self, Removal};
-use crate::ops::services::{self, Live};
+use crate::ops::services;
 use crate::ops::specs::{self, Generated};
 use crate::ops::{deploy, projects};
 use crate::pipeline::runner;
@@ -35,14 +36,14 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
         Args::List => {
             let mut rows = Vec::new();
             for project in projects::list(context).await? {
-                let live = services::live(context, &project).await?;
+                let live = live::live(context, &project).await?;
                 rows.push(Row { project, live });
             }
             Ok(Outcome::of(ui, &Projects { projects: rows }))
         }
         Args::Show { project } => {
             let project = projects::by_name(context, &project).await?;
-            let live = services::live(context, &project).await?;
+            let live = live::live(context, &project).await?;
             let releases = deploy::releases(context, &project).await?.iter().map(ReleaseRow::of).collect();
             Ok(Outcome::of(ui, &Shown { project, live, releases }))
         }
@@ -79,7 +80,7 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
 
 async fn moved(session: &Session<'_>, app: &App, name: &ProjectName) -> Result<Outcome, Failure> {
     let project = projects::by_name(&app.context, name).await?;
-    let live = services::live(&app.context, &project).await?;
+    let live = live::live(&app.context, &project).await?;
     Ok(Outcome::of(session.ui, &Moved { project: project.name, live }))
 }
 

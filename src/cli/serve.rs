@@ -1,6 +1,7 @@
 //! `cgo serve`: stays, and works on what front ends ask for. Lines of talk, or one JSON line an event with `--json`.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::Session;
 use super::args::{Listen, Serve};
@@ -26,6 +28,8 @@ use crate::scheduler::http::Page;
 use crate::scheduler::unit::{Unit, notify};
 use crate::scheduler::{self, Event, Observer, Options, Standing, Troubles, Turn, Wake};
 
+/// How long systemd waits at most until the bot's token is accepted: no longer than a start may seem to hang.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(10);
 /// The variable that names a file with the bot's token.
 const TOKEN_FILE: &str = "CGO_TELEGRAM_TOKEN_FILE";
 
@@ -39,7 +43,7 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
     }
     let app = session.app().await?;
     if args.keep_token {
-        keep_token(&app.context).await?;
+        keep_token(session, &app, args.drop_webhook).await?;
         return Ok(Outcome::raw("The bot's token is kept in the store, encrypted.\n".to_owned()));
     }
     let turn = Turn::take(&app).await?;
@@ -62,10 +66,13 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
         variables: variables(session),
     };
     let (lines, wake) = (Lines::new(session.ui), Wake::default());
-    notify("READY=1");
     let troubles = turn.troubles();
     let note = |about, noted| noted_by_bot(&lines, &troubles, about, noted);
-    let ready = |name: &str| lines.event(&Event::Talking { channel: "telegram", name: name.to_owned() });
+    let accepted = Notify::new();
+    let ready = |name: &str| {
+        accepted.notify_one();
+        lines.event(&Event::Talking { channel: "telegram", name: name.to_owned() });
+    };
     let around = Around { note: &note, ready: &ready, wake: &|| wake.now(), page: base.as_deref() };
     let mut refused = None;
     let served = {
@@ -75,10 +82,19 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
                 None => std::future::pending().await,
             }
         };
+        let announcing = async {
+            if bot.is_some() {
+                // A bot that is refused is not ready. Runs and health do without one that nobody can be asked about.
+                let _ = tokio::time::timeout(ACCEPTED_WITHIN, accepted.notified()).await;
+            }
+            notify("READY=1");
+            std::future::pending::<Infallible>().await
+        };
         let serving = scheduler::serve(&app, turn, &options, (&channels, page), &lines, &wake, &session.cancel);
         tokio::pin!(serving);
         tokio::select! {
             served = &mut serving => served,
+            never = announcing => match never {},
             () = session.cancel.cancelled() => {
                 notify("STOPPING=1");
                 serving.await

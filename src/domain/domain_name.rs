@@ -14,6 +14,11 @@ use super::names::InvalidName;
 #[serde(transparent)]
 pub struct DomainName(String);
 
+/// The names a project is opened by, its domain first; none without a domain.
+pub fn names<'n>(domain: Option<&'n DomainName>, aliases: &'n [DomainName]) -> impl Iterator<Item = &'n DomainName> {
+    domain.into_iter().chain(aliases)
+}
+
 impl DomainName {
     /// Parses a name, or says which rule it breaks.
     ///

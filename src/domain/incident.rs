@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{IncidentId, ProjectId, RunId, ServerId};
+use super::spec::Language;
 use super::time::Timestamp;
 
 /// Something that broke.
@@ -37,6 +38,17 @@ pub struct Incident {
     pub created_at: Timestamp,
     /// When it was last reported or resolved.
     pub updated_at: Timestamp,
+}
+
+impl Incident {
+    /// The title as people read it: where it is not in their language, after the sort of thing that broke.
+    #[must_use]
+    pub fn told(&self, language: Language) -> String {
+        match language {
+            Language::En => self.title.clone(),
+            Language::Ru => format!("{} — {}", self.kind.in_russian(), self.title),
+        }
+    }
 }
 
 /// What sort of thing broke.
@@ -82,6 +94,19 @@ impl IncidentKind {
             Self::Certificate => "certificate",
             Self::Provider => "provider",
             Self::Other => "other",
+        }
+    }
+
+    /// The kind as Russian titles begin.
+    fn in_russian(self) -> &'static str {
+        match self {
+            Self::ServerUnreachable => "Сервер не отвечает",
+            Self::NoRoom => "Нет места",
+            Self::ServiceDown => "Служба не работает",
+            Self::DeploymentFailed => "Развёртывание не удалось",
+            Self::Certificate => "Непорядок с сертификатом",
+            Self::Provider => "Подвела внешняя служба",
+            Self::Other => "Неполадка",
         }
     }
 }
@@ -183,6 +208,34 @@ pub fn cause(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_title_is_told_in_russian_after_the_sort_of_thing_that_broke() {
+        let at = Timestamp(1_800_000_000_000);
+        let incident = |kind| Incident {
+            id: IncidentId::new(at, 1),
+            cause: String::new(),
+            kind,
+            project: None,
+            server: None,
+            service: None,
+            title: "`notes` does not work".to_owned(),
+            details: String::new(),
+            status: IncidentStatus::Open,
+            reports: 1,
+            run: None,
+            resolution: None,
+            created_at: at,
+            updated_at: at,
+        };
+        let down = incident(IncidentKind::ServiceDown);
+        assert_eq!(down.told(Language::En), "`notes` does not work");
+        assert_eq!(down.told(Language::Ru), "Служба не работает — `notes` does not work");
+        let mut leads: Vec<String> = IncidentKind::ALL.map(|kind| incident(kind).told(Language::Ru)).to_vec();
+        leads.sort();
+        leads.dedup();
+        assert_eq!(leads.len(), IncidentKind::ALL.len(), "{leads:?}");
+    }
 
     #[test]
     fn the_cause_is_what_broke_and_not_how_it_is_told() {

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::Driver;
-use super::domain_name::DomainName;
+use super::domain_name::{self, DomainName};
 use super::names::{Identifier, ProjectName};
 
 /// The version of the file this program reads.
@@ -54,7 +54,7 @@ pub struct Manifest {
 impl Manifest {
     /// The names people open it by; none without a domain.
     pub fn names(&self) -> impl Iterator<Item = &DomainName> {
-        self.domain.iter().chain(&self.aliases)
+        domain_name::names(self.domain.as_ref(), &self.aliases)
     }
 }
 

@@ -41,6 +41,7 @@ pub mod spec;
 pub mod spec_change;
 pub mod spec_edit;
 pub mod standard;
+pub mod standing;
 pub mod state;
 pub mod state_view;
 pub mod suggest;

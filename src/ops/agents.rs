@@ -1,7 +1,8 @@
 //! Agents as people handle them: looked at, edited, compared, rolled back, moved between stores.
 //!
 //! An agent is a YAML file kept in versions. The built-in files are part of the program and seeded as version 1; every
-//! change is a new version, checked before it is stored.
+//! change is a new version, checked before it is stored. Files are for admins to look at and to change; runs, which
+//! work with the rights of whoever asked for them, take agents as they are configured ([`team`], [`ready`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -160,7 +161,7 @@ const BUILT_IN: &str = "built-in";
 ///
 /// # Errors
 /// When the store fails.
-pub async fn seed(context: &Context) -> Result<(), Error> {
+async fn seed(context: &Context) -> Result<(), Error> {
     let files = built_in();
     let stored = context.store.agents().await?;
     if stored.len() < files.len() {
@@ -178,14 +179,11 @@ pub async fn seed(context: &Context) -> Result<(), Error> {
 }
 
 /// The agent as it is configured now, from memory or the store.
-///
-/// # Errors
-/// [`Error::NoSuchAgent`], or [`Error::BrokenAgent`] when the stored file no longer passes the checks.
-pub async fn current(context: &Context, name: &AgentName) -> Result<Arc<Agent>, Error> {
+async fn current(context: &Context, name: &AgentName) -> Result<Arc<Agent>, Error> {
     if let Some(agent) = context.agents.get(name) {
         return Ok(agent);
     }
-    let version = newest(context, name).await?;
+    let version = stored(context, name).await?;
     let agent = parse(name, &version.text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
     let agent = Arc::new(agent);
     context.agents.put(Arc::clone(&agent));
@@ -218,11 +216,16 @@ pub async fn team<'a>(
     Ok(team)
 }
 
-/// The newest stored version of an agent's file.
+/// The newest stored version of an agent's file. For admins alone.
 ///
 /// # Errors
-/// [`Error::NoSuchAgent`].
+/// [`users::Error::Forbidden`]; [`Error::NoSuchAgent`].
 pub async fn newest(context: &Context, name: &AgentName) -> Result<AgentVersion, Error> {
+    users::require(context, Right::Administer, None)?;
+    stored(context, name).await
+}
+
+async fn stored(context: &Context, name: &AgentName) -> Result<AgentVersion, Error> {
     if let Some(version) = context.store.agent(name).await? {
         return Ok(version);
     }
@@ -237,26 +240,26 @@ fn no_such(name: &AgentName) -> Error {
 /// The newest version of every agent, by name. For admins alone.
 ///
 /// # Errors
-/// When the store fails.
+/// [`users::Error::Forbidden`]; when the store fails.
 pub async fn list(context: &Context) -> Result<Vec<AgentVersion>, Error> {
     users::require(context, Right::Administer, None)?;
     seed(context).await?;
     Ok(context.store.agents().await?)
 }
 
-/// All versions of an agent, newest first.
+/// All versions of an agent, newest first. For admins alone.
 ///
 /// # Errors
-/// [`Error::NoSuchAgent`].
+/// As [`newest`].
 pub async fn history(context: &Context, name: &AgentName) -> Result<Vec<AgentVersion>, Error> {
     newest(context, name).await?;
     Ok(context.store.agent_history(name).await?)
 }
 
-/// One version of an agent's file.
+/// One version of an agent's file. For admins alone.
 ///
 /// # Errors
-/// [`Error::NoSuchVersion`].
+/// As [`newest`]; [`Error::NoSuchVersion`].
 pub async fn version(context: &Context, name: &AgentName, number: u32) -> Result<AgentVersion, Error> {
     let newest = newest(context, name).await?;
     context.store.agent_version(name, number).await?.ok_or(Error::NoSuchVersion {
@@ -266,10 +269,12 @@ pub async fn version(context: &Context, name: &AgentName, number: u32) -> Result
     })
 }
 
-/// Stores a new version, checked, on top of the one its author saw. The same text again changes nothing.
+/// Stores a new version, checked, on top of the one its author saw. The same text again changes nothing. For admins
+/// alone.
 ///
 /// # Errors
-/// [`Error::BrokenAgent`] with line and column; a conflict when somebody else stored a version meanwhile.
+/// [`users::Error::Forbidden`]; [`Error::BrokenAgent`] with line and column; a conflict when somebody else stored a
+/// version meanwhile.
 pub async fn save(
     context: &Context,
     name: &AgentName,
@@ -279,7 +284,7 @@ pub async fn save(
 ) -> Result<AgentVersion, Error> {
     users::require(context, Right::Administer, None)?;
     parse(name, text).map_err(|problem| Error::BrokenAgent { name: name.clone(), problem })?;
-    let newest = newest(context, name).await?;
+    let newest = stored(context, name).await?;
     if newest.text == text {
         return Ok(newest);
     }
@@ -375,13 +380,13 @@ pub fn check_tools(agent: &Agent, text: &str, known: &BTreeSet<AgentName>) -> Re
 /// The agent as it is configured now, refused when it is granted a tool that is not there.
 ///
 /// # Errors
-/// As [`current`]; [`Error::BrokenAgent`] naming the tool.
+/// [`Error::NoSuchAgent`]; [`Error::BrokenAgent`] when the stored file no longer passes the checks, or naming the tool.
 pub async fn ready(context: &Context, name: &AgentName, tools: &BTreeSet<AgentName>) -> Result<Arc<Agent>, Error> {
     let agent = current(context, name).await?;
     if agent.tools.iter().all(|tool| tools.contains(tool)) {
         return Ok(agent);
     }
-    let text = newest(context, name).await?.text;
+    let text = stored(context, name).await?.text;
     match check_tools(&agent, &text, tools) {
         Ok(()) => Ok(agent),
         Err(problem) => Err(Error::BrokenAgent { name: name.clone(), problem }),

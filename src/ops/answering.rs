@@ -6,9 +6,11 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::live::live;
 use super::{Context, Error, deploy, explain};
 use crate::domain::deployment::Deployment;
 use crate::domain::project::Project;
+use crate::domain::standing::Standing;
 use crate::remote::probe;
 
 /// How long an answer may take.
@@ -41,7 +43,7 @@ pub(super) async fn answers(
 /// Waits until a service that was started answers.
 ///
 /// # Errors
-/// When it does not within a minute, or until `cancel`; when the store fails.
+/// When it does not within a minute, ends by itself too often, or `cancel` comes first; when the store fails.
 pub(super) async fn until_it_answers(
     context: &Context,
     project: &Project,
@@ -52,7 +54,9 @@ pub(super) async fn until_it_answers(
     let until = Instant::now() + PATIENCE;
     loop {
         let Err(seen) = answers(context, project, &active, cancel).await else { return Ok(()) };
-        if cancel.is_cancelled() || Instant::now() >= until {
+        // Left alone by who watches over it, it does not come back.
+        let failed = live(context, project).await?.standing == Some(Standing::Failed);
+        if failed || cancel.is_cancelled() || Instant::now() >= until {
             return Err(Error::NotAnswering { project: project.name.clone(), seen });
         }
         tokio::select! {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Error, explain, projects, servers, services};
+use super::{Context, Error, explain, live, projects, servers, services};
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::exec::{self, Command};
 use crate::remote::host;
@@ -159,7 +159,7 @@ async fn projects_check(context: &Context) -> Check {
         let mut ailing = Vec::new();
         let projects = projects::list(context).await?;
         for project in &projects {
-            let live = services::live(context, project).await?;
+            let live = live::live(context, project).await?;
             if !live.serves && project.status == crate::domain::project::ProjectStatus::Deployed {
                 ailing.push(format!("{} ({})", project.name, live.words));
             }

@@ -19,6 +19,7 @@ pub mod github;
 pub mod incidents;
 pub mod known_secrets;
 pub mod leases;
+pub mod live;
 pub mod locks;
 pub mod notify;
 pub mod operating;

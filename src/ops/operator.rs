@@ -2,8 +2,9 @@
 //!
 //! Those of projects are [`super::secrets`]'s.
 
-use super::{Context, Error};
+use super::{Context, Error, users};
 use crate::domain::secret::Secret;
+use crate::domain::user::Right;
 use crate::store::OperatorSecrets as _;
 use crate::vault::{self, Sealed};
 
@@ -27,29 +28,23 @@ pub(super) async fn prepare_vault(context: &Context) -> Result<(), Error> {
     Ok(context.vault.make()?)
 }
 
-/// Puts a value in its place, over one that is there.
+/// Puts a value in its place, over one that is there. For admins alone.
 ///
 /// # Errors
-/// [`Error::Vault`], and when the store fails.
+/// [`users::Error::Forbidden`], [`Error::Vault`], and when the store fails.
 pub async fn set_secret(context: &Context, name: &str, value: &Secret) -> Result<(), Error> {
+    users::require(context, Right::Administer, None)?;
     prepare_vault(context).await?;
     let Sealed { key, text } = context.vault.seal(&label(name), value)?;
     Ok(context.store.put_operator_secret(name, &key, &text, context.now()).await?)
 }
 
-/// A value; none when there is none of that name.
+/// A value; none when there is none of that name. For admins alone.
 ///
 /// # Errors
-/// [`Error::Vault`] when it is there and cannot be read.
+/// [`users::Error::Forbidden`]; [`Error::Vault`] when it is there and cannot be read.
 pub async fn secret(context: &Context, name: &str) -> Result<Option<Secret>, Error> {
+    users::require(context, Right::Administer, None)?;
     let Some((key, text)) = context.store.operator_secret(name).await? else { return Ok(None) };
     Ok(Some(context.vault.open(&label(name), &Sealed { key, text })?))
-}
-
-/// Takes a value out. False when there was none.
-///
-/// # Errors
-/// When the store fails.
-pub async fn remove_secret(context: &Context, name: &str) -> Result<bool, Error> {
-    Ok(context.store.remove_operator_secret(name).await?)
 }

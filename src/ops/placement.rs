@@ -319,12 +319,33 @@ pub async fn of_project(context: &Context, project: &Project) -> Result<Vec<Serv
     Ok(servers)
 }
 
-/// Whether a wish can be thought of at all: there is such a server, and the project does not serve on another one.
+/// Whether a wish can be thought of at all: there is such a server, the project does not serve on another one, and nobody
+/// has taken it out of use.
 ///
 /// # Errors
-/// [`Error::NoSuchServer`], [`Error::LivesElsewhere`].
+/// [`Error::NoSuchServer`], [`Error::LivesElsewhere`], [`Error::InMaintenance`].
 pub async fn check(context: &Context, project: &Project, wish: Option<&Wish>) -> Result<(), Error> {
-    among(context, project, wish, &need(Path::new(&project.folder))?).await.map(drop)
+    match among(context, project, wish, &need(Path::new(&project.folder))?).await? {
+        Where::Kept(servers) | Where::All(servers) => in_use(project, servers).map(drop),
+        Where::OneOf(_) => Ok(()),
+    }
+}
+
+/// The servers a project lives on, where a release of it may be put in place: a new one, and one that is gone back to,
+/// alike.
+///
+/// # Errors
+/// [`Error::InMaintenance`].
+pub async fn open_to(context: &Context, project: &Project) -> Result<Vec<Server>, Error> {
+    in_use(project, of_project(context, project).await?)
+}
+
+/// What somebody works on is left alone, and not even asked.
+fn in_use(project: &Project, servers: Vec<Server>) -> Result<Vec<Server>, Error> {
+    match servers.iter().find(|server| server.status == ServerStatus::Maintenance) {
+        Some(server) => Err(Error::InMaintenance { project: project.name.clone(), server: server.handle.clone() }),
+        None => Ok(servers),
+    }
 }
 
 /// Why a server takes no further project of usual size now, asked of it now; none when it does.

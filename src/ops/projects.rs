@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Error, random, repository};
+use super::{Context, Error, random, repository, users};
 use crate::domain::ids::ProjectId;
 use crate::domain::names::ProjectName;
 use crate::domain::project::{Project, ProjectStatus};
@@ -145,11 +145,13 @@ fn existing(path: &Path) -> &Path {
     path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
 }
 
-/// Puts a project in the store.
+/// Puts a project in the store: whoever is worked for makes it for themselves, an admin for anybody.
 ///
 /// # Errors
-/// When its name is taken.
+/// [`users::Error::Forbidden`]; when its name is taken.
 pub async fn create(context: &Context, project: &Project) -> Result<(), Error> {
+    users::require(context, Right::Create, None)?;
+    users::require(context, Right::Operate, Some(project))?;
     Ok(context.store.create_project(project).await?)
 }
 
@@ -231,7 +233,7 @@ pub async fn list(context: &Context) -> Result<Vec<Project>, Error> {
     Ok(all.into_iter().filter(|project| is_seen(context, project)).collect())
 }
 
-/// Notes where a project stands.
+/// Notes where a project stands. What has brought it there was allowed or refused: nothing is asked here.
 ///
 /// # Errors
 /// When the store fails.
@@ -242,9 +244,10 @@ pub async fn set_status(context: &Context, id: &ProjectId, status: ProjectStatus
 /// Replaces what a project is called, what it is for and what it is made of.
 ///
 /// # Errors
-/// When the store fails.
+/// [`users::Error::Forbidden`]; when the store fails.
 pub async fn describe(context: &Context, id: &ProjectId, spec: &Spec) -> Result<(), Error> {
     let project = by_id(context, id).await?;
+    users::require(context, Right::Operate, Some(&project))?;
     let described = Project {
         title: spec.project.title.clone(),
         description: spec.project.description.clone(),
@@ -259,8 +262,9 @@ pub async fn describe(context: &Context, id: &ProjectId, spec: &Spec) -> Result<
 /// stands now.
 ///
 /// # Errors
-/// When the store fails.
+/// [`users::Error::Forbidden`]; when the store fails.
 pub async fn set_maintenance(context: &Context, project: &Project, on: bool) -> Result<ProjectStatus, Error> {
+    users::require(context, Right::Operate, Some(project))?;
     let status = match (on, project.status) {
         (true, _) => ProjectStatus::Maintenance,
         (false, ProjectStatus::Maintenance) => match super::deploy::active(context, project).await? {

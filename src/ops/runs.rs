@@ -258,23 +258,42 @@ pub async fn of_project(context: &Context, project: &crate::domain::ids::Project
 /// When the store fails.
 pub async fn list(context: &Context, limit: u32) -> Result<Vec<RunView>, Error> {
     let mut views = Vec::new();
-    for run in seen(context, limit).await? {
+    for run in seen(context, 0, limit).await? {
         views.push(view(context, run).await?);
     }
     Ok(views)
 }
 
-/// The newest runs that whoever is worked for may see, newest first.
+/// The runs that whoever is worked for may see, newest first: so many of them after so many.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn seen(context: &Context, limit: u32) -> Result<Vec<Run>, Error> {
-    // What others asked for takes no room in the list of a member.
-    let looked_at = if context.person.role == Role::Admin { limit } else { u32::MAX };
-    let found = context.store.runs(&RunFilter { limit: looked_at, ..RunFilter::default() }).await?;
-    let mut seen = visible(context, found).await?;
-    seen.truncate(limit as usize);
-    Ok(seen)
+pub async fn seen(context: &Context, skip: u32, limit: u32) -> Result<Vec<Run>, Error> {
+    match theirs(context) {
+        Some(theirs) => Ok(context.store.runs(&RunFilter { skip, limit, ..theirs }).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// How many runs whoever is worked for may see.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_seen(context: &Context) -> Result<u64, Error> {
+    match theirs(context) {
+        Some(theirs) => Ok(context.store.count_runs(&theirs).await?),
+        None => Ok(0),
+    }
+}
+
+/// What [`visible`] lets through, as the store is asked for it; none for somebody who sees nothing.
+fn theirs(context: &Context) -> Option<RunFilter> {
+    match (context.person.role, &context.person.user) {
+        (Role::Admin, _) => Some(RunFilter::default()),
+        (Role::Member, Some(user)) => Some(RunFilter { owner: Some(user.clone()), ..RunFilter::default() }),
+        // Having no record makes nobody the operator.
+        (Role::Member, None) => None,
+    }
 }
 
 /// All events of a run after one, oldest first.

@@ -1,64 +1,27 @@
-//! The running side of a project on its server: how it stands, its log, stopping, starting.
+//! The running side of a project on its server: its log, stopping, starting.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::{join_all, try_join_all};
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::answering::until_it_answers;
-use super::deploy::{front, remote};
+use super::deploy::front;
 use super::operating::not_deployed;
 use super::projects::set_status;
 use super::servers::place::{self, Place};
-use super::{Context, Error, leases, placement, servers, users};
+use super::{Context, Error, leases, servers, users};
 use crate::domain::deployment::Slot;
-use crate::domain::diagnose::told;
 use crate::domain::ids::ServerId;
 use crate::domain::project::{Project, ProjectStatus};
-use crate::domain::server::{LOCAL, PortPurpose, Server};
+use crate::domain::server::PortPurpose;
 use crate::domain::user::Right;
 use crate::remote::engine::operate::Work;
-use crate::remote::engine::survey::Survey;
 use crate::remote::ports;
 use crate::remote::process::ProcessRuntime;
-use crate::remote::runtime::{AppStatus, Runtime, SlotState, Supervision, Which};
+use crate::remote::runtime::{AppStatus, Runtime, Which};
 use crate::store::{Ports as _, Servers as _};
-
-/// How a project stands on its server, asked of the server.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Live {
-    /// Visitors reach a release.
-    pub serves: bool,
-    /// In words.
-    pub words: String,
-    /// The address, once a port is reserved.
-    pub url: Option<String>,
-    /// What stands in the way.
-    pub problem: Option<String>,
-    /// Where it lives on several servers: how it stands on each.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub servers: Vec<OnServer>,
-}
-
-/// How a project stands on one of its servers.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct OnServer {
-    /// The server.
-    pub server: String,
-    /// The release that serves there.
-    pub release: Option<String>,
-    /// Visitors reach it.
-    pub serves: bool,
-    /// In words.
-    pub words: String,
-    /// The address, once a port is reserved.
-    pub url: Option<String>,
-    /// What stands in the way.
-    pub problem: Option<String>,
-}
 
 /// The port people open, once it is reserved; of several servers, on the first.
 ///
@@ -118,81 +81,6 @@ async fn at(context: &Context, project: &Project, cancel: &CancellationToken) ->
     Ok(runtime(context, project).await?.map(At::Here))
 }
 
-/// How a project stands, asked of its processes. A server that cannot be asked is no error: then it is not known.
-///
-/// # Errors
-/// When the store fails, or this machine cannot be asked.
-pub async fn live(context: &Context, project: &Project) -> Result<Live, Error> {
-    let servers = placement::of_project(context, project).await?;
-    if servers.iter().all(|server| server.handle == LOCAL) {
-        let Some(public) = public_port(context, project).await? else { return Ok(nothing(project)) };
-        let status = runtime_at(context, project, public).inspect().await?;
-        return Ok(status.map_or_else(
-            || nothing(project),
-            |status| Live {
-                serves: status.serves(),
-                words: words(&status),
-                url: Some(url(public)),
-                problem: problem(&status),
-                servers: Vec::new(),
-            },
-        ));
-    }
-    let seen = join_all(servers.into_iter().map(|server| on_server(context, project, server))).await;
-    let mut seen = seen.into_iter().collect::<Result<Vec<_>, _>>()?;
-    if seen.len() == 1 {
-        let OnServer { serves, words, url, problem, .. } = seen.remove(0);
-        return Ok(Live { serves, words, url, problem, servers: Vec::new() });
-    }
-    Ok(together(seen))
-}
-
-/// How a project stands on one server.
-async fn on_server(context: &Context, project: &Project, server: Server) -> Result<OnServer, Error> {
-    let cancel = CancellationToken::new();
-    let public = public_port_on(context, project, &server.id).await?;
-    let handle = server.handle.clone();
-    let url = public.map(|port| remote::url(&server, port, remote::domain_of(project).as_ref()));
-    let seen = match place::of_server(context, server, &cancel).await {
-        Ok(place) => place.app(&project.name, None).survey("none", &cancel).await.map_err(|error| told(&error)),
-        Err(error) => Err(told(&error)),
-    };
-    Ok(match seen {
-        Ok(seen) => there(project, handle, &seen, url),
-        Err(problem) => OnServer {
-            server: handle,
-            release: None,
-            serves: false,
-            words: "not known: its server cannot be asked".to_owned(),
-            url,
-            problem: Some(problem),
-        },
-    })
-}
-
-/// How a project stands on several servers at once.
-fn together(servers: Vec<OnServer>) -> Live {
-    let alike = |of: fn(&OnServer) -> Option<&str>| servers.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]));
-    let each = |of: fn(&OnServer) -> &str| {
-        servers.iter().map(|seen| format!("{} {}", seen.server, of(seen))).collect::<Vec<_>>().join(", ")
-    };
-    let words = if !alike(|seen| Some(&seen.words)) {
-        each(|seen| &seen.words)
-    } else if !alike(|seen| seen.release.as_deref()) {
-        format!("different releases: {}", each(|seen| seen.release.as_deref().unwrap_or("none")))
-    } else {
-        format!("{} on {} servers", servers[0].words, servers.len())
-    };
-    let problem = servers.iter().find_map(|seen| Some(format!("{}: {}", seen.server, seen.problem.as_ref()?)));
-    Live {
-        serves: servers.iter().all(|seen| seen.serves),
-        words,
-        url: servers.iter().find_map(|seen| seen.url.clone()),
-        problem,
-        servers,
-    }
-}
-
 /// The slot that serves, asked of the server, of several the first; none before a release serves.
 ///
 /// # Errors
@@ -206,58 +94,6 @@ pub async fn standing(context: &Context, project: &Project, cancel: &Cancellatio
             app.survey("none", cancel).await.map_err(servers::Error::from)?.serving.map(|(slot, _)| slot)
         }
     })
-}
-
-fn nothing(project: &Project) -> Live {
-    let words = match project.status {
-        ProjectStatus::Building => "not finished".to_owned(),
-        _ => "not deployed".to_owned(),
-    };
-    Live { serves: false, words, url: None, problem: None, servers: Vec::new() }
-}
-
-/// How a service on another machine stands.
-fn there(project: &Project, server: String, seen: &Survey, url: Option<String>) -> OnServer {
-    let Some(active) = seen.active() else {
-        let Live { words, problem, .. } = nothing(project);
-        return OnServer { server, release: None, serves: false, words, url: None, problem };
-    };
-    let runs = active.state == "running";
-    let words = match active.state.as_str() {
-        "running" if seen.maintenance => "in maintenance".to_owned(),
-        "running" => "running".to_owned(),
-        _ if seen.stopped => "stopped".to_owned(),
-        "unknown" => "degraded: its container engine does not answer".to_owned(),
-        "exited" => "restarting".to_owned(),
-        "failed" => "failed: its process ended too often".to_owned(),
-        _ => "died".to_owned(),
-    };
-    let problem = (!runs && !seen.stopped && !active.detail.is_empty()).then(|| active.detail.clone());
-    let release = seen.serving.as_ref().map(|(_, release)| release.clone());
-    OnServer { server, release, serves: runs && !seen.maintenance, words, url, problem }
-}
-
-fn words(status: &AppStatus) -> String {
-    let slot = status.active.map(|slot| status.slots.get(slot));
-    match (&status.supervisor, slot) {
-        _ if status.serves() => "running".to_owned(),
-        (Supervision::Stopped, _) => "stopped".to_owned(),
-        (Supervision::Dead, Some(slot)) if slot.state == SlotState::Unsupervised => {
-            "not reachable: its supervisor has died".to_owned()
-        }
-        (Supervision::Dead, _) => "died".to_owned(),
-        (Supervision::Running(_), Some(slot)) => match slot.state {
-            SlotState::Failed => "failed: its process ended too often".to_owned(),
-            SlotState::BackingOff => "restarting".to_owned(),
-            state => state.as_str().replace('_', " "),
-        },
-        (Supervision::Running(_), None) => "no release serves".to_owned(),
-    }
-}
-
-fn problem(status: &AppStatus) -> Option<String> {
-    let slot = status.active.and_then(|slot| status.slots.get(slot).problem.clone());
-    status.problem.clone().or(slot)
 }
 
 /// The port a project placed now would most likely get.
@@ -434,65 +270,4 @@ pub async fn follow_logs(
 #[must_use]
 pub fn idle_slot(status: Option<&AppStatus>) -> Slot {
     status.and_then(|status| status.active).map_or(Slot::Blue, Slot::other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::ProjectId;
-    use crate::domain::names::ProjectName;
-    use crate::domain::time::Timestamp;
-    use crate::remote::engine::survey::SlotSeen;
-
-    fn on(server: &str, state: &str, stopped: bool) -> OnServer {
-        let project = Project {
-            id: ProjectId::new(Timestamp(0), 1),
-            name: ProjectName::parse("shop").unwrap(),
-            title: String::new(),
-            description: String::new(),
-            folder: String::new(),
-            modules: Vec::new(),
-            status: ProjectStatus::Deployed,
-            owner: None,
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
-        };
-        let slot = SlotSeen {
-            slot: Slot::Blue,
-            release: "rel-1".to_owned(),
-            port: Some(21_000),
-            state: state.to_owned(),
-            detail: "exit code 3".to_owned(),
-        };
-        let serving = Some((Slot::Blue, "rel-1".to_owned()));
-        let seen = Survey { serving, stopped, slots: vec![slot], ..Survey::default() };
-        there(&project, server.to_owned(), &seen, None)
-    }
-
-    #[test]
-    fn a_service_that_cannot_be_seen_or_ended_is_told_and_does_not_serve() {
-        for (state, words) in [
-            ("unknown", "degraded: its container engine does not answer"),
-            ("exited", "restarting"),
-            ("failed", "failed: its process ended too often"),
-            ("dead", "died"),
-        ] {
-            let seen = on("web", state, false);
-            assert_eq!((seen.serves, seen.words.as_str()), (false, words));
-            assert_eq!(seen.problem.as_deref(), Some("exit code 3"), "{state}");
-        }
-        let stopped = on("web", "exited", true);
-        assert_eq!((stopped.serves, stopped.words.as_str(), stopped.problem), (false, "stopped", None));
-        assert!(on("web", "running", false).serves);
-    }
-
-    #[test]
-    fn of_several_servers_the_one_that_is_not_well_is_named() {
-        let live = together(vec![on("east", "running", false), on("west", "unknown", false)]);
-        assert!(!live.serves);
-        assert_eq!(live.words, "east running, west degraded: its container engine does not answer");
-        assert_eq!(live.problem.as_deref(), Some("west: exit code 3"));
-        let live = together(vec![on("east", "running", false), on("west", "running", false)]);
-        assert_eq!((live.serves, live.words.as_str()), (true, "running on 2 servers"));
-    }
 }

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::domain::diagnose::{Diagnose as _, Kind};
 use crate::domain::run::Wait;
 use crate::domain::spec::Language;
+use crate::ops::notify::faults::unfit;
 use crate::ops::runs::{self, Reply};
 use crate::ops::secrets::links::{self, Form, Refused, Taken};
 use crate::pipeline::{runner, tape};
@@ -35,18 +36,19 @@ pub(super) fn policy() -> String {
 pub(super) async fn form(app: &App, token: &str) -> (StatusCode, String) {
     match links::look(&app.context, token).await {
         Ok(form) => (StatusCode::OK, drawn(&form)),
-        Err(refused) => no(&refused),
+        Err(refused) => no(&refused, None),
     }
 }
 
 /// Takes what the form sends, and goes on with the run that waits for it.
 pub(super) async fn taken(app: &App, token: &str, body: &[u8], wake: &Wake) -> (StatusCode, String) {
-    let language = links::look(&app.context, token).await.map_or(Language::En, |form| form.language);
-    let Some(values) = fields(body) else { return no(&Refused::Incomplete) };
+    let language = links::look(&app.context, token).await.ok().map(|form| form.language);
+    let Some(values) = fields(body) else { return no(&Refused::Incomplete, language) };
     let taken = match links::submit(&app.context, token, values).await {
         Ok(taken) => taken,
-        Err(refused) => return no(&refused),
+        Err(refused) => return no(&refused, language),
     };
+    let language = language.unwrap_or(Language::En);
     // What stands in the way now is told by the run itself; the values are kept.
     let goes_on = go_on(app, &taken).await.unwrap_or(false);
     wake.now();
@@ -170,21 +172,52 @@ fn drawn(form: &Form) -> String {
     page(form.language, title, &body)
 }
 
-/// A refusal, which tells nothing but itself.
-fn no(refused: &Refused) -> (StatusCode, String) {
-    let (status, said) = match refused {
-        Refused::Unknown => (StatusCode::NOT_FOUND, refused.to_string()),
-        Refused::Over | Refused::Used => (StatusCode::GONE, format!("{refused}; ask for a new one")),
-        Refused::Incomplete => (StatusCode::BAD_REQUEST, refused.to_string()),
-        Refused::Unfit { source, .. } => (StatusCode::BAD_REQUEST, format!("{refused}: {source}")),
-        Refused::Failed(error) if matches!(error.kind(), Kind::User | Kind::Usage) => {
-            (StatusCode::FORBIDDEN, "that may not be set over this link".to_owned())
-        }
-        Refused::Failed(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "it could not be kept now; the link is still good".to_owned())
+/// A refusal, which tells nothing but itself: in the language of the form where that is known, else in both.
+fn no(refused: &Refused, language: Option<Language>) -> (StatusCode, String) {
+    let status = match refused {
+        Refused::Unknown => StatusCode::NOT_FOUND,
+        Refused::Over | Refused::Used => StatusCode::GONE,
+        Refused::Incomplete | Refused::Unfit { .. } => StatusCode::BAD_REQUEST,
+        Refused::Failed(error) if may_not(error) => StatusCode::FORBIDDEN,
+        Refused::Failed(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let (english, russian) = (escaped(&in_english(refused)), escaped(&in_russian(refused)));
+    let page = match language {
+        Some(Language::En) => page(Language::En, "Not taken", &format!("<p>{english}</p>")),
+        Some(Language::Ru) => page(Language::Ru, "Не принято", &format!("<p>{russian}</p>")),
+        None => {
+            let both = format!("<p>{english}</p><p lang=\"ru\">{russian}</p>");
+            page(Language::En, "Not taken · Не принято", &both)
         }
     };
-    (status, page(Language::En, "Not taken", &format!("<p>{}</p>", escaped(&said))))
+    (status, page)
+}
+
+/// Whoever the link is from may not, or there is nothing to be set: no trying again mends it.
+fn may_not(error: &crate::ops::Error) -> bool {
+    matches!(error.kind(), Kind::User | Kind::Usage)
+}
+
+fn in_english(refused: &Refused) -> String {
+    match refused {
+        Refused::Unknown | Refused::Incomplete => refused.to_string(),
+        Refused::Over | Refused::Used => format!("{refused}; ask for a new one"),
+        Refused::Unfit { source, .. } => format!("{refused}: {source}"),
+        Refused::Failed(error) if may_not(error) => "that may not be set over this link".to_owned(),
+        Refused::Failed(_) => "it could not be kept now; the link is still good".to_owned(),
+    }
+}
+
+fn in_russian(refused: &Refused) -> String {
+    match refused {
+        Refused::Unknown => "такой ссылки нет".to_owned(),
+        Refused::Over => "срок ссылки прошёл; попросите новую".to_owned(),
+        Refused::Used => "этой ссылкой уже воспользовались; попросите новую".to_owned(),
+        Refused::Incomplete => "значения не подходят к тому, о чём спрошено".to_owned(),
+        Refused::Unfit { name, source } => format!("значение `{name}` не годится: {}", unfit(*source)),
+        Refused::Failed(error) if may_not(error) => "по этой ссылке это задать нельзя".to_owned(),
+        Refused::Failed(_) => "сейчас сохранить не удалось; ссылка ещё действует".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +233,20 @@ mod tests {
         for bad in [&b"A"[..], b"A=%2", b"A=%zz", b"A=1&A=2", b"%ff=1"] {
             assert_eq!(fields(bad), None, "{}", String::from_utf8_lossy(bad));
         }
+    }
+
+    #[test]
+    fn a_refusal_is_read_in_the_language_of_its_form_and_in_both_where_none_is_known() {
+        let (status, both) = no(&Refused::Used, None);
+        assert_eq!(status, StatusCode::GONE);
+        assert!(both.contains("the link was used already; ask for a new one"), "{both}");
+        assert!(both.contains("<p lang=\"ru\">этой ссылкой уже воспользовались; попросите новую</p>"), "{both}");
+        let (status, russian) = no(&Refused::Incomplete, Some(Language::Ru));
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert!(russian.contains("lang=\"ru\"") && russian.contains("не подходят"), "{russian}");
+        assert!(!russian.contains("the values"), "{russian}");
+        let (_, english) = no(&Refused::Unknown, Some(Language::En));
+        assert!(english.contains("<p>there is no such link</p>") && !english.contains("ссылки"), "{english}");
     }
 
     #[test]

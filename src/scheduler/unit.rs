@@ -48,9 +48,11 @@ impl Unit {
     ///
     /// Some walls are left out, because what it starts builds its own. The sandbox of coders mounts a `/proc` in a
     /// namespace of its own, which the kernel allows only where nothing of `/proc` is hidden or made read-only: so no
-    /// `ProtectKernelTunables`, `ProtectKernelLogs` or `ProtectProc`. It unshares and mounts: so no `RestrictNamespaces`, and
+    /// `ProtectKernelTunables`, `ProtectKernelLogs`, `ProtectProc` or `ProcSubset`, and no `ProtectHostname`, which would
+    /// also keep the sandbox from naming itself. It unshares and mounts: so no `RestrictNamespaces` or `PrivateUsers`, and
     /// no `SystemCallFilter` without `@mount`. It makes a control group for each run where it may: so no
-    /// `ProtectControlGroups`.
+    /// `ProtectControlGroups`. Coders and projects run programs that translate themselves while they run, as Node does: so
+    /// no `MemoryDenyWriteExecute`. Projects go on when this ends: so no `RemoveIPC`.
     #[must_use]
     pub fn text(&self) -> String {
         let words: Vec<String> = std::iter::once(self.program.display().to_string())
@@ -88,12 +90,12 @@ impl Unit {
              UMask=0077\n\
              NoNewPrivileges=yes\n\
              PrivateTmp=yes\n\
+             PrivateDevices=yes\n\
              ProtectSystem=strict\n\
              ProtectHome=read-only\n\
              # A project in another folder that is changed from a chat needs its folder here too, in a drop-in.\n\
              ReadWritePaths={writes}\n\
              ProtectClock=yes\n\
-             ProtectHostname=yes\n\
              ProtectKernelModules=yes\n\
              RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n\
              RestrictRealtime=yes\n\
@@ -152,14 +154,28 @@ mod tests {
             "ProtectHome=read-only",
             "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK",
             "RestrictRealtime=yes",
+            "RestrictSUIDSGID=yes",
+            "LockPersonality=yes",
+            "PrivateDevices=yes",
+            "ProtectClock=yes",
+            "ProtectKernelModules=yes",
             "SystemCallArchitectures=native",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n{text}");
         }
-        for wall in
-            ["ProtectKernelTunables", "ProtectKernelLogs", "ProtectProc", "RestrictNamespaces", "SystemCallFilter"]
-        {
-            assert!(!text.contains(wall), "no sandbox of a coder can be built behind {wall}");
+        for wall in [
+            "ProtectKernelTunables",
+            "ProtectKernelLogs",
+            "ProtectProc",
+            "ProcSubset",
+            "ProtectHostname",
+            "RestrictNamespaces",
+            "PrivateUsers",
+            "SystemCallFilter",
+            "ProtectControlGroups",
+            "MemoryDenyWriteExecute",
+        ] {
+            assert!(!text.contains(wall), "no sandbox of a coder can be built, or nothing run, behind {wall}");
         }
     }
 }

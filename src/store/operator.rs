@@ -20,8 +20,6 @@ pub trait OperatorSecrets {
     /// A key that something in the store is encrypted for: a secret of cgo or of a project, or what was said and waits to
     /// be dealt with. None when nothing is.
     fn sealed_for(&self) -> impl Future<Output = Result<Option<String>, Error>> + Send;
-    /// Takes a secret out. False when there was none.
-    fn remove_operator_secret(&self, name: &str) -> impl Future<Output = Result<bool, Error>> + Send;
 }
 
 impl OperatorSecrets for Store {
@@ -52,12 +50,5 @@ impl OperatorSecrets for Store {
                    select body from telegram_update where state = 'queued' and body like 'age1%' order by 1 limit 1";
         let first = self.find(sql, args![], |row| row.of("operator_secret").text(0)).await?;
         Ok(first.map(|text| text.lines().next().unwrap_or_default().to_owned()))
-    }
-
-    async fn remove_operator_secret(&self, name: &str) -> Result<bool, Error> {
-        transaction!(self, |tx| {
-            let removed = tx.execute("delete from operator_secret where name = $1", args![name]).await?;
-            Ok(removed > 0)
-        })
     }
 }

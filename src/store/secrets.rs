@@ -23,8 +23,6 @@ pub trait ProjectSecrets {
     fn secret(&self, project: &ProjectId, name: &EnvName) -> impl Future<Output = Result<Option<Kept>, Error>> + Send;
     /// Every secret of a project, by name.
     fn secrets(&self, project: &ProjectId) -> impl Future<Output = Result<Vec<Kept>, Error>> + Send;
-    /// Every secret there is, by project and name.
-    fn all_secrets(&self) -> impl Future<Output = Result<Vec<Kept>, Error>> + Send;
     /// Takes a secret out. False when there was none.
     fn remove_secret(&self, project: &ProjectId, name: &EnvName) -> impl Future<Output = Result<bool, Error>> + Send;
 }
@@ -121,10 +119,6 @@ impl ProjectSecrets for Store {
 
     async fn secrets(&self, project: &ProjectId) -> Result<Vec<Kept>, Error> {
         self.list(select!("where project_id = $1 order by name"), args![project.as_str()], decode).await
-    }
-
-    async fn all_secrets(&self) -> Result<Vec<Kept>, Error> {
-        self.list(select!("order by project_id, name"), args![], decode).await
     }
 
     async fn remove_secret(&self, project: &ProjectId, name: &EnvName) -> Result<bool, Error> {

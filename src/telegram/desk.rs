@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Note;
 use super::api::{Chat, ChatKind, Error, Incoming, Me, Message, Sound, User};
+use super::faults;
 use super::markup::Text;
 use super::sender::{Outgoing, Sender};
 use super::settings::Settings;
@@ -284,6 +285,9 @@ impl Desk<'_> {
             let run = about.run.map(|run| run.to_string());
             let under = about.update.map(|update| update.to_string()).or(run).unwrap_or_default();
             return Text::of(fill(words.trouble, &[&under]));
+        }
+        if language == Language::Ru {
+            return faults::shown(&faults::in_russian(error), words, &self.app.context.secrets);
         }
         let text = Text::of(self.app.context.secrets.clean(&told(error)));
         match error.advice() {

@@ -440,4 +440,32 @@ mod tests {
         assert_eq!(duration(3_240, Language::En), "3.2 s");
         assert_eq!(duration(125_000, Language::Ru), "2 мин 5 с");
     }
+
+    #[test]
+    fn runs_of_one_group_have_their_turns_one_after_the_other_and_each_keeps_its_own() {
+        let (group, every) = (ChatId(-1), Duration::from_mins(1));
+        let turns = Turns::default();
+        let patience = Patience { between_edits: Duration::ZERO, between_group_edits: every, ..Patience::default() };
+        let mut seen = [Seen::default(), Seen::default(), Seen::default()];
+        // However often somebody who waits is asked about, that takes no further turn.
+        for _ in 0..3 {
+            let waits = seen.each_mut().map(|one| one.has_to_wait(group, patience, &turns));
+            assert_eq!(waits, [false, true, true]);
+        }
+        let [first, second, third] = seen.each_ref().map(|one| one.turn.expect("each has one"));
+        assert_eq!((second - first, third - second), (every, every));
+        seen[0].shown(group, patience, &turns);
+        assert!(seen[0].has_to_wait(group, patience, &turns), "it was shown just now");
+        assert_eq!(seen[0].turn, Some(third + every), "after all who wait");
+        assert!(!Seen::default().has_to_wait(ChatId(-2), patience, &turns), "another group has turns of its own");
+        assert!(!Seen::default().has_to_wait(ChatId(1), patience, &turns), "so has a person");
+    }
+
+    #[test]
+    fn a_change_that_was_slow_is_followed_by_no_quick_one() {
+        let (turns, every) = (Turns::default(), Duration::from_mins(1));
+        let began = turns.take(ChatId(-1), Duration::ZERO);
+        turns.arrived(ChatId(-1), every);
+        assert!(turns.take(ChatId(-1), every) >= began + every);
+    }
 }

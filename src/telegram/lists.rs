@@ -15,13 +15,10 @@ use crate::domain::money::Usd;
 use crate::domain::names::ProjectName;
 use crate::domain::run::Run;
 use crate::domain::spec::Language;
-use crate::domain::user::Right;
-use crate::ops::{Context, agents, costs, incidents, projects, runs, servers, services, users};
+use crate::ops::{Context, agents, costs, incidents, live, projects, runs, servers, services};
 
 /// How many rows of a list fit on a phone.
 const ROWS: usize = 8;
-/// How many runs are listed: more than anybody turns pages for. An older one is found by its id.
-const RUNS: u32 = 1000;
 /// How many lines of a log are shown.
 const LINES: usize = 40;
 /// The most characters of a log that are shown.
@@ -35,11 +32,30 @@ struct Row {
     button: Option<Button>,
 }
 
+/// Where in a list somebody is: the page, and how many there are.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    page: usize,
+    pages: usize,
+}
+
+impl Place {
+    /// A page of so many rows; one that is gone is the last one.
+    fn of(rows: usize, page: usize) -> Self {
+        let pages = rows.div_ceil(ROWS).max(1);
+        Self { page: page.min(pages - 1), pages }
+    }
+}
+
 /// A page of a list, with buttons for its rows and for the pages around it.
 fn paged(words: &Words, title: &str, list: List, rows: &[Row], page: usize) -> Outgoing {
-    let pages = rows.len().div_ceil(ROWS).max(1);
-    let page = page.min(pages - 1);
-    let shown = &rows[page * ROWS..rows.len().min((page + 1) * ROWS)];
+    let place = Place::of(rows.len(), page);
+    let shown = &rows[place.page * ROWS..rows.len().min((place.page + 1) * ROWS)];
+    one_page(words, title, list, shown, place)
+}
+
+/// The page these rows are.
+fn one_page(words: &Words, title: &str, list: List, shown: &[Row], Place { page, pages }: Place) -> Outgoing {
     let mut text = Text::new().bold(title);
     for row in shown {
         text = text.line().plain(&row.line);
@@ -67,11 +83,17 @@ impl Desk<'_> {
     /// Shows a page of a list, in the place of the one a button was pressed under.
     pub async fn list(&self, talk: &Talk, list: List, page: usize, over: Option<i64>) -> Result<(), Error> {
         let words = talk.words();
+        // There may be very many runs: those of the page alone are read.
+        let mut part = None;
         let (title, nothing, rows) = match list {
             List::Projects => (words.projects, words.no_projects, project_rows(talk, Verb::Show).await?),
             List::Choose(verb) => (words.name_project, words.no_projects, project_rows(talk, verb).await?),
             List::Unfinished => (words.name_run, words.nothing_to_cancel, self.unfinished_rows(talk).await?),
-            List::Runs => (words.runs, words.no_runs, run_rows(talk).await?),
+            List::Runs => {
+                let (rows, place) = run_rows(talk, page).await?;
+                part = Some(place);
+                (words.runs, words.no_runs, rows)
+            }
             List::Servers => (words.servers, words.no_servers, server_rows(talk).await?),
             List::Incidents => (words.incidents, words.no_incidents, incident_rows(talk).await?),
             List::Agents => (words.agents, words.agents, agent_rows(talk).await?),
@@ -80,7 +102,10 @@ impl Desk<'_> {
         if rows.is_empty() {
             return self.say(talk, Text::of(nothing)).await;
         }
-        let message = paged(words, title, list, &rows, page);
+        let message = match part {
+            Some(place) => one_page(words, title, list, &rows, place),
+            None => paged(words, title, list, &rows, page),
+        };
         if let Some(number) = over
             && self.sender.edit(talk.place(), number, &message).await?
         {
@@ -97,9 +122,9 @@ impl Desk<'_> {
     pub async fn show_project(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
         let words = talk.words();
         let project = projects::by_name(&talk.context, name).await?;
-        let live = services::live(&talk.context, &project).await?;
+        let live = live::live(&talk.context, &project).await?;
         let mut text = Text::new().bold(project.name.as_str()).plain(" — ").plain(&project.title).line();
-        text = text.plain(&live.words);
+        text = text.plain(live.told(talk.language));
         if let Some(url) = &live.url {
             text = text.line().plain(url);
         }
@@ -153,12 +178,12 @@ impl Desk<'_> {
     }
 
     pub async fn show_incident(&self, talk: &Talk, id: &IncidentId) -> Result<(), Error> {
-        let seen = seen_incidents(talk).await?;
+        let seen = incidents::active(&talk.context).await?;
         let Some(incident) = seen.into_iter().find(|incident| incident.id == *id) else {
             return self.say(talk, Text::of(talk.words().no_incidents)).await;
         };
         let details = self.app.context.secrets.clean(&incident.details).into_owned();
-        self.say(talk, Text::new().bold(&incident.title).line().plain(details)).await
+        self.say(talk, Text::new().bold(incident.told(talk.language)).line().plain(details)).await
     }
 }
 
@@ -172,9 +197,13 @@ async fn project_rows(talk: &Talk, verb: Verb) -> Result<Vec<Row>, Error> {
     Ok(all.iter().map(row).collect())
 }
 
-async fn run_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
-    let all = runs::seen(&talk.context, RUNS).await?;
-    Ok(all.iter().map(|run| run_row(talk, run, buttons::run(&run.id))).collect())
+/// The runs of one page, newest first, and which page that is.
+async fn run_rows(talk: &Talk, page: usize) -> Result<(Vec<Row>, Place), Error> {
+    let count = runs::count_seen(&talk.context).await?;
+    let place = Place::of(usize::try_from(count).unwrap_or(usize::MAX), page);
+    let number = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
+    let shown = runs::seen(&talk.context, number(place.page * ROWS), number(ROWS)).await?;
+    Ok((shown.iter().map(|run| run_row(talk, run, buttons::run(&run.id))).collect(), place))
 }
 
 fn run_row(talk: &Talk, run: &Run, data: String) -> Row {
@@ -191,23 +220,13 @@ async fn server_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     Ok(all.iter().map(row).collect())
 }
 
-/// What is broken of what the person may see.
-async fn seen_incidents(talk: &Talk) -> Result<Vec<Incident>, Error> {
-    let own = projects::list(&talk.context).await?;
-    let everything = users::require(&talk.context, Right::Administer, None).is_ok();
-    let mut all = incidents::active(&talk.context).await?;
-    all.retain(|incident| {
-        everything || incident.project.as_ref().is_some_and(|id| own.iter().any(|project| project.id == *id))
-    });
-    Ok(all)
-}
-
 async fn incident_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     let row = |incident: &Incident| Row {
-        line: format!("• {}", incident.title),
+        line: format!("• {}", incident.told(talk.language)),
+        // It begins with what broke: on a phone no more of it is read.
         button: Some(Button::tell(&incident.title, buttons::incident(&incident.id))),
     };
-    Ok(seen_incidents(talk).await?.iter().map(row).collect())
+    Ok(incidents::active(&talk.context).await?.iter().map(row).collect())
 }
 
 async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {

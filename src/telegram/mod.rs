@@ -11,6 +11,7 @@ mod buttons;
 mod cards;
 mod commands;
 mod desk;
+mod faults;
 mod follow;
 mod lists;
 pub mod markup;

@@ -23,6 +23,8 @@ const CHATS: usize = 256;
 const TURN: u32 = 20;
 /// How often something is tried that fails for reasons that may pass: for about three minutes.
 const TRIES: u32 = 12;
+/// The shortest wait where Telegram wants to be left alone, whatever it says.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How often it is looked whether old updates can be forgotten.
@@ -115,6 +117,12 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
             Ok(Ok(())) => {
                 desk.note(update.into(), Noted::DealtWith);
                 break;
+            }
+            // Telegram says itself when to come again: that uses up no try.
+            Ok(Err(Error::Flood { after })) => {
+                tried -= 1;
+                tokio::time::sleep(after.max(SHORTEST_WAIT)).await;
+                continue;
             }
             Ok(Err(error)) if error.may_pass() && tried < TRIES => {
                 if tried == 1 && matches!(error, Error::Unread(_)) {

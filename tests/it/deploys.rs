@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::support::env::{TestEnv, get, request, tools_are_here, until};
+use crate::support::env::{TestEnv, get, request, tools_are_here};
 
 fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
@@ -149,8 +149,8 @@ fn the_life_of_a_project() {
     assert_eq!(get(&url).0, 0, "a stopped project answers");
     assert_eq!(env.json(["project", "list"])["projects"][0]["live"]["words"], "stopped");
     env.ok(["project", "start", "notes-api"]);
-    until("the service", || get(&format!("{url}/health")).0 == 200);
-    assert!(get(&format!("{url}/notes")).1.contains("over releases"));
+    assert!(get(&format!("{url}/notes")).1.contains("over releases"), "one that was started answers");
+    breaks_and_is_started(&env, second["release"].as_str().unwrap());
 
     // Removing asks first, and takes only what is its own.
     let unasked = env.run(["project", "remove", "notes-api"]);
@@ -160,6 +160,23 @@ fn the_life_of_a_project() {
     assert!(folder.join("services").is_dir(), "the folder was taken too");
     assert!(!env.data().join("servers/local/apps/notes-api/production").exists());
     assert_eq!(env.json(["project", "list"])["projects"].as_array().unwrap().len(), 0);
+}
+
+/// One that cannot come up is not said to be started.
+fn breaks_and_is_started(env: &TestEnv, release: &str) {
+    env.ok(["project", "stop", "notes-api"]);
+    let releases = env.data().join("servers/local/apps/notes-api/production/releases");
+    let main = releases.join(release).join("source/services/backend/app/main.py");
+    let works = std::fs::read(&main).unwrap();
+    std::fs::write(&main, "raise SystemExit(3)\n").unwrap();
+    let broken = env.run(["project", "start", "notes-api"]);
+    assert_eq!(broken.code, Some(6), "{}", broken.stderr);
+    assert!(broken.stderr.contains("`notes-api` was started and does not answer: "), "{}", broken.stderr);
+    assert!(broken.stderr.contains("cgo project logs notes-api"), "{}", broken.stderr);
+    let seen = &env.json(["project", "list"])["projects"][0]["live"];
+    assert_eq!((&seen["serves"], &seen["standing"]), (&false.into(), &"failed".into()), "{seen}");
+    std::fs::write(&main, works).unwrap();
+    env.ok(["project", "start", "notes-api"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cgo::domain::diagnose::Diagnose as _;
 use cgo::domain::host::Rights;
@@ -9,6 +10,7 @@ use cgo::domain::ids::ReleaseId;
 use cgo::domain::names::ProjectName;
 use cgo::domain::time::Timestamp;
 use cgo::remote::host::Host;
+use cgo::remote::host::files::{self, Sending, Source, Then};
 use cgo::remote::host::local::Local;
 use cgo::remote::image::build::{self, Recipe};
 use cgo::remote::image::send::{Sent, send};
@@ -71,7 +73,7 @@ impl Releases {
             app: &self.app,
             environment: "production",
             release,
-            within: std::time::Duration::from_mins(5),
+            within: Duration::from_mins(5),
         }
     }
 
@@ -162,7 +164,9 @@ fn only_layers_that_a_host_lacks_are_sent_and_the_image_is_the_same_there() {
         let first = sent(engine, sshd, &one).await.unwrap();
         assert!(first.bytes > BASE as u64 && first.had == 0, "{first:?}");
         assert_eq!((first.image.id.as_str(), &first.image.layers), (one.id.as_str(), &one.layers));
+        let before = sshd.commands();
         let second = sent(engine, sshd, &two).await.unwrap();
+        assert_eq!(sshd.commands() - before, 2, "one to look, one to send it and have it taken");
         assert!(second.bytes < 20_000 && second.had == 1, "{second:?}");
         assert_eq!(second.image.id, two.id);
         let again = sent(engine, sshd, &two).await.unwrap();
@@ -261,9 +265,11 @@ fn an_image_is_built_on_a_host_once_and_its_leftovers_are_known() {
         let (source, id) = (releases.source("three"), release());
         let recipe = releases.recipe(&source, &id, &base.reference);
         let mut log = Vec::new();
+        let trips = sshd.commands();
         let built = build::on_host(&engine, &recipe, &folder, &mut |bytes| log.extend_from_slice(bytes), &never())
             .await
             .unwrap();
+        assert_eq!(sshd.commands() - trips, 2, "one to send its source, one to build");
         assert!(String::from_utf8_lossy(&log).contains("COPY services/web/"), "{}", String::from_utf8_lossy(&log));
         assert!(built.sent > 0 && built.sent < 50_000, "{}", built.sent);
         assert_eq!(built.image.layers[..2], base.layers[..2]);
@@ -322,5 +328,63 @@ fn an_image_that_is_built_here_for_here_is_not_sent() {
         let blobs = releases.folder.path().join("blobs").display().to_string();
         let sent = send(&engine, &image, std::env::consts::ARCH, &blobs, &[], &never()).await.unwrap();
         assert_eq!((sent.bytes, sent.image.id), (0, image.id));
+    });
+}
+
+#[test]
+fn a_file_is_sent_and_used_in_one_go_and_what_is_there_of_it_is_not_sent_again() {
+    crate::hosts::on_both(&async |host, folder| {
+        let source = Source::Bytes(vec![7_u8; 3_000_000]);
+        let (sha256, _) = source.digest().await.unwrap();
+        let to = folder.join("file").display().to_string();
+        let then = |text: &'static str| Then {
+            what: "use a file",
+            rights: Rights::Root,
+            text,
+            args: vec![to.clone()],
+            limit: Duration::from_secs(30),
+        };
+        let sending = |there| Sending { source: &source, to: &to, mode: "0600", there, until: None };
+        std::fs::write(format!("{to}.{sha256}.part"), vec![7_u8; 2_000_000]).unwrap();
+        let count = then("wc -c <\"$1\"; exit 71");
+        let (put, answer) = files::put_then(host, &sending(Some(2_000_000)), &count, &never()).await.unwrap();
+        assert_eq!((put.sent, answer.code, answer.text()), (1_000_000, 71, "3000000".to_owned()));
+        let remove = then("rm \"$1\"");
+        let (put, answer) = files::put_then(host, &sending(None), &remove, &never()).await.unwrap();
+        assert_eq!((put.sent, answer.code), (0, 0));
+        // What was said to be there is not: then it is asked.
+        let (put, answer) = files::put_then(host, &sending(Some(5)), &count, &never()).await.unwrap();
+        assert_eq!((put.sent, answer.code, answer.text()), (3_000_000, 71, "3000000".to_owned()));
+
+        // Whoever has taken it is not sent it again.
+        let step = folder.join("step");
+        let other = folder.join("other");
+        std::fs::create_dir(&step).unwrap();
+        std::fs::write(step.join("pid"), "1 2 3\n").unwrap();
+        let sending = Sending { to: other.to_str().unwrap(), until: step.to_str(), ..sending(Some(0)) };
+        assert_eq!(files::put_at(host, &sending, &never()).await.unwrap().sent, 0);
+        assert!(!other.exists());
+        std::fs::remove_file(step.join("pid")).unwrap();
+        assert_eq!(files::put_at(host, &sending, &never()).await.unwrap().sent, 3_000_000);
+    });
+}
+
+#[test]
+fn what_is_done_with_a_file_is_done_as_root_and_the_file_is_its_sender_s() {
+    let Some(sshd) = Sshd::start() else { return };
+    if !sshd.allow_sudo("deploy") {
+        return;
+    }
+    let linked = Linked::to(&sshd, "deploy");
+    let to = sshd.folder().join("deploy/blobs/file").display().to_string();
+    let source = Source::Bytes(b"text".to_vec());
+    let sending = Sending { source: &source, to: &to, mode: "0600", there: None, until: None };
+    let text = "id -un; stat -c %U:%a \"$1\" \"${1%/*}\"; echo \"$2\"";
+    let args = vec![to.clone(), "it's \"$2\"\n".to_owned()];
+    let then = Then { what: "use a file", rights: Rights::Sudo, text, args, limit: Duration::from_secs(30) };
+    runtime().block_on(async {
+        let (put, answer) = files::put_then(linked.host(), &sending, &then, &never()).await.unwrap();
+        assert_eq!((put.sent, answer.code), (4, 0), "{}", answer.stderr.text());
+        assert_eq!(answer.text(), "root\ndeploy:600\ndeploy:700\nit's \"$2\"");
     });
 }

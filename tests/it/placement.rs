@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cgo::domain::diagnose::Diagnose as _;
 use cgo::domain::host::{Access, Engine, Facts, HostKey, Rights};
 use cgo::domain::ids::{ReleaseId, RunId, ServerId};
 use cgo::domain::placement::{FRESH_MS, MEMORY_MB, Reason, Wish};
@@ -336,6 +337,46 @@ async fn a_project_on_a_server_in_maintenance_is_not_deployed_and_waits() {
     assert!(servers::standing::reserve(&desk.context, &name, true).await.is_err());
     servers::standing::maintenance(&desk.context, &name, false).await.unwrap();
     assert_eq!((desk.place(&a, "").await.unwrap().as_str(), status().await), ("web-1", ServerStatus::InUse));
+}
+
+#[tokio::test]
+async fn on_a_server_in_maintenance_a_new_release_and_a_way_back_are_refused_alike() {
+    let desk = Desk::new().await;
+    let (context, never) = (&desk.context, CancellationToken::new());
+    let web = desk.server("web-1", ServerStatus::Ready, &facts(3000)).await;
+    let a = desk.project("aa").await;
+    let name = cgo::domain::names::ServerName::parse("web-1").unwrap();
+    desk.place(&a, "web-1").await.unwrap();
+    for number in 1..=2 {
+        release(context, &a, &web, number).await;
+    }
+    servers::standing::maintenance(context, &name, true).await.unwrap();
+    let rollout = Rollout::default();
+    let deploy = Request::Deploy { project: a.name.clone(), sandbox: None, server: None, rollout, cassette: None };
+    let back = Request::Rollback { project: a.name.clone(), release: None, rollout };
+    let planned = async |request: &Request| {
+        let run = queued(request.clone(), ops::now(), 9);
+        deploy::remote::plan(context, &a, &[], &run, "", &never).await.map(drop)
+    };
+    for refused in [
+        // Before a run is made of it,
+        placement::check(context, &a, None).await,
+        deploy::check_rollback_of(context, &a, None, false).await.map(drop),
+        deploy::remote::recall(context, &a, false, &never).await.map(drop),
+        // when somebody began to work on the server after that,
+        planned(&deploy).await,
+        planned(&back).await,
+        // and when it is only shown.
+        deploy::preview(context, &a, &back, &never).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(&refused, Error::InMaintenance { server, .. } if server == "web-1"), "{refused:?}");
+        assert_eq!(refused.kind().exit_code(), 9);
+        assert_eq!(refused.advice().unwrap().words(), "run `cgo servers maintenance web-1 off`");
+    }
+    servers::standing::maintenance(context, &name, false).await.unwrap();
+    placement::check(context, &a, None).await.unwrap();
+    deploy::check_rollback_of(context, &a, None, false).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::ids::{AskId, UserId};
 use cgo::domain::names::{AgentName, ProjectName};
-use cgo::domain::project::Project;
+use cgo::domain::project::{Project, ProjectStatus};
 use cgo::domain::request::Rollout;
 use cgo::domain::run::{Ask, Batch, EventRow, NewProject, Question, Request, Run, RunStatus, Wait};
+use cgo::domain::secret::Secret;
 use cgo::domain::server::PortPurpose;
+use cgo::domain::spec::{Language, Module, ProjectMeta, Spec};
 use cgo::domain::state::Patch;
 use cgo::domain::user::{Actor, Identity, Person, Right, Role, User, UserName};
 use cgo::graph::progress::Event;
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::placement::Desk;
 use crate::support::env::TestEnv;
+use crate::support::projects::built;
 
 pub fn somebody(id: i64, called: &str) -> Actor {
     Actor::Somebody { identity: Identity::Telegram(id), called: called.to_owned() }
@@ -277,6 +280,72 @@ async fn a_member_sees_of_servers_where_their_own_projects_are_and_looks_after_n
     forbidden(servers::check::check(&as_anna, &[], &cancel).await.unwrap_err());
     forbidden(servers::inventory::list(&as_anna).await.unwrap_err());
     forbidden(servers::inventory::host(&as_anna, &"web-1".parse().unwrap()).await.unwrap_err());
+}
+
+#[tokio::test]
+async fn a_member_reads_and_sets_nothing_of_cgos_own_and_runs_of_theirs_have_their_agents_all_the_same() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let as_anna = context.acting_as(Person::of(&anna));
+    let forbidden = |error: Error| assert!(matches!(error, Error::User(Refused::Forbidden { .. })), "{error}");
+
+    let agent = AgentName::parse("developer").unwrap();
+    forbidden(ops::agents::list(&as_anna).await.unwrap_err());
+    forbidden(ops::agents::newest(&as_anna, &agent).await.unwrap_err());
+    forbidden(ops::agents::version(&as_anna, &agent, 1).await.unwrap_err());
+    forbidden(ops::agents::history(&as_anna, &agent).await.unwrap_err());
+    assert_eq!(ops::agents::newest(context, &agent).await.unwrap().version, 1, "the operator has every right");
+    let tools = cgo::pipeline::trial::tool_names();
+    assert_eq!(ops::agents::ready(&as_anna, &agent, &tools).await.unwrap().id, agent);
+
+    let (name, value) = ("TELEGRAM_TOKEN", Secret::new("canary".to_owned()));
+    forbidden(ops::operator::set_secret(&as_anna, name, &value).await.unwrap_err());
+    assert_eq!(ops::operator::secret(context, name).await.unwrap().map(|kept| kept.reveal().to_owned()), None);
+    ops::operator::set_secret(context, name, &value).await.unwrap();
+    forbidden(ops::operator::secret(&as_anna, name).await.unwrap_err());
+    let kept = ops::operator::secret(context, name).await.unwrap().expect("it was set");
+    assert_eq!(kept.reveal(), "canary");
+}
+
+#[tokio::test]
+async fn a_project_is_made_and_described_by_whose_it_is_and_by_no_other_member() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let bob = user(context, "Bob", Role::Member, 43).await;
+    let (hers, his) = (owned(&desk, "hers", &anna).await, owned(&desk, "his", &bob).await);
+    let as_anna = context.acting_as(Person::of(&anna));
+    let forbidden = |error: Error| assert!(matches!(error, Error::User(Refused::Forbidden { .. })), "{error}");
+    let spec = Spec {
+        project: ProjectMeta {
+            name: hers.name.clone(),
+            title: "Jam".to_owned(),
+            description: "jars".to_owned(),
+            language: Language::En,
+        },
+        modules: vec![Module::Backend],
+        models: Vec::new(),
+        domains: Vec::new(),
+        features: Vec::new(),
+    };
+
+    forbidden(projects::describe(&as_anna, &his.id, &spec).await.unwrap_err());
+    forbidden(projects::set_maintenance(&as_anna, &his, true).await.unwrap_err());
+    let mine = Project { owner: Some(anna.id.clone()), ..built("mine", "", &context.data.join("mine")) };
+    for owner in [None, Some(bob.id.clone())] {
+        forbidden(projects::create(&as_anna, &Project { owner, ..mine.clone() }).await.unwrap_err());
+    }
+    let untouched = projects::by_id(context, &his.id).await.unwrap();
+    assert_eq!((untouched.title.as_str(), untouched.status), ("", ProjectStatus::Built));
+
+    projects::create(&as_anna, &mine).await.unwrap();
+    projects::describe(&as_anna, &hers.id, &spec).await.unwrap();
+    assert_eq!(projects::set_maintenance(&as_anna, &hers, true).await.unwrap(), ProjectStatus::Maintenance);
+    projects::describe(context, &his.id, &spec).await.unwrap();
+    for (id, title) in [(&mine.id, ""), (&hers.id, "Jam"), (&his.id, "Jam")] {
+        assert_eq!(projects::by_id(context, id).await.unwrap().title, title);
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ pub enum Project {
         /// The project
         project: ProjectName,
     },
-    /// Start the project's service again
+    /// Start the project's service again, and see that it answers
     Start {
         /// The project
         project: ProjectName,

@@ -26,7 +26,7 @@ pub struct Serve {
     /// Talk with people over the Telegram bot of CGO_TELEGRAM_TOKEN
     #[arg(long, conflicts_with = "once")]
     pub telegram: bool,
-    /// Keep the bot's token in the store, encrypted, and end: later it is found there
+    /// Keep the bot's token in the store, encrypted, once Telegram accepts it, and end: later it is found there
     #[arg(long, requires = "telegram")]
     pub keep_token: bool,
     /// Take the bot's updates away from a webhook they go to

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::cli::Session;
 use crate::cli::outcome::Failure;
 use crate::domain::diagnose::Kind;
-use crate::ops::Context;
 use crate::ops::notify::Channel;
 
 fn none() -> Failure {
@@ -16,7 +15,7 @@ fn none() -> Failure {
 }
 
 /// There is nobody whose token it would be.
-pub(in crate::cli) fn keep_token(_: &Context) -> Ready<Result<(), Failure>> {
+pub(in crate::cli) fn keep_token(_: &Session<'_>, _: &App, _: bool) -> Ready<Result<(), Failure>> {
     ready(Err(none()))
 }
 

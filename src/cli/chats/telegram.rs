@@ -4,14 +4,27 @@ use super::Around;
 use crate::app::App;
 use crate::cli::Session;
 use crate::cli::outcome::Failure;
-use crate::ops::Context;
+use crate::domain::diagnose::Kind;
 use crate::ops::notify::Channel;
-use crate::telegram::{self, Token};
+use crate::telegram::{self, Settings, Token};
 
-/// Keeps the token of the environment or of a file in the store.
-pub(in crate::cli) async fn keep_token(context: &Context) -> Result<(), Failure> {
-    let token = Token::find(context, |name| std::env::var(name).ok()).await?;
-    Ok(token.keep(context).await?)
+/// Keeps the token of the environment or of a file in the store, if a bot can be used with it: Telegram is asked first.
+pub(in crate::cli) async fn keep_token(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<(), Failure> {
+    let settings = settings(session, app, drop_webhook).await?;
+    tokio::select! {
+        checked = telegram::check(&settings) => drop(checked?),
+        () = session.cancel.cancelled() => {
+            return Err(Failure::new(Kind::Interrupted, "interrupted, nothing was kept", None));
+        }
+    }
+    Ok(settings.token.keep(&app.context).await?)
+}
+
+async fn settings(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<Settings, Failure> {
+    let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
+    let projects = app.context.data.join("projects");
+    let api = session.settings.telegram_api.value.clone();
+    Ok(Settings { api, drop_webhook, ..Settings::new(token, projects) })
 }
 
 /// The bot.
@@ -20,13 +33,7 @@ pub(in crate::cli) struct Bot(telegram::Bot);
 impl Bot {
     /// Nobody is asked yet.
     pub async fn open(session: &Session<'_>, app: &App, drop_webhook: bool) -> Result<Self, Failure> {
-        let token = Token::find(&app.context, |name| std::env::var(name).ok()).await?;
-        let projects = app.context.data.join("projects");
-        let settings = telegram::Settings {
-            api: session.settings.telegram_api.value.clone(),
-            drop_webhook,
-            ..telegram::Settings::new(token, projects)
-        };
+        let settings = settings(session, app, drop_webhook).await?;
         Ok(Self(telegram::Bot::new(&app.context, settings)?))
     }
 

@@ -21,7 +21,10 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::ids::ReleaseId;
 use crate::domain::manifest::{BuiltAt, MANIFEST_VERSION, Manifest, Service};
 use crate::domain::project::Project;
+use crate::domain::run::Request;
 use crate::domain::server::LOCAL;
+use crate::domain::time::Timestamp;
+use crate::remote::image::platform::Platform;
 use crate::store::Deployments as _;
 
 pub use plan::{Plan, Preview, preview};
@@ -84,12 +87,55 @@ pub fn service_meant(project: &Project, name: &str) -> String {
     }
 }
 
-/// Whether a service's image is built on this machine and for machines like it: its recipe does not say for which.
+/// Whether a service's image is built on this machine and for machines like it.
 pub(super) fn is_for_machines_like_this(folder: &Path, service: &Service) -> bool {
-    let is_built_here = service.driver == Some(Driver::Container)
-        && service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here);
+    is_built_here(service) && platform(folder, service) == Some(Platform::Builder)
+}
+
+/// Whether a service's image is built on this machine.
+fn is_built_here(service: &Service) -> bool {
+    service.driver == Some(Driver::Container)
+        && service.image.as_ref().is_some_and(|image| image.build == BuiltAt::Here)
+}
+
+/// For which machines a service's image is going to be, by its recipe; none where it needs no image.
+fn platform(folder: &Path, service: &Service) -> Option<Platform> {
+    // Where there is none yet, nothing is said in it.
     let recipe = || std::fs::read_to_string(folder.join(service.dockerfile())).unwrap_or_default();
-    is_built_here && !recipe().contains("--platform")
+    (service.driver == Some(Driver::Container)).then(|| Platform::of(&recipe()))
+}
+
+/// The release that a request goes back to; none for one that makes a release.
+///
+/// # Errors
+/// Those of [`check_rollback`].
+async fn gone_back_to(
+    context: &Context,
+    project: &Project,
+    request: &Request,
+    is_there: &(dyn Fn(&ReleaseId) -> bool + Sync),
+) -> Result<Option<Deployment>, Error> {
+    match request {
+        Request::Rollback { release, rollout, .. } => {
+            check_rollback(context, project, release.as_ref(), rollout.force, is_there).await.map(Some)
+        }
+        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => Ok(None),
+    }
+}
+
+/// The id of the release that is put in place, and when it was begun: of one that is gone back to its own, else new ones.
+///
+/// # Errors
+/// When the store fails.
+async fn identity(
+    context: &Context,
+    project: &Project,
+    known: Option<&Deployment>,
+) -> Result<(ReleaseId, Timestamp), Error> {
+    let before = context.store.deployments(&project.id).await?.len();
+    let now = context.source.moment(format_args!("release {}", before + 1));
+    let chance = context.source.chance(format_args!("release {}", before + 1));
+    Ok(known.map_or_else(|| (ReleaseId::new(now, chance), now), |known| (known.release.clone(), known.created_at)))
 }
 
 /// Every release of a project, newest first.
@@ -209,18 +255,18 @@ async fn find_rollback(
     }
 }
 
-/// Whether there is a release to go back to, as far as that is known here: what is left of it on another machine is
-/// looked at when the rollback is planned.
+/// Whether there is a release to go back to, and its servers are in use, as far as that is known here: what is left of it
+/// on another machine is looked at when the rollback is planned.
 ///
 /// # Errors
-/// Those of [`check_rollback`].
+/// Those of [`check_rollback`], [`Error::InMaintenance`].
 pub async fn check_rollback_of(
     context: &Context,
     project: &Project,
     wanted: Option<&ReleaseId>,
     force: bool,
 ) -> Result<Deployment, Error> {
-    let elsewhere = placement::of_project(context, project).await?.iter().any(|server| server.handle != LOCAL);
+    let elsewhere = placement::open_to(context, project).await?.iter().any(|server| server.handle != LOCAL);
     check_rollback(context, project, wanted, force, &|id| elsewhere || is_here(context, project, id)).await
 }
 

@@ -7,17 +7,19 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Context, Error, explain, placement, repository, servers, services};
-use super::{check_rollback, check_rollback_of, is_here, manifest, release_folder, remote, service};
-use crate::domain::deployment::Slot;
+use super::{
+    check_rollback_of, gone_back_to, identity, is_built_here, is_here, manifest, release_folder, remote, service,
+};
+use crate::domain::deployment::{Driver, Slot};
 use crate::domain::diagnose::{Advice, Diagnose as _};
 use crate::domain::ids::{ReleaseId, ServerId};
+use crate::domain::manifest::Service;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::run::Request;
 use crate::domain::server::PortPurpose;
 use crate::domain::time::Timestamp;
 use crate::remote::runtime::Runtime;
-use crate::store::Deployments as _;
 
 /// A deployment as it is going to be. Kept in the journal, so that a resumed run does the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,21 +49,12 @@ pub struct Plan {
 /// Plans a deployment of a commit, or of a release that was built before, and reserves its ports.
 ///
 /// # Errors
-/// When a port cannot be reserved or the server cannot be asked.
+/// [`Error::InMaintenance`]; when a port cannot be reserved or the server cannot be asked.
 pub async fn plan(context: &Context, project: &Project, request: &Request, commit: &str) -> Result<Plan, Error> {
+    placement::open_to(context, project).await?;
     let server = servers::local(context).await?;
     let manifest_folder = Path::new(&project.folder);
-    let (known, commit) = match request {
-        Request::Rollback { release, .. } => {
-            let release = check_rollback(context, project, release.as_ref(), request.rollout().force, &|id| {
-                is_here(context, project, id)
-            })
-            .await?;
-            let commit = release.commit.clone();
-            (Some(release), commit)
-        }
-        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => (None, commit.to_owned()),
-    };
+    let known = gone_back_to(context, project, request, &|id| is_here(context, project, id)).await?;
     let manifest = match &known {
         None => manifest(manifest_folder)?,
         Some(release) => manifest(&release_folder(context, project, &release.release).join(super::steps::SOURCE))?,
@@ -73,16 +66,13 @@ pub async fn plan(context: &Context, project: &Project, request: &Request, commi
     let green = reserve(PortPurpose::Green).await?;
     let status = services::runtime_at(context, project, public.port).inspect().await?;
     let slot = services::idle_slot(status.as_ref());
-    let before = context.store.deployments(&project.id).await?.len();
-    let now = context.source.moment(format_args!("release {}", before + 1));
-    let chance = context.source.chance(format_args!("release {}", before + 1));
-    let release = known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone());
+    let (release, created_at) = identity(context, project, known.as_ref()).await?;
     Ok(Plan {
         folder: release_folder(context, project, &release),
-        created_at: known.as_ref().map_or(now, |release| release.created_at),
+        created_at,
         is_built: known.is_some(),
         release,
-        commit,
+        commit: known.map_or_else(|| commit.to_owned(), |known| known.commit),
         server: server.id,
         slot,
         serving: status.and_then(|status| status.active),
@@ -125,6 +115,17 @@ impl Obstacle {
     }
 }
 
+/// How a release is made, in words.
+fn built(service: &Service) -> &'static str {
+    if is_built_here(service) {
+        "build its image here, for machines like the server's, and send the layers that are not there"
+    } else if service.driver == Some(Driver::Container) {
+        "build its image on the server, for machines like it"
+    } else {
+        "build a release: the commit's files and its dependencies"
+    }
+}
+
 /// Says what a deployment would do.
 ///
 /// # Errors
@@ -135,14 +136,14 @@ pub async fn preview(
     request: &Request,
     cancel: &CancellationToken,
 ) -> Result<Preview, Error> {
-    let standing = services::standing(context, project, cancel).await?;
-    let slot = standing.map_or(Slot::Blue, Slot::other).as_str();
     let is_new = !matches!(request, Request::Rollback { .. });
     let servers = if is_new {
         placement::find(context, project, request.wish(), cancel).await?
     } else {
-        placement::of_project(context, project).await?
+        placement::open_to(context, project).await?
     };
+    let standing = services::standing(context, project, cancel).await?;
+    let slot = standing.map_or(Slot::Blue, Slot::other).as_str();
     let (commit, mut steps) = match request {
         Request::Rollback { release, .. } => {
             let release = check_rollback_of(context, project, release.as_ref(), request.rollout().force).await?;
@@ -152,10 +153,7 @@ pub async fn preview(
             let manifest = manifest(Path::new(&project.folder))?;
             let (_, service) = service(&manifest);
             let checks: Vec<&str> = service.checks.iter().map(|check| check.name.as_str()).collect();
-            let mut steps = vec![
-                format!("run the checks: {}", checks.join(", ")),
-                "build a release: the commit's files and its dependencies".to_owned(),
-            ];
+            let mut steps = vec![format!("run the checks: {}", checks.join(", ")), built(service).to_owned()];
             if service.migrate.is_some() {
                 steps.push("migrate the database".to_owned());
             }

@@ -4,6 +4,7 @@ use super::Error;
 use crate::domain::diagnose::{Advice, Diagnose as _};
 use crate::domain::ids::ReleaseId;
 use crate::domain::names::ProjectName;
+use crate::domain::server::ServerStatus;
 
 fn setting(project: &ProjectName, names: &[String]) -> String {
     let commands: Vec<String> = names.iter().map(|name| format!("`cgo secrets set {project} {name}`")).collect();
@@ -64,6 +65,7 @@ pub(super) fn of(error: &Error) -> Option<Advice> {
         Error::NotAnswering { project, .. } => run(format!("cgo project logs {project}")),
         Error::NoServer { .. } => run("cgo servers list".to_owned()),
         Error::NoCapacity { .. } => say("remove a project there, or add a server with `cgo servers add`".to_owned()),
+        Error::InMaintenance { server, .. } => run(ServerStatus::Maintenance.next_command(server)),
         Error::LivesElsewhere { project, .. } => {
             say(format!("leave --server out, or remove it there first with `cgo project remove {project}`"))
         }

@@ -232,6 +232,15 @@ pub enum Error {
         /// Each server's reason.
         refusals: Vec<String>,
     },
+    /// The project is to be, or lives, on a server that is out of use for a while: there it is not deployed, and not taken
+    /// back.
+    #[error("`{server}` is in maintenance: no release of `{project}` is put in place there, new or old")]
+    InMaintenance {
+        /// The project.
+        project: ProjectName,
+        /// The server.
+        server: String,
+    },
     /// The project serves on another server.
     #[error("project `{project}` lives on `{server}` and is not moved to `{wanted}`")]
     LivesElsewhere {
@@ -526,7 +535,9 @@ impl Diagnose for Error {
             Self::Environment(error) => error.kind(),
             Self::Name(_) | Self::Usage { .. } | Self::SecretInAnswer { .. } | Self::UnfitSecret { .. } => Kind::Usage,
             Self::Gate { .. } | Self::NotAnswering { .. } => Kind::Gate,
-            Self::NoRoom { .. } | Self::NoServer { .. } | Self::NotLookedAt { .. } => Kind::Preflight,
+            Self::NoRoom { .. } | Self::NoServer { .. } | Self::NotLookedAt { .. } | Self::InMaintenance { .. } => {
+                Kind::Preflight
+            }
             Self::Internal(_) => Kind::Internal,
             Self::Recorded(recorded) => recorded.kind(),
             Self::MissingSecrets { .. } | Self::NoCapacity { .. } => Kind::Person,

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::answering::answers;
 use super::super::deploy::{self, remote};
 use super::super::servers::check::{Looked, check as look_at};
-use super::super::{Context, Error, explain, placement, projects, random, secrets, servers, services};
+use super::super::{Context, Error, explain, live, placement, projects, random, secrets, servers, services};
 use super::{close, front, note};
 use crate::domain::deployment::Deployment;
 use crate::domain::diagnose::told;
@@ -355,7 +355,7 @@ async fn of_service(
 /// What is known of a service that does not answer: its processes, and its last lines.
 async fn broken(context: &Context, project: &Project, seen: String, cancel: &CancellationToken) -> Finding {
     let mut details = vec![seen.clone()];
-    match services::live(context, project).await {
+    match live::live(context, project).await {
         Ok(live) => {
             details.push(format!("its processes: {}", live.words));
             details.extend(live.problem);

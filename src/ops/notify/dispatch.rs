@@ -275,7 +275,8 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
     let words = context.secrets.clean(&why).into_owned();
     let now = context.now();
     put(context, group, |delivery| {
-        delivery.attempts += 1;
+        // Whoever says when to come again has refused nothing: that uses up no try.
+        delivery.attempts += u32::from(after.is_none());
         delivery.problem = Some(words.clone());
         let pause = pause(if never { u32::MAX } else { delivery.attempts });
         delivery.due_at = now.plus_ms(pause.max(after.unwrap_or(0)));

@@ -3,9 +3,10 @@
 //! A notice is owed in the store with the change it is about ([`crate::domain::notice`]). [`hand_out`] decides who is told;
 //! [`deliver`] brings one channel's share to them: at least once, those of one subject that come close together as one
 //! message, at their hours. Nothing here changes a run, an incident or a verdict: what cannot be delivered is tried again
-//! and at last given up, but for what is critical.
+//! and at last given up, but for what is critical. What goes wrong is worded for people in [`faults`].
 
 mod dispatch;
+pub mod faults;
 pub mod webhook;
 mod words;
 
@@ -70,7 +71,7 @@ pub enum Undelivered {
     Later {
         /// Why, in one line, without a secret.
         why: String,
-        /// How long the other side wants to be left alone.
+        /// How long the other side wants to be left alone; where it says so, that was no try.
         after: Option<Duration>,
     },
     /// It will not arrive there: the chat is gone, or they do not want to be told.

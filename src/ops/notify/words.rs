@@ -60,7 +60,7 @@ fn name(about: &About<'_>) -> String {
 
 fn title(about: &About<'_>, language: Language) -> String {
     let name = name(about);
-    let incident = about.incident.map(|incident| incident.title.as_str()).unwrap_or_default();
+    let incident = about.incident.map(|incident| incident.told(language)).unwrap_or_default();
     // What is over is not told as if it went on, however late it is told that it began.
     let was = if about.kind == NoticeKind::IncidentOpened {
         about.incident.is_some_and(|incident| incident.status == IncidentStatus::Resolved)
@@ -109,9 +109,9 @@ fn title(about: &About<'_>, language: Language) -> String {
         (Language::Ru, NoticeKind::Capacity) => format!("{name}: ждёт места на сервере"),
         (Language::Ru, NoticeKind::RunStuck) => format!("{name}: само дальше не пойдёт"),
         (Language::Ru, NoticeKind::IncidentOpened | NoticeKind::IncidentClosed) if was => {
-            format!("не работало, снова работает: {incident}")
+            format!("Было и устранено: {incident}")
         }
-        (Language::Ru, NoticeKind::IncidentOpened) => format!("не работает: {incident}"),
-        (Language::Ru, NoticeKind::IncidentClosed) => format!("снова работает: {incident}"),
+        (Language::Ru, NoticeKind::IncidentOpened) => incident,
+        (Language::Ru, NoticeKind::IncidentClosed) => format!("Устранено: {incident}"),
     }
 }

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::services::{self, Live};
+use super::live::{self, Live};
 use super::{Context, projects, random, users};
 use crate::domain::host::{Checked, Facts, Fingerprint};
 use crate::domain::ids::{ProjectId, ServerId};
@@ -229,7 +229,7 @@ pub async fn services_on(context: &Context, server: &Server) -> Result<Vec<Place
     let mut placed = Vec::new();
     for port in context.store.ports(&server.id).await?.into_iter().filter(|port| port.purpose == PortPurpose::Public) {
         let project = projects::by_id(context, &port.project).await?;
-        let live = services::live(context, &project).await?;
+        let live = live::live(context, &project).await?;
         placed.push(Placed { project: project.name, service: port.service, port: port.port, live });
     }
     Ok(placed)

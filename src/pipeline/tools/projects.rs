@@ -10,7 +10,7 @@ use crate::domain::project::Project;
 use crate::domain::run::Request;
 use crate::domain::spec::{Module, ProjectMeta, Spec};
 use crate::domain::state::{Change, CurrentProject};
-use crate::ops::{self, deploy, incidents, projects, runs, secrets, services};
+use crate::ops::{self, deploy, incidents, live, projects, runs, secrets};
 
 /// The most releases that are told.
 const RELEASES: usize = 5;
@@ -167,7 +167,7 @@ async fn list_projects(ops: &ops::Context, _: Nothing) -> Result<Value, ops::Err
 async fn get_project_status(context: &Context<'_>, args: Which) -> Result<Output, ToolError> {
     let project = named(context, args.project.as_ref()).await?;
     let told = context.look("get_project_status", json!({ "project": project.id }), async || {
-        let live = services::live(context.ops, &project).await?;
+        let live = live::live(context.ops, &project).await?;
         let releases: Vec<Value> = deploy::releases(context.ops, &project)
             .await?
             .iter()

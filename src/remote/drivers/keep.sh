@@ -52,7 +52,8 @@ trap : TERM HUP INT
 restarts=0 ended=
 while [ ! -e "$s/stop" ]; do
     setsid env -i PATH="$release/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
-        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' keep "$s/env" "$s/launch" 5>&- &
+        sh -c 'env=$1 python=$3 text=$4; . "$2"; cd "$dir" && exec "$python" -ISB -c "$text" "$env" "$@"' \
+        keep "$s/env" "$s/launch" "$PYTHON" "$WITH_VALUES" 5>&- &
     child=$!
     { put "$s/child" "$(identity $child)" && put "$s/state" "running 0 $restarts"; } || [ -n "$serves" ] || [ $restarts -gt 0 ] || {
         kill -KILL "-$child" 2>/dev/null || kill -KILL "$child"

@@ -19,7 +19,8 @@ driver_once() {
 # the time was over.
 enter() {
     within "$3" env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
-        sh -c '. "$1"; . "$2"; cd "$dir" && exec "$@"' enter "$1" "$2" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+        sh -c 'env=$1 python=$3 text=$4; . "$2"; cd "$dir" && exec "$python" -ISB -c "$text" "$env" "$@"' \
+        enter "$1" "$2" "$PYTHON" "$WITH_VALUES" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # Runs a command of an operator in the folder of the release in slot $1, with its variables: `driver_exec SLOT MARK
@@ -28,8 +29,9 @@ driver_exec() {
     s=$base/slots/$1 mark=$2
     shift 2
     exec env -i PATH="$(line_of "$s/release_folder")/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
-        CGO_EXEC="$mark" sh -c '. "$1"; launch=$2; shift 2; place() { . "$launch"; }; place; cd "$dir" && exec "$@"' \
-        exec "$s/env" "$s/launch" "$@"
+        CGO_EXEC="$mark" sh -c 'env=$1 launch=$2 python=$3 text=$4; shift 4; place() { . "$launch"; }; place
+            cd "$dir" && exec "$python" -ISB -c "$text" "$env" "$@"' \
+        exec "$s/env" "$s/launch" "$PYTHON" "$WITH_VALUES" "$@"
 }
 
 # Ends what carries the mark $2.

@@ -100,9 +100,9 @@ IFS= read -r release <"'$base'/slots/$slot/release_folder"
 PATH=$release/environment/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 export PATH LANG
 given=$CREDENTIALS_DIRECTORY
-. "$given/env"
+python=$(PATH=/usr/local/bin:/usr/bin:/bin:$PATH; command -v python3)
 . "$given/launch"
-cd "$dir" && exec "$@"'
+cd "$dir" && exec "$python" -ISB -c '"'$WITH_VALUES'"' "$given/env" "$@"'
 
 driver_start() {
     unit=$(unit_of "$1")

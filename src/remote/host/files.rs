@@ -12,7 +12,10 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Host, Payload, Script, Stream, failed};
+use super::{Answer, Error, Host, Payload, Script, Stream, failed};
+use crate::domain::host::Rights;
+use crate::exec::capture::Captured;
+use crate::remote::elevate::elevated_after;
 
 /// What is sent without asking first what is there already.
 const SMALL: u64 = 512 * 1024;
@@ -30,8 +33,11 @@ elif [ -f "$1.$2.part" ]; then wc -c <"$1.$2.part"
 else echo 0; fi
 "#;
 
-/// `$1` the file, `$2` its checksum, `$3` its size, `$4` its mode, `$5` the offset from which on its bytes follow.
+/// `$1` the file, `$2` its checksum, `$3` its size, `$4` its mode, `$5` the offset from which on its bytes follow, `$6` the
+/// folder of a step that has taken it once it was begun; empty for none. Its own shell, so that nothing of it lasts.
 const PUT: &str = r#"
+put_file() (
+[ -z "$6" ] || { [ ! -e "$6/pid" ] && [ ! -e "$6/rc" ]; } || { echo have; exit; }
 umask 077
 part=$1.$2.part
 mkdir -p "${1%/*}" || exit 1
@@ -45,7 +51,10 @@ cat >&9 || { rm -f "$part"; exit 1; }
 if [ "$(wc -c <"$part")" != "$3" ] || [ "$(sha256sum <"$part")" != "$2  -" ]; then rm -f "$part"; exit 78; fi
 { chmod "$4" "$part" && { sync "$part" 2>/dev/null || sync; } && mv -f "$part" "$1"; } || { rm -f "$part"; exit 1; }
 sync "${1%/*}" 2>/dev/null || sync
+)
 "#;
+/// Puts a file, and goes on with what is left of the arguments.
+const AND_THEN: &str = r#"put_file "$1" "$2" "$3" "$4" "$5" "$6" || exit; shift 6"#;
 /// Exit codes of [`PUT`]: somebody else sends the same; as many bytes as that are not there; it ended too early; it is
 /// another file.
 const BUSY: i32 = 75;
@@ -127,6 +136,40 @@ pub(in crate::remote) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// A file on its way to a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending<'a> {
+    /// What it is.
+    pub source: &'a Source,
+    /// Where it goes: an absolute path there, whose folder is made.
+    pub to: &'a str,
+    /// Its mode, such as `0644`.
+    pub mode: &'static str,
+    /// How many bytes of it are there, as far as that is known; else it is asked first, of one that is not small. To be
+    /// wrong about it costs a round trip.
+    pub there: Option<u64>,
+    /// The folder of a [step](super::steps) that takes it: once that was begun nothing is sent.
+    pub until: Option<&'a str>,
+}
+
+/// What is done with a file as soon as it is there, in the same round trip. May come to be done twice, one after the
+/// other or at once, when a connection is lost.
+#[derive(Debug, Clone)]
+pub struct Then {
+    /// What it does, for messages.
+    pub what: &'static str,
+    /// With the most rights that are to be had by these.
+    pub rights: Rights,
+    /// Its script, whose exit codes are others than 75 to 78.
+    pub text: &'static str,
+    /// What that is given.
+    pub args: Vec<String>,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+const TAKE: &str = "take a file";
+
 /// What is to be done after a try that came to nothing.
 enum Next {
     Ask,
@@ -146,44 +189,87 @@ pub async fn put(
     mode: &'static str,
     cancel: &CancellationToken,
 ) -> Result<Put, Error> {
-    const WHAT: &str = "take a file";
-    let (sha256, size) = source.digest().await?;
-    let limit = Duration::from_secs(60 + size / SLOWEST);
-    let mut from = if size <= SMALL { Some(0) } else { None };
-    let (mut tried, mut sent) = (0, 0);
+    put_at(host, &Sending { source, to, mode, there: None, until: None }, cancel).await
+}
+
+/// Puts a file of which more is known. May be repeated and cancelled like [`put`].
+///
+/// # Errors
+/// Those of [`put`].
+pub async fn put_at(host: &dyn Host, sending: &Sending<'_>, cancel: &CancellationToken) -> Result<Put, Error> {
+    let (put, answer) = bring(host, sending, None, cancel).await?;
+    if answer.code == 0 { Ok(put) } else { Err(failed(host.name(), TAKE, answer.code, &answer.stderr)) }
+}
+
+/// Puts a file and has something done with it there, in one round trip where what is there of it is known. What that came
+/// to: its exit code is no error, and may be that of a file that could not be put.
+///
+/// # Errors
+/// [`Error::Mismatch`], [`Error::Busy`], and what a connection fails with.
+pub async fn put_then(
+    host: &dyn Host,
+    sending: &Sending<'_>,
+    then: &Then,
+    cancel: &CancellationToken,
+) -> Result<(Put, Answer), Error> {
+    bring(host, sending, Some(then), cancel).await
+}
+
+async fn bring(
+    host: &dyn Host,
+    sending: &Sending<'_>,
+    then: Option<&Then>,
+    cancel: &CancellationToken,
+) -> Result<(Put, Answer), Error> {
+    let (sha256, size) = sending.source.digest().await?;
+    let (what, more) = then.map_or((TAKE, Duration::ZERO), |then| (then.what, then.limit));
+    let limit = Duration::from_secs(60 + size / SLOWEST) + more;
+    let mut from = sending.there.or((size <= SMALL).then_some(0));
+    let (mut tried, mut sent, mut late) = (0, 0, None);
     let waiting = tokio::time::Instant::now();
     loop {
         let at = match from {
             Some(at) => at,
-            None => match ask(host, to, &sha256, cancel).await? {
-                None => return Ok(Put { sha256, size, sent }),
-                Some(there) => there,
+            None => match (ask(host, sending.to, &sha256, cancel).await?, late.take()) {
+                (Some(there), _) => there,
+                // All of it is there: what took so long is what is done with it.
+                (None, Some(error)) => return Err(error),
+                (None, None) if then.is_some() => size,
+                (None, None) => {
+                    let none = || Captured::new(0);
+                    return Ok((Put { sha256, size, sent }, Answer { code: 0, stdout: none(), stderr: none() }));
+                }
             },
         };
-        let script = Script::new(WHAT, PUT)
-            .arg(to)
-            .arg(&sha256)
-            .arg(size.to_string())
-            .arg(mode)
-            .arg(at.to_string())
-            .payload(source.payload(at))
-            .deadline(limit);
+        let given = [
+            sending.to.to_owned(),
+            sha256.clone(),
+            size.to_string(),
+            sending.mode.to_owned(),
+            at.to_string(),
+            sending.until.unwrap_or_default().to_owned(),
+        ];
+        let script = match then {
+            None => Script::new(what, "put_file \"$@\"").with(PUT).args(given),
+            Some(then) => {
+                elevated_after(&[PUT, AND_THEN], given, then.rights, what, &[then.text]).args(then.args.clone())
+            }
+        };
+        let script = script.payload(sending.source.payload(at)).deadline(limit);
         let next = match host.run(&script, cancel).await {
             Ok(answer) => match answer.code {
-                0 => {
-                    sent += if answer.text() == "have" { 0 } else { size.saturating_sub(at) };
-                    return Ok(Put { sha256, size, sent });
-                }
                 BUSY if waiting.elapsed() < OTHERS => Next::Wait,
-                BUSY => return Err(Error::Busy { host: host.name().to_owned(), path: to.to_owned() }),
+                BUSY => return Err(Error::Busy { host: host.name().to_owned(), path: sending.to.to_owned() }),
                 MOVED | SHORT => Next::Ask,
                 OTHER => Next::Anew,
-                code => return Err(failed(host.name(), WHAT, code, &answer.stderr)),
-            },
-            Err(error @ (Error::Lost { .. } | Error::Deadline { .. })) => {
-                if tried + 1 >= TRIES {
-                    return Err(error);
+                _ => {
+                    let had = answer.stdout.text().lines().next() == Some("have");
+                    sent += if had { 0 } else { size.saturating_sub(at) };
+                    return Ok((Put { sha256, size, sent }, answer));
                 }
+            },
+            Err(error @ (Error::Lost { .. } | Error::Deadline { .. })) if tried + 1 < TRIES => {
+                late = Some(error).filter(|error| then.is_some() && matches!(error, Error::Deadline { .. }));
                 Next::Ask
             }
             Err(error) => return Err(error),
@@ -193,9 +279,7 @@ pub async fn put(
                 let pause = Duration::from_millis(rand::random_range(100..300));
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    () = cancel.cancelled() => {
-                        return Err(Error::Cancelled { host: host.name().to_owned(), what: WHAT });
-                    }
+                    () = cancel.cancelled() => return Err(Error::Cancelled { host: host.name().to_owned(), what }),
                 }
                 from = None;
                 continue;
@@ -205,7 +289,7 @@ pub async fn put(
         }
         tried += 1;
         if tried >= TRIES {
-            return Err(Error::Mismatch { path: to.to_owned() });
+            return Err(Error::Mismatch { path: sending.to.to_owned() });
         }
     }
 }

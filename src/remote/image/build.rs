@@ -11,13 +11,11 @@ use crate::domain::ids::ReleaseId;
 use crate::domain::names::ProjectName;
 use crate::exec::{self, Command};
 use crate::remote::elevate::elevated;
-use crate::remote::host::files::{self, Source};
+use crate::remote::host::files::{self, Sending, Source};
 use crate::remote::host::steps::{self, Step};
 use crate::remote::host::{self, WITHIN};
 
 const BUILD: &str = include_str!("build.sh");
-/// `$1` the folder of a build: which images it left.
-const MADE: &str = r#"[ ! -f "$1/made" ] || cat "$1/made""#;
 /// How long a host may be out of reach while it builds.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// What never belongs to a release's source: it would make the context another one each time.
@@ -108,14 +106,21 @@ pub async fn on_host(
     recipe.pack(&packed, cancel).await?;
     let context = format!("{folder}.context.tar");
     let reference = recipe.reference();
-    let begun = steps::look(to, folder, 0, Duration::ZERO, cancel).await?.state != steps::StepState::Absent;
-    let sent = if begun { 0 } else { files::put(to, &Source::File(packed), &context, "0600", cancel).await?.sent };
+    let source = Source::File(packed);
+    // Nobody else sends it there, so that hardly ever some of it is there.
+    let sending = Sending { source: &source, to: &context, mode: "0600", there: Some(0), until: Some(folder) };
+    let sent = files::put_at(to, &sending, cancel).await?.sent;
     let (program, dockerfile) = (engine.sort.program().to_owned(), recipe.dockerfile.to_owned());
     let script = elevated(engine.rights, WHAT, &[WITHIN, BUILD])
         .args([program, context, dockerfile, reference.clone(), folder.to_owned(), recipe.within.as_secs().to_string()])
         .args(recipe.options());
     let step = Step { folder: folder.to_owned(), script };
-    let outcome = steps::run(to, &step, PATIENCE, pass, cancel).await?;
+    let mut told = Told::default();
+    let mut heard = |bytes: &[u8]| {
+        told.push(bytes);
+        pass(bytes);
+    };
+    let outcome = steps::run(to, &step, PATIENCE, &mut heard, cancel).await?;
     let (name, program) = (to.name().to_owned(), engine.sort.program());
     match outcome.code {
         Some(0) => {}
@@ -133,11 +138,38 @@ pub async fn on_host(
             return Err(host::Error::Failed { host: name, what: WHAT, code, evidence: outcome.evidence }.into());
         }
     }
-    let image = engine.inspect(&reference, cancel).await?;
-    let image = image.ok_or(Error::NoImage { host: name, reference })?;
-    let script = elevated(engine.rights, "say what a build left", &[MADE]).arg(folder).harmless();
-    let made = to.run_ok(&script, cancel).await?.text().lines().map(str::to_owned).collect();
-    Ok(Built { image, made, sent })
+    let image = read_image(&reference, &told.image).ok_or(Error::NoImage { host: name, reference })?;
+    Ok(Built { image, made: told.made.split_whitespace().map(str::to_owned).collect(), sent })
+}
+
+/// What a build on a host says at the end of its log. Whatever a Dockerfile has it say before does not count.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    line: Vec<u8>,
+    image: String,
+    made: String,
+}
+
+impl Told {
+    /// Longer lines are none of ours.
+    const LONGEST: usize = 64 * 1024;
+
+    fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if *byte != b'\n' {
+                if self.line.len() < Self::LONGEST {
+                    self.line.push(*byte);
+                }
+                continue;
+            }
+            let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
+            if let Some(image) = line.strip_prefix("cgo:image ") {
+                image.clone_into(&mut self.image);
+            } else if let Some(made) = line.strip_prefix("cgo:made") {
+                made.clone_into(&mut self.made);
+            }
+        }
+    }
 }
 
 /// Builds with the engine of this machine; `on_line` sees what it says.
@@ -235,5 +267,22 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_build_says_last_is_its_image() {
+        let log = b"Step 2/2 : RUN echo\ncgo:image sha256:forged amd64 1 x\ncgo:made y\n\ncgo:image sha256:own amd64 5 a b \ncgo:made\n";
+        let mut told = Told::default();
+        for chunk in log.chunks(7) {
+            told.push(chunk);
+        }
+        let image = read_image("r", &told.image).unwrap();
+        assert_eq!((image.id.as_str(), image.layers.len(), told.made.as_str()), ("sha256:own", 2, ""));
+        assert!(read_image("r", &Told::default().image).is_none());
     }
 }

@@ -8,6 +8,7 @@
 mod archive;
 pub mod build;
 mod error;
+pub mod platform;
 pub mod send;
 
 use std::time::Duration;

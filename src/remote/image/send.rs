@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::Saved;
 use super::build::{Scratch, docker};
-use super::{Engine, Error, Image, Sort};
+use super::{Engine, Error, Image, Sort, read_image};
 use crate::exec::{self, Command};
-use crate::remote::host::files::{self, Source};
+use crate::remote::host::files::{self, Sending, Source, Then};
 
 const LOOK: &str = include_str!("look.sh");
 const RECEIVE: &str = include_str!("receive.sh");
@@ -41,6 +41,10 @@ struct There {
     free_kb: u64,
     freeable: u64,
     images: Vec<(String, Vec<String>)>,
+    /// The image that is to come, as it is there already.
+    own: String,
+    /// Files that were sent, and parts of them: their names and sizes.
+    sent: Vec<(String, u64)>,
 }
 
 impl There {
@@ -58,6 +62,11 @@ impl There {
                     let id = words.next().unwrap_or_default().trim_start_matches("sha256:").to_owned();
                     there.images.push((id, words.map(str::to_owned).collect()));
                 }
+                Some("own") => there.own = words.collect::<Vec<_>>().join(" "),
+                Some("sent") => {
+                    let size = number(words.next()).unwrap_or(0);
+                    there.sent.push((words.next().unwrap_or_default().to_owned(), size));
+                }
                 _ => {}
             }
         }
@@ -68,6 +77,13 @@ impl There {
     fn has(&self, layers: &[String]) -> usize {
         let same = |theirs: &[String]| layers.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
         if self.whole { 0 } else { self.images.iter().map(|(_, theirs)| same(theirs)).max().unwrap_or(0) }
+    }
+
+    /// How many bytes it has of the file with this checksum, which is its name.
+    fn has_of(&self, sum: &str) -> u64 {
+        let part = format!("{sum}.{sum}.part");
+        let size = |wanted: &str| self.sent.iter().find(|(name, _)| name == wanted).map(|(_, size)| *size);
+        size(sum).or_else(|| size(&part)).unwrap_or(0)
     }
 }
 
@@ -88,9 +104,8 @@ pub async fn send(
 ) -> Result<Sent, Error> {
     let host = engine.host.name();
     super::check_arch(&image.arch, arch, host)?;
-    let there = look(engine, blobs, old, cancel).await?;
-    if let Some(image) = engine.inspect(&image.reference, cancel).await?.filter(|found| same(found, image, there.whole))
-    {
+    let there = look(engine, blobs, &image.reference, old, cancel).await?;
+    if let Some(image) = read_image(&image.reference, &there.own).filter(|found| same(found, image, there.whole)) {
         return Ok(Sent { had: image.layers.len(), image, bytes: 0 });
     }
     let scratch = Scratch::new()?;
@@ -98,14 +113,13 @@ pub async fn send(
     let save = docker().args(["save", "--output"]).arg(&saved).arg(&image.reference).deadline(LIMIT);
     exec::run_ok(&save, cancel).await?;
     let had = there.has(&image.layers);
-    let (had, bytes) = match part(engine, image, &there, had, &saved, blobs, &scratch.0, cancel).await {
+    let (had, (bytes, arrived)) = match part(engine, image, &there, had, &saved, blobs, &scratch.0, cancel).await {
         // The engine has them in another way than it looks.
         Err(Error::Rejected { .. }) if had > 0 => {
             (0, part(engine, image, &there, 0, &saved, blobs, &scratch.0, cancel).await?)
         }
         other => (had, other?),
     };
-    let arrived = engine.inspect(&image.reference, cancel).await?;
     match arrived {
         Some(arrived) if same(&arrived, image, there.whole) => Ok(Sent { image: arrived, bytes, had }),
         _ => Err(Error::Different { host: host.to_owned(), reference: image.reference.clone() }),
@@ -118,9 +132,16 @@ fn same(one: &Image, other: &Image, whole: bool) -> bool {
     one.id == other.id || whole && one.layers == other.layers && one.arch == other.arch
 }
 
-async fn look(engine: &Engine<'_>, blobs: &str, old: &[String], cancel: &CancellationToken) -> Result<There, Error> {
+async fn look(
+    engine: &Engine<'_>,
+    blobs: &str,
+    reference: &str,
+    old: &[String],
+    cancel: &CancellationToken,
+) -> Result<There, Error> {
     const WHAT: &str = "say which layers it has";
-    let script = engine.script(WHAT, LOOK).arg(blobs).args(old.iter().cloned()).keep(8 * 1024 * 1024).harmless();
+    let script = engine.script(WHAT, LOOK).arg(blobs).arg(reference).args(old.iter().cloned());
+    let script = script.keep(8 * 1024 * 1024).harmless();
     let answer = engine.host.run(&script, cancel).await?;
     if answer.code != 0 {
         return Err(engine.error(WHAT, &answer));
@@ -128,7 +149,7 @@ async fn look(engine: &Engine<'_>, blobs: &str, old: &[String], cancel: &Cancell
     Ok(There::read(&answer.stdout.text()))
 }
 
-/// Sends the layers from one on; how many bytes went.
+/// Sends the layers from one on, and has the engine take them; how many bytes went, and the image as it is there then.
 #[expect(clippy::too_many_arguments, reason = "one call of one function, done a second time with another number")]
 async fn part(
     engine: &Engine<'_>,
@@ -139,7 +160,7 @@ async fn part(
     blobs: &str,
     scratch: &Path,
     cancel: &CancellationToken,
-) -> Result<u64, Error> {
+) -> Result<(u64, Option<Image>), Error> {
     const WHAT: &str = "take an image";
     let archive = scratch.join("archive.tar");
     let (from, to, reference) = (saved.to_owned(), archive.clone(), image.reference.clone());
@@ -168,10 +189,17 @@ async fn part(
     let source = Source::File(packed);
     let (sum, _) = source.digest().await?;
     let file = format!("{blobs}/{sum}");
-    let sent = files::put(engine.host, &source, &file, "0600", cancel).await?.sent;
-    let script = engine.script(WHAT, RECEIVE).arg(&file).arg(program).arg(&image.reference).deadline(LIMIT);
-    let answer = engine.host.run(&script, cancel).await?;
-    if answer.code == 0 { Ok(sent) } else { Err(engine.error(WHAT, &answer)) }
+    let there = Some(there.has_of(&sum));
+    let sending = Sending { source: &source, to: &file, mode: "0600", there, until: None };
+    let args = [engine.sort.program(), file.as_str(), program, image.reference.as_str()].map(str::to_owned).to_vec();
+    let then = Then { what: WHAT, rights: engine.rights, text: RECEIVE, args, limit: LIMIT };
+    let (put, answer) = files::put_then(engine.host, &sending, &then, cancel).await?;
+    if answer.code != 0 {
+        return Err(engine.error(WHAT, &answer));
+    }
+    let text = answer.stdout.text();
+    let line = text.lines().find_map(|line| line.strip_prefix("image "));
+    Ok((put.sent, line.and_then(|line| read_image(&image.reference, line))))
 }
 
 /// Packs a file with what both machines have; the packed file, and the program that unpacks it.
@@ -203,5 +231,15 @@ mod tests {
         let has = |layers: &[&str]| there.has(&layers.iter().map(|&layer| layer.to_owned()).collect::<Vec<_>>());
         assert_eq!((has(&["a", "b", "e"]), has(&["b"]), has(&["a", "d"]), has(&[])), (2, 0, 2, 0));
         assert_eq!(There::read("whole yes\nimage x a").has(&["a".to_owned()]), 0);
+    }
+
+    #[test]
+    fn what_was_sent_before_counts_and_an_image_that_is_there_is_known() {
+        let there =
+            There::read("own sha256:x amd64 5 a b \nsent 7 cafe.cafe.part\nsent 3 beef\nsent 1 beef.beef.part\n");
+        assert_eq!((there.has_of("cafe"), there.has_of("beef"), there.has_of("dead")), (7, 3, 0));
+        let own = read_image("r", &there.own).unwrap();
+        assert_eq!((own.id.as_str(), own.size, own.layers.len()), ("sha256:x", 5, 2));
+        assert!(read_image("r", &There::read("zstd yes").own).is_none());
     }
 }

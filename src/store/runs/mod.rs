@@ -23,13 +23,30 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Runs whose id begins so.
     pub id_prefix: Option<String>,
+    /// Runs that are this user's: of their projects, and of no project yet when they asked for them.
+    pub owner: Option<UserId>,
+    /// Those after so many.
+    pub skip: u32,
     /// At most so many.
     pub limit: u32,
 }
 
 impl Default for RunFilter {
     fn default() -> Self {
-        Self { project: None, statuses: Vec::new(), id_prefix: None, limit: u32::MAX }
+        Self { project: None, statuses: Vec::new(), id_prefix: None, owner: None, skip: 0, limit: u32::MAX }
+    }
+}
+
+impl RunFilter {
+    /// The statuses as `,queued,running,`: a list in one argument, which both engines can search.
+    fn spelled_statuses(&self) -> String {
+        let mut statuses = String::new();
+        for status in &self.statuses {
+            statuses.push_str(if statuses.is_empty() { "," } else { "" });
+            statuses.push_str(status.as_str());
+            statuses.push(',');
+        }
+        statuses
     }
 }
 
@@ -62,6 +79,8 @@ pub trait Runs {
     fn run(&self, id: &RunId) -> impl Future<Output = Result<Option<Run>, Error>> + Send;
     /// The runs a filter lets through, newest first.
     fn runs(&self, filter: &RunFilter) -> impl Future<Output = Result<Vec<Run>, Error>> + Send;
+    /// How many runs a filter lets through, however many of them it skips and lists.
+    fn count_runs(&self, filter: &RunFilter) -> impl Future<Output = Result<u64, Error>> + Send;
     /// Writes a batch, all of it or nothing; it is on disk when this returns. An empty batch only asks.
     ///
     /// # Errors
@@ -306,28 +325,43 @@ impl Runs for Store {
     }
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Error> {
-        // `,queued,running,`: a list in one argument, which both engines can search.
-        let mut statuses = String::new();
-        for status in &filter.statuses {
-            statuses.push_str(if statuses.is_empty() { "," } else { "" });
-            statuses.push_str(status.as_str());
-            statuses.push(',');
-        }
         self.list(
             "select id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, created_at, updated_at \
              from run where (cast($1 as text) is null or project_id = $1) \
              and ($2 = '' or $2 like '%,' || status || ',%') \
              and substr(id, 1, length(cast($3 as text))) = $3 \
-             order by created_at desc, number desc limit $4",
+             and (cast($4 as text) is null \
+             or exists (select 1 from project where project.id = run.project_id and project.owner_id = $4) \
+             or (asked_by = $4 and not exists (select 1 from project where project.id = run.project_id))) \
+             order by created_at desc, number desc limit $5 offset $6",
             args![
                 filter.project.as_ref().map(ProjectId::as_str),
-                &statuses,
+                &filter.spelled_statuses(),
                 filter.id_prefix.as_deref().unwrap_or(""),
+                filter.owner.as_ref().map(UserId::as_str),
                 filter.limit,
+                filter.skip,
             ],
             decode,
         )
         .await
+    }
+
+    async fn count_runs(&self, filter: &RunFilter) -> Result<u64, Error> {
+        let sql = "select count(*) from run where (cast($1 as text) is null or project_id = $1) \
+                   and ($2 = '' or $2 like '%,' || status || ',%') \
+                   and substr(id, 1, length(cast($3 as text))) = $3 \
+                   and (cast($4 as text) is null \
+                   or exists (select 1 from project where project.id = run.project_id and project.owner_id = $4) \
+                   or (asked_by = $4 and not exists (select 1 from project where project.id = run.project_id)))";
+        let statuses = filter.spelled_statuses();
+        let args = args![
+            filter.project.as_ref().map(ProjectId::as_str),
+            &statuses,
+            filter.id_prefix.as_deref().unwrap_or(""),
+            filter.owner.as_ref().map(UserId::as_str),
+        ];
+        Ok(self.find(sql, args, |row| row.of("run").number(0)).await?.unwrap_or(0))
     }
 
     async fn append(&self, lease: &Lease, run: &RunId, batch: &Batch, at: Timestamp) -> Result<Appended, Error> {

@@ -133,6 +133,15 @@ pub enum Error {
         /// The most that is taken.
         limit: usize,
     },
+    /// A file that a Bot API server of one's own has put on this machine cannot be read.
+    #[error("cannot read `{path}`, where the Bot API server says the file is")]
+    LocalFile {
+        /// Where, without the token.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file was to be sent, which cgo never does.
     #[error("`{method}` is to send a file, and cgo sends none")]
     SendsNoFiles {
@@ -175,8 +184,8 @@ impl Diagnose for Error {
         match self {
             Self::BadAddress { .. } => Kind::Usage,
             Self::OtherPoller => Kind::Locked,
-            // Something between here and Telegram, which may be gone soon.
-            Self::NotTelegram { .. } => Kind::Preflight,
+            // Something between here and Telegram, which may be gone soon; or how its own server was set up.
+            Self::NotTelegram { .. } | Self::LocalFile { .. } => Kind::Preflight,
             Self::Unread(error) => error.kind(),
             Self::Ops(error) => error.kind(),
             Self::Run(error) => error.kind(),
@@ -211,6 +220,9 @@ impl Diagnose for Error {
             Self::Ops(error) => error.advice(),
             Self::Run(error) => error.advice(),
             Self::TooLarge { .. } => say("send a shorter file"),
+            Self::LocalFile { .. } => say(
+                "let cgo's account read the Bot API server's files on this machine, or start that server without --local",
+            ),
             Self::Blocked { .. }
             | Self::NoChat { .. }
             | Self::Moved { .. }

@@ -1,7 +1,8 @@
 //! The way to one Bot API with one token: a question, its timers, and what came of it.
 
 use std::fmt::{self, Debug};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,12 +13,16 @@ use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::fs::{self, File};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::error::Error;
 use crate::net::{self, text};
 use crate::telegram::token::Token;
 
+/// Telegram's own machine, which has no files here.
+const TELEGRAM: &str = "api.telegram.org";
 /// The longest answer, in bytes: a hundred updates of the longest texts take about 2 MB.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
@@ -91,11 +96,17 @@ impl Transport {
         })
     }
 
-    /// The bytes of a file, from where Telegram says it is.
+    /// The bytes of a file, from where Telegram says it is: below its own address, or, where a server of one's own was
+    /// started with `--local`, on this machine.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], and as every question.
+    /// [`Error::TooLarge`], [`Error::LocalFile`], and as every question.
     pub async fn load(&self, path: &str, limit: usize) -> Result<Vec<u8>, Error> {
+        if path.starts_with('/') && self.api.host_str() != Some(TELEGRAM) {
+            let read = read_here(Path::new(path), limit).await;
+            // The name of a folder on the way is the token.
+            return read.map_err(|source| Error::LocalFile { path: self.clean(path), source })?;
+        }
         let plain = !path.is_empty() && !path.starts_with('/') && !path.split('/').any(|part| part == "..");
         if !plain {
             return Err(Error::NotTelegram { said: "it names no file to load".to_owned() });
@@ -214,6 +225,16 @@ impl AsyncTelegramApi for Transport {
     }
 }
 
+/// The bytes of a file on this machine; what is no file, such as a pipe that nobody ends, is not opened.
+async fn read_here(path: &Path, limit: usize) -> io::Result<Result<Vec<u8>, Error>> {
+    if !fs::metadata(path).await?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).await?.take(limit as u64 + 1).read_to_end(&mut bytes).await?;
+    Ok(if bytes.len() > limit { Err(Error::TooLarge { limit }) } else { Ok(bytes) })
+}
+
 /// Why something was refused; none when that is not said as the Bot API says it.
 fn refusal(bytes: &[u8]) -> Option<ErrorResponse> {
     let mut said: Value = serde_json::from_slice(bytes).ok()?;
@@ -261,6 +282,19 @@ mod tests {
     fn transport() -> Transport {
         let token = Token::parse("123456:AAE-canary_canary_canary_canary_can", "a test").unwrap();
         Transport::new("http://127.0.0.1:9", token, Timers::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_path_of_this_machine_is_read_for_no_server_that_is_not_ones_own() {
+        let token = Token::parse("123456:AAE-canary_canary_canary_canary_can", "a test").unwrap();
+        let telegram = Transport::new("https://api.telegram.org", token, Timers::default()).unwrap();
+        let there = telegram.load("/etc/hostname", 1 << 20).await.unwrap_err();
+        assert!(matches!(there, Error::NotTelegram { .. }), "{there:?}");
+        for path in ["/nonexistent/123456:AAE-canary_canary_canary_canary_can/a.txt", "/dev", "/dev/zero"] {
+            let here = transport().load(path, 1 << 20).await.unwrap_err();
+            assert!(matches!(here, Error::LocalFile { .. }), "{here:?}");
+            assert!(!format!("{here:?} {here}").contains("canary"), "{here:?}");
+        }
     }
 
     #[test]

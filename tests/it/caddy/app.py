@@ -20,6 +20,10 @@ async def serve(reader, writer):
             path = head[0].split(" ")[1]
             headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in head[1:] if ": " in line)}
             await reader.readexactly(int(headers.get("content-length", 0)))
+            if headers.get("transfer-encoding") == "chunked":
+                while size := int(await reader.readuntil(b"\r\n"), 16):
+                    await reader.readexactly(size + 2)
+                await reader.readexactly(2)
             if headers.get("upgrade") == "websocket":
                 writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
                 while data := await reader.read(4096):

@@ -132,6 +132,37 @@ fn in_the_bake_window_a_release_that_is_killed_costs_no_request() {
 }
 
 #[test]
+fn a_body_that_does_not_say_how_large_it_is_ends_at_the_limit_and_costs_nobody_else_anything() {
+    on_both(&async |ground| {
+        let site = ground.served("notes").await;
+        ground.app("blue", site.ports.blue).await;
+        ground.app("green", site.ports.green).await;
+        let at = ground.reach(&site);
+        let filling = vec![b'x'; 100_000];
+        let chunk = [&b"186a0\r\n"[..], &filling[..], b"\r\n"].concat();
+        let post = async |chunks: usize| {
+            let mut client = Client::to(at).await.unwrap();
+            client.send("POST /", "Transfer-Encoding: chunked\r\n").await.unwrap();
+            let body = [chunk.repeat(chunks), b"0\r\n\r\n".to_vec()].concat();
+            // It need not be taken to its end.
+            let _ = client.stream.get_mut().write_all(&body).await;
+            client.rest().await.unwrap()
+        };
+        for (bake, name) in [(false, "blue"), (true, "green")] {
+            ground.flag(&site, "bake", bake).await;
+            ground.flag(&site, "green", bake).await;
+            let got = post(9).await;
+            assert_eq!((got.status, got.text().as_str()), (200, name), "0.9 of 1 MB");
+            for _ in 0..2 {
+                assert_eq!(post(11).await.status, 413, "{name}");
+                // That says nothing about the release.
+                assert_eq!(get(at, "/").await.unwrap().text(), name);
+            }
+        }
+    });
+}
+
+#[test]
 fn under_maintenance_visitors_are_told_to_come_back_and_the_health_path_is_answered() {
     on_both(&async |ground| {
         let site = ground.served("notes").await;

@@ -1,9 +1,10 @@
 //! What a project says of its site is so once it is deployed, and a plan says what would stop a deployment.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::whole::{declare, git, ground, packages, server};
-use crate::support::env::get;
+use crate::support::env::{TestEnv, get};
 use crate::support::sshd::Sshd;
 
 /// What a visitor gets who sends that many bytes.
@@ -30,6 +31,23 @@ fn all(sshd: &Sshd) -> String {
          find . -type f ! -name log ! -name lock ! -path './caddy/*' -exec sha256sum {} + | sort; \
          find . -type d | sort; sha256sum caddy/sites.d/* caddy/last-good/* 2>/dev/null || true; else echo nothing; fi",
     )
+}
+
+/// An image that would be for other machines than the server's is told by a look alone.
+fn an_image_for_other_machines(env: &TestEnv, folder: &Path) {
+    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    let image = "    driver: container\n    image: { dockerfile: image.Dockerfile }\n    migrate:";
+    std::fs::write(folder.join("cgo.yaml"), manifest.replacen("    migrate:", image, 1)).unwrap();
+    for (platform, code) in [("--platform=linux/riscv64 ", 9), ("", 0)] {
+        std::fs::write(folder.join("image.Dockerfile"), format!("FROM {platform}debian\n")).unwrap();
+        git(folder, &["add", "-A"]);
+        git(folder, &["commit", "-qm", "Run it in a container"]);
+        let plan = env.run(["deploy", "notes-api", "--dry-run"]);
+        assert_eq!(plan.code, Some(code), "{}{}", plan.stdout, plan.stderr);
+        assert!(plan.stdout.contains("build its image on the server, for machines like it"), "{}", plan.stdout);
+        assert_eq!(plan.stdout.contains("the image is for riscv64, and `web` is "), code == 9, "{}", plan.stdout);
+    }
+    git(folder, &["reset", "-q", "--hard", "HEAD~2"]);
 }
 
 #[test]
@@ -94,6 +112,8 @@ fn a_site_is_as_its_project_says_and_a_plan_says_what_would_stop_a_deployment() 
     assert!(refused.stderr.contains("line 2: ") && refused.stderr.contains("redir"), "{}", refused.stderr);
     assert!(shows("x-shop: open") && get(&format!("{url}/ready")).1.contains(&release));
     assert_eq!(send(&url, 1_000_001), "413");
+
+    an_image_for_other_machines(&env, &folder);
 
     // Who has it, and until when.
     env.ok(["lock", "hold", "notes-api", "-m", "the fair is on"]);

@@ -6,8 +6,9 @@ use cgo::remote::image::Sort;
 
 use super::whole::{can_deploy, git, server};
 use crate::support::docker::Docker;
-use crate::support::env::{TestEnv, get};
+use crate::support::env::{TestEnv, figure, get};
 use crate::support::service::SERVICE;
+use crate::support::sshd::Sshd;
 
 /// A service without packages, above a layer that stays and one that changes.
 const DOCKERFILE: &str = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nWORKDIR /app\nCOPY image/stays /app/\nCOPY image/changes /app/\n\
@@ -30,6 +31,41 @@ impl Drop for Built {
 fn fill(folder: &Path, name: &str) {
     let content: Vec<u8> = (0..SIZE).map(|_| rand::random()).collect();
     std::fs::write(folder.join("image").join(name), content).unwrap();
+}
+
+/// One like the deployment before takes no more than this to a server, whichever machine builds its image.
+const TRIPS: usize = 8;
+
+/// The same built on the server: its source goes there, and what it is built from is there already.
+fn built_there(docker: &Docker, env: &TestEnv, sshd: &Sshd, name: &str, url: &str) {
+    let folder = env.work().join(name);
+    let base = sshd.folder().join("base.tar").display().to_string();
+    docker.ok(["save", "--output", &base, docker.base()]);
+    sshd.root(&format!("docker load --input '{base}'"));
+    let manifest = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
+    std::fs::write(folder.join("cgo.yaml"), manifest.replace("build: here", "build: host")).unwrap();
+    git(&folder, &["commit", "-qam", "Build it there"]);
+    let before = sshd.commands();
+    let made = env.json(["deploy", name, "--bake", "0"]);
+    let trips = sshd.commands() - before;
+    figure(&format!("a deployment of an image that is built on the server took {trips} round trips"));
+    assert!(trips <= TRIPS, "a deployment of an image that is built on the server took {trips} round trips");
+    assert!(get(&format!("{url}/ready")).1.contains(made["release"].as_str().unwrap()));
+}
+
+/// An image that says it is for other machines is not even built.
+fn for_other_machines(env: &TestEnv, sshd: &Sshd, name: &str) {
+    let folder = env.work().join(name);
+    let recipe = DOCKERFILE.replace("FROM", "FROM --platform=linux/riscv64");
+    std::fs::write(folder.join("image/Dockerfile"), recipe).unwrap();
+    git(&folder, &["commit", "-qam", "Be for other machines"]);
+    let images = || sshd.root("docker image ls --all --quiet --no-trunc | sort");
+    let before = images();
+    let refused = env.run(["deploy", name, "--bake", "0"]);
+    assert_eq!(refused.code, Some(9), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the image is for riscv64, and `web` is "), "{}", refused.stderr);
+    assert_eq!(images(), before);
+    git(&folder, &["reset", "-q", "--hard", "HEAD~1"]);
 }
 
 #[test]
@@ -90,9 +126,12 @@ fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
 
     fill(&folder, "changes");
     git(&folder, &["commit", "-qam", "Change a layer"]);
-    let before = sshd.received();
+    let (before, commands) = (sshd.received(), sshd.commands());
     assert!(here(&old), "of two that were built here both stay");
     let again = env.ok(["deploy", name, "--bake", "0"]);
+    let trips = sshd.commands() - commands;
+    figure(&format!("a deployment of an image that is built here took {trips} round trips"));
+    assert!(trips <= TRIPS, "a deployment of an image that is built here took {trips} round trips");
     assert!(!here(&old), "the newest two stay here, and no more");
     assert!(here(&format!("localhost/cgo/{name}:{first}")) && here(&others) && here(&mine));
     docker.ok(["image", "rm", &others]);
@@ -111,6 +150,8 @@ fn of_an_image_built_here_only_the_layers_that_changed_go_to_the_server() {
     assert_eq!(back["release"], first.as_str());
     assert!(sshd.received() - before < 1_000_000);
     assert!(get(&format!("{url}/ready")).1.contains(&first));
+    for_other_machines(&env, &sshd, name);
+    built_there(docker, &env, &sshd, name, &url);
     env.ok(["project", "remove", name, "--yes"]);
     assert_eq!(
         sshd.root(&format!("docker ps --all --quiet; docker image ls --quiet --filter label=cgo.app={name}")),

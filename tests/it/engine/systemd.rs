@@ -11,6 +11,7 @@ use cgo::domain::ids::ReleaseId;
 use cgo::remote::engine::operate::Work;
 use cgo::remote::host::ssh::{self, Login, Ssh};
 
+use super::values::{SPECIAL, migrate, seen};
 use super::{Stage, never};
 use crate::hosts::Linked;
 use crate::support::booted::Booted;
@@ -114,7 +115,13 @@ fn services_follow_one_another_and_leave_no_unit() {
     runtime.block_on(async {
         let mut stage = Stage::new(linked.host(), &folder);
         stage.driver = Driver::Systemd;
+        stage.more = SPECIAL.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        stage.migrate = migrate();
         let first = stage.deploy("ok").await.unwrap();
+        let seen = seen(&stage).await;
+        for (name, value) in SPECIAL {
+            assert_eq!(seen[name].as_str(), Some(value), "{name}");
+        }
         let said = stage.answers().await.unwrap();
         assert_eq!(said, format!("{} it's $HOME \\ \"all\"", first.release), "values arrive byte for byte");
         let unit = std::fs::read_to_string(folder.join("units/cgo-shop-production@.service")).unwrap();

@@ -14,6 +14,38 @@ use crate::support::docker::Docker;
 /// What shells, JSON, environment files and formats change.
 const ODD: &str = " \tit's $HOME ${x} $(id) \\n\\ \"a\" `b` #c %s \n\nPATH=/x\n{\"a\":1}\u{1} ёж 👩‍👧 = \n ";
 
+/// Names that shells have for themselves, with values that they change or refuse; the last four also those who run
+/// containers.
+pub(super) static SPECIAL: [(&str, &str); 14] = [
+    ("OPTIND", "abc"),
+    ("OPTARG", "x y"),
+    ("PS4", "$(id)"),
+    ("LINENO", "none"),
+    ("PPID", "1x"),
+    ("UID", "u"),
+    ("EUID", "e"),
+    ("SHELLOPTS", "s"),
+    ("RANDOM", "r"),
+    ("SECONDS", "s"),
+    ("PWD", "/not/here"),
+    ("OLDPWD", "/nor/here"),
+    ("HOME", "/h'h"),
+    ("_", "under"),
+];
+
+/// A migration that asks no shell: one that is begun with such variables may not even start.
+pub(super) fn migrate() -> Vec<String> {
+    let text = "import os; open(os.environ['SHARED'] + '/migrations', 'a').write(os.environ['OPTIND'] + '\\n')";
+    ["/usr/bin/python3", "-c", text].map(str::to_owned).to_vec()
+}
+
+/// What the release that serves sees of its variables.
+pub(super) async fn seen(stage: &Stage<'_>) -> serde_json::Value {
+    let port = stage.survey().await.active().unwrap().port.unwrap();
+    let seen = stage.shell(&format!("curl -sS --noproxy '*' http://127.0.0.1:{port}/env")).await;
+    serde_json::from_str(&seen).unwrap()
+}
+
 /// Programs that scripts of ours run.
 const PROGRAMS: [&str; 16] = [
     "awk",
@@ -49,7 +81,9 @@ fn traps(folder: &Path) {
 async fn arrive(stage: &mut Stage<'_>, folder: &Path) {
     traps(folder);
     let here = folder.display();
-    let hostile = [
+    let special = if stage.driver == Driver::Process { &SPECIAL[..] } else { &SPECIAL[..SPECIAL.len() - 4] };
+    let mut hostile: Vec<(&str, String)> = special.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    hostile.extend([
         ("PATH", format!("{here}/evil:/usr/local/bin:/usr/bin:/bin")),
         ("DOCKER_HOST", "tcp://127.0.0.1:1".to_owned()),
         ("CONTAINER_HOST", "tcp://127.0.0.1:1".to_owned()),
@@ -62,15 +96,12 @@ async fn arrive(stage: &mut Stage<'_>, folder: &Path) {
         ("ODD", ODD.to_owned()),
         ("EMPTY", String::new()),
         ("LONG", "x".repeat(100_000)),
-    ];
+    ]);
     stage.more = hostile.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    // By its path, so that what starts it is not one of the traps.
-    stage.migrate = vec!["/bin/sh".to_owned(), "-c".to_owned(), "echo migrated >>\"$SHARED/migrations\"".to_owned()];
+    stage.migrate = migrate();
     stage.deploy("ok").await.unwrap();
     stage.deploy("ok").await.unwrap();
-    let port = stage.survey().await.active().unwrap().port.unwrap();
-    let seen = stage.shell(&format!("curl -sS --noproxy '*' http://127.0.0.1:{port}/env")).await;
-    let seen: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    let seen = seen(stage).await;
     for (name, value) in &hostile {
         assert_eq!(seen[name].as_str(), Some(value.as_str()), "{name}");
     }
@@ -125,6 +156,11 @@ fn of_a_process() {
         // One that was prepared goes on after its keeper, and a command of an operator sees the same.
         let (out, _, code) = super::operator::exec(&stage, &["/usr/bin/printenv", "ODD"], "").await;
         assert_eq!((out, code), (format!("{ODD}\n"), Some(0)));
+        for (name, value) in SPECIAL {
+            let (out, _, code) = super::operator::exec(&stage, &["/usr/bin/printenv", name], "").await;
+            assert_eq!((out, code), (format!("{value}\n"), Some(0)), "{name}");
+        }
+        assert_eq!(stage.shell("cat shared/migrations").await, "abc\nabc", "a migration sees them, too");
         stage.app().operate(cgo::remote::engine::operate::Work::Stop, "anna", "", &never()).await.unwrap();
         stage.end().await;
     });

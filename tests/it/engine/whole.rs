@@ -190,6 +190,21 @@ fn visitors_are_told_to_come_back(env: &TestEnv, url: &str) {
     assert_eq!(get(&format!("{url}/notes")).0, 200);
 }
 
+/// Nothing is put in place on a server that somebody works on, whichever release it is.
+fn a_server_in_maintenance_is_left_alone(env: &TestEnv, url: &str) {
+    env.ok(["servers", "maintenance", "web", "on"]);
+    for arguments in [&["deploy", "notes-api"][..], &["deploy", "notes-api", "--rollback"]] {
+        for dry in [&[] as &[&str], &["--dry-run"]] {
+            let refused = env.run([arguments, dry].concat());
+            assert_eq!(refused.code, Some(9), "{refused:?}");
+            assert!(refused.stderr.contains("`web` is in maintenance"), "{}", refused.stderr);
+            assert!(refused.stderr.contains("cgo servers maintenance web off"), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(get(&format!("{url}/ready")).0, 200, "what serves there serves on");
+    env.ok(["servers", "maintenance", "web", "off"]);
+}
+
 /// The server's own record says all that was done, and that somebody changed it.
 fn what_was_written_down(env: &TestEnv, sshd: &Sshd) {
     let audit = env.json(["audit", "notes-api"]);
@@ -300,6 +315,7 @@ fn a_description_becomes_a_project_on_a_server_and_is_operated_there() {
     assert_eq!((asked.stdout, asked.code), (format!("over the connection {first}\n"), Some(7)), "{}", asked.stderr);
 
     visitors_are_told_to_come_back(&env, &url);
+    a_server_in_maintenance_is_left_alone(&env, &url);
     env.ok(["deploy", "notes-api", "--rollback", second, "--bake", "0"]);
     one_that_dies_after_the_switch(&env, &sshd, &url, second);
     from_the_repository_alone(&env, &sshd, &folder, &url);

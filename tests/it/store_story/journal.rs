@@ -2,13 +2,17 @@
 
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::names::ProjectName;
+use cgo::domain::project::Project;
 use cgo::domain::run::{Batch, EffectMark, EffectRow, Lease, NewProject, Request, Run, RunStatus};
-use cgo::store::{Error, Leases, RunFilter, Runs, Store};
+use cgo::domain::user::{Role, User};
+use cgo::store::{Error, Leases, Projects, RunFilter, Runs, Store, Users};
 
-use super::{ODD, Place, alive, at, event, holder, leased_run, on_both, placed_project, run, run_id};
+use super::people::person;
+use super::{ODD, Place, alive, at, event, holder, leased_run, on_both, placed_project, project, run, run_id};
 
 on_both!(
     runs_are_kept_as_given_and_listed_newest_first,
+    runs_are_those_of_whose_project_it_is_or_of_who_asked_and_come_in_parts,
     a_batch_is_written_whole_and_read_back,
     events_follow_without_a_gap_or_nothing_is_written,
     a_stale_fence_writes_nothing,
@@ -94,6 +98,50 @@ async fn runs_are_kept_as_given_and_listed_newest_first(place: &Place) {
     assert_eq!(list(prefix(second.id.as_str())).await, ids[1..2]);
     assert_eq!(list(prefix("%")).await, []);
     assert_eq!(list(prefix("' or 1=1 --")).await, []);
+}
+
+async fn runs_are_those_of_whose_project_it_is_or_of_who_asked_and_come_in_parts(place: &Place) {
+    let store = place.open().await;
+    let (anna, bob) = (person(1, "Anna", Role::Member), person(2, "Bob", Role::Member));
+    for user in [&anna, &bob] {
+        store.create_user(user).await.unwrap();
+    }
+    let hers = Project { owner: Some(anna.id.clone()), ..project(1, "hers") };
+    let operators = project(2, "operators");
+    for project in [&hers, &operators] {
+        store.create_project(project).await.unwrap();
+    }
+    // Whose a run is: its project's owner's, whoever asked for it; without a project theirs who asked.
+    let of = |number, project: Option<&Project>, asked_by: Option<&User>| Run {
+        project: project.map(|project| project.id.clone()),
+        asked_by: asked_by.map(|user| user.id.clone()),
+        ..run(number)
+    };
+    for run in [
+        of(1, None, Some(&anna)),
+        of(2, Some(&hers), Some(&bob)),
+        of(3, Some(&operators), Some(&anna)),
+        of(4, None, None),
+        of(5, Some(&hers), None),
+        of(6, None, Some(&bob)),
+    ] {
+        store.create_run(&run).await.unwrap();
+    }
+    let list = async |owner: Option<&User>, skip, limit| {
+        let owner = owner.map(|user| user.id.clone());
+        let filter = RunFilter { owner, skip, limit, ..RunFilter::default() };
+        let listed = store.runs(&filter).await.unwrap().into_iter().map(|run| run.id).collect::<Vec<_>>();
+        (listed, store.count_runs(&filter).await.unwrap())
+    };
+    let ids = |numbers: &[u32]| numbers.iter().copied().map(run_id).collect::<Vec<_>>();
+    assert_eq!(list(None, 0, 9).await, (ids(&[6, 5, 4, 3, 2, 1]), 6));
+    assert_eq!(list(Some(&anna), 0, 9).await, (ids(&[5, 2, 1]), 3));
+    assert_eq!(list(Some(&bob), 0, 9).await, (ids(&[6]), 1));
+    assert_eq!(list(Some(&anna), 0, 2).await, (ids(&[5, 2]), 3));
+    assert_eq!(list(Some(&anna), 2, 2).await, (ids(&[1]), 3));
+    assert_eq!(list(Some(&anna), 3, 2).await, (ids(&[]), 3));
+    let running = RunFilter { statuses: vec![RunStatus::Running], ..RunFilter::default() };
+    assert_eq!(store.count_runs(&running).await.unwrap(), 0);
 }
 
 async fn a_batch_is_written_whole_and_read_back(place: &Place) {

@@ -211,6 +211,22 @@ fn who_was_asked_for_patience_too_often_still_asks_at_no_earlier_time_than_it_wa
 }
 
 #[test]
+fn what_telegram_wants_waited_for_is_dealt_with_however_often_it_says_so() {
+    const FLOODS: usize = 100;
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    for _ in 0..FLOODS {
+        telegram.turn("sendMessage", Turn::Says(Reply::flood(0)));
+    }
+    telegram.say(8, "/help");
+    telegram.hear(8, "/projects");
+    house.settled();
+    bot.kill();
+    assert_eq!(telegram.chat(8).len(), 1, "nobody hears that something went wrong: {:?}", telegram.chat(8));
+    assert_eq!(telegram.count("sendMessage"), FLOODS + 1);
+    telegram.assert_content();
+}
+
+#[test]
 fn a_refusal_of_a_press_is_shown_a_little_later_or_said_in_the_chat() {
     let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/language");

@@ -7,6 +7,7 @@ use cgo::domain::names::AgentName;
 use cgo::domain::run::{Batch, RunStatus, Wait};
 use cgo::domain::user::Role;
 use cgo::graph::progress::Event;
+use cgo::ops::runs;
 use cgo::telegram::Patience;
 
 use super::commands::append;
@@ -145,4 +146,55 @@ fn much_that_happens_at_once_is_told_in_few_changes_the_last_of_which_is_how_it_
     // As people run it: forty changes a minute, and fewer in a group than Telegram takes.
     let a_minute = |every: Duration| Duration::from_mins(1).as_millis() / every.as_millis();
     assert!(a_minute(usual.between_edits) <= 40 && a_minute(usual.between_group_edits) < 20, "{usual:?}");
+}
+
+#[test]
+fn several_runs_in_a_group_share_its_pace_and_each_has_its_turn() {
+    const GROUP: i64 = -77;
+    const EVERY: Duration = Duration::from_millis(200);
+    let kinds = ["notes", "books", "films"];
+    let stages = ["product_owner", "brainstorm", "zavhoz", "architect"];
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    let telegram = house.telegram.clone();
+    let _bot = house.open_with(|settings| {
+        let between_edits = Duration::ZERO;
+        settings.patience = Patience { between_edits, between_group_edits: EVERY, ..settings.patience };
+    });
+    // Waits until the messages of all runs are so.
+    let all = |what: &str, done: usize| {
+        telegram.wait(what, |world| {
+            let shows = |sent: &&Sent| sent.chat == GROUP && sent.text.starts_with("🛠");
+            let shown: Vec<Sent> = world.messages.iter().filter(shows).cloned().collect();
+            let are = shown.iter().all(|sent| sent.text.matches('✅').count() == done);
+            (shown.len() == kinds.len() && are).then_some(shown)
+        })
+    };
+    for kind in kinds {
+        telegram.say_in(GROUP, 8, &format!("/new a {kind} API with title"));
+    }
+    all("a message of each run", 0);
+    house.settled();
+    let begun: Vec<RunId> = house.with(async |app| {
+        let all = runs::list(&app.context, 10).await.unwrap();
+        all.into_iter().map(|view| view.run.id).collect()
+    });
+    let each = |events: &[Event], status| begun.iter().for_each(|run| house.works(run, events, status));
+    let taken = Event::TakenUp { by: "a test".to_owned() };
+    each(&[taken, Event::Routed { to: vec![node(stages[0])] }, begins(1, stages[0], None)], RunStatus::Running);
+    for (visit, pair) in (1..).zip(stages.windows(2)) {
+        let on = [ends(visit, pair[0], &[pair[1]]), begins(visit + 1, pair[1], Some(pair[0]))];
+        each(&on, RunStatus::Running);
+        all(&format!("{} everywhere", pair[1]), usize::try_from(visit).expect("it is small"));
+    }
+    each(&[ends(4, stages[3], &[]), Event::Succeeded], RunStatus::Succeeded);
+    let told = all("the end of all", stages.len());
+    let mut changed: Vec<_> = told.into_iter().flat_map(|sent| sent.edits).collect();
+    changed.sort();
+    let count = u32::try_from(changed.len()).expect("there are few");
+    assert!(count >= 12, "each is told of at each stage: {count} changes");
+    // One may have been slow to arrive, but no more of them come in this time.
+    let span = changed[changed.len() - 1] - changed[0];
+    assert!(span >= EVERY * (count - 2), "{count} changes within {span:?}");
+    telegram.assert_content();
 }

@@ -1,6 +1,7 @@
 //! cgo behind Telegram, against a strict Bot API server of our own.
 
 mod approvals;
+mod broken;
 mod client;
 mod commands;
 mod conversation;
@@ -15,6 +16,7 @@ mod odd;
 mod operate;
 mod owner;
 mod pages;
+mod ready;
 mod ruling;
 mod secrets;
 mod server;

@@ -105,7 +105,11 @@ fn the_project_a_command_is_for_is_chosen_among_sixty() {
 fn runs_are_listed_and_chosen_to_be_cancelled_however_many_there_are() {
     let house = House::new();
     house.admit(8, "Bo", Role::Member);
+    house.admit(10, "Cy", Role::Member);
+    house.runs(10, 3);
     let begun = house.runs(8, MANY);
+    // What another has begun meanwhile takes no place on a page.
+    house.runs(10, 3);
     house.with(async |app| {
         let chats = Chats::of(&app.context, BotId(BOT));
         for run in &begun {
@@ -137,22 +141,24 @@ fn runs_are_listed_and_chosen_to_be_cancelled_however_many_there_are() {
     telegram.assert_content();
 }
 
+/// A run of Bo's that waits for the answer to a question with many choices.
+fn which_shelf(house: &House, text: &str) -> (RunId, Vec<String>) {
+    let choices: Vec<String> = (0..MANY).map(|number| format!("shelf-{number:02}")).collect();
+    let question =
+        Question { id: "shelf".to_owned(), text: text.to_owned(), choices: choices.clone(), assumption: None };
+    let run = house.with(async |app| {
+        let theirs = House::person(&app.context, 8).await;
+        waiting_for(&theirs, new_project(&theirs, "shelves"), Wait::Input, question).await.0.id
+    });
+    (run, choices)
+}
+
 #[test]
 fn the_choices_of_a_question_are_turned_and_answered_until_it_is_answered() {
     let house = House::new();
     house.admit(8, "Bo", Role::Member);
     house.admit(10, "Cy", Role::Member);
-    let choices: Vec<String> = (0..MANY).map(|number| format!("shelf-{number:02}")).collect();
-    let question = Question {
-        id: "shelf".to_owned(),
-        text: "Which shelf?".to_owned(),
-        choices: choices.clone(),
-        assumption: None,
-    };
-    let run = house.with(async |app| {
-        let theirs = House::person(&app.context, 8).await;
-        waiting_for(&theirs, new_project(&theirs, "shelves"), Wait::Input, question).await.0.id
-    });
+    let (run, choices) = which_shelf(&house, "Which shelf?");
     let telegram = house.telegram.clone();
     telegram.change(|world| world.chats.insert(8));
     house.tell();
@@ -177,6 +183,43 @@ fn the_choices_of_a_question_are_turned_and_answered_until_it_is_answered() {
         events.into_iter().filter(|event| event.kind == "answered").map(|event| event.body).collect::<Vec<_>>()
     });
     assert!(answers.len() == 1 && answers[0].contains(&chosen), "{answers:?}");
+    telegram.assert_content();
+}
+
+#[test]
+fn a_question_longer_than_a_message_comes_in_several_the_last_of_which_has_its_choices() {
+    let house = House::new();
+    house.admit(8, "Bo", Role::Member);
+    let lines: Vec<String> = (0..400).map(|at| format!("{at}. a *shelf* of_[jars] (no. {at})! `x` \\ ёж 🫙")).collect();
+    let text = lines.join("\n");
+    assert!(text.encode_utf16().count() > 3 * 4096);
+    let (run, choices) = which_shelf(&house, &text);
+    let telegram = house.telegram.clone();
+    telegram.change(|world| world.chats.insert(8));
+    house.tell();
+    let bot = house.open();
+    let last = telegram.hear(8, &lines[lines.len() - 1]);
+    house.settled();
+    let parts: Vec<Sent> = telegram.chat(8).into_iter().filter(|sent| sent.text.contains("[jars]")).collect();
+    let (end, before) = parts.split_last().expect("there are some");
+    assert!(parts.len() > 3 && end.id == last.id && parts[0].text.starts_with('❓'), "{parts:?}");
+    assert!(before.iter().all(|sent| sent.labels().is_empty()), "only the last can be answered by a button");
+    let told: Vec<&str> =
+        parts.iter().flat_map(|sent| sent.text.lines()).filter(|line| line.contains("[jars]")).collect();
+    assert_eq!(told, lines, "every line is there, once and whole");
+
+    assert_eq!(turned(&telegram, end, MANY.div_ceil(8)), choices);
+    let shown = as_it_stands(&telegram, end);
+    assert_eq!(shown.text, end.text, "turning the choices leaves the question as it is");
+    let chosen = shown.labels()[0].clone();
+    let press = telegram.press(8, &shown, &chosen);
+    assert_eq!(telegram.shown(&press).text.as_deref(), Some(chosen.as_str()));
+    house.settled();
+    assert_eq!(house.status(&run), RunStatus::Queued);
+    bot.kill();
+    assert!(as_it_stands(&telegram, end).labels().is_empty(), "an answered question has no buttons");
+    let asked = telegram.chat(8).into_iter().filter(|sent| sent.text.contains("[jars]")).count();
+    assert_eq!(asked, parts.len(), "it is asked once");
     telegram.assert_content();
 }
 

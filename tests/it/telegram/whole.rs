@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::server::{Sent, TOKEN, Telegram};
+use super::server::{BOT, Reply, Sent, TOKEN, Telegram, Turn};
 use crate::support::env::{TestEnv, get, tools_are_here};
 
 /// A process that serves.
@@ -140,13 +140,52 @@ fn a_bot_that_cannot_be_used_ends_serving_with_the_reason_and_the_next_step() {
     let short = env.run(serve);
     assert!(short.stderr.contains("CGO_TELEGRAM_TOKEN") && !short.stderr.contains("canary"), "{}", short.stderr);
     env.set("CGO_TELEGRAM_TOKEN", TOKEN);
-    telegram.change(|world| world.webhook = "https://hooks.example.com/x".to_owned());
+    let hook = |url: &str| telegram.change(|world| url.clone_into(&mut world.webhook));
+    hook("https://hooks.example.com/x");
     let hooked = env.run(serve);
     assert!(hooked.stderr.contains("cgo serve --telegram --drop-webhook"), "{}", hooked.stderr);
     assert_eq!(hooked.code, Some(1));
+    hook("");
     env.ok(["serve", "--telegram", "--keep-token"]);
+    hook("https://hooks.example.com/x");
     env.unset("CGO_TELEGRAM_TOKEN");
     let kept = env.run(serve);
     assert!(kept.stderr.contains("--drop-webhook"), "the token in the store is found: {}", kept.stderr);
     assert!(!format!("{}{}", hooked.stdout, hooked.stderr).contains("canary"));
+}
+
+#[test]
+fn a_token_is_kept_once_telegram_has_accepted_it_and_never_before() {
+    let telegram = Telegram::start();
+    let mut env = TestEnv::new();
+    env.set("CGO_TELEGRAM_API", telegram.api());
+    let (serve, keep) = (["serve", "--telegram", "--health", "off"], ["serve", "--telegram", "--keep-token"]);
+    let refused = |env: &TestEnv, code: i32, words: [&str; 2]| {
+        let ran = env.run(keep);
+        assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
+        assert!(words.iter().all(|word| ran.stderr.contains(word)), "{words:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+    };
+    env.set("CGO_TELEGRAM_TOKEN", format!("{BOT}:AAE-canary_of_somebody_else_entirely_____"));
+    refused(&env, 1, ["Telegram refuses the bot's token from CGO_TELEGRAM_TOKEN", "@BotFather"]);
+    env.set("CGO_TELEGRAM_TOKEN", TOKEN);
+    telegram.change(|world| world.competitor = true);
+    refused(&env, 5, ["another program asks for the updates of this bot", "stop the other program"]);
+    telegram.change(|world| {
+        world.competitor = false;
+        world.webhook = "https://hooks.example.com/x".to_owned();
+    });
+    refused(&env, 1, ["go to a webhook at hooks.example.com", "--drop-webhook"]);
+    env.unset("CGO_TELEGRAM_TOKEN");
+    let none = env.run(serve);
+    assert!(none.stderr.contains("has no token"), "one that was refused was kept: {}", none.stderr);
+
+    env.set("CGO_TELEGRAM_TOKEN", TOKEN);
+    env.ok(keep.into_iter().chain(["--drop-webhook"]));
+    assert_eq!(telegram.world().webhook, "");
+    env.unset("CGO_TELEGRAM_TOKEN");
+    telegram.turn("getMe", Turn::Says(Reply::bad(401, "Unauthorized")));
+    let kept = env.run(serve);
+    assert!(kept.stderr.contains("Telegram refuses the bot's token from the store"), "{}", kept.stderr);
+    telegram.assert_content();
 }

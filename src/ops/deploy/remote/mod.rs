@@ -16,11 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::incidents::release;
 use super::super::servers::place::{self, Place};
-use super::super::{Context, Error, environment, explain, projects, repository, servers, users};
-use super::{front, here, irreversible, manifest, service};
+use super::super::{Context, Error, environment, explain, placement, projects, repository, servers, users};
+use super::{front, here, irreversible, manifest, platform, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Diagnose as _, Kind, told};
-use crate::domain::domain_name::DomainName;
+use crate::domain::domain_name::{self, DomainName};
 use crate::domain::host::Rights;
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::{BuiltAt, Service};
@@ -37,6 +37,7 @@ use crate::remote::engine::plan::{Build, Launch};
 use crate::remote::engine::{self, Report};
 use crate::remote::host::files::{self, Source};
 use crate::remote::image::build::Recipe;
+use crate::remote::image::platform::Platform;
 use crate::remote::image::{self, Engine, Sort};
 use crate::store::Deployments as _;
 pub use fleet::{AT_ONCE, Fleet, Rolled};
@@ -176,6 +177,9 @@ impl<'a> Steps<'a> {
         rights: Rights,
         say: &dyn Fn(&str),
     ) -> Result<Build, Error> {
+        if let Some(Platform::Arch(arch)) = platform(source, service) {
+            image::check_arch(&arch, &self.place.arch, self.handle()).map_err(servers::Error::from)?;
+        }
         let image = service.image.as_ref();
         let dockerfile = service.dockerfile();
         let mut args = BTreeMap::from([("RELEASE".to_owned(), self.plan.host.release.to_string())]);
@@ -302,7 +306,7 @@ impl<'a> Steps<'a> {
         let addresses = addresses(&self.place.server).await?;
         let Some(address) = addresses.first() else { return Ok(None) };
         let begun = std::time::Instant::now();
-        for name in self.plan.names() {
+        for name in domain_name::names(self.plan.domain.as_ref(), &self.plan.aliases) {
             if let Some(why) = self.untrusted(name, *address, begun).await {
                 return Ok(Some(why));
             }
@@ -376,7 +380,7 @@ impl<'a> Steps<'a> {
 /// servers the deployment sees to the others. The release that serves then; none when there is nothing to call back.
 ///
 /// # Errors
-/// When a server cannot be asked, or does not do it in time.
+/// [`Error::InMaintenance`]; when a server cannot be asked, or does not do it in time.
 pub async fn recall(
     context: &Context,
     project: &Project,
@@ -384,6 +388,7 @@ pub async fn recall(
     cancel: &CancellationToken,
 ) -> Result<Option<String>, Error> {
     users::require(context, Right::Operate, Some(project))?;
+    placement::open_to(context, project).await?;
     let places = place::of_project(context, project, cancel).await?;
     // Until its deployment is over, the release before is the one that is noted to serve.
     let noted = context.store.active_deployment(&project.id).await?;

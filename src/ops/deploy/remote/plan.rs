@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::super::super::servers::place::{self, Place};
-use super::super::super::{Context, Error, explain, secrets, servers};
-use super::super::{KEEP_GOOD, check_rollback, front, irreversible, is_for_machines_like_this, manifest, service};
+use super::super::super::{Context, Error, explain, placement, secrets, servers};
+use super::super::{
+    KEEP_GOOD, front, gone_back_to, identity, irreversible, is_built_here, manifest, platform, service,
+};
 use super::exported;
 use crate::domain::deployment::Driver;
 use crate::domain::diagnose::Advice;
@@ -25,6 +27,7 @@ use crate::domain::time::Timestamp;
 use crate::remote::engine;
 use crate::remote::engine::plan::{AWAY, Health, Plan as OnHost};
 use crate::remote::engine::survey::Survey;
+use crate::remote::image::platform::Platform;
 use crate::remote::image::{self, Sort};
 use crate::remote::runtime::PerSlot;
 use crate::store::{Deployments as _, Ports as _};
@@ -68,13 +71,6 @@ pub struct Plan {
     pub replaces: bool,
 }
 
-impl Plan {
-    /// The names people open it by.
-    pub fn names(&self) -> impl Iterator<Item = &DomainName> {
-        self.domain.iter().chain(&self.aliases)
-    }
-}
-
 /// A deployment to one server, or to several, as it is going to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
@@ -114,8 +110,8 @@ struct Wanted {
 /// Looks at the servers, refuses what cannot come to anything, reserves ports, and says what is going to be done.
 ///
 /// # Errors
-/// [`engine::Error::Preflight`], [`engine::Error::Held`]; when a server cannot be reached. Where a part of the servers
-/// will do, when none is left.
+/// [`Error::InMaintenance`], [`engine::Error::Preflight`], [`engine::Error::Held`]; when a server cannot be reached. Where a
+/// part of the servers will do, when none is left.
 pub async fn plan(
     context: &Context,
     project: &Project,
@@ -124,18 +120,15 @@ pub async fn plan(
     commit: &str,
     cancel: &CancellationToken,
 ) -> Result<Planned, Error> {
-    // What the commit says of it is read below; an application that runs keeps the driver it has.
-    let driver = manifest(Path::new(&project.folder)).ok().and_then(|manifest| service(&manifest).1.driver);
-    let surveys = join_all(places.iter().map(async |place| {
-        let seen = place.app(&project.name, driver).prepare(cancel).await;
-        Ok::<_, Error>(seen.map_err(servers::Error::from)?)
-    }));
+    // Somebody may have begun to work on one since the deployment was begun.
+    placement::open_to(context, project).await?;
     let mut seen: Vec<(&Place, Survey)> = Vec::new();
     let mut left = Vec::new();
     let is_new = !matches!(run.request, Request::Rollback { .. });
-    for (place, survey) in places.iter().zip(surveys.await) {
-        let checked = survey
-            .and_then(|survey| obstacles(place, project, &survey, is_new).into_iter().next().map_or(Ok(survey), Err));
+    // What the commit says of it is read below.
+    let written = manifest(Path::new(&project.folder)).ok();
+    for (place, looked) in look_at(places, project, written.as_ref(), Look::Prepare, is_new, cancel).await {
+        let checked = looked.and_then(|(survey, found)| found.into_iter().next().map_or(Ok(survey), Err));
         match checked {
             Ok(survey) => seen.push((place, survey)),
             Err(error) if !run.request.rollout().allow_partial || places.len() == 1 || cancel.is_cancelled() => {
@@ -155,6 +148,41 @@ pub async fn plan(
         plans.push(on(context, project, place, run, &wanted, survey).await?);
     }
     Ok(Planned { plans, left })
+}
+
+/// How a server is looked at.
+#[derive(Clone, Copy)]
+enum Look {
+    /// Nothing is changed there.
+    Only,
+    /// The folder of cgo is made where it is missing.
+    Prepare,
+}
+
+/// What was seen of a server, and what stands in the way there.
+type Looked = Result<(Survey, Vec<Error>), Error>;
+
+/// Looks at all servers at once, for a service as `cgo.yaml` says; an application that runs keeps the driver it has.
+async fn look_at<'p>(
+    places: &'p [Place],
+    project: &Project,
+    written: Option<&Manifest>,
+    look: Look,
+    is_new: bool,
+    cancel: &CancellationToken,
+) -> Vec<(&'p Place, Looked)> {
+    let driver = written.and_then(|manifest| service(manifest).1.driver);
+    let looked = join_all(places.iter().map(async |place| {
+        let app = place.app(&project.name, driver);
+        let seen = match look {
+            Look::Only => app.survey("none", cancel).await,
+            Look::Prepare => app.prepare(cancel).await,
+        };
+        let survey = seen.map_err(servers::Error::from)?;
+        let found = obstacles(place, project, &survey, is_new);
+        Ok::<_, Error>((survey, found))
+    }));
+    places.iter().zip(looked.await).collect()
 }
 
 /// Whether the names of a project lead to its servers; those that no release of it was served by can be reached there, too.
@@ -195,17 +223,14 @@ pub async fn preflight(
     }
     let folder = Path::new(&project.folder);
     let manifest = manifest(folder);
-    let driver = manifest.as_ref().ok().and_then(|manifest| service(manifest).1.driver);
-    let surveys =
-        join_all(places.iter().map(async |place| place.app(&project.name, driver).survey("none", cancel).await));
     let mut seen = Vec::new();
-    for (place, survey) in places.iter().zip(surveys.await) {
-        match survey {
-            Ok(survey) => {
-                found.extend(obstacles(place, project, &survey, is_new));
+    for (place, looked) in look_at(&places, project, manifest.as_ref().ok(), Look::Only, is_new, cancel).await {
+        match looked {
+            Ok((survey, obstacles)) => {
+                found.extend(obstacles);
                 seen.push((place, survey));
             }
-            Err(error) => found.push(servers::Error::from(error).into()),
+            Err(error) => found.push(error),
         }
     }
     // What goes back to a release was looked at when that was deployed.
@@ -225,7 +250,7 @@ pub async fn preflight(
     found
 }
 
-/// Whether an image that is built here is for the servers.
+/// Whether an image is going to be for the servers.
 async fn for_its_machines(
     folder: &Path,
     manifest: &Manifest,
@@ -233,12 +258,15 @@ async fn for_its_machines(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let (_, service) = service(manifest);
-    if !is_for_machines_like_this(folder, service) {
-        return Ok(());
-    }
-    let here = image::build::arch_here(cancel).await.map_err(servers::Error::from)?;
+    let arch = match platform(folder, service) {
+        Some(Platform::Builder) if is_built_here(service) => {
+            image::build::arch_here(cancel).await.map_err(servers::Error::from)?
+        }
+        Some(Platform::Arch(arch)) => arch,
+        Some(Platform::Builder | Platform::Open) | None => return Ok(()),
+    };
     for (place, _) in seen {
-        image::check_arch(&here, &place.arch, place.host.name()).map_err(servers::Error::from)?;
+        image::check_arch(&arch, &place.arch, place.host.name()).map_err(servers::Error::from)?;
     }
     Ok(())
 }
@@ -259,32 +287,20 @@ async fn wanted(
         survey.releases.iter().any(|it| it.id == id.as_str() && it.built && fit(&it.status))
     };
     let is_there = |id: &ReleaseId| seen.iter().all(|(_, survey)| has(survey, id));
-    let known = match &run.request {
-        Request::Rollback { release, rollout, .. } => {
-            Some(check_rollback(context, project, release.as_ref(), rollout.force, &is_there).await?)
-        }
-        Request::NewProject(_) | Request::Update(_) | Request::Deploy { .. } => None,
-    };
+    let known = gone_back_to(context, project, &run.request, &is_there).await?;
     // What was gone back across is written down on the servers.
     let forced = match &known {
         Some(release) if run.request.rollout().force => irreversible::since(context, project, release).await?,
         _ => Vec::new(),
     };
-    let commit = known.as_ref().map_or_else(|| commit.to_owned(), |release| release.commit.clone());
+    let (release, created_at) = identity(context, project, known.as_ref()).await?;
+    let is_built = known.is_some();
+    let commit = known.map_or_else(|| commit.to_owned(), |release| release.commit);
     let source = exported(context, project, &commit, cancel).await?;
     let manifest = manifest(&source)?;
     front::snippet(&source, &manifest)?;
-    let before = context.store.deployments(&project.id).await?.len();
-    let now = context.source.moment(format_args!("release {}", before + 1));
-    let chance = context.source.chance(format_args!("release {}", before + 1));
-    Ok(Wanted {
-        release: known.as_ref().map_or_else(|| ReleaseId::new(now, chance), |release| release.release.clone()),
-        created_at: known.as_ref().map_or(now, |release| release.created_at),
-        is_built: known.is_some(),
-        commit,
-        forced: (!forced.is_empty()).then(|| forced.join("; ")),
-        manifest,
-    })
+    let forced = (!forced.is_empty()).then(|| forced.join("; "));
+    Ok(Wanted { release, commit, created_at, is_built, manifest, forced })
 }
 
 /// What is done on one server, with its ports reserved.

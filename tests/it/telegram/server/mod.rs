@@ -7,6 +7,7 @@ mod methods;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ pub const TOKEN: &str = "700700:AAE-canary_5f1c0b7e2a94d83611_0b7e2a94d8";
 pub const BOT: i64 = 700_700;
 /// The bot's name.
 pub const NAME: &str = "CgoTestBot";
+/// What the loading of a file is called, among the methods: for its turns, and in what was asked.
+pub const FILE: &str = "file";
 /// How long something is waited for that has to come.
 const LONG: Duration = Duration::from_mins(2);
 
@@ -141,6 +144,10 @@ pub struct World {
     pub moved: BTreeMap<i64, i64>,
     pub presses: BTreeMap<String, Option<Shown>>,
     pub files: BTreeMap<String, Vec<u8>>,
+    /// The folder of a server that was started with `--local`: it puts files there, and names them as they lie there.
+    pub local: Option<PathBuf>,
+    /// Texts whose marks make no sense are expected, and no violation.
+    pub wrong_marks: bool,
     pub webhook: String,
     pub competitor: bool,
     pub commands: BTreeMap<String, Vec<Value>>,
@@ -408,11 +415,7 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
     let mut words = line.split(' ');
     let (verb, path) = (words.next()?, words.next()?);
     if let Some(file) = path.strip_prefix(&format!("/file/bot{TOKEN}/")) {
-        let found = shared.world.lock().ok()?.files.get(file).cloned();
-        return match found {
-            Some(bytes) => write(stream, 200, "application/octet-stream", &bytes),
-            None => write(stream, 404, "application/json", &Reply::bad(404, "Not Found").body),
-        };
+        return load(shared, stream, file);
     }
     let Some((token, method)) = path.strip_prefix("/bot").and_then(|path| path.split_once('/')) else {
         return write(stream, 404, "application/json", &Reply::bad(404, "Not Found").body);
@@ -454,6 +457,34 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
         }
     };
     write(stream, reply.status, "application/json", &reply.body)
+}
+
+/// Serves the bytes of a file, as [`FILE`] has its turns. A server with `--local` serves none.
+fn load(shared: &Shared, stream: &TcpStream, file: &str) -> Option<()> {
+    let (turn, found) = {
+        let mut world = shared.world.lock().ok()?;
+        world.asked.push(Asked { method: FILE.to_owned(), body: json!({ "file": file }), at: Instant::now() });
+        if world.local.is_some() {
+            world.violations.push(format!("{file} was asked for, which lies where its path says"));
+        }
+        let found = world.files.get(file).filter(|_| world.local.is_none()).cloned();
+        (world.turns.get_mut(FILE).and_then(VecDeque::pop_front), found)
+    };
+    shared.changed.notify_all();
+    let (status, kind, body) = match (&turn, found) {
+        (Some(Turn::Says(reply)), _) => (reply.status, "application/json", reply.body.clone()),
+        (_, Some(bytes)) => (200, "application/octet-stream", bytes),
+        (_, None) => (404, "application/json", Reply::bad(404, "Not Found").body),
+    };
+    match turn {
+        None | Some(Turn::Says(_)) => return write(stream, status, kind, &body),
+        Some(Turn::DoesAndBreaks) => {
+            let _ = write_part(stream, status, &body);
+        }
+        Some(Turn::Breaks) => {}
+    }
+    let _ = stream.shutdown(Shutdown::Both);
+    None
 }
 
 /// Answers a request for updates when there are some, or when it has waited long enough.
