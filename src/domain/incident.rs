@@ -101,7 +101,7 @@ impl IncidentKind {
     fn in_russian(self) -> &'static str {
         match self {
             Self::ServerUnreachable => "Сервер не отвечает",
-            Self::NoRoom => "Нет места",
+            Self::NoRoom => "Неполадка на сервере",
             Self::ServiceDown => "Служба не работает",
             Self::DeploymentFailed => "Развёртывание не удалось",
             Self::Certificate => "Непорядок с сертификатом",

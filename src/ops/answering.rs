@@ -6,11 +6,13 @@ use futures_util::future::try_join_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::deploy::Address;
 use super::live::live;
 use super::{Context, Error, deploy, explain};
 use crate::domain::deployment::Deployment;
 use crate::domain::project::Project;
 use crate::domain::standing::Standing;
+use crate::exec;
 use crate::remote::probe;
 
 /// How long an answer may take.
@@ -27,11 +29,16 @@ pub(super) async fn answers(
     active: &Deployment,
     cancel: &CancellationToken,
 ) -> Result<(), String> {
-    let addresses = match deploy::addresses(context, project, active, cancel).await {
-        Ok(addresses) if addresses.is_empty() => return Err("it has no public port".to_owned()),
-        Ok(addresses) => addresses,
-        Err(error) => return Err(explain(&error)),
-    };
+    match deploy::addresses(context, project, active, cancel).await {
+        Ok(addresses) => ask(&addresses).await,
+        Err(error) => Err(explain(&error)),
+    }
+}
+
+async fn ask(addresses: &[Address]) -> Result<(), String> {
+    if addresses.is_empty() {
+        return Err("it has no public port".to_owned());
+    }
     let asked = addresses.iter().map(async |address| match probe::get(&address.ready, LIMIT).await {
         Ok(seen) if seen.is_good() => Ok(()),
         Ok(seen) => Err(format!("{} answered with status {}", address.ready, seen.status)),
@@ -51,12 +58,18 @@ pub(super) async fn until_it_answers(
 ) -> Result<(), Error> {
     // What never served is not expected to answer.
     let Some(active) = deploy::active(context, project).await? else { return Ok(()) };
+    // Where the project's files are not at hand, nobody knows by which path it says so; that it runs has to do.
+    let Ok(addresses) = deploy::addresses(context, project, &active, cancel).await else { return Ok(()) };
     let until = Instant::now() + PATIENCE;
     loop {
-        let Err(seen) = answers(context, project, &active, cancel).await else { return Ok(()) };
+        let Err(seen) = ask(&addresses).await else { return Ok(()) };
+        if cancel.is_cancelled() {
+            let program = format!("the start of {}", project.name);
+            return Err(exec::Error::Cancelled { program }.into());
+        }
         // Left alone by who watches over it, it does not come back.
         let failed = live(context, project).await?.standing == Some(Standing::Failed);
-        if failed || cancel.is_cancelled() || Instant::now() >= until {
+        if failed || Instant::now() >= until {
             return Err(Error::NotAnswering { project: project.name.clone(), seen });
         }
         tokio::select! {

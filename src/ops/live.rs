@@ -46,6 +46,8 @@ pub struct OnServer {
     pub serves: bool,
     /// How it stands.
     pub standing: Standing,
+    /// The same in words.
+    pub words: &'static str,
     /// The address, once a port is reserved.
     pub url: Option<String>,
     /// What stands in the way.
@@ -83,9 +85,9 @@ impl Live {
 
 /// How a project stands on several servers at once.
 fn together(servers: &[OnServer], language: Language) -> String {
-    let (differ, on, count, none) = match language {
-        Language::En => ("different releases: ", "on", "servers", "none"),
-        Language::Ru => ("разные выпуски: ", "на", "серверах", "нет"),
+    let (differ, none) = match language {
+        Language::En => ("different releases: ", "none"),
+        Language::Ru => ("разные выпуски: ", "нет"),
     };
     let each = |of: &dyn Fn(&OnServer) -> String| {
         servers.iter().map(|seen| format!("{} {}", seen.server, of(seen))).collect::<Vec<_>>().join(", ")
@@ -97,7 +99,11 @@ fn together(servers: &[OnServer], language: Language) -> String {
     if servers.iter().any(|seen| seen.release != first.release) {
         return differ.to_owned() + &each(&|seen| seen.release.clone().unwrap_or_else(|| none.to_owned()));
     }
-    format!("{} {on} {} {count}", first.standing.words(language), servers.len())
+    let words = first.standing.words(language);
+    match language {
+        Language::En => format!("{words} on {} servers", servers.len()),
+        Language::Ru => format!("{words} (серверов: {})", servers.len()),
+    }
 }
 
 /// How a project stands, asked of its processes. A server that cannot be asked is no error: then it is not known.
@@ -140,6 +146,7 @@ async fn on_server(context: &Context, project: &Project, server: Server) -> Resu
             release: None,
             serves: false,
             standing: Standing::Unknown,
+            words: Standing::Unknown.words(Language::En),
             url,
             problem: Some(problem),
         },
@@ -157,7 +164,9 @@ fn before(project: &Project) -> Standing {
 /// How a service on another machine stands.
 fn there(project: &Project, server: String, seen: &Survey, url: Option<String>) -> OnServer {
     let Some(active) = seen.active() else {
-        return OnServer { server, release: None, serves: false, standing: before(project), url: None, problem: None };
+        let standing = before(project);
+        let words = standing.words(Language::En);
+        return OnServer { server, release: None, serves: false, standing, words, url: None, problem: None };
     };
     let runs = active.state == "running";
     let standing = match active.state.as_str() {
@@ -171,7 +180,8 @@ fn there(project: &Project, server: String, seen: &Survey, url: Option<String>) 
     };
     let problem = (!runs && !seen.stopped && !active.detail.is_empty()).then(|| active.detail.clone());
     let release = seen.serving.as_ref().map(|(_, release)| release.clone());
-    OnServer { server, release, serves: runs && !seen.maintenance, standing, url, problem }
+    let words = standing.words(Language::En);
+    OnServer { server, release, serves: runs && !seen.maintenance, standing, words, url, problem }
 }
 
 /// How a service on this machine stands.
@@ -261,7 +271,7 @@ mod tests {
         assert_eq!(live.problem.as_deref(), Some("west: exit code 3"));
         let live = Live::of_several(vec![on("east", "running", false), on("west", "running", false)]);
         assert_eq!((live.serves, live.words.as_str()), (true, "running on 2 servers"));
-        assert_eq!(live.told(Language::Ru), "работает на 2 серверах");
+        assert_eq!(live.told(Language::Ru), "работает (серверов: 2)");
         let newer = OnServer { release: Some("rel-2".to_owned()), ..on("west", "running", false) };
         let live = Live::of_several(vec![on("east", "running", false), newer]);
         assert_eq!(live.words, "different releases: east rel-1, west rel-2");

@@ -170,7 +170,7 @@ mod tests {
             ),
             (
                 ops::Error::from(ProjectName::parse("полка").unwrap_err()).into(),
-                "полка — не имя проекта: оно начинается с буквы a-z, например notes-api\nДальше: напишите другое",
+                "полка — не имя проекта: оно начинается с буквы a-z, например notes-api\nДальше: исправьте его",
             ),
             (ops::Error::NoSuchRun("run-x".to_owned()).into(), "Запуска run-x нет.\nДальше: cgo run list"),
             (

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cgo::domain::ids::IncidentId;
 use cgo::domain::incident::{Incident, IncidentKind, IncidentStatus};
-use cgo::domain::notice::{NoticeKind, Urgency};
+use cgo::domain::notice::{Notice, NoticeKind, Urgency};
 use cgo::domain::run::{Run, RunStatus, Wait};
 use cgo::domain::secret::Secret;
 use cgo::domain::user::{Person, QuietHours, Role, User};
@@ -21,7 +21,7 @@ use cgo::ops::runs::{self, Reply};
 use cgo::ops::users::Wishes;
 use cgo::ops::{self, Context, queue, users};
 use cgo::pipeline::{runner, tape};
-use cgo::store::{Delivery, DeliveryStatus, Incidents, Notices};
+use cgo::store::{Delivery, DeliveryStatus, Incidents, Notices, Recipient};
 use hmac::{Hmac, Mac as _};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -233,6 +233,17 @@ async fn what_cannot_be_delivered_is_tried_again_and_given_up_unless_it_is_criti
         assert!(first.due_at.since(context.now()) > 80 * 60 * 1000, "as long as the other side wants: {first:?}");
         round(context, &channel).await;
     }
+    // Not for ever: yesterday's is not owed any more.
+    let first = context.store.deliveries(&normal).await.unwrap().remove(0);
+    let yesterday = context.now().plus_ms(-25 * 60 * 60 * 1000);
+    let old = Notice { id: "old".to_owned(), subject: "old".to_owned(), at: yesterday, ..first.notice };
+    context.store.owe(&old).await.unwrap();
+    let to = Recipient { channel: first.channel, address: first.address, person: None };
+    context.store.hand_out(&old, &[to], context.now()).await.unwrap();
+    round(context, &channel).await;
+    let old = context.store.deliveries("old").await.unwrap().remove(0);
+    assert_eq!((old.status, old.problem.as_deref()), (DeliveryStatus::Dropped, Some("busy")));
+
     *channel.fails.borrow_mut() = Some(Undelivered::Later { why: "busy".to_owned(), after: None });
     hurry(context, &normal).await;
     hurry(context, &critical).await;
@@ -243,7 +254,7 @@ async fn what_cannot_be_delivered_is_tried_again_and_given_up_unless_it_is_criti
     }
     let standing = |all: Vec<Delivery>| (all[0].status, all[0].attempts);
     assert_eq!(standing(context.store.deliveries(&normal).await.unwrap()), (DeliveryStatus::Dropped, 8));
-    assert_eq!(standing(context.store.deliveries(&critical).await.unwrap()), (DeliveryStatus::Owed, 11));
+    assert_eq!(standing(context.store.deliveries(&critical).await.unwrap()), (DeliveryStatus::Owed, 12));
 
     let never = Undelivered::Never { why: "blocked by the user".to_owned() };
     *channel.fails.borrow_mut() = Some(never);

@@ -362,7 +362,6 @@ async fn on_a_server_in_maintenance_a_new_release_and_a_way_back_are_refused_ali
         // Before a run is made of it,
         placement::check(context, &a, None).await,
         deploy::check_rollback_of(context, &a, None, false).await.map(drop),
-        deploy::remote::recall(context, &a, false, &never).await.map(drop),
         // when somebody began to work on the server after that,
         planned(&deploy).await,
         planned(&back).await,

@@ -425,7 +425,8 @@ impl Error {
             Self::Recorded(recorded) => recorded.outside,
             Self::Git(git::Error::Remote { why: Refusal::Unreachable, .. })
             | Self::Store(store::Error::PortsExhausted { .. })
-            | Self::NotLookedAt { .. } => true,
+            | Self::NotLookedAt { .. }
+            | Self::InMaintenance { .. } => true,
             _ => self.is_full_disk(),
         }
     }

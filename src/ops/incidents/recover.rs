@@ -12,6 +12,7 @@ use crate::domain::ids::{IncidentId, ReleaseId};
 use crate::domain::incident::{Incident, IncidentEvent, IncidentEventKind, IncidentKind, IncidentStatus};
 use crate::domain::names::ProjectName;
 use crate::domain::project::{Project, ProjectStatus};
+use crate::domain::server::ServerStatus;
 use crate::domain::user::Right;
 use crate::store::Incidents as _;
 
@@ -83,8 +84,14 @@ pub async fn recover(context: &Context, id: &IncidentId, cancel: &CancellationTo
     }
     let is_new = now.since(active.updated_at) <= NEW_MS;
     let before = if is_new { Some(deploy::check_rollback_of(context, &project, None, false).await) } else { None };
-    if let Some(Err(error @ Error::Irreversible { .. })) = &before {
-        return Ok(person(format!("{error}; mend it and run `cgo deploy {}`", project.name)));
+    match &before {
+        Some(Err(error @ Error::Irreversible { .. })) => {
+            return Ok(person(format!("{error}; mend it and run `cgo deploy {}`", project.name)));
+        }
+        Some(Err(error @ Error::InMaintenance { server, .. })) => {
+            return Ok(person(format!("{error}; run `{}`", ServerStatus::Maintenance.next_command(server))));
+        }
+        _ => {}
     }
     if let Some(Ok(before)) = before {
         let revert = tried(IncidentEventKind::Revert, format!("back to release {}", before.release));

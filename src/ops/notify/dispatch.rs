@@ -275,12 +275,14 @@ async fn deliver_group(context: &Context, channel: &dyn Channel, group: &[Delive
     let words = context.secrets.clean(&why).into_owned();
     let now = context.now();
     put(context, group, |delivery| {
-        // Whoever says when to come again has refused nothing: that uses up no try.
-        delivery.attempts += u32::from(after.is_none());
+        // Whoever says when to come again has refused nothing: that uses up no try. What is critical is never given up,
+        // and waits longer each time.
+        delivery.attempts += u32::from(critical || after.is_none());
         delivery.problem = Some(words.clone());
         let pause = pause(if never { u32::MAX } else { delivery.attempts });
         delivery.due_at = now.plus_ms(pause.max(after.unwrap_or(0)));
-        if !critical && (never || delivery.attempts >= TRIES) {
+        let put_off = after.is_some() && now.since(delivery.notice.at) > STALE_MS;
+        if !critical && (never || put_off || delivery.attempts >= TRIES) {
             delivery.status = DeliveryStatus::Dropped;
         }
     })

@@ -18,7 +18,7 @@ use crate::remote::runtime::PerSlot;
 const RETRY_AFTER: u32 = 30;
 /// How many requests in five seconds have to come to nothing in a slot before visitors are sent to the other one. Caddy
 /// counts what a visitor is to blame for, too: a body beyond the limit, or one that breaks off.
-const FAILURES: u32 = 5;
+const FAILURES: u32 = 3;
 /// Where a site says which it is, to this machine only.
 const CHECK: &str = "/.well-known/cgo-site";
 
@@ -146,7 +146,7 @@ impl Site {
         let slot = |port: u16, other: u16| {
             format!(
                 "\t\t\t\thandle @cgo_bake {{\n\t\t\t\t\treverse_proxy 127.0.0.1:{port} 127.0.0.1:{other} {{\n\
-                 \t\t\t\t\t\tlb_policy first\n\t\t\t\t\t\tlb_try_duration 2s\n\t\t\t\t\t\tlb_try_interval 50ms\n\
+                 \t\t\t\t\t\tlb_policy first\n\t\t\t\t\t\tlb_try_duration 5s\n\t\t\t\t\t\tlb_try_interval 50ms\n\
                  \t\t\t\t\t\tfail_duration 5s\n\
                  \t\t\t\t\t\tmax_fails {FAILURES}\n\t\t\t\t\t}}\n\t\t\t\t}}\n\t\t\t\thandle {{\n\
                  \t\t\t\t\treverse_proxy 127.0.0.1:{port}\n\t\t\t\t}}\n"

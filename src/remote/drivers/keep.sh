@@ -42,6 +42,8 @@ flock -n 5 || exit 0
 put "$s/keeper" "$(identity $$)" || [ -n "$serves" ] || exit 1
 cp "$s/generation" "$s/kept"
 IFS= read -r release <"$s/release_folder"
+# After a boot there is less in the path than there was at the deployment.
+[ -n "$PYTHON" ] || PYTHON=$release/environment/bin/python3
 while read -r key value; do [ "$key" != oom_kill ] || echo "$value"; done </proc/vmstat >"$s/oom"
 (
     exec 5>&-

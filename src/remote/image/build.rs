@@ -138,7 +138,11 @@ pub async fn on_host(
             return Err(host::Error::Failed { host: name, what: WHAT, code, evidence: outcome.evidence }.into());
         }
     }
-    let image = read_image(&reference, &told.image).ok_or(Error::NoImage { host: name, reference })?;
+    let image = match read_image(&reference, &told.image) {
+        Some(image) => image,
+        // Its log is not whole, or another version of cgo has begun it.
+        None => engine.inspect(&reference, cancel).await?.ok_or(Error::NoImage { host: name, reference })?,
+    };
     Ok(Built { image, made: told.made.split_whitespace().map(str::to_owned).collect(), sent })
 }
 

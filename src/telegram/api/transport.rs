@@ -1,8 +1,9 @@
 //! The way to one Bot API with one token: a question, its timers, and what came of it.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Debug};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -96,13 +97,24 @@ impl Transport {
         })
     }
 
+    /// Whether a path is one that a Bot API server of one's own names: below a folder that is called by the bot's token, as
+    /// it is there alone. No other file of this machine is read for it.
+    fn is_own_file(&self, path: &Path) -> bool {
+        let token = OsStr::new(self.token.key.reveal());
+        let parts: Vec<Component<'_>> = path.components().collect();
+        self.api.host_str() != Some(TELEGRAM)
+            && path.is_absolute()
+            && parts.contains(&Component::Normal(token))
+            && !parts.contains(&Component::ParentDir)
+    }
+
     /// The bytes of a file, from where Telegram says it is: below its own address, or, where a server of one's own was
     /// started with `--local`, on this machine.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::LocalFile`], and as every question.
     pub async fn load(&self, path: &str, limit: usize) -> Result<Vec<u8>, Error> {
-        if path.starts_with('/') && self.api.host_str() != Some(TELEGRAM) {
+        if self.is_own_file(Path::new(path)) {
             let read = read_here(Path::new(path), limit).await;
             // The name of a folder on the way is the token.
             return read.map_err(|source| Error::LocalFile { path: self.clean(path), source })?;
@@ -290,8 +302,13 @@ mod tests {
         let telegram = Transport::new("https://api.telegram.org", token, Timers::default()).unwrap();
         let there = telegram.load("/etc/hostname", 1 << 20).await.unwrap_err();
         assert!(matches!(there, Error::NotTelegram { .. }), "{there:?}");
-        for path in ["/nonexistent/123456:AAE-canary_canary_canary_canary_can/a.txt", "/dev", "/dev/zero"] {
-            let here = transport().load(path, 1 << 20).await.unwrap_err();
+        let folder = "/123456:AAE-canary_canary_canary_canary_can";
+        for elsewhere in ["/etc/hostname".to_owned(), format!("{folder}/../etc/hostname")] {
+            let refused = transport().load(&elsewhere, 1 << 20).await.unwrap_err();
+            assert!(matches!(refused, Error::NotTelegram { .. }), "{refused:?}");
+        }
+        for path in [format!("/nonexistent{folder}/a.txt"), folder.to_owned()] {
+            let here = transport().load(&path, 1 << 20).await.unwrap_err();
             assert!(matches!(here, Error::LocalFile { .. }), "{here:?}");
             assert!(!format!("{here:?} {here}").contains("canary"), "{here:?}");
         }

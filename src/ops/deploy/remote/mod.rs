@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::incidents::release;
 use super::super::servers::place::{self, Place};
-use super::super::{Context, Error, environment, explain, placement, projects, repository, servers, users};
+use super::super::{Context, Error, environment, explain, projects, repository, servers, users};
 use super::{front, here, irreversible, manifest, platform, service};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Driver};
 use crate::domain::diagnose::{Diagnose as _, Kind, told};
@@ -377,10 +377,11 @@ impl<'a> Steps<'a> {
 }
 
 /// Goes back from a release that serves while the one before is still kept running: one switch, no run; of several
-/// servers the deployment sees to the others. The release that serves then; none when there is nothing to call back.
+/// servers the deployment sees to the others. Nothing is put in place for it: a server in maintenance is no reason to let
+/// visitors have what does not work. The release that serves then; none when there is nothing to call back.
 ///
 /// # Errors
-/// [`Error::InMaintenance`]; when a server cannot be asked, or does not do it in time.
+/// When a server cannot be asked, or does not do it in time.
 pub async fn recall(
     context: &Context,
     project: &Project,
@@ -388,7 +389,6 @@ pub async fn recall(
     cancel: &CancellationToken,
 ) -> Result<Option<String>, Error> {
     users::require(context, Right::Operate, Some(project))?;
-    placement::open_to(context, project).await?;
     let places = place::of_project(context, project, cancel).await?;
     // Until its deployment is over, the release before is the one that is noted to serve.
     let noted = context.store.active_deployment(&project.id).await?;

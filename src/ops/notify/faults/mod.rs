@@ -349,7 +349,7 @@ fn name(error: &InvalidName) -> Worded {
         other => other,
     };
     let shown = error.shown.replace('`', "'");
-    Worded::of(format!("`{shown}` — не {sort}: {}", sentences::or_quoted(&error.reason))).tell("напишите другое")
+    Worded::of(format!("`{shown}` — не {sort}: {}", sentences::or_quoted(&error.reason))).tell("исправьте его")
 }
 
 /// Of the file that opens secrets.

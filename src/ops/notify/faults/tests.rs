@@ -54,7 +54,7 @@ fn what_people_meet_is_said_in_russian_with_what_to_do() {
         (
             ProjectName::parse("Полка").unwrap_err().into(),
             "`Полка` — не имя проекта: оно начинается с буквы a-z, например `notes-api`",
-            "напишите другое",
+            "исправьте его",
         ),
         (
             Error::Uncommitted { folder: "/work/notes".into(), files: some(&["a.py", "and 2 more"]) },
