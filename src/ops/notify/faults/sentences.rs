@@ -243,7 +243,7 @@ mod tests {
             name: ProjectName::parse("notes").unwrap(),
             title: String::new(),
             description: String::new(),
-            folder: "/work/notes".to_owned(),
+            folder: "/srv/notes".to_owned(),
             modules: Vec::new(),
             status: ProjectStatus::Built,
             owner: None,

@@ -57,9 +57,9 @@ fn what_people_meet_is_said_in_russian_with_what_to_do() {
             "исправьте его",
         ),
         (
-            Error::Uncommitted { folder: "/work/notes".into(), files: some(&["a.py", "and 2 more"]) },
-            "В папке `/work/notes` есть изменения без коммита: a.py, и ещё 2",
-            "$ git -C /work/notes add -A && git -C /work/notes commit -m \"…\"",
+            Error::Uncommitted { folder: "/srv/notes".into(), files: some(&["a.py", "and 2 more"]) },
+            "В папке `/srv/notes` есть изменения без коммита: a.py, и ещё 2",
+            "$ git -C /srv/notes add -A && git -C /srv/notes commit -m \"…\"",
         ),
         (
             Error::NoRelease { project: project("notes") },
