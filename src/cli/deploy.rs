@@ -222,6 +222,9 @@ impl Answer for DeployPlan {
         for (number, step) in self.plan.steps.iter().enumerate() {
             out.push_str(&format!("  {}. {step}\n", number + 1));
         }
+        if let Some(words) = &self.plan.certificate {
+            out.push_str(&format!("  {words}\n"));
+        }
         if !self.plan.obstacles.is_empty() {
             out.push_str("It would be stopped:\n");
         }

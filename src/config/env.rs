@@ -42,6 +42,8 @@ pub const ACME_EMAIL: &str = "CGO_ACME_EMAIL";
 pub const ACME_CA: &str = "CGO_ACME_CA";
 /// The file with the certificate that authority proves who it is with.
 pub const ACME_CA_ROOT: &str = "CGO_ACME_CA_ROOT";
+/// Which authority a dry run asks for a certificate nobody needs.
+pub const ACME_TRIAL: &str = "CGO_ACME_TRIAL";
 
 /// The SSH key of `cgo deploy --ci`: the key itself, or the path of its file.
 pub const SSH_KEY: &str = "CGO_SSH_KEY";
@@ -78,6 +80,10 @@ pub const ALL: &[(&str, &str)] = &[
     (ACME_EMAIL, "address the authority that signs certificates of domains writes to"),
     (ACME_CA, "who signs certificates of domains: production, staging, or the address of an ACME directory"),
     (ACME_CA_ROOT, "file with the certificate (PEM) that authority proves who it is with"),
+    (
+        ACME_TRIAL,
+        "who `cgo deploy --dry-run` asks for a certificate for trials: staging, or the address of a directory",
+    ),
     (SSH_KEY, "private key for `cgo deploy --ci`, or the path of its file"),
     (SSH_HOST_KEY, "host key of the server of `cgo deploy --ci`: a line of ssh-keyscan, or SHA256:…"),
     (WEBHOOK, "address that gets every notice as a POST of JSON, from `cgo serve`"),

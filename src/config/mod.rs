@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::acme::{self, Acme, Authorities, Authority, Mail};
+use crate::domain::acme::{self, Acme, Authorities, Authority, Mail, Trial};
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
@@ -90,6 +90,8 @@ pub struct Settings {
     pub acme_ca: Sourced<Option<Authority>>,
     /// The file with the certificate that authority proves who it is with.
     pub acme_ca_root: Sourced<Option<PathBuf>>,
+    /// Which authority `--dry-run` asks.
+    pub acme_trial: Sourced<Option<Trial>>,
     /// The same for single servers.
     pub acme_servers: BTreeMap<String, Acme>,
     /// How `cgo serve` tells what happens.
@@ -195,6 +197,9 @@ pub struct AcmeFile {
     /// See [`Acme::ca_root`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_root: Option<PathBuf>,
+    /// See [`Acme::trial`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// The same for servers by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub servers: BTreeMap<String, Acme>,
@@ -332,6 +337,7 @@ impl Settings {
         let acme_email = optional(env, &config.value, env::ACME_EMAIL, acme.email, acme::MAIL)?;
         let acme_ca = optional(env, &config.value, env::ACME_CA, acme.ca, acme::AUTHORITY)?;
         let acme_ca_root = optional(env, &config.value, env::ACME_CA_ROOT, acme.ca_root, "a path")?;
+        let acme_trial = optional(env, &config.value, env::ACME_TRIAL, acme.trial, acme::TRIAL)?;
         let acme_servers = acme.servers;
         let told = file.notify.unwrap_or_default();
         let secret_env = match told.secret_env {
@@ -361,6 +367,7 @@ impl Settings {
             acme_email,
             acme_ca,
             acme_ca_root,
+            acme_trial,
             acme_servers,
             notify,
             providers,
@@ -399,6 +406,7 @@ impl Settings {
                 shown(self.acme_ca_root.value.as_ref().map(|path| path.display().to_string())),
                 &self.acme_ca_root.source,
             ),
+            ("acme_trial", shown(self.acme_trial.value.as_ref().map(Trial::to_string)), &self.acme_trial.source),
         ]);
         if !self.acme_servers.is_empty() {
             let names: Vec<&str> = self.acme_servers.keys().map(String::as_str).collect();
@@ -418,6 +426,7 @@ impl Settings {
             email: self.acme_email.value.clone(),
             ca: self.acme_ca.value.clone(),
             ca_root: self.acme_ca_root.value.clone(),
+            trial: self.acme_trial.value.clone(),
         };
         Authorities { all, servers: self.acme_servers.clone() }
     }

@@ -94,6 +94,51 @@ impl From<Authority> for String {
     }
 }
 
+/// An authority that `--dry-run` asks for a certificate nobody needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Trial(String);
+
+/// What such an authority is to be, for messages.
+pub const TRIAL: &str = "staging, or the https address of an ACME directory for trials";
+
+impl Trial {
+    /// The address of its directory.
+    #[must_use]
+    pub fn directory(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Trial {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let authority: Option<Authority> = text.parse().ok();
+        let directory = authority.as_ref().and_then(Authority::directory);
+        directory.map(|directory| Self(directory.to_owned())).ok_or_else(|| refuse(text, TRIAL))
+    }
+}
+
+impl TryFrom<String> for Trial {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Trial> for String {
+    fn from(trial: Trial) -> Self {
+        trial.0
+    }
+}
+
 /// An address of electronic mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -156,9 +201,22 @@ pub struct Acme {
     /// not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_root: Option<PathBuf>,
+    /// Who is asked by `--dry-run`; the other authority's certificate is trusted here, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 impl Acme {
+    /// The directory that a trial is made with; none where an authority is asked of which it is not known that one may.
+    #[must_use]
+    pub fn for_trials(&self) -> Option<&str> {
+        match (&self.trial, &self.ca) {
+            (Some(trial), _) => Some(trial.directory()),
+            (None, None | Some(Authority::Production | Authority::Staging)) => Some(STAGING),
+            (None, Some(Authority::Directory(_))) => None,
+        }
+    }
+
     /// Whether visitors trust what the authority signs, as far as that is known.
     #[must_use]
     pub fn is_trusted(&self) -> bool {
@@ -179,11 +237,12 @@ impl Authorities {
     /// What holds for a server.
     #[must_use]
     pub fn of(&self, server: &str) -> Acme {
-        let Acme { email, ca, ca_root } = self.servers.get(server).cloned().unwrap_or_default();
+        let Acme { email, ca, ca_root, trial } = self.servers.get(server).cloned().unwrap_or_default();
         Acme {
             email: email.or_else(|| self.all.email.clone()),
             ca: ca.or_else(|| self.all.ca.clone()),
             ca_root: ca_root.or_else(|| self.all.ca_root.clone()),
+            trial: trial.or_else(|| self.all.trial.clone()),
         }
     }
 }
@@ -200,6 +259,13 @@ mod tests {
         for bad in ["", "Staging", "http://ca.example.com/dir", "https://", "https://a b", "https://a\"\n}"] {
             assert!(bad.parse::<Authority>().is_err(), "{bad:?}");
         }
+        for bad in ["production", "http://ca.example.com/dir"] {
+            assert!(bad.parse::<Trial>().is_err(), "{bad:?}");
+        }
+        let own = Acme { ca: "https://ca.example.com/dir".parse().ok(), ..Acme::default() };
+        assert_eq!((Acme::default().for_trials(), own.for_trials()), (Some(STAGING), None));
+        let told = Acme { trial: "https://trial.example.com/dir".parse().ok(), ..own };
+        assert_eq!(told.for_trials(), Some("https://trial.example.com/dir"));
         assert!("ops@example.com".parse::<Mail>().is_ok());
         for bad in ["", "ops", "@example.com", "ops@", "a@b@c.d", "ops@example.com\n}"] {
             assert!(bad.parse::<Mail>().is_err(), "{bad:?}");
@@ -208,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_set_for_a_server_comes_before_what_holds_for_all() {
-        let all = Acme { email: "a@example.com".parse().ok(), ca: Some(Authority::Production), ca_root: None };
+        let all = Acme { email: "a@example.com".parse().ok(), ca: Some(Authority::Production), ..Acme::default() };
         let one = Acme { ca: Some(Authority::Staging), ..Acme::default() };
         let both = Authorities { all: all.clone(), servers: BTreeMap::from([("web".to_owned(), one)]) };
         assert_eq!(both.of("web"), Acme { ca: Some(Authority::Staging), ..all.clone() });

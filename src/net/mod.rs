@@ -26,6 +26,18 @@ pub fn builder() -> reqwest::ClientBuilder {
 /// # Errors
 /// When the system's certificates cannot be read.
 pub fn client(address: &Url, connect: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    client_that_trusts(address, connect, Vec::new())
+}
+
+/// The same, which trusts these authorities beside those of the system.
+///
+/// # Errors
+/// When the system's certificates cannot be read.
+pub fn client_that_trusts(
+    address: &Url,
+    connect: Duration,
+    roots: Vec<reqwest::Certificate>,
+) -> Result<reqwest::Client, reqwest::Error> {
     let mut builder = builder()
         .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
@@ -40,6 +52,8 @@ pub fn client(address: &Url, connect: Duration) -> Result<reqwest::Client, reqwe
     if address.scheme() == "http" {
         // Certificates are not read where none is checked: it takes time, and a bare machine has none.
         builder = builder.tls_certs_only([]);
+    } else if !roots.is_empty() {
+        builder = builder.tls_certs_merge(roots);
     }
     builder.build()
 }

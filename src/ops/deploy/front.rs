@@ -16,7 +16,7 @@ use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
 use crate::remote::caddy::certificate::{self, Certificate};
-use crate::remote::caddy::{self, Base, Caddy, Site, Snippet, dns};
+use crate::remote::caddy::{self, Base, Caddy, Site, Snippet, dns, trial};
 use crate::remote::engine::survey::Survey;
 use crate::remote::host::files::{self, Source};
 
@@ -118,7 +118,7 @@ pub(super) fn snippet(source: &Path, manifest: &Manifest) -> Result<Option<Snipp
     Ok(Snippet::parse(&text).map(Some).map_err(refused)?)
 }
 
-/// Whether visitors under these names, and the authority, come to the servers: where each leads; and where a name is new,
+/// Whether visitors under these names, and the authority, come to the servers: where each leads; and where names are new,
 /// whether the ports can be reached, before a certificate is asked for.
 ///
 /// # Errors
@@ -142,6 +142,53 @@ pub(super) async fn lead_here(names: &[DomainName], are_new: bool, there: &[(&Pl
     Ok(())
 }
 
+/// Asks an authority for trials for a certificate of names that are new, with the servers answering for them, and throws
+/// it away: in words how that went, also where it could not be tried.
+///
+/// # Errors
+/// The authority looked, and refuses: the one that visitors trust would, too.
+pub(super) async fn try_certificate(
+    context: &Context,
+    names: &[DomainName],
+    there: &[(&Place, Survey)],
+    cancel: &CancellationToken,
+) -> Result<String, trial::Error> {
+    let Some((first, _)) = there.first() else { return Ok("no certificate was tried: there is no server".to_owned()) };
+    let acme = context.acme.of(&first.server.handle);
+    let Some(directory) = acme.for_trials() else {
+        return Ok(
+            "no certificate was tried: `trial` under `acme` names no authority beside the one that is set".to_owned()
+        );
+    };
+    let authority = trial::Authority {
+        directory: directory.to_owned(),
+        root: acme.ca_root.clone(),
+        served: acme.ca.as_ref().and_then(Authority::directory).map(str::to_owned),
+    };
+    let tried = async {
+        let servers: Result<Vec<_>, caddy::Error> = there
+            .iter()
+            .map(|(place, seen)| {
+                let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights)?;
+                Ok(trial::Answering { caddy, listens: seen.listening.contains(&HTTP) })
+            })
+            .collect();
+        trial::order(&authority, names, &servers?, cancel).await
+    };
+    match tried.await {
+        Ok(()) => {
+            Ok(format!("`{directory}` gave a certificate for trials of {}, which was thrown away", listed(names)))
+        }
+        Err(error) if error.is_verdict() => Err(error),
+        Err(error) => Ok(format!("no certificate was tried: {error}")),
+    }
+}
+
+/// Names, in words.
+fn listed<'n>(names: impl IntoIterator<Item = &'n DomainName>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+}
+
 /// What a deployment would do for the names of a project on servers, in words; none without one.
 ///
 /// # Errors
@@ -158,10 +205,9 @@ pub(super) fn preview(context: &Context, project: &Project, there: &[Server]) ->
         Some(Authority::Directory(address)) => address,
     };
     let shared = remote::of_shared(domain, there.len()).map_or_else(String::new, |text| format!("; {text}"));
-    let names: Vec<String> = manifest.names().map(|name| format!("`{name}`")).collect();
-    let lead = if names.len() == 1 { "leads" } else { "lead" };
+    let lead = if manifest.names().count() == 1 { "leads" } else { "lead" };
     Ok(Some(format!(
         "ask for a certificate of {}, which {lead} to the server, unless it has one: {whom}{shared}",
-        names.join(" and ")
+        listed(manifest.names())
     )))
 }

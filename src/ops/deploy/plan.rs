@@ -11,7 +11,7 @@ use super::{
     check_rollback_of, gone_back_to, identity, is_built_here, is_here, manifest, release_folder, remote, service,
 };
 use crate::domain::deployment::{Driver, Slot};
-use crate::domain::diagnose::{Advice, Diagnose as _};
+use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::ids::{ReleaseId, ServerId};
 use crate::domain::manifest::Service;
 use crate::domain::names::ProjectName;
@@ -95,6 +95,9 @@ pub struct Preview {
     pub steps: Vec<String>,
     /// What would stop it, by a look at its servers; empty when nothing would.
     pub obstacles: Vec<Obstacle>,
+    /// How an authority for trials answered to the names that are new, in words; none without such names, and where it
+    /// refused, which is an obstacle.
+    pub certificate: Option<String>,
 }
 
 /// What would stop a deployment.
@@ -109,9 +112,8 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    fn of(error: &Error) -> Self {
-        let (mend, exit_code) = (error.advice().map(Advice::words), error.kind().exit_code());
-        Self { what: explain(error), mend, exit_code }
+    fn of(error: &impl Diagnose, what: String) -> Self {
+        Self { what, mend: error.advice().map(Advice::words), exit_code: error.kind().exit_code() }
     }
 }
 
@@ -185,7 +187,10 @@ pub async fn preview(
         ));
     }
     steps.push("probe the live service".to_owned());
-    let obstacles = remote::preflight(context, project, &servers, is_new, cancel).await;
-    let obstacles = obstacles.iter().map(Obstacle::of).collect();
-    Ok(Preview { project: project.name.clone(), commit, steps, obstacles })
+    let found = remote::preflight(context, project, &servers, is_new, cancel).await;
+    let mut obstacles: Vec<_> = found.obstacles.iter().map(|error| Obstacle::of(error, explain(error))).collect();
+    let certificate = found
+        .certificate
+        .and_then(|tried| tried.map_err(|refused| obstacles.push(Obstacle::of(&refused, refused.to_string()))).ok());
+    Ok(Preview { project: project.name.clone(), commit, steps, obstacles, certificate })
 }

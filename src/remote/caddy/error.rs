@@ -32,6 +32,12 @@ pub enum Error {
         /// The server's name.
         host: String,
     },
+    /// Another program, or another Caddy, listens where visitors come.
+    #[error("what listens on port 80 of `{host}` is not the Caddy that cgo set up")]
+    Taken {
+        /// The server's name.
+        host: String,
+    },
     /// Caddy does not come up.
     #[error("Caddy on `{host}` does not come up")]
     NoStart {
@@ -105,6 +111,7 @@ impl Diagnose for Error {
             | Self::NotSetUp { .. }
             | Self::Foreign { .. }
             | Self::NotRunning { .. }
+            | Self::Taken { .. }
             | Self::NoStart { .. }
             | Self::Root { .. } => Kind::Preflight,
             Self::Snippet { .. } | Self::Refused { .. } | Self::Unanswered { .. } => Kind::User,
@@ -115,7 +122,7 @@ impl Diagnose for Error {
 
     fn advice(&self) -> Option<Advice> {
         Some(match self {
-            Self::NoCaddy { host } | Self::NotSetUp { host } | Self::NotRunning { host } => {
+            Self::NoCaddy { host } | Self::NotSetUp { host } | Self::NotRunning { host } | Self::Taken { host } => {
                 Advice::Run(format!("cgo servers provision {host}"))
             }
             Self::Foreign { .. } => Advice::Do(

@@ -17,13 +17,15 @@
 //! one change at a time on a host. It closes idle connections of clients, which is why a deploy needs none.
 //!
 //! Functions in shell for scripts of other modules are in [`FUNCTIONS`]. Names are resolved by [`dns`], and what a
-//! visitor gets for a certificate is read by [`certificate`].
+//! visitor gets for a certificate is read by [`certificate`]; [`trial`] asks for one
+//! that is thrown away.
 
 pub mod certificate;
 pub mod dns;
 mod error;
 mod site;
 pub mod snippet;
+pub mod trial;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -74,7 +76,9 @@ mod code {
     pub const UNANSWERED: i32 = 73;
     pub const NO_START: i32 = 74;
     pub const BUSY: i32 = 75;
+    pub const TAKEN: i32 = 76;
     pub const SHORT: i32 = 77;
+    pub const UNPROVED: i32 = 78;
 }
 
 /// What Caddy is told beside the sites.

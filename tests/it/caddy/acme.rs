@@ -57,6 +57,7 @@ pub struct Pebble {
     /// The certificate it proves who it is with; its key is `pebble.key` beside it.
     pub certificate: PathBuf,
     management: String,
+    names: String,
     resolver: SocketAddr,
     _programs: [Running; 2],
 }
@@ -71,12 +72,13 @@ impl Pebble {
                     "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=pebble"
                         .split(' '),
                 )
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
                 .args(["-addext", &format!("subjectAltName=IP:{here}"), "-keyout"])
                 .arg(&key)
                 .arg("-out")
                 .arg(&certificate),
         );
-        let (listen, management, names) = (free_port(), free_port(), free_port());
+        let (listen, management, names, told) = (free_port(), free_port(), free_port(), free_port());
         let config = serde_json::json!({ "pebble": {
             "listenAddress": format!("{here}:{listen}"), "managementListenAddress": format!("{here}:{management}"),
             "certificate": certificate, "privateKey": key, "httpPort": http, "tlsPort": https,
@@ -86,7 +88,7 @@ impl Pebble {
         let resolver = format!("127.0.0.1:{names}");
         let dns = Running::start(
             Command::new("pebble-challtestsrv")
-                .args(["-dns01", &resolver, "-management", &format!("127.0.0.1:{}", free_port())])
+                .args(["-dns01", &resolver, "-management", &format!("127.0.0.1:{told}")])
                 .args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv4", there, "-defaultIPv6", ""]),
         );
         let pebble = Running::start(
@@ -102,11 +104,18 @@ impl Pebble {
             directory: format!("https://{here}:{listen}/dir"),
             certificate,
             management,
+            names: format!("http://127.0.0.1:{told}"),
             resolver: resolver.parse().unwrap(),
             _programs: [dns, pebble],
         };
         until("Pebble answers", || up.ask("/roots/0").is_some());
         up
+    }
+
+    /// Has the authority, and nobody else, believe that a name is at an address.
+    pub fn believes(&self, name: &str, address: &str) {
+        let record = serde_json::json!({ "host": format!("{name}."), "addresses": [address] }).to_string();
+        done(Command::new("curl").args(["-fsS", "--noproxy", "*", "-d", &record, &format!("{}/add-a", self.names)]));
     }
 
     fn ask(&self, path: &str) -> Option<String> {

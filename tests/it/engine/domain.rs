@@ -63,6 +63,30 @@ fn the_authority_for_trials_is_named(env: &TestEnv) {
     assert!(trial.contains("the authority for trials, whom no visitor trusts: https://acme-staging-v02"), "{trial}");
 }
 
+/// A plan has a certificate made for trials, with the server answering for the names as it will; nothing of it stays there.
+fn a_certificate_is_tried(env: &TestEnv, sshd: &Sshd, names: &str) {
+    let told = "find /var/lib/cgo/caddy -path '*/data' -prune -o -type f -exec sha256sum {} + 2>/dev/null | sort";
+    let before = sshd.root(told);
+    let plan = env.ok(["deploy", "notes-api", "--server", "web", "--dry-run"]).stdout;
+    assert!(plan.contains(&format!("gave a certificate for trials of {names}, which was thrown away")), "{plan}");
+    assert_eq!(before, sshd.root(told));
+    let left = "find /tmp -maxdepth 1 -name 'cgo-trial.*'; find /var/lib/cgo/caddy/data -path '*challenge_tokens/*' 2>/dev/null || true";
+    assert_eq!(sshd.root(left).trim(), "");
+}
+
+/// What an authority says of a name stands in the plan, with what to do about it.
+fn a_name_that_the_authority_cannot_follow_is_told(env: &TestEnv, sshd: &Sshd, pebble: &Pebble, named: &dyn Fn(&str)) {
+    named("three");
+    pebble.believes("three.cgo-test.example", "127.0.0.1");
+    let plan = env.run(["deploy", "notes-api", "--server", "web", "--dry-run"]);
+    assert_eq!(plan.code, Some(9), "{}{}", plan.stdout, plan.stderr);
+    for words in ["refuses a certificate for trials of `three.cgo-test.example`", "port 80 is open to everybody"] {
+        assert!(plan.stdout.contains(words), "{words}: {}", plan.stdout);
+    }
+    assert_eq!(sshd.root("find /tmp -maxdepth 1 -name 'cgo-trial.*'").trim(), "");
+    named("one");
+}
+
 /// A port that nobody comes through is told before the authority is asked; one that nothing listens on yet is not.
 fn a_port_that_is_closed_is_told_first(env: &TestEnv, sshd: &Sshd) {
     sshd.root("/usr/sbin/iptables -I INPUT -p tcp --dport 443 -j DROP");
@@ -82,6 +106,7 @@ fn a_further_name_is_served_too(env: &TestEnv, sshd: &Sshd, folder: &Path) {
     let one = std::fs::read_to_string(folder.join("cgo.yaml")).unwrap();
     std::fs::write(folder.join("cgo.yaml"), format!("{one}aliases: [also.cgo-test.example]\n")).unwrap();
     git(folder, &["commit", "-qam", "Give it another name"]);
+    a_certificate_is_tried(env, sshd, "`also.cgo-test.example`");
     let also = env.json(["deploy", "notes-api", "--bake", "0"]);
     let release = also["release"].as_str().unwrap();
     for name in ["one.cgo-test.example", "also.cgo-test.example"] {
@@ -122,7 +147,8 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     let names = env.home().join("hosts");
     // Names are asked for with the dot at their end, too.
     let of = |name: &str| format!("{} {name}.cgo-test.example {name}.cgo-test.example.\n", sshd.address);
-    std::fs::write(&names, format!("127.0.0.1 localhost\n{}{}{}", of("one"), of("two"), of("also"))).unwrap();
+    std::fs::write(&names, format!("127.0.0.1 localhost\n{}{}{}{}", of("one"), of("two"), of("three"), of("also")))
+        .unwrap();
     env.disk().cover("/etc/hosts", &names);
     let address: Ipv4Addr = sshd.address.parse().unwrap();
     let here = Ipv4Addr::from(u32::from(address) - 1).to_string();
@@ -144,9 +170,8 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
     server(&env, &sshd, "web");
     let config = env.home().join(".config/cgo");
     std::fs::create_dir_all(&config).unwrap();
-    let acme =
-        format!("acme: {{ ca: \"https://{here}:{port}/dir\", ca_root: \"{}\" }}\n", pebble.certificate.display());
-    std::fs::write(config.join("config.yaml"), acme).unwrap();
+    let acme = format!("ca: \"https://{here}:{port}/dir\", ca_root: \"{}\"", pebble.certificate.display());
+    std::fs::write(config.join("config.yaml"), format!("acme: {{ {acme} }}\n")).unwrap();
     env.ok(["project", "new", "a notes API with title and body", "--no-deploy"]);
     let folder_of = env.work().join("notes-api");
     packages(&sshd, &folder_of.join("services/backend/requirements.lock"));
@@ -164,6 +189,11 @@ fn an_authority_that_refuses_for_a_while_fails_no_deployment_and_the_certificate
         "ask for a certificate of `one.cgo-test.example`, which leads to the server, unless it has one: https://{here}:{port}/dir"
     );
     assert!(plan.contains(&asked), "{plan}");
+    assert!(plan.contains("no certificate was tried: `trial` under `acme` names no authority"), "{plan}");
+    let acme = format!("acme: {{ {acme}, trial: \"{}\" }}\n", pebble.directory);
+    std::fs::write(config.join("config.yaml"), acme).unwrap();
+    a_certificate_is_tried(&env, &sshd, "`one.cgo-test.example`");
+    a_name_that_the_authority_cannot_follow_is_told(&env, &sshd, &pebble, &named);
     the_authority_for_trials_is_named(&env);
     assert_eq!(sshd.root("ls /var/lib/cgo/apps /var/lib/cgo/caddy 2>&1 | grep -vc 'No such file' || true").trim(), "0");
     a_port_that_is_closed_is_told_first(&env, &sshd);

@@ -24,6 +24,7 @@ use crate::domain::project::Project;
 use crate::domain::run::{Request, Run};
 use crate::domain::server::{LOCAL, PortPurpose, Server};
 use crate::domain::time::Timestamp;
+use crate::remote::caddy::trial;
 use crate::remote::engine;
 use crate::remote::engine::plan::{AWAY, Health, Plan as OnHost};
 use crate::remote::engine::survey::Survey;
@@ -186,23 +187,35 @@ async fn look_at<'p>(
 }
 
 /// Whether the names of a project lead to its servers; those that no release of it was served by can be reached there, too.
+/// The latter.
 async fn has_its_names(
     context: &Context,
     project: &Project,
     manifest: &Manifest,
     seen: &[(&Place, Survey)],
     cancel: &CancellationToken,
-) -> Result<(), Error> {
+) -> Result<Vec<DomainName>, Error> {
     let names: Vec<DomainName> = manifest.names().cloned().collect();
     if names.is_empty() {
-        return Ok(());
+        return Ok(names);
     }
     let before = match context.store.active_deployment(&project.id).await? {
         Some(active) => super::super::manifest(&exported(context, project, &active.commit, cancel).await?).ok(),
         None => None,
     };
     let is_known = |name: &DomainName| before.as_ref().is_some_and(|before| before.names().any(|it| it == name));
-    front::lead_here(&names, !names.iter().all(is_known), seen).await
+    let new: Vec<DomainName> = names.iter().filter(|name| !is_known(name)).cloned().collect();
+    front::lead_here(&names, !new.is_empty(), seen).await?;
+    Ok(new)
+}
+
+/// What a look before a deployment found.
+#[derive(Default)]
+pub struct Found {
+    /// What would stop it.
+    pub obstacles: Vec<Error>,
+    /// How asking for a certificate went, in words; none where no name is new.
+    pub certificate: Option<Result<String, trial::Error>>,
 }
 
 /// Looks at all that a deployment looks at before it begins, and changes nothing: what would stop it.
@@ -212,8 +225,9 @@ pub async fn preflight(
     servers: &[Server],
     is_new: bool,
     cancel: &CancellationToken,
-) -> Vec<Error> {
+) -> Found {
     let mut found = Vec::new();
+    let mut certificate = None;
     let mut places = Vec::new();
     for server in servers.iter().filter(|server| server.handle != LOCAL) {
         match place::of_server(context, server.clone(), cancel).await {
@@ -240,14 +254,18 @@ pub async fn preflight(
                 found.extend(secrets::check(context, project, folder).await.err());
                 if !seen.is_empty() {
                     found.extend(front::snippet(folder, &manifest).err());
-                    found.extend(has_its_names(context, project, &manifest, &seen, cancel).await.err());
+                    match has_its_names(context, project, &manifest, &seen, cancel).await {
+                        Ok(new) if new.is_empty() => {}
+                        Ok(new) => certificate = Some(front::try_certificate(context, &new, &seen, cancel).await),
+                        Err(error) => found.push(error),
+                    }
                     found.extend(for_its_machines(folder, &manifest, &seen, cancel).await.err());
                 }
             }
             Err(error) => found.push(error),
         }
     }
-    found
+    Found { obstacles: found, certificate }
 }
 
 /// Whether an image is going to be for the servers.
