@@ -728,7 +728,7 @@ complete -c cgo -n "__fish_cgo_using_subcommand serve" -s y -l yes -d 'Take the 
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l show-settings -d 'Print every setting with its source, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l telegram -d 'Talk with people over the Telegram bot of CGO_TELEGRAM_TOKEN'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l keep-token -d 'Keep the bot\'s token in the store, encrypted, once Telegram accepts it, and end: later it is found there'
-complete -c cgo -n "__fish_cgo_using_subcommand serve" -l drop-webhook -d 'Take the bot\'s updates away from a webhook they go to'
+complete -c cgo -n "__fish_cgo_using_subcommand serve" -l drop-webhook -d 'Take the bot\'s updates away from a webhook they go to, before it is looked for other programs'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l once -d 'Do what there is to do now, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -l systemd -d 'Print a unit for systemd that serves this store, and end'
 complete -c cgo -n "__fish_cgo_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -19,6 +19,7 @@ use crate::ops::agents::Cache;
 use crate::ops::{self, Context};
 use crate::pipeline::Ended;
 use crate::pipeline::coding::Coders;
+use crate::pipeline::meter::Budgets;
 use crate::pipeline::models::{Models, Variable};
 use crate::pipeline::runner::{self, Watch};
 use crate::pipeline::traced::Traced;
@@ -75,7 +76,7 @@ impl App {
             source: ops::real(),
             secrets: secrets.clone(),
             vault: Vault::at(settings.identity.value.clone()),
-            acme: settings.authorities(),
+            acme: settings.acme.authorities(),
             ports: settings.ports.value,
             agents: Arc::new(Cache::new(Duration::from_secs(settings.agent_cache_seconds.value))),
         };
@@ -86,7 +87,8 @@ impl App {
             allow_unpriced: false,
         };
         let variable: Variable = |name| std::env::var(name).ok();
-        let models = Models::new(&settings.providers, choice, variable, secrets);
+        let budgets = Budgets { project: settings.budget_project.value, day: settings.budget_day.value };
+        let models = Models::new(&settings.providers, choice, variable, secrets).within(budgets);
         let coder = CoderChoice { coder: Some(settings.coder.value), sandbox: Some(settings.sandbox.value) };
         let coders = Coders::new(coder, settings.tasks_at_once.value.into(), variable);
         let telemetry = telemetry::Settings::read(|name| std::env::var(name).ok());

@@ -12,6 +12,7 @@ use crate::domain::names::AgentName;
 use crate::domain::run::{EffectMark, Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
+use crate::pipeline::call::TOOL_CALL;
 use crate::pipeline::executor::MODEL_CALL;
 use crate::pipeline::runner;
 
@@ -172,7 +173,7 @@ impl Answer for Shown {
             ));
         }
         out.push_str(&format!("\nEffects: {}\n", self.effects.len()));
-        for effect in self.effects.iter().filter(|effect| effect.kind != MODEL_CALL) {
+        for effect in self.effects.iter().filter(|effect| ![MODEL_CALL, TOOL_CALL].contains(&effect.kind.as_str())) {
             let stands = match effect.mark {
                 EffectMark::Intended | EffectMark::Repeatable if view.worked_on_by.is_none() => {
                     "begun, and nobody knows whether it was done"

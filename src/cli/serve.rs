@@ -93,8 +93,8 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
         let serving = scheduler::serve(&app, turn, &options, (&channels, page), &lines, &wake, &session.cancel);
         tokio::pin!(serving);
         tokio::select! {
-            served = &mut serving => served,
-            never = announcing => match never {},
+            // What ends because it is told to is not done with before systemd knows.
+            biased;
             () = session.cancel.cancelled() => {
                 notify("STOPPING=1");
                 serving.await
@@ -106,6 +106,8 @@ pub async fn run(session: &Session<'_>, args: Serve) -> Result<Outcome, Failure>
                 notify("STOPPING=1");
                 serving.await
             }
+            served = &mut serving => served,
+            never = announcing => match never {},
         }
     };
     lines.clear();

@@ -1,5 +1,5 @@
-//! `cgo run watch`: a run's events as they come, with the calls of models and tools between them, and an exit code that
-//! says how it ended.
+//! `cgo run watch`: a run's events as they come, with the calls of models and tools between them, what came of them and
+//! what they cost, and an exit code that says how it ended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::Session;
 use super::outcome::{Failure, Outcome};
 use super::run::{kind_of, resume, waits_for};
 use super::run_answers::{event_view, gist};
+use super::ui::Tone;
 use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::ids::RunId;
@@ -20,6 +21,7 @@ use crate::domain::run::{EffectRow, EventRow, Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
 use crate::pipeline::activity::Bill;
+use crate::pipeline::call::TOOL_CALL;
 use crate::pipeline::executor::MODEL_CALL;
 
 /// How often is looked for new events.
@@ -111,8 +113,7 @@ impl Feed {
             lines.push(line(session, row));
         }
         lines.extend(self.work.look(session, app, run).await?);
-        // What was done in the moment of an event came before it.
-        lines.sort_by_key(|(at, event, _)| (*at, *event));
+        lines.sort_by_key(|(at, order, _)| (*at, *order));
         for (_, _, line) in lines {
             session.ui.answer(&line);
         }
@@ -120,8 +121,21 @@ impl Feed {
     }
 }
 
-/// A line of the answer: when, whether it is an event, and the text.
-type Line = (Timestamp, bool, String);
+/// A line of the answer: when, its place among those of the same moment, and the text.
+type Line = (Timestamp, Order, String);
+
+/// What happened first of what happened in one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Order {
+    /// A model has answered.
+    Answered,
+    /// Something was done.
+    Done,
+    /// An event says so.
+    Event,
+    /// A model is asked.
+    Asked,
+}
 
 fn line(session: &Session<'_>, row: EventRow) -> Line {
     let event = event_view(row);
@@ -130,7 +144,7 @@ fn line(session: &Session<'_>, row: EventRow) -> Line {
     } else {
         format!("{:>5}  {:<14} {}", event.seq, event.kind, gist(&event.event))
     };
-    (event.at, true, text)
+    (event.at, Order::Event, text)
 }
 
 /// What is known of the work between events: calls of models and of tools, effects.
@@ -173,7 +187,8 @@ impl Work {
                 };
                 plain("model_call", &format!("{}  {what}", call.agent))
             };
-            lines.push((call.at, false, text));
+            let order = if call.standing == Standing::Reserved { Order::Asked } else { Order::Answered };
+            lines.push((call.at, order, text));
         }
         for effect in effects {
             self.since = self.since.max(effect.at);
@@ -181,26 +196,32 @@ impl Work {
             if self.shown.insert(effect.key.clone(), mark) == Some(mark) {
                 continue;
             }
-            lines.push((effect.at, false, effect_line(session, &effect)));
+            lines.push((effect.at, Order::Done, effect_line(session, &effect)));
         }
         Ok(lines)
     }
 }
 
-/// An effect, or the turn of an agent, which is kept as one.
+/// An effect, or the turn of an agent or the end of one of its calls, which are kept as such.
 fn effect_line(session: &Session<'_>, effect: &EffectRow) -> String {
-    let (at, mark) = (effect.at, effect.mark.as_str());
-    if effect.kind != MODEL_CALL {
-        return if session.ui.json {
-            let told = json!({ "key": effect.key, "kind": effect.kind, "mark": mark });
-            json!({ "at": at, "kind": "effect", "effect": told }).to_string()
-        } else {
-            plain("effect", &format!("{}  {mark}", effect.kind))
-        };
-    }
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
-    let asked = read(&effect.args);
-    let answer = read(effect.result.as_deref().unwrap_or("null"));
+    let (asked, answer) = (read(&effect.args), read(effect.result.as_deref().unwrap_or("null")));
+    match effect.kind.as_str() {
+        MODEL_CALL => turn_line(session, effect.at, &asked, &answer),
+        TOOL_CALL => call_line(session, effect.at, &asked, &answer),
+        kind => {
+            let mark = effect.mark.as_str();
+            if session.ui.json {
+                let told = json!({ "key": effect.key, "kind": kind, "mark": mark });
+                return json!({ "at": effect.at, "kind": "effect", "effect": told }).to_string();
+            }
+            plain("effect", &format!("{kind}  {mark}"))
+        }
+    }
+}
+
+/// What an agent wants done.
+fn turn_line(session: &Session<'_>, at: Timestamp, asked: &Value, answer: &Value) -> String {
     let calls = answer["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
     let tools: Vec<&str> = calls.iter().filter_map(|call| call["name"].as_str()).collect();
     let turn = asked["turn"].as_u64().unwrap_or_default() + 1;
@@ -210,9 +231,29 @@ fn effect_line(session: &Session<'_>, effect: &EffectRow) -> String {
     }
     let agent = asked["agent"].as_str().unwrap_or_default();
     let what = if tools.is_empty() { "says it is done".to_owned() } else { format!("calls {}", tools.join(", ")) };
-    // The names come from a model.
-    let what: String = what.chars().filter(|c| !c.is_control()).collect();
-    plain("turn", &format!("{agent}  turn {turn}: {what}"))
+    plain("turn", &visible(&format!("{agent}  turn {turn}: {what}")))
+}
+
+/// What came of a call, and on a line of its own why it came to nothing.
+fn call_line(session: &Session<'_>, at: Timestamp, call: &Value, end: &Value) -> String {
+    if session.ui.json {
+        let told = json!({
+            "agent": call["agent"], "tool": call["tool"], "outcome": end["outcome"], "reason": end["reason"],
+        });
+        return json!({ "at": at, "kind": "tool_call", "tool_call": told }).to_string();
+    }
+    let text = |value: &Value| visible(value.as_str().unwrap_or_default());
+    let (agent, tool, outcome) = (text(&call["agent"]), text(&call["tool"]), text(&end["outcome"]).replace('_', " "));
+    let line = |tone, mark| plain("tool_call", &format!("{agent}  {} {tool}: {outcome}", session.ui.tone(tone, mark)));
+    match end["reason"].as_str() {
+        None => line(Tone::Good, "✓"),
+        Some(reason) => format!("{}\n{}", line(Tone::Bad, "✗"), plain("", &visible(reason))),
+    }
+}
+
+/// What a model wrote, without what a terminal would heed.
+fn visible(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn plain(kind: &str, text: &str) -> String {

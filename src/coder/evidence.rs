@@ -79,6 +79,13 @@ pub(super) struct Held {
     pub(super) objection: Option<Objection>,
 }
 
+impl Held {
+    /// No branch that could be looked at.
+    pub(super) fn nothing() -> Self {
+        Self { branch: Branch::Missing, clean: false, objection: None }
+    }
+}
+
 /// What the repository holds after an attempt. `scratch` is a folder the agent cannot write.
 pub(super) async fn repository(
     workspace: &Path,
@@ -89,12 +96,11 @@ pub(super) async fn repository(
 ) -> Result<Held, exec::Error> {
     // What an attempt came to is looked at also when it was cancelled.
     let cancel = CancellationToken::new();
-    let missing = || Held { branch: Branch::Missing, clean: false, objection: None };
-    let Some(directory) = git::directory(workspace) else { return Ok(missing()) };
+    let Some(directory) = git::directory(workspace) else { return Ok(Held::nothing()) };
     let git = Git { directory, workspace, index: scratch.join("index"), cancel: &cancel };
     let name = format!("refs/heads/{branch}^{{commit}}");
     let Some(tip) = git.says(&["rev-parse", "--verify", "--quiet", &name]).await? else {
-        return Ok(missing());
+        return Ok(Held::nothing());
     };
     // The index is read anew from the commit: the agent's own may call changed files unchanged.
     let mut clean = git.says(&["read-tree", &tip]).await?.is_some();

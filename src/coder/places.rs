@@ -13,6 +13,8 @@ use crate::exec::Stream;
 /// The folders of an attempt.
 pub(super) struct Places {
     pub(super) home: PathBuf,
+    /// What git writes for the agent, out of its own reach.
+    pub(super) git: PathBuf,
     /// cgo's own, out of the agent's reach.
     pub(super) own: PathBuf,
 }
@@ -23,7 +25,8 @@ impl Places {
             let path = path.to_owned();
             move |source| Error::Folder { path, source }
         };
-        let places = Self { home: attempt.folder.join("home"), own: attempt.folder.join("cgo") };
+        let [home, git, own] = ["home", "git", "cgo"].map(|name| attempt.folder.join(name));
+        let places = Self { home, git, own };
         for folder in [&places.home, &places.own] {
             // A home that is there already may hold settings of another attempt.
             std::fs::create_dir(folder).map_err(failed(folder))?;

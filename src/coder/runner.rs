@@ -1,6 +1,7 @@
 //! One attempt of an agent at a task: start, listen, stop, ask for a report, gather evidence.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rand::Rng as _;
@@ -12,7 +13,7 @@ use super::evidence::{self, Held};
 use super::fault;
 use super::meter::{Grant, Outcome, Standing};
 use super::places::{Places, Raw};
-use super::sandbox::{self, Job, Network, Ran, Sandbox, Stopped};
+use super::sandbox::{self, Job, Network, Ran, Sandbox, Stopped, Taken};
 use super::verdict::{Evidence, Limit, Verdict, verdict};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::redact::Secrets;
@@ -179,8 +180,13 @@ pub async fn run(
         heard = Heard { denied: [heard.denied, more.denied].concat(), ..more };
         report = evidence::report(&attempt.workspace, &nonce);
     }
-    let Held { branch, clean, objection } =
-        evidence::repository(&attempt.workspace, &attempt.branch, &attempt.base, adapter.litter(), &places.own).await?;
+    let Held { branch, clean, objection } = match sandbox.take_in(&start.ground(), &attempt.base, &places.own).await? {
+        Taken::Whole => {
+            let Attempt { workspace, branch, base, .. } = attempt;
+            evidence::repository(workspace, branch, base, adapter.litter(), &places.own).await?
+        }
+        Taken::Not => Held::nothing(),
+    };
     let standing = grant.standing();
     // The run was stopped for the cap, unless someone was faster.
     let cap = standing.cap.filter(|_| !cancel.is_cancelled());
@@ -310,28 +316,37 @@ impl Start<'_> {
             turns: self.attempt.turns,
             session,
         });
-        for (path, text) in &launch.files {
-            write(path, text)?;
+        // An agent that has run may have put links in their places, and has them anyway.
+        if matches!(session, Session::New(_)) {
+            for (path, text) in &launch.files {
+                write(path, text)?;
+            }
+            // Some look here and, when they find nobody, write into the repository's settings.
+            write(Path::new(".gitconfig"), "[user]\n\tname = cgo\n\temail = cgo@localhost\n")?;
         }
-        // Some look here and, when they find nobody, write into the repository's settings.
-        write(Path::new(".gitconfig"), "[user]\n\tname = cgo\n\temail = cgo@localhost\n")?;
         let mut env: BTreeMap<_, _> = launch.env.into_iter().map(|(name, value)| (name.into(), value)).collect();
         for role in ["AUTHOR", "COMMITTER"] {
             env.insert(format!("GIT_{role}_NAME").into(), "cgo".into());
             env.insert(format!("GIT_{role}_EMAIL").into(), "cgo@localhost".into());
         }
-        Ok(Job {
-            program: self.adapter.program().into(),
-            args: launch.args,
+        Ok(Job { program: self.adapter.program().into(), args: launch.args, env, ..self.ground() })
+    }
+
+    /// Where its programs run, without a program.
+    fn ground(&self) -> Job {
+        Job {
+            program: OsString::new(),
+            args: Vec::new(),
             workspace: self.attempt.workspace.clone(),
             home: self.places.home.clone(),
+            git: Some(self.places.git.clone()),
             read_only: self.attempt.read_only.clone(),
             sealed: self.attempt.sealed.clone(),
             hidden: self.attempt.hidden.clone(),
             path: self.attempt.path.clone(),
-            env,
+            env: BTreeMap::new(),
             network: Network::Only(self.grant.address()),
             limits: self.attempt.limits.clone(),
-        })
+        }
     }
 }

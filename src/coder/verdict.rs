@@ -141,7 +141,7 @@ pub enum Class {
     NotStarted,
     /// The agent says so, or its exit code does.
     Agent,
-    /// The branch is gone or was moved to another line of commits.
+    /// The branch is gone, is not whole, or was moved to another line of commits.
     Branch,
     /// There is work that is not committed.
     Uncommitted,
@@ -162,7 +162,7 @@ impl Class {
         match self {
             Self::NotStarted => "it could not be started",
             Self::Agent => "it says so itself",
-            Self::Branch => "its branch is gone or was moved elsewhere",
+            Self::Branch => "its branch is gone, broken or was moved elsewhere",
             Self::Uncommitted => "it left work that is not committed",
             Self::Checks => "the project's checks do not pass",
             Self::Secrets => "it committed what looks like a secret",
@@ -271,7 +271,7 @@ fn upstream(evidence: &Evidence) -> Option<Upstream> {
     match evidence.last_request? {
         (Outcome::Served | Outcome::Refused(_), _) => None,
         (Outcome::Cut, _) => Some(Upstream::Cut),
-        (Outcome::Failed, 401 | 403) => Some(Upstream::Unauthorized),
+        // A key that is not accepted is a cap.
         (Outcome::Failed, 429) => Some(Upstream::RateLimited),
         (Outcome::Failed, 400..=499) => Some(Upstream::Rejected),
         (Outcome::Failed, _) => Some(Upstream::Broken),
@@ -325,6 +325,12 @@ mod tests {
             (Evidence { exit: Some(Exit::Code(1)), ..good() }, Verdict::Failed(Class::Agent)),
             (Evidence { own_limit: Some(Limit::Turns), ..good() }, Verdict::Limit(Limit::Turns)),
             (Evidence { cap: Some(Cap::Cost), ..good() }, Verdict::Limit(Limit::Meter(Cap::Cost))),
+            (Evidence { cap: Some(Cap::Unauthorized), ..good() }, Verdict::UpstreamError(Upstream::Unauthorized)),
+            // Moderation, for one: a key that is not accepted is a cap.
+            (
+                Evidence { exit: Some(Exit::Code(1)), last_request: Some((Outcome::Failed, 403)), ..good() },
+                Verdict::UpstreamError(Upstream::Rejected),
+            ),
             (
                 Evidence { stopped: Some(Stopped::Idle), exit: None, ..good() },
                 Verdict::Limit(Limit::Sandbox(Stopped::Idle)),

@@ -22,6 +22,10 @@ pub const MODEL: &str = "CGO_MODEL";
 
 /// What a run may spend on models before a person is asked, in US dollars.
 pub const BUDGET: &str = "CGO_BUDGET";
+/// The same for a project in all its runs.
+pub const BUDGET_PROJECT: &str = "CGO_BUDGET_PROJECT";
+/// The same for all runs and trials of a day in UTC.
+pub const BUDGET_DAY: &str = "CGO_BUDGET_DAY";
 
 /// Who writes code that is not generated.
 pub const CODER: &str = "CGO_CODER";
@@ -70,6 +74,8 @@ pub const ALL: &[(&str, &str)] = &[
     (PROVIDER, "provider of agents whose file names none: offline, openai, anthropic, ollama, …"),
     (MODEL, "model of agents whose file names none"),
     (BUDGET, "US dollars a run may spend on models before a person is asked"),
+    (BUDGET_PROJECT, "the same for a project in all its runs; no such limit unless it is set"),
+    (BUDGET_DAY, "the same for all runs and trials of a day in UTC; no such limit unless it is set"),
     (CODER, "who writes code: native, claude, codex, opencode, aider, goose, droid, none"),
     (SANDBOX, "what keeps a coder from the rest of the machine: bubblewrap, off"),
     (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),

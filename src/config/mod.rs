@@ -2,6 +2,7 @@
 //!
 //! Only reading is here; what the values mean is the business of who uses them. [`mod@env`] lists the variables.
 
+mod certificates;
 pub mod env;
 
 use std::collections::BTreeMap;
@@ -10,12 +11,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::acme::{self, Acme, Authorities, Authority, Mail, Trial};
 use crate::domain::coder::{Coder, Walls};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 use crate::domain::server::PortRange;
+pub use certificates::{AcmeFile, Certificates};
 
 /// Tasks of a run that are worked on at once: each has a model, tests and a Python of its own.
 const TASKS_AT_ONCE: u16 = 2;
@@ -68,6 +69,10 @@ pub struct Settings {
     pub model: Sourced<String>,
     /// What a run may spend on models before a person is asked.
     pub budget: Sourced<Usd>,
+    /// The same for a project in all its runs; nothing for no such limit.
+    pub budget_project: Sourced<Option<Usd>>,
+    /// The same for all runs and trials of a day in UTC; nothing for no such limit.
+    pub budget_day: Sourced<Option<Usd>>,
     /// Who writes code that is not generated.
     pub coder: Sourced<Coder>,
     /// What keeps a coder from the rest of the machine.
@@ -84,16 +89,8 @@ pub struct Settings {
     pub approvers: Sourced<Vec<String>>,
     /// Whether a run fails when a secret would reach a model; else its handle goes in its place.
     pub strict_secrets: Sourced<bool>,
-    /// Where the authority that signs certificates writes to.
-    pub acme_email: Sourced<Option<Mail>>,
-    /// Which authority signs certificates.
-    pub acme_ca: Sourced<Option<Authority>>,
-    /// The file with the certificate that authority proves who it is with.
-    pub acme_ca_root: Sourced<Option<PathBuf>>,
-    /// Which authority `--dry-run` asks.
-    pub acme_trial: Sourced<Option<Trial>>,
-    /// The same for single servers.
-    pub acme_servers: BTreeMap<String, Acme>,
+    /// How certificates are asked for.
+    pub acme: Certificates,
     /// How `cgo serve` tells what happens.
     pub notify: Notify,
     /// Endpoints beside those cgo knows by name.
@@ -149,6 +146,12 @@ pub struct UserFile {
     /// See [`Settings::budget`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Usd>,
+    /// See [`Settings::budget_project`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_project: Option<Usd>,
+    /// See [`Settings::budget_day`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_day: Option<Usd>,
     /// See [`Settings::coder`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coder: Option<Coder>,
@@ -182,27 +185,6 @@ pub struct UserFile {
     /// See [`Settings::providers`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub providers: BTreeMap<String, Endpoint>,
-}
-
-/// How certificates are asked for, as the user's file says it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AcmeFile {
-    /// See [`Acme::email`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<Mail>,
-    /// See [`Acme::ca`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca: Option<Authority>,
-    /// See [`Acme::ca_root`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_root: Option<PathBuf>,
-    /// See [`Acme::trial`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trial: Option<Trial>,
-    /// The same for servers by their names.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub servers: BTreeMap<String, Acme>,
 }
 
 /// What the command line says about settings.
@@ -318,7 +300,10 @@ impl Settings {
         let whole = "a whole number of seconds";
         let agent_cache_seconds =
             parsed(env, &config.value, env::AGENT_CACHE_SECONDS, file.agent_cache_seconds, 60, whole)?;
-        let budget = parsed(env, &config.value, env::BUDGET, file.budget, DEFAULT_BUDGET, "an amount of US dollars")?;
+        let dollars = "an amount of US dollars";
+        let budget = parsed(env, &config.value, env::BUDGET, file.budget, DEFAULT_BUDGET, dollars)?;
+        let budget_project = optional(env, &config.value, env::BUDGET_PROJECT, file.budget_project, dollars)?;
+        let budget_day = optional(env, &config.value, env::BUDGET_DAY, file.budget_day, dollars)?;
         let coder =
             parsed(env, &config.value, env::CODER, file.coder, Coder::default(), "one of the coders (see --help)")?;
         let sandbox = parsed(env, &config.value, env::SANDBOX, file.sandbox, Walls::default(), "bubblewrap or off")?;
@@ -333,12 +318,7 @@ impl Settings {
         };
         let strict_secrets =
             parsed(env, &config.value, env::STRICT_SECRETS, file.strict_secrets, false, "true or false")?;
-        let acme = file.acme.unwrap_or_default();
-        let acme_email = optional(env, &config.value, env::ACME_EMAIL, acme.email, acme::MAIL)?;
-        let acme_ca = optional(env, &config.value, env::ACME_CA, acme.ca, acme::AUTHORITY)?;
-        let acme_ca_root = optional(env, &config.value, env::ACME_CA_ROOT, acme.ca_root, "a path")?;
-        let acme_trial = optional(env, &config.value, env::ACME_TRIAL, acme.trial, acme::TRIAL)?;
-        let acme_servers = acme.servers;
+        let acme = Certificates::resolve(env, &config.value, file.acme.unwrap_or_default())?;
         let told = file.notify.unwrap_or_default();
         let secret_env = match told.secret_env {
             Some(name) => Sourced { value: name, source: Source::File(config.value.clone()) },
@@ -356,6 +336,8 @@ impl Settings {
             provider,
             model,
             budget,
+            budget_project,
+            budget_day,
             coder,
             sandbox,
             tasks_at_once,
@@ -364,11 +346,7 @@ impl Settings {
             telegram_api,
             approvers,
             strict_secrets,
-            acme_email,
-            acme_ca,
-            acme_ca_root,
-            acme_trial,
-            acme_servers,
+            acme,
             notify,
             providers,
         })
@@ -377,6 +355,7 @@ impl Settings {
     /// The settings as (name, value, source), in the order people read them.
     #[must_use]
     pub fn rows(&self) -> Vec<(&'static str, String, &Source)> {
+        let amount = |limit: Option<Usd>| limit.map(|limit| limit.to_string()).unwrap_or_default();
         let mut rows = vec![
             ("config", self.config.value.display().to_string(), &self.config.source),
             ("store", without_password(&self.store.value), &self.store.source),
@@ -387,6 +366,8 @@ impl Settings {
             ("provider", self.provider.value.clone(), &self.provider.source),
             ("model", self.model.value.clone(), &self.model.source),
             ("budget", self.budget.value.to_string(), &self.budget.source),
+            ("budget_project", amount(self.budget_project.value), &self.budget_project.source),
+            ("budget_day", amount(self.budget_day.value), &self.budget_day.source),
             ("coder", self.coder.value.to_string(), &self.coder.source),
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),
@@ -397,38 +378,12 @@ impl Settings {
             ("strict_secrets", self.strict_secrets.value.to_string(), &self.strict_secrets.source),
             ("notify.webhook", shown_webhook(&self.notify.webhook.value), &self.notify.webhook.source),
         ];
-        let shown = |value: Option<String>| value.unwrap_or_default();
-        rows.extend([
-            ("acme_email", shown(self.acme_email.value.as_ref().map(Mail::to_string)), &self.acme_email.source),
-            ("acme_ca", shown(self.acme_ca.value.as_ref().map(Authority::to_string)), &self.acme_ca.source),
-            (
-                "acme_ca_root",
-                shown(self.acme_ca_root.value.as_ref().map(|path| path.display().to_string())),
-                &self.acme_ca_root.source,
-            ),
-            ("acme_trial", shown(self.acme_trial.value.as_ref().map(Trial::to_string)), &self.acme_trial.source),
-        ]);
-        if !self.acme_servers.is_empty() {
-            let names: Vec<&str> = self.acme_servers.keys().map(String::as_str).collect();
-            rows.push(("acme_servers", names.join(", "), &self.config.source));
-        }
+        rows.extend(self.acme.rows(&self.config.source));
         if !self.providers.is_empty() {
             let names: Vec<&str> = self.providers.keys().map(String::as_str).collect();
             rows.push(("providers", names.join(", "), &self.config.source));
         }
         rows
-    }
-
-    /// How certificates are asked for, on each server.
-    #[must_use]
-    pub fn authorities(&self) -> Authorities {
-        let all = Acme {
-            email: self.acme_email.value.clone(),
-            ca: self.acme_ca.value.clone(),
-            ca_root: self.acme_ca_root.value.clone(),
-            trial: self.acme_trial.value.clone(),
-        };
-        Authorities { all, servers: self.acme_servers.clone() }
     }
 
     /// The settings by name, for JSON.

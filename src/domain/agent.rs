@@ -40,7 +40,7 @@ pub struct Agent {
     #[serde(default = "default_max_turns")]
     #[schemars(range(min = 1, max = 200))]
     pub max_turns: u32,
-    /// The most money of one visit, in US dollars; absent for no limit of its own.
+    /// The most money of the agent in a run, over all its visits, in US dollars; absent for no limit of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0))]
     pub budget: Option<f64>,

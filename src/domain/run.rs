@@ -323,6 +323,26 @@ pub struct Question {
     pub assumption: Option<String>,
 }
 
+impl Question {
+    /// Whether nothing can be seen of its text, or of an answer it offers: nobody could tell what is asked or chosen.
+    #[must_use]
+    pub fn has_blanks(&self) -> bool {
+        std::iter::once(&self.text).chain(&self.choices).chain(&self.assumption).any(|text| is_blank(text))
+    }
+}
+
+/// Whether nothing of a text can be seen.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| {
+        let takes_no_room = matches!(
+            c,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{feff}'
+        );
+        takes_no_room || c.is_whitespace() || c.is_control()
+    })
+}
+
 /// The answer to an ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -383,6 +403,23 @@ mod tests {
             ] {
                 assert!(over.next(step).is_err(), "{} moved by {step:?}", over.as_str());
             }
+        }
+    }
+
+    #[test]
+    fn a_question_of_which_something_cannot_be_seen_has_blanks() {
+        let question = |text: &str, choices: &[&str], assumption: Option<&str>| Question {
+            id: "who".to_owned(),
+            text: text.to_owned(),
+            choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
+            assumption: assumption.map(str::to_owned),
+        };
+        assert!(!question("Who?", &["me", "👍"], Some("all")).has_blanks());
+        assert!(!question("Who?", &[], None).has_blanks());
+        for blank in ["", " \n", "\u{200b}", "\u{202e}\u{7}"] {
+            assert!(question(blank, &[], None).has_blanks(), "{blank:?}");
+            assert!(question("Who?", &["me", blank], None).has_blanks(), "{blank:?}");
+            assert!(question("Who?", &["me"], Some(blank)).has_blanks(), "{blank:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::progress::{self, Event, Progress};
 use super::recorder::JournalError;
-use crate::domain::money::Usd;
+use crate::domain::ledger::Entry;
 use crate::domain::run::{EffectRow, EventRow};
 
 /// What a run's journal holds when a process takes it up.
@@ -15,8 +15,8 @@ pub struct Loaded {
     pub snapshot_at: u64,
     /// Its effects.
     pub effects: Vec<EffectRow>,
-    /// Its calls of models: key, visit, cost.
-    pub calls: Vec<(String, u32, Usd)>,
+    /// Its calls of models.
+    pub calls: Vec<Entry>,
 }
 
 impl Loaded {

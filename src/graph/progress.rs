@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::limit::Whose;
 use crate::domain::guard::{Guard, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::names::AgentName;
@@ -245,9 +246,16 @@ pub struct Progress {
     pub asked: Option<(AskId, Option<Visit>, Wait)>,
     /// How many more steps and passages a person has granted.
     pub granted: u32,
-    /// How often a person has allowed as much money again.
+    /// How often a person has allowed as much money again, in answer to a question that did not say whose limit it was:
+    /// the run's or an agent's, as no others were known then.
     #[serde(default)]
     pub allowed: u32,
+    /// The same, by whose limit it was.
+    #[serde(default)]
+    pub raised: BTreeMap<Whose, u32>,
+    /// Whose limit of money a person is asked about.
+    #[serde(default)]
+    pub held: Option<Whose>,
     /// The guard that tripped, with the visit it tripped in, while a person is asked about it.
     #[serde(default)]
     pub guarded: Option<(Guard, Option<u32>)>,
@@ -278,6 +286,8 @@ impl Progress {
             asked: None,
             granted: 0,
             allowed: 0,
+            raised: BTreeMap::new(),
+            held: None,
             guarded: None,
             rulings: BTreeMap::new(),
             stopped_by: None,
@@ -353,6 +363,7 @@ impl Progress {
                 self.status = self.status.next(RunMove::Wait(Wait::Approval))?;
                 self.reason = reason_of(questions);
                 self.asked = Some((ask.clone(), None, Wait::Approval));
+                self.held = questions.first().and_then(|question| Whose::of_question(&question.id));
             }
             Event::Guarded { guard, visit, ask, questions } => {
                 self.status = self.status.next(RunMove::Wait(Wait::Input))?;
@@ -388,6 +399,7 @@ impl Progress {
         };
         self.status = self.status.next(RunMove::Continue)?;
         self.trail = Trail::default();
+        let held = self.held.take();
         if let Some((guard, visit)) = self.guarded.take() {
             self.rule(&guard, visit, texts, by);
         } else {
@@ -396,7 +408,11 @@ impl Progress {
         if wait == Wait::Approval && approved {
             self.state.needs_human_approval = false;
             self.state.human_approval_reason = None;
-            *if at.is_some() { &mut self.granted } else { &mut self.allowed } += 1;
+            *match (&at, held) {
+                (Some(_), _) => &mut self.granted,
+                (None, Some(whose)) => self.raised.entry(whose).or_default(),
+                (None, None) => &mut self.allowed,
+            } += 1;
         }
         self.pending.extend(at.map(|at| Visit { again: true, ..at }));
         self.asked = None;
@@ -424,6 +440,16 @@ impl Progress {
             return;
         };
         self.rulings.entry(visit).or_default().push(change);
+    }
+
+    /// How often a person has allowed as much money again of a limit.
+    #[must_use]
+    pub fn times_allowed(&self, whose: &Whose) -> u32 {
+        let unnamed = match whose {
+            Whose::Run | Whose::Agent(_) => self.allowed,
+            Whose::Project | Whose::Day(_) => 0,
+        };
+        unnamed + self.raised.get(whose).copied().unwrap_or(0)
     }
 
     /// A hash of a node's beginning: the way to it, and everything the run knows.

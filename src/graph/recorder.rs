@@ -14,16 +14,19 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::crash::crash_point;
+use super::limit::{self, Whose};
 use super::loaded::Loaded;
 use super::progress::{self, Event, Progress};
 use crate::domain::ids::{ProjectId, RunId};
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
+use crate::domain::names::AgentName;
 use crate::domain::run::{Ask, Batch, EffectMark, EffectRow, EventRow};
 use crate::domain::source::Source;
 
@@ -160,10 +163,19 @@ struct Known {
 
 /// What a call of a model costs.
 struct Charge {
-    visit: u32,
+    agent: AgentName,
+    /// The day it was begun on.
+    day: Date,
     cost: Usd,
     /// Whether that is only put aside, because the call is under way.
     aside: bool,
+}
+
+impl Charge {
+    fn of(entry: &Entry) -> Self {
+        let aside = entry.standing == Standing::Reserved;
+        Self { agent: entry.agent.clone(), day: limit::day_of(entry.at), cost: entry.cost, aside }
+    }
 }
 
 struct Inner {
@@ -197,7 +209,7 @@ impl<J: Journal> Recorder<J> {
         let known = |effect: EffectRow| (effect.key, Known { visit: None, mark: effect.mark, result: effect.result });
         let effects = loaded.effects.into_iter().map(known).collect();
         // Nothing is under way yet: what was put aside may have been spent.
-        let charge = |(key, visit, cost)| (key, Charge { visit, cost, aside: false });
+        let charge = |entry: Entry| (entry.key.clone(), Charge { aside: false, ..Charge::of(&entry) });
         Self {
             run,
             journal,
@@ -305,18 +317,23 @@ impl<J: Journal> Recorder<J> {
     /// Writes what a call of a model may cost, or what it did cost, with the next flush.
     pub fn charge(&self, entry: Entry) {
         let mut inner = self.inner();
-        let aside = entry.standing == Standing::Reserved;
-        inner.calls.insert(entry.key.clone(), Charge { visit: entry.visit, cost: entry.cost, aside });
+        let charge = Charge::of(&entry);
+        let begun = inner.calls.get(&entry.key).map_or(charge.day, |begun| begun.day);
+        inner.calls.insert(entry.key.clone(), Charge { day: begun, ..charge });
         inner.pending.calls.retain(|pending| pending.key != entry.key);
         inner.pending.calls.push(entry);
     }
 
-    /// What calls of models have cost so far, and what is put aside for those under way: of one visit, or of all.
-    pub fn spent(&self, visit: Option<u32>) -> (Usd, Usd) {
+    /// What the run's calls of models have cost so far, and what is put aside for those under way: those a limit counts.
+    pub fn spent(&self, whose: &Whose) -> (Usd, Usd) {
+        let counts = |charge: &Charge| match whose {
+            Whose::Run | Whose::Project => true,
+            Whose::Agent(agent) => charge.agent == *agent,
+            Whose::Day(day) => charge.day == *day,
+        };
         let inner = self.inner();
         let of = |aside| {
-            let charges = inner.calls.values();
-            let counted = charges.filter(|it| it.aside == aside && visit.is_none_or(|visit| visit == it.visit));
+            let counted = inner.calls.values().filter(|charge| charge.aside == aside && counts(charge));
             counted.map(|charge| charge.cost).sum()
         };
         (of(false), of(true))

@@ -401,6 +401,14 @@ impl Chats {
         })
     }
 
+    /// What was pressed in the name of an update was not done: it can be pressed again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn release(&self, update: i64) -> Result<(), Error> {
+        Ok(self.context.store.free_button(self.bot, update, self.context.now()).await?)
+    }
+
     /// Keeps what a reply to a message means.
     ///
     /// # Errors

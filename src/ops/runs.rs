@@ -9,7 +9,6 @@ use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::ledger::Entry;
 use crate::domain::manifest::EnvName;
-use crate::domain::money::Usd;
 use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Right, Role};
@@ -103,6 +102,14 @@ pub async fn queue(context: &Context, run: &Run) -> Result<(), Error> {
     Ok(context.store.queue_run(&run.id, context.now()).await?)
 }
 
+/// The run that was begun for `cgo serve` with a key, if one was.
+///
+/// # Errors
+/// When the store fails.
+pub async fn begun_with(context: &Context, key: &str) -> Result<Option<RunId>, Error> {
+    Ok(context.store.run_of_key(key).await?)
+}
+
 /// The id the next run gets, where time and chance are those of a cassette.
 #[must_use]
 pub fn next_id(context: &Context) -> RunId {
@@ -174,14 +181,6 @@ pub async fn find_asking(context: &Context, text: &str) -> Result<Run, Error> {
         return Err(store::Error::AlreadyAnswered { by: first.by, at: first.at }.into());
     }
     find(context, ask.run.as_str()).await
-}
-
-/// The calls of models of a run: key, visit and cost.
-///
-/// # Errors
-/// When the store fails.
-pub async fn calls(context: &Context, run: &RunId) -> Result<Vec<(String, u32, Usd)>, Error> {
-    Ok(context.store.calls(run).await?)
 }
 
 /// The newest run.

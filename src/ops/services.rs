@@ -162,6 +162,27 @@ pub async fn start(context: &Context, project: &Project, cancel: &CancellationTo
     until_it_answers(context, project, cancel).await
 }
 
+/// Ends a project's service and starts it anew. It is meant to run all the while: nobody who is killed in the midst of it
+/// leaves a project that seems to be stopped on purpose. It is done when the service answers.
+///
+/// # Errors
+/// Those of [`start`]; when what runs does not end.
+pub async fn restart(context: &Context, project: &Project, cancel: &CancellationToken) -> Result<(), Error> {
+    users::require(context, Right::Operate, Some(project))?;
+    let at = deployed(context, project, cancel).await?;
+    locked(context, project, "a restart", async || match &at {
+        At::Here(runtime) => {
+            let stopped = runtime.stop_all().await;
+            // It is to run again, whatever came of that.
+            runtime.start_all().await?;
+            Ok(stopped?)
+        }
+        At::There(places) => operate(context, project, places, Work::Restart, cancel).await,
+    })
+    .await?;
+    until_it_answers(context, project, cancel).await
+}
+
 async fn operate(
     context: &Context,
     project: &Project,
@@ -171,6 +192,10 @@ async fn operate(
 ) -> Result<(), Error> {
     let mut done = false;
     for place in places {
+        if matches!(work, Work::Start | Work::Restart) {
+            // What is started is to be reached, too.
+            front::wake(context, place, cancel).await?;
+        }
         let worked = place.app(&project.name, None).operate(work, &context.owner(), "", cancel).await;
         done |= worked.map_err(servers::Error::from)?;
     }

@@ -2,6 +2,8 @@
 //!
 //! A tool that panics or takes too long is contained and journaled. When an effect of it was begun and nobody knows
 //! whether it happened, the visit stops instead: resuming it probes that effect.
+//!
+//! What came of a call is told to those who watch and kept in the journal, for those who look from elsewhere.
 
 use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
@@ -11,6 +13,7 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::activity::Activity;
 use super::executor::Visit;
 use super::tools::{Context, Fault, Output, Tool, ToolError};
 use crate::domain::diagnose::Kind;
@@ -18,20 +21,59 @@ use crate::domain::state::{Patch, ProjectState};
 use crate::domain::suggest::nearest;
 use crate::graph::engine::{NodeError, Outcome};
 use crate::graph::progress::{Event, Failure};
-use crate::graph::recorder::{Effect, Place};
+use crate::graph::recorder::{Effect, JournalError, Place};
 use crate::llm::ToolCall;
 use crate::ops;
 
 const _: () = assert!(cfg!(panic = "unwind"), "a panic of a tool has to be contained");
 
+/// The kind of what is kept of a call that is over, a [`CallEnd`].
+pub const TOOL_CALL: &str = "tool_call";
+
 /// How long a tool that took too long may take to stop in an orderly way.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many characters of a name that a model wrote are kept.
+const NAME: usize = 60;
+/// How many characters of a reason are kept.
+const REASON: usize = 300;
 
 /// A call that was lost: kept, so that a resumed visit hears the same.
 #[derive(Serialize, Deserialize)]
 struct Lost {
     fault: Fault,
     reason: String,
+}
+
+/// What came of a call that is over.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CallEnd {
+    /// `done`, `asks`, `hands_over`, or what was wrong.
+    pub outcome: String,
+    /// Why it came to nothing, in one line; none when it came to something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What was wrong with a call, in one word.
+fn word(fault: Fault) -> &'static str {
+    match fault {
+        Fault::UnknownTool => "unknown_tool",
+        Fault::NotGranted => "not_granted",
+        Fault::BadArguments => "bad_arguments",
+        Fault::Refused => "refused",
+        Fault::BadPatch => "bad_patch",
+        Fault::Timeout => "timeout",
+        Fault::Panicked => "panicked",
+    }
+}
+
+/// A tool's name as a model wrote it, so that it can be shown.
+fn shown(name: &str) -> String {
+    name.chars().take(NAME).flat_map(char::escape_debug).collect()
+}
+
+fn journal(error: JournalError) -> ToolError {
+    ToolError::Node(NodeError::Journal(error))
 }
 
 impl Visit<'_> {
@@ -44,13 +86,57 @@ impl Visit<'_> {
         outcome: &mut Outcome,
     ) -> Result<Value, ToolError> {
         let own = place.part();
+        let tool = self.registry.find(&call.name).map(|tool| tool.name.as_str());
+        (self.activity)(&Activity::Called { tool });
+        let result = self.carry_out(&own, call, state, outcome).await;
+        let (ended, reason, is_over) = match &result {
+            Ok(_) if outcome.ask.is_some() => ("asks", None, true),
+            Ok(_) if outcome.handoff.is_some() => ("hands_over", None, true),
+            Ok(_) => ("done", None, true),
+            Err(ToolError::Refused(fault, failure)) => (word(*fault), Some(&failure.reason), true),
+            Err(ToolError::Node(NodeError::Failed(failure))) => ("failed", Some(&failure.reason), true),
+            // The same call is made again when the run goes on.
+            Err(ToolError::Node(NodeError::Interrupted)) => ("interrupted", None, false),
+            Err(ToolError::Node(NodeError::Held(_) | NodeError::Guarded(_))) => ("held", None, false),
+            Err(ToolError::Node(NodeError::Blocked(_))) => ("blocked", None, false),
+            Err(ToolError::Node(NodeError::Journal(_))) => ("failed", None, false),
+        };
+        (self.activity)(&Activity::Returned { outcome: ended, good: result.is_ok() });
+        if is_over {
+            self.keep_end(&own, &call.name, ended, reason.map(String::as_str))?;
+        }
+        result
+    }
+
+    /// Keeps what came of a call. It is on disk with what follows: nobody waits for it.
+    fn keep_end(&self, own: &Place, name: &str, outcome: &str, reason: Option<&str>) -> Result<(), ToolError> {
+        let what = Effect { kind: TOOL_CALL, args: json!({ "agent": self.agent.id, "tool": shown(name) }) };
+        // A visit that goes on comes to its calls again.
+        if self.recorder.kept::<CallEnd>(own, &what).map_err(journal)?.is_some() {
+            return Ok(());
+        }
+        let line = |reason: &str| -> String {
+            let clean = self.ops.secrets.clean(reason);
+            clean.lines().next().unwrap_or_default().chars().take(REASON).collect()
+        };
+        self.recorder.keep(own, &what, &CallEnd { outcome: outcome.to_owned(), reason: reason.map(line) });
+        Ok(())
+    }
+
+    async fn carry_out(
+        &self,
+        own: &Place,
+        call: &ToolCall,
+        state: &mut ProjectState,
+        outcome: &mut Outcome,
+    ) -> Result<Value, ToolError> {
         let tool = self.granted(&call.name)?;
         let arguments = call.parsed().map_err(|error| {
             let reason = format!("the arguments of `{}` are not JSON: {error}", call.name);
             ToolError::fault(Fault::BadArguments, reason)
         })?;
         let patch: RefCell<Patch> = RefCell::default();
-        let output = self.run(tool, arguments, &own, state, &patch).await?;
+        let output = self.run(tool, arguments, own, state, &patch).await?;
         let patch = patch.into_inner();
         let refused = |refused: crate::domain::state::Refused| ToolError::fault(Fault::BadPatch, refused.to_string());
         ProjectState::check_owner(&self.agent.id, &self.agent.writes, &patch).map_err(refused)?;
@@ -77,9 +163,8 @@ impl Visit<'_> {
                 Err(ToolError::fault(Fault::NotGranted, reason))
             }
             None => {
-                let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
                 let near = nearest(name, own.clone()).map(|near| format!(", {near}")).unwrap_or_default();
-                let reason = format!("there is no tool `{shown}`{near}; {}", listed());
+                let reason = format!("there is no tool `{}`{near}; {}", shown(name), listed());
                 Err(ToolError::fault(Fault::UnknownTool, reason))
             }
         }
@@ -94,7 +179,6 @@ impl Visit<'_> {
         patch: &RefCell<Patch>,
     ) -> Result<Output, ToolError> {
         let kept = Effect { kind: "tool_lost", args: json!({ "tool": tool.name }) };
-        let journal = |error| ToolError::Node(NodeError::Journal(error));
         if let Some(lost) = self.recorder.kept::<Lost>(place, &kept).map_err(journal)? {
             return Err(ToolError::fault(lost.fault, lost.reason));
         }

@@ -28,6 +28,7 @@ use crate::domain::spec::Language;
 use crate::domain::state::{Field, ProjectState};
 use crate::graph::definition::Graph;
 use crate::graph::engine::{NodeError, Outcome};
+use crate::graph::limit::Whose;
 use crate::graph::progress::Failure;
 use crate::graph::recorder::{Effect, Failed, Place, Recorder};
 use crate::llm::compact::compact;
@@ -234,6 +235,7 @@ impl Visit<'_> {
     /// # Errors
     /// [`NodeError`] when the visit comes to nothing.
     pub async fn work(&self, mut state: ProjectState) -> Result<Outcome, NodeError> {
+        Box::pin(self.count()).await.map_err(|stopped| self.stopped(stopped))?;
         let place = Place::new(self.number);
         let mut request = Request {
             agent: self.agent.id.clone(),
@@ -289,11 +291,8 @@ impl Visit<'_> {
             }
             let mut circle = None;
             for call in &reply.tool_calls {
-                let tool = self.registry.find(&call.name).map(|tool| tool.name.as_str());
-                (self.activity)(&Activity::Called { tool });
                 // On the heap for as long as it takes: a visit that waits for its model has no call.
                 let result = Box::pin(self.call(&place, call, &mut state, &mut outcome)).await;
-                (self.activity)(&returned(&result, &outcome));
                 let content = match result {
                     Ok(content) => {
                         standing.accepted();
@@ -349,11 +348,22 @@ impl Visit<'_> {
             tariff,
             recorder: self.recorder,
             agent: &self.agent.id,
-            visit_limit: self.agent.budget.and_then(Usd::from_dollars),
+            agent_limit: self.agent.budget.and_then(Usd::from_dollars),
             visit: self.number,
             stopped: RefCell::default(),
             cost: Cell::default(),
         })
+    }
+
+    /// Reads what others have spent of the limits that the visit shares with them.
+    async fn count(&self) -> Result<(), Stopped> {
+        let Some(tariff) = &self.chosen.tariff else { return Ok(()) };
+        let project = self.recorder.look(|progress| Some(progress.state.current_project.as_ref()?.id.clone()));
+        tariff.count(self.ops, self.run.id.as_str(), project.as_ref()).await
+    }
+
+    fn stopped(&self, why: Stopped) -> NodeError {
+        stopped_by(why, self.recorder.look(|progress| progress.state.language()))
     }
 
     /// Asks the agent's model: once for a place and a request, whatever happens in between.
@@ -373,20 +383,23 @@ impl Visit<'_> {
         let provider: &dyn Provider = metered.as_ref().map_or(&*self.chosen.provider, |metered| metered);
         let owner = Owner { provider, policy: Policy::default(), world, observer: &observer, cancel: &self.cancel };
         let answered = self.recorder.remember(place, effect, async || {
+            if let (Some(metered), Err(stopped)) = (&metered, Box::pin(self.count()).await) {
+                return Err(metered.stop(stopped));
+            }
             let (provider, model) = (self.chosen.provider.name(), request.model.as_str());
             (self.activity)(&Activity::Asked { turn: turn + 1, provider, model });
             let answered = owner.ask(request, &|piece| (self.activity)(&Activity::Said(piece))).await;
             (self.activity)(&Activity::Answered {
                 usage: answered.as_ref().map_or_else(llm::Error::usage, |reply| reply.usage),
                 cost: metered.as_ref().map_or(Usd::ZERO, |metered| metered.cost.get()),
-                spent: self.recorder.spent(None).0,
+                spent: self.recorder.spent(&Whose::Run).0,
                 outcome: answered.as_ref().map_or_else(activity::class, |_| "answered"),
             });
             Answer::of(answered)
         });
         let answered = answered.await;
         if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
-            return Err(stopped_by(stopped, self.recorder.look(|progress| progress.state.language())));
+            return Err(self.stopped(stopped));
         }
         answered.map_err(|failed| match failed {
             Failed::Journal(error) => NodeError::Journal(error),
@@ -479,27 +492,12 @@ pub(super) fn projection(agent: &Agent, state: &ProjectState) -> Value {
     projection
 }
 
-/// What came of a call, without a word of it.
-fn returned(result: &Result<Value, ToolError>, outcome: &Outcome) -> Activity<'static> {
-    let (outcome, good) = match result {
-        Ok(_) if outcome.ask.is_some() => ("asks", true),
-        Ok(_) if outcome.handoff.is_some() => ("hands_over", true),
-        Ok(_) => ("done", true),
-        Err(ToolError::Refused(..)) => ("refused", false),
-        Err(ToolError::Node(NodeError::Interrupted)) => ("interrupted", false),
-        Err(ToolError::Node(NodeError::Held(_) | NodeError::Guarded(_))) => ("held", false),
-        Err(ToolError::Node(NodeError::Blocked(_))) => ("blocked", false),
-        Err(ToolError::Node(NodeError::Failed(_) | NodeError::Journal(_))) => ("failed", false),
-    };
-    Activity::Returned { outcome, good }
-}
-
 /// What it means for the visit that a call was not made.
 #[must_use]
 pub fn stopped_by(why: Stopped, language: Language) -> NodeError {
     match why {
         Stopped::Limit(over) => NodeError::Held(vec![Question {
-            id: "budget".to_owned(),
+            id: over.whose.question(),
             text: over.words(language),
             choices: Vec::new(),
             assumption: None,
@@ -508,6 +506,11 @@ pub fn stopped_by(why: Stopped, language: Language) -> NodeError {
             let reason = format!("nobody knows what model `{model}` costs, so it was not asked");
             let hint = "name its price under `providers` in the settings file, or pass --allow-unpriced".to_owned();
             NodeError::Failed(Failure { hint: Some(hint), ..Failure::new(reason, 1) })
+        }
+        Stopped::Uncounted(error) => {
+            let hint = error.advice().map(Advice::words);
+            let reason = format!("what was spent before cannot be read: {}", ops::explain(&*error));
+            NodeError::Blocked(Failure { hint, ..Failure::new(reason, error.kind().exit_code()) })
         }
     }
 }

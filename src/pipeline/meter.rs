@@ -1,15 +1,44 @@
 //! Money: what a call may cost is reserved before it, what it did cost is written after it, and past a limit a person
 //! is asked. A failed or cut call is charged too.
+//!
+//! Limits are nested: a day, a project, a run, an agent in its run. An agent's file has none for a single step: there
+//! what is reserved for the call is the limit, its question and its longest answer (`max_tokens`).
 
 use std::cell::{Cell, RefCell};
 
+use jiff::civil::Date;
+
+use crate::domain::ids::ProjectId;
 use crate::domain::ledger::{Entry, Standing};
 use crate::domain::money::Usd;
 use crate::domain::names::AgentName;
 use crate::domain::provider::{AT_ONCE, DEFAULT_BUDGET, Endpoint, Price, Wire};
 use crate::domain::spec::Language;
+use crate::graph::limit::{self, Whose};
 use crate::graph::recorder::{Journal, Recorder};
+use crate::llm::wire::text;
 use crate::llm::{Error, OnText, Provider, Reply, ReplyFuture, Request, Usage, price};
+use crate::ops::{self, Context, costs};
+
+/// Limits that count more than one run; none where nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Budgets {
+    /// The most a project may spend in all its runs.
+    pub project: Option<Usd>,
+    /// The most all runs and trials may spend in a day of UTC.
+    pub day: Option<Usd>,
+}
+
+/// What others have spent of [`Budgets`], as it was last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Others {
+    /// The project's other runs.
+    pub project: Usd,
+    /// Other runs and trials, on that day.
+    pub today: Usd,
+    /// The day.
+    pub day: Date,
+}
 
 /// What calls may cost, and where that comes from.
 #[derive(Debug, Clone)]
@@ -20,6 +49,10 @@ pub struct Tariff {
     pub run_limit: Usd,
     /// Whether models without a known price may be asked.
     pub allow_unpriced: bool,
+    /// What more than one run may spend.
+    pub budgets: Budgets,
+    /// What others have spent of that.
+    pub others: Cell<Others>,
 }
 
 impl Tariff {
@@ -36,7 +69,34 @@ impl Tariff {
             at_once: AT_ONCE,
             price: Some(Price::default()),
         };
-        Self { endpoint, run_limit: DEFAULT_BUDGET, allow_unpriced: true }
+        Self {
+            endpoint,
+            run_limit: DEFAULT_BUDGET,
+            allow_unpriced: true,
+            budgets: Budgets::default(),
+            others: Cell::default(),
+        }
+    }
+
+    /// Reads what others than one run or trial have spent, where a limit counts it: whenever a visit begins or goes on,
+    /// and before each question. Between two readings nobody sees what others spend, so runs at once may pass a limit
+    /// together: by about one question each, and by what others spend meanwhile where a coding agent is a program of
+    /// its own. A trial reads it once.
+    ///
+    /// # Errors
+    /// [`Stopped::Uncounted`]; nobody may be asked then.
+    pub async fn count(&self, context: &Context, whose: &str, project: Option<&ProjectId>) -> Result<(), Stopped> {
+        let uncounted = |error| Stopped::Uncounted(Box::new(error));
+        let now = context.now();
+        let mut others = Others { day: limit::day_of(now), ..Others::default() };
+        if let (Some(_), Some(project)) = (self.budgets.project, project) {
+            others.project = costs::project_without(context, project, whose).await.map_err(uncounted)?;
+        }
+        if self.budgets.day.is_some() {
+            others.today = costs::day_without(context, now, whose).await.map_err(uncounted)?;
+        }
+        self.others.set(others);
+        Ok(())
     }
 
     fn price(&self, model: &str) -> Option<Price> {
@@ -47,8 +107,8 @@ impl Tariff {
 /// A limit that the next call could break.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverLimit {
-    /// The agent whose limit it is; none for the run's.
-    pub whose: Option<AgentName>,
+    /// Whose limit it is.
+    pub whose: Whose,
     /// The limit.
     pub limit: Usd,
     /// What is spent.
@@ -65,21 +125,35 @@ impl OverLimit {
     pub fn words(&self, language: Language) -> String {
         let Self { whose, limit, spent, reserved, next } = self;
         let none = *reserved == Usd::ZERO;
+        // Whoever shares the limit, an approval is for the run that asks.
+        let shared = matches!(whose, Whose::Project | Whose::Day(_));
         if language == Language::Ru {
-            let whose = whose.as_ref().map_or_else(|| "запуск".to_owned(), |agent| format!("агент `{agent}`"));
+            let whose = match whose {
+                Whose::Run => "запуск".to_owned(),
+                Whose::Agent(agent) => format!("агент `{agent}`"),
+                Whose::Project => "проект (все его запуски)".to_owned(),
+                Whose::Day(day) => format!("все запуски и пробы агентов за {day} (UTC)"),
+            };
+            let run = if shared { " этому запуску" } else { "" };
             let aside = if none {
                 String::new()
             } else {
-                format!(", {reserved} отложено на работу, которая идёт")
+                format!(", ещё {reserved} отложено на начатую работу")
             };
             return format!(
-                "{whose}: потрачено {spent} из {limit}{aside}, следующий вызов может стоить {next}; одобрение разрешит ещё столько же"
+                "{whose}: потрачено {spent} из {limit}{aside}; следующий вызов может стоить до {next}; одобрение разрешит{run} потратить ещё столько же"
             );
         }
-        let whose = whose.as_ref().map_or_else(|| "the run".to_owned(), |agent| format!("agent `{agent}`"));
+        let whose = match whose {
+            Whose::Run => "the run has".to_owned(),
+            Whose::Agent(agent) => format!("agent `{agent}` has"),
+            Whose::Project => "the project has".to_owned(),
+            Whose::Day(day) => format!("all runs and trials of {day} (UTC) have"),
+        };
+        let run = if shared { " this run" } else { "" };
         let aside = if none { String::new() } else { format!(", {reserved} is set aside for work under way") };
         format!(
-            "{whose} has spent {spent} of {limit}{aside}, and the next call may cost {next}; approve to allow as much again"
+            "{whose} spent {spent} of {limit}{aside}, and the next call may cost {next}; approve to allow{run} as much again"
         )
     }
 
@@ -98,6 +172,17 @@ pub enum Stopped {
     Limit(OverLimit),
     /// Nobody knows what the model costs.
     Unpriced(String),
+    /// What others have spent could not be read.
+    Uncounted(Box<ops::Error>),
+}
+
+/// A limit after a person has allowed as much again so often: as much beyond what is there, also where others have
+/// spent more than the limit already.
+fn raised(limit: Usd, others: Usd, times: u32) -> Usd {
+    if times == 0 {
+        return limit;
+    }
+    limit.max(others) + Usd::from_billionths(limit.billionths().saturating_mul(times.into()))
 }
 
 /// Less than this is not worth starting an agent for: a cent.
@@ -126,8 +211,8 @@ pub struct Metered<'a, J> {
     pub recorder: &'a Recorder<J>,
     /// The agent.
     pub agent: &'a AgentName,
-    /// The most the visit may spend.
-    pub visit_limit: Option<Usd>,
+    /// The most the agent may spend in the run, over all its visits.
+    pub agent_limit: Option<Usd>,
     /// The visit.
     pub visit: u32,
     /// Why the last call was not made.
@@ -154,15 +239,23 @@ impl<J: Journal> Metered<'_, J> {
         }
     }
 
-    /// The limits, as the next call finds them. Each approval allows as much again.
+    /// The limits, as the next call finds them. Each approval allows as much again of the one it was asked for.
     fn limits(&self, next: Usd) -> impl Iterator<Item = OverLimit> {
-        let times = u64::from(self.recorder.look(|progress| progress.allowed)) + 1;
-        let run = (Some(self.tariff.run_limit), None, None);
-        let visit = (self.visit_limit, Some(self.visit), Some(self.agent.clone()));
-        [run, visit].into_iter().filter_map(move |(limit, visit, whose)| {
-            let limit = Usd::from_billionths(limit?.billionths().saturating_mul(times));
-            let (spent, reserved) = self.recorder.spent(visit);
-            Some(OverLimit { whose, limit, spent, reserved, next })
+        let Tariff { run_limit, budgets, others, .. } = self.tariff;
+        let (others, day) = (others.get(), limit::day_of(ops::now()));
+        // Of a day that has only begun, others are counted from the next question on.
+        let today = if others.day == day { others.today } else { Usd::ZERO };
+        let limits = [
+            (Whose::Run, Some(*run_limit), Usd::ZERO),
+            (Whose::Agent(self.agent.clone()), self.agent_limit, Usd::ZERO),
+            (Whose::Project, budgets.project, others.project),
+            (Whose::Day(day), budgets.day, today),
+        ];
+        limits.into_iter().filter_map(move |(whose, limit, others)| {
+            let times = self.recorder.look(|progress| progress.times_allowed(&whose));
+            let limit = raised(limit?, others, times);
+            let (own, reserved) = self.recorder.spent(&whose);
+            Some(OverLimit { whose, limit, spent: own + others, reserved, next })
         })
     }
 
@@ -221,23 +314,19 @@ impl<J: Journal> Metered<'_, J> {
         if let Some(over) = self.over(most) {
             return Err(self.stop(Stopped::Limit(over)));
         }
-        let key = self.recorder.fresh_call(self.visit);
-        self.recorder.charge(self.entry(&key, model, &Usage::default(), most, Standing::Reserved));
+        let call = UnderWay::begin(self, request, model, price, most);
         // The reservation, and what was answered and charged before it, go to disk while the model thinks.
         self.recorder.write_soon();
-        let answered = self.provider.complete(request, on_text).await;
+        let on_text = |piece: &str| {
+            call.said.borrow_mut().push_str(piece);
+            on_text(piece);
+        };
+        let answered = self.provider.complete(request, &on_text).await;
         let usage = match &answered {
             Ok(reply) => reply.usage,
             Err(error) => error.usage(),
         };
-        let (cost, standing) = match (usage.cost, price) {
-            (Some(cost), _) => (cost, Standing::Settled),
-            (None, Some(price)) if usage.estimated => (price::cost(&price, &usage), Standing::Estimated),
-            (None, Some(price)) => (price::cost(&price, &usage), Standing::Settled),
-            (None, None) => (Usd::ZERO, Standing::Unpriced),
-        };
-        self.cost.set(self.cost.get() + cost);
-        self.recorder.charge(self.entry(&key, model, &usage, cost, standing));
+        call.end(&usage);
         answered
     }
 
@@ -254,9 +343,68 @@ impl<J: Journal> Metered<'_, J> {
     }
 
     /// Keeps the reason; the owner of retries must not ask again.
-    fn stop(&self, why: Stopped) -> Error {
+    pub fn stop(&self, why: Stopped) -> Error {
         *self.stopped.borrow_mut() = Some(why);
         Error::Cancelled
+    }
+}
+
+/// A call that money is set aside for. When nobody waits for its end any longer (the deadline of all attempts has
+/// passed, the visit was cancelled) it is dropped, and charged by what was asked and said till then.
+struct UnderWay<'a, 'm, J: Journal> {
+    metered: &'a Metered<'m, J>,
+    request: &'a Request,
+    model: &'a str,
+    price: Option<Price>,
+    /// Its entry in the ledger.
+    key: String,
+    /// What the model has said so far.
+    said: RefCell<String>,
+    has_ended: bool,
+}
+
+impl<'a, 'm, J: Journal> UnderWay<'a, 'm, J> {
+    /// Sets the most aside that the call may cost.
+    fn begin(
+        metered: &'a Metered<'m, J>,
+        request: &'a Request,
+        model: &'a str,
+        price: Option<Price>,
+        most: Usd,
+    ) -> Self {
+        let key = metered.recorder.fresh_call(metered.visit);
+        metered.recorder.charge(metered.entry(&key, model, &Usage::default(), most, Standing::Reserved));
+        Self { metered, request, model, price, key, said: RefCell::default(), has_ended: false }
+    }
+
+    /// Charges what it has used.
+    fn end(mut self, usage: &Usage) {
+        self.has_ended = true;
+        self.charge(usage);
+    }
+
+    fn charge(&self, usage: &Usage) {
+        let (cost, standing) = match (usage.cost, self.price) {
+            (Some(cost), _) => (cost, Standing::Settled),
+            (None, Some(price)) if usage.estimated => (price::cost(&price, usage), Standing::Estimated),
+            (None, Some(price)) => (price::cost(&price, usage), Standing::Settled),
+            (None, None) => (Usd::ZERO, Standing::Unpriced),
+        };
+        let Metered { recorder, cost: spent, .. } = self.metered;
+        spent.set(spent.get() + cost);
+        recorder.charge(self.metered.entry(&self.key, self.model, usage, cost, standing));
+    }
+}
+
+impl<J: Journal> Drop for UnderWay<'_, '_, J> {
+    fn drop(&mut self) {
+        if self.has_ended {
+            return;
+        }
+        let said = self.said.borrow();
+        let output_tokens = if said.is_empty() { 0 } else { text::tokens(&said) };
+        let input_tokens = text::request_tokens(self.request);
+        self.charge(&Usage { input_tokens, output_tokens, estimated: true, ..Usage::default() });
     }
 }
 
@@ -279,96 +427,4 @@ impl<J: Journal> Provider for Metered<'_, J> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::RunId;
-    use crate::domain::run::Batch;
-    use crate::domain::state::ProjectState;
-    use crate::graph::loaded::Loaded;
-    use crate::graph::progress::Progress;
-    use crate::graph::recorder::{JournalError, Written};
-    use crate::llm::offline::Offline;
-    use crate::ops;
-
-    /// A journal that nobody reads.
-    struct Nowhere;
-
-    impl Journal for Nowhere {
-        async fn write(&self, _: &Batch) -> Result<Written, JournalError> {
-            Ok(Written { cancel_wanted_by: None })
-        }
-    }
-
-    fn dollars(amount: f64) -> Usd {
-        Usd::from_dollars(amount).expect("an amount")
-    }
-
-    /// Money of a run that may spend two dollars, where one is still put aside by a process that is gone, if any.
-    fn with_two_dollars(before: Option<f64>, visit_limit: Option<f64>, look: impl FnOnce(&Metered<'_, Nowhere>)) {
-        let progress = Progress::created(ProjectState::default());
-        let calls = before.map(|amount| ("1-1".to_owned(), 1, dollars(amount))).into_iter().collect();
-        let loaded = Loaded { progress, seq: 0, snapshot_at: 0, effects: Vec::new(), calls };
-        let recorder = Recorder::new(RunId::new(ops::now(), ops::random()), Nowhere, ops::real(), loaded);
-        let tariff = Tariff { run_limit: dollars(2.0), ..Tariff::free("m-1") };
-        let agent = AgentName::parse("developer").expect("a name");
-        look(&Metered {
-            provider: &Offline,
-            tariff: &tariff,
-            recorder: &recorder,
-            agent: &agent,
-            visit_limit: visit_limit.map(dollars),
-            visit: 1,
-            stopped: RefCell::default(),
-            cost: Cell::default(),
-        });
-    }
-
-    fn over(reserved: Result<Reserved, Stopped>) -> OverLimit {
-        match reserved {
-            Err(Stopped::Limit(over)) => over,
-            other => panic!("no limit: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_is_left_is_divided_among_those_at_work_at_once() {
-        with_two_dollars(None, None, |metered| {
-            let reserve = |among| metered.reserve("m-1", dollars(3.0), among);
-            let (first, second) = (reserve(2).unwrap(), reserve(2).unwrap());
-            assert_eq!((first.amount, second.amount), (dollars(1.0), dollars(1.0)));
-            metered.settle(&first, &Usage::default(), dollars(0.1));
-            assert_eq!(reserve(2).unwrap().amount, dollars(0.9), "no more than is left");
-            metered.settle(&second, &Usage::default(), dollars(0.5));
-        });
-        with_two_dollars(None, None, |metered| {
-            let alone = metered.reserve("m-1", dollars(3.0), 1).unwrap();
-            assert_eq!(alone.amount, dollars(2.0), "who is alone has all of it");
-        });
-        with_two_dollars(None, Some(0.5), |metered| {
-            let part = metered.reserve("m-1", dollars(3.0), 2).unwrap();
-            assert_eq!(part.amount, dollars(0.25), "the agent's own limit is divided, too");
-        });
-    }
-
-    #[test]
-    fn what_is_spent_and_what_is_set_aside_are_told_apart() {
-        with_two_dollars(None, None, |metered| {
-            let first = metered.reserve("m-1", dollars(3.0), 2).unwrap();
-            metered.settle(&first, &Usage::default(), dollars(0.1));
-            metered.reserve("m-1", dollars(3.0), 1).unwrap();
-            let over = over(metered.reserve("m-1", dollars(3.0), 1));
-            let said = over.words(Language::En);
-            assert!(said.contains("has spent $0.10 of $2.00, $1.90 is set aside for work under way,"), "{said}");
-            let said = over.words(Language::Ru);
-            assert!(said.contains("потрачено $0.10 из $2.00, $1.90 отложено на работу, которая идёт,"), "{said}");
-        });
-    }
-
-    #[test]
-    fn what_a_process_that_is_gone_put_aside_counts_as_spent() {
-        with_two_dollars(Some(2.0), None, |metered| {
-            let said = over(metered.reserve("m-1", dollars(3.0), 2)).words(Language::En);
-            assert!(said.contains("the run has spent $2.00 of $2.00, and the next call"), "{said}");
-        });
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ pub use crate::graph::progress::Failure;
 pub use crate::graph::render as drawing;
 
 pub mod activity;
+mod beginning;
 pub mod call;
 pub mod circles;
 pub mod coding;

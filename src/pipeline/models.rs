@@ -2,12 +2,12 @@
 //!
 //! A provider is made when it is first asked, so that a run without models needs neither keys nor certificates.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::meter::Tariff;
+use super::meter::{Budgets, Tariff};
 use super::rules::Rules;
 use crate::domain::agent::{Agent, Engine};
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
@@ -32,6 +32,7 @@ pub type Variable = fn(&str) -> Option<String>;
 pub struct Models {
     endpoints: BTreeMap<String, Endpoint>,
     settings: ModelChoice,
+    budgets: Budgets,
     variable: Variable,
     secrets: Secrets,
     tape: Option<Arc<Tape>>,
@@ -132,7 +133,14 @@ impl Models {
                 let _ = secrets.add(&Handle::of_operator(name), &key);
             }
         }
-        Self { endpoints: all, settings, variable, secrets, tape: None, made: RefCell::default() }
+        let budgets = Budgets::default();
+        Self { endpoints: all, settings, budgets, variable, secrets, tape: None, made: RefCell::default() }
+    }
+
+    /// The same within limits of more than one run.
+    #[must_use]
+    pub fn within(self, budgets: Budgets) -> Self {
+        Self { budgets, ..self }
     }
 
     /// The same for a run on a cassette: what is asked is written down, or was.
@@ -141,6 +149,7 @@ impl Models {
         Self {
             endpoints: self.endpoints.clone(),
             settings: self.settings.clone(),
+            budgets: self.budgets,
             variable: self.variable,
             secrets: self.secrets.clone(),
             tape: Some(tape),
@@ -185,6 +194,8 @@ impl Models {
             endpoint: endpoint.clone(),
             run_limit: run.budget.or(self.settings.budget).unwrap_or(DEFAULT_BUDGET),
             allow_unpriced: run.allow_unpriced || self.settings.allow_unpriced,
+            budgets: self.budgets,
+            others: Cell::default(),
         });
         let chosen = Chosen { provider, model, tariff };
         if let Some(tape) = &self.tape {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::Activity;
+use super::beginning::{self, first_state};
 use super::coding::{self, Coders};
 use super::executor::{self, Briefing, Visit};
 use super::journal::StoreJournal;
@@ -20,13 +21,11 @@ use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::ids::{AskId, ProjectId, RunId};
 use crate::domain::names::AgentName;
-use crate::domain::project::Project;
 use crate::domain::provider::ModelChoice;
 use crate::domain::redact::Leak;
 use crate::domain::run::{Answer, EventRow, Request, Run, RunStatus};
-use crate::domain::sharing::{Place, Sharing};
 use crate::domain::source::Source as _;
-use crate::domain::state::{CurrentProject, Intent, Message, ProjectState, RepoInfo, Role};
+use crate::domain::state::ProjectState;
 pub use crate::graph::definition::Definition;
 use crate::graph::definition::{self, Graph};
 use crate::graph::engine::{self, Ended, Engine, NodeError, NodeFuture, Nodes, Observer};
@@ -36,7 +35,7 @@ use crate::graph::recorder::{Journal, JournalError, Recorder};
 use crate::llm::cassette::CassetteError;
 use crate::ops::leases::{Leases, RENEW_EVERY};
 use crate::ops::runs::Worker;
-use crate::ops::{self, Context, agents, known_secrets, runs, users, worktrees};
+use crate::ops::{self, Context, agents, costs, known_secrets, runs, users, worktrees};
 
 /// Why a run could not be driven.
 #[derive(Debug, thiserror::Error)]
@@ -268,46 +267,6 @@ async fn create_for(context: &Context, request: Request, worker: Worker<'_>) -> 
     Ok(run)
 }
 
-async fn first_state(context: &Context, request: &Request) -> Result<(ProjectState, Option<ProjectId>), Error> {
-    let mut state = ProjectState::default();
-    match request {
-        Request::NewProject(new) => {
-            state.sharing = new.github.clone().map(|place| Sharing { place, outcome: None });
-            if let Some(text) = request.text() {
-                state.messages.push(Message { role: Role::User, agent: None, content: text.to_owned() });
-            }
-            Ok((state, None))
-        }
-        Request::Update(update) => {
-            let (project, spec) = ops::changes::changeable(context, &update.project, &CancellationToken::new()).await?;
-            state.po_intent = Some(Intent::UpdateProject);
-            state.messages.push(Message { role: Role::User, agent: None, content: update.text.clone() });
-            state.project_spec = Some(spec);
-            let info = ops::repository::info(&project);
-            // What was shared once is kept up to date there.
-            state.sharing = ops::github::place_of(&info).map(|at| {
-                let place = Place { owner: Some(at.owner), name: Some(at.name), ..Place::default() };
-                Sharing { place, outcome: None }
-            });
-            Ok(of_project(state, info, &project))
-        }
-        Request::Deploy { project, .. } | Request::Rollback { project, .. } => {
-            let project = ops::projects::by_name(context, project).await?;
-            state.po_intent = Some(Intent::Deploy);
-            state.project_spec = ops::specs::of_project(&project).ok();
-            Ok(of_project(state, ops::repository::info(&project), &project))
-        }
-    }
-}
-
-/// A state that begins with a project that exists.
-fn of_project(mut state: ProjectState, info: RepoInfo, project: &Project) -> (ProjectState, Option<ProjectId>) {
-    state.repo_info = Some(info);
-    state.current_project =
-        Some(CurrentProject { id: project.id.clone(), name: project.name.clone(), folder: project.folder.clone() });
-    (state, Some(project.id.clone()))
-}
-
 fn row(seq: u64, context: &Context, event: &Event) -> EventRow {
     let (kind, body) = spelled(event);
     EventRow { seq, at: context.source.moment(format_args!("event {seq}")), kind, body }
@@ -408,6 +367,7 @@ async fn drive_leased(
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
     let loaded = Box::pin(load(context, leases, &run.id)).await?;
     setting.go_on(&loaded);
+    let overtaken = Box::pin(beginning::overtaken(context, &run, &loaded)).await?;
     let recorder = Recorder::new(
         run.id.clone(),
         StoreJournal::new(context, leases, run.id.clone()),
@@ -435,7 +395,12 @@ async fn drive_leased(
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
     };
     // All are polled together: a renewal may have to wait for the connection a node is using.
-    let working = engine.run();
+    let working = async {
+        match overtaken {
+            Some(failure) => Box::pin(beginning::refuse(&recorder, &engine.by, failure)).await,
+            None => engine.run().await,
+        }
+    };
     let losing = keep_leases(leases, watch);
     let noticing = notice_cancel(context, &recorder, &stop);
     tokio::pin!(working, losing, noticing);
@@ -458,7 +423,7 @@ async fn load(context: &Context, leases: &Leases<'_>, run: &RunId) -> Result<Loa
     let (snapshot, events, effects) = runs::journal(context, run).await?;
     let mut loaded = Loaded::fold(snapshot, &events, effects)
         .map_err(|error| Error::Engine { run: run.clone(), source: error.into() })?;
-    loaded.calls = runs::calls(context, run).await?;
+    loaded.calls = costs::of_run(context, run).await?;
     if let Some(project) = &loaded.progress.state.current_project {
         leases.take_project(&project.name, run.as_str()).await?;
     }

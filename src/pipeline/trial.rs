@@ -23,6 +23,7 @@ use crate::domain::names::AgentName;
 use crate::domain::provider::ModelChoice;
 use crate::domain::run::Batch;
 use crate::domain::state::{Message as Said, ProjectState, Role};
+use crate::graph::limit::Whose;
 use crate::graph::loaded::Loaded;
 use crate::graph::progress::Progress;
 use crate::graph::recorder::{Journal, JournalError, Recorder, Written};
@@ -56,6 +57,16 @@ pub enum Error {
     Ledger(#[source] JournalError),
 }
 
+impl Error {
+    fn stopped(why: Stopped) -> Self {
+        match why {
+            Stopped::Limit(over) => Self::Limit(over),
+            Stopped::Unpriced(model) => Self::Unpriced(model),
+            Stopped::Uncounted(error) => Self::Ops(*error),
+        }
+    }
+}
+
 /// The store's own error.
 fn of_store(error: &JournalError) -> Option<&ops::Error> {
     let JournalError::Store(source) = error else { return None };
@@ -85,7 +96,12 @@ impl Diagnose for Error {
             Self::Unpriced(_) => Some(Advice::Do(
                 "name its price under `providers` in the settings file, or pass --allow-unpriced".to_owned(),
             )),
-            Self::Limit(_) => Some(Advice::Do("pass a higher --budget".to_owned())),
+            Self::Limit(over) => Some(Advice::Do(match &over.whose {
+                Whose::Run => "pass a higher --budget".to_owned(),
+                Whose::Agent(agent) => format!("allow it more with `cgo agent set {agent} budget …`"),
+                Whose::Project => "allow projects more with `budget_project` in the settings file".to_owned(),
+                Whose::Day(_) => "allow more with `budget_day` in the settings file, or try it tomorrow".to_owned(),
+            })),
             Self::Ledger(error) => of_store(error).and_then(ops::Error::advice),
         }
     }
@@ -215,8 +231,13 @@ pub async fn run(
 ) -> Result<Trial, Error> {
     let registry = Registry::default();
     let agent = agents::ready(context, name, &registry.names()).await?;
-    let chosen = models.of(&agent, choice)?;
+    let mut chosen = models.of(&agent, choice)?;
     let trial = TrialId::new(context.now(), ops::random());
+    if let Some(tariff) = &mut chosen.tariff {
+        // It is for no project.
+        tariff.budgets.project = None;
+        tariff.count(context, trial.as_str(), None).await.map_err(Error::stopped)?;
+    }
     let ledger = Ledger { context, trial: trial.clone(), kept: Rc::default() };
     let recorder = recorder(&ledger);
     let metered = chosen.tariff.as_ref().map(|tariff| Metered {
@@ -224,7 +245,7 @@ pub async fn run(
         tariff,
         recorder: &recorder,
         agent: &agent.id,
-        visit_limit: agent.budget.and_then(Usd::from_dollars),
+        agent_limit: agent.budget.and_then(Usd::from_dollars),
         visit: 1,
         stopped: RefCell::default(),
         cost: Cell::default(),
@@ -273,10 +294,8 @@ pub async fn run(
             failed = recorder.keep_up() => return Err(Error::Ledger(failed)),
         };
         recorder.flush().await.map_err(Error::Ledger)?;
-        match metered.as_ref().and_then(|metered| metered.stopped.take()) {
-            None => {}
-            Some(Stopped::Unpriced(model)) => return Err(Error::Unpriced(model)),
-            Some(Stopped::Limit(over)) => return Err(Error::Limit(over)),
+        if let Some(stopped) = metered.as_ref().and_then(|metered| metered.stopped.take()) {
+            return Err(Error::stopped(stopped));
         }
         trial.by_turn.push(Spent::of(&ledger.kept.borrow()[before..]));
         trial.spent = Spent::of(ledger.kept.borrow().iter());
@@ -337,7 +356,11 @@ async fn look(context: &Context, tool: &Tool, arguments: &Value, cancel: &Cancel
     let looked = tokio::time::timeout(tool.limit, look(context, arguments.clone(), cancel)).await;
     Some(match looked {
         Ok(Ok(found)) => found,
-        Ok(Err(error)) => failed(ops::explain(&error)),
+        Ok(Err(error)) => {
+            // As in a run: the model sees the reason alone, so what to do is part of it.
+            let hint = error.advice().map(|advice| format!("; {}", advice.words())).unwrap_or_default();
+            failed(format!("{}{hint}", ops::explain(&error)))
+        }
         Err(_) => failed(format!("`{}` took longer than {} s", tool.name, tool.limit.as_secs())),
     })
 }

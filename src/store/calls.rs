@@ -26,8 +26,6 @@ pub trait Calls {
     fn totals(&self, by: Dimension, filter: &CallFilter) -> impl Future<Output = Result<Vec<Total>, Error>> + Send;
     /// Writes calls of an agent that is tried alone: reserved, or settled now. What is settled stays as it is.
     fn charge_trial(&self, trial: &TrialId, calls: &[Entry]) -> impl Future<Output = Result<(), Error>> + Send;
-    /// The calls of a run, reservations included: key, visit and cost.
-    fn calls(&self, run: &RunId) -> impl Future<Output = Result<Vec<(String, u32, Usd)>, Error>> + Send;
     /// The calls of a run that were written at a moment or later, oldest first.
     fn entries(&self, run: &RunId, since: Timestamp) -> impl Future<Output = Result<Vec<Entry>, Error>> + Send;
 }
@@ -114,19 +112,6 @@ impl Calls for Store {
             }
             Ok(())
         })
-    }
-
-    async fn calls(&self, run: &RunId) -> Result<Vec<(String, u32, Usd)>, Error> {
-        self.list(
-            "select c.key, c.visit, c.cost from model_call c join run r on r.number = c.run_number \
-             where r.id = $1 order by c.key",
-            args![run.as_str()],
-            |row| {
-                let row = row.of("model_call");
-                Ok((row.text(0)?, row.number(1)?, Usd::from_billionths(row.number(2)?)))
-            },
-        )
-        .await
     }
 
     async fn entries(&self, run: &RunId, since: Timestamp) -> Result<Vec<Entry>, Error> {

@@ -116,6 +116,8 @@ pub trait Conversations {
         update: i64,
         at: Timestamp,
     ) -> impl Future<Output = Result<Option<Button>, Error>> + Send;
+    /// Has what this update used up work again.
+    fn free_button(&self, bot: BotId, update: i64, at: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
     /// Keeps what a reply to a message means.
     fn put_prompt(
         &self,
@@ -505,6 +507,13 @@ impl Conversations for Store {
             )
             .await?;
             Ok(Some(found))
+        })
+    }
+
+    async fn free_button(&self, bot: BotId, update: i64, at: Timestamp) -> Result<(), Error> {
+        transaction!(self, |tx| {
+            let sql = "update telegram_button set used_by = null, updated_at = $3 where bot_id = $1 and used_by = $2";
+            tx.execute(sql, args![bot.0, update, at]).await.map(drop)
         })
     }
 

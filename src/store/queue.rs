@@ -37,6 +37,8 @@ pub trait Queue {
         first: &EventRow,
         key: Option<&str>,
     ) -> impl Future<Output = Result<Run, Error>> + Send;
+    /// The run that was begun with a key, if one was.
+    fn run_of_key(&self, key: &str) -> impl Future<Output = Result<Option<RunId>, Error>> + Send;
     /// Puts a run into the queue, due at once and with all attempts before it.
     ///
     /// # Errors
@@ -91,14 +93,16 @@ impl Queue for Store {
             (Ok(None), _) => return Ok(run.clone()),
             (Ok(Some(before)), _) => before,
             // Another process has used the key at this moment.
-            (Err(error), Some(key)) if error.breaks_unique() => {
-                let id = |row: &Row| row.of("run_queue").parsed(0, |text| RunId::parse(text).ok());
-                self.find("select run_id from run_queue where key = $1", args![key], id).await?.ok_or(error)?
-            }
+            (Err(error), Some(key)) if error.breaks_unique() => self.run_of_key(key).await?.ok_or(error)?,
             (Err(error), _) => return Err(error),
         };
         let found = super::Runs::run(self, &before).await?;
         found.ok_or_else(|| Error::NotFound { what: "run", id: before.to_string() })
+    }
+
+    async fn run_of_key(&self, key: &str) -> Result<Option<RunId>, Error> {
+        let id = |row: &Row| row.of("run_queue").parsed(0, |text| RunId::parse(text).ok());
+        self.find("select run_id from run_queue where key = $1", args![key], id).await
     }
 
     async fn queue_run(&self, run: &RunId, now: Timestamp) -> Result<(), Error> {

@@ -1,8 +1,10 @@
 //! People in the store: users with their identities, invitations, strangers.
 
-use super::engine::{Row, Tx, args, locking, transaction};
+use super::engine::{Row, Sql, Tx, args, locking, transaction};
+use super::runs::decode as decode_run;
 use super::{Error, Store};
 use crate::domain::ids::{InvitationId, UserId};
+use crate::domain::run::Run;
 use crate::domain::spec::Language;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Identity, Invitation, QuietHours, Role, Stranger, User, UserName};
@@ -41,11 +43,12 @@ pub trait Users {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
     fn update_user(&self, user: &User) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes a user with their identities; what was theirs is the operator's.
+    /// Removes a user with their identities; what was theirs is the operator's. The runs they had asked for that are not
+    /// over are asked to end with that; returns these.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::LastAdmin`].
-    fn remove_user(&self, id: &UserId) -> impl Future<Output = Result<(), Error>> + Send;
+    fn remove_user(&self, id: &UserId) -> impl Future<Output = Result<Vec<Run>, Error>> + Send;
     /// Adds an invitation, by the hash of its code.
     ///
     /// # Errors
@@ -280,11 +283,29 @@ impl Users for Store {
         })
     }
 
-    async fn remove_user(&self, id: &UserId) -> Result<(), Error> {
+    async fn remove_user(&self, id: &UserId) -> Result<Vec<Run>, Error> {
+        // Whoever begins a run in their name at this moment waits, and finds nobody of that name.
+        let alone = Sql {
+            sqlite: "select id from person where id = $1",
+            postgres: "select id from person where id = $1 for update",
+        };
         transaction!(self, |tx| {
             keep_an_admin(tx, id).await?;
-            let removed = tx.execute("delete from person where id = $1", args![id.as_str()]).await?;
-            if removed == 0 { Err(missing(id)) } else { Ok(()) }
+            if tx.row(alone, args![id.as_str()]).await?.is_none() {
+                return Err(missing(id));
+            }
+            let unfinished = tx
+                .rows(
+                    "update run set cancel_requested = true where asked_by = $1 \
+                     and status not in ('succeeded', 'failed', 'cancelled') \
+                     returning id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, \
+                     created_at, updated_at",
+                    args![id.as_str()],
+                )
+                .await?;
+            let unfinished = unfinished.iter().map(decode_run).collect::<Result<Vec<Run>, Error>>()?;
+            tx.execute("delete from person where id = $1", args![id.as_str()]).await?;
+            Ok(unfinished)
         })
     }
 

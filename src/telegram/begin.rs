@@ -1,19 +1,19 @@
 //! From what a person writes or sends to a run: the same requests that `cgo project new` and `cgo deploy` make.
 
 use super::api::{Document, Error, Message};
+use super::commands::operated;
 use super::desk::{Desk, Talk};
 use super::markup::Text;
 use super::questions::subject;
-use super::sender::Outgoing;
 use super::words::fill;
 use crate::domain::coder::CoderChoice;
 use crate::domain::ids::ReleaseId;
 use crate::domain::names::ProjectName;
+use crate::domain::project::Project;
 use crate::domain::provider::ModelChoice;
 use crate::domain::request::Rollout;
 use crate::domain::run::{Earlier, NewProject, Request, Update};
-use crate::domain::user::Right;
-use crate::ops::{changes, deploy, placement, projects, runs, specs, users};
+use crate::ops::{changes, deploy, placement, projects, runs, specs};
 
 /// The longest description and the longest spec, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -101,9 +101,6 @@ impl Desk<'_> {
         for id in self.chats.last_runs(talk.place(), talk.person(), EARLIER).await? {
             // One that was removed meanwhile, or is no longer this person's to see, is not told of.
             let Ok(run) = runs::find(&talk.context, id.as_str()).await else { continue };
-            if run.created_at >= talk.at {
-                continue;
-            }
             let project = match &run.project {
                 Some(id) => projects::by_id(&talk.context, id).await.ok().map(|project| project.name),
                 None => None,
@@ -184,14 +181,15 @@ impl Desk<'_> {
 
     /// A change of a living project.
     pub async fn begin_update(&self, talk: &Talk, project: &ProjectName, change: &str) -> Result<(), Error> {
-        let (project, _) = changes::changeable(&talk.context, project, &self.cancel).await?;
+        let project = operated(&talk.context, project).await?;
         let text = match check(change) {
             Ok(change) => change.to_owned(),
             Err(wrong) => return self.refuse_text(talk, wrong).await,
         };
-        if self.is_busy(talk, &project).await? {
+        if self.is_begun(talk, Some(&text)).await? || self.is_busy(talk, &project).await? {
             return Ok(());
         }
+        changes::changeable(&talk.context, &project.name, &self.cancel).await?;
         let (models, coders) = (ModelChoice::default(), CoderChoice::default());
         let (project, until, cassette) = (project.name, None, None);
         let update = Update { project, text, until, deploy: true, assume: false, models, coders, cassette };
@@ -199,22 +197,18 @@ impl Desk<'_> {
     }
 
     /// Says so when a run is at work on a project already.
-    async fn is_busy(&self, talk: &Talk, project: &crate::domain::project::Project) -> Result<bool, Error> {
+    async fn is_busy(&self, talk: &Talk, project: &Project) -> Result<bool, Error> {
         let unfinished = runs::unfinished(&talk.context, &project.id).await?;
-        // What this very update began before it was cut short is no other's: nothing else can have begun after it came.
-        let own = |run: &crate::domain::run::Run| run.created_at >= talk.at;
-        let Some(run) = unfinished.iter().find(|run| !own(run)) else { return Ok(false) };
+        let Some(run) = unfinished.first() else { return Ok(false) };
         let text = fill(talk.words().at_work, &[run.id.as_str(), project.name.as_str()]);
-        let message = Outgoing::of(Text::of(text));
-        self.send(talk, &message).await?;
+        self.say(talk, Text::of(text)).await?;
         Ok(true)
     }
 
     /// A new release.
     pub async fn begin_deploy(&self, talk: &Talk, name: &ProjectName) -> Result<(), Error> {
-        let project = projects::by_name(&talk.context, name).await?;
-        users::require(&talk.context, Right::Operate, Some(&project))?;
-        if self.is_busy(talk, &project).await? {
+        let project = operated(&talk.context, name).await?;
+        if self.is_begun(talk, None).await? || self.is_busy(talk, &project).await? {
             return Ok(());
         }
         deploy::check_folder(&project, &self.cancel).await?;
@@ -229,9 +223,8 @@ impl Desk<'_> {
 
     /// Back to a release that served before; asked for twice by now.
     pub async fn begin_rollback(&self, talk: &Talk, name: &ProjectName, release: ReleaseId) -> Result<(), Error> {
-        let project = projects::by_name(&talk.context, name).await?;
-        users::require(&talk.context, Right::Operate, Some(&project))?;
-        if self.is_busy(talk, &project).await? {
+        let project = operated(&talk.context, name).await?;
+        if self.is_begun(talk, None).await? || self.is_busy(talk, &project).await? {
             return Ok(());
         }
         deploy::check_rollback_of(&talk.context, &project, Some(&release), false).await?;

@@ -5,7 +5,7 @@ use super::lists::turning;
 use super::markup::Text;
 use super::sender::{Button, Outgoing};
 use super::words::{self, Words, fill};
-use crate::domain::run::{Ask, Question};
+use crate::domain::run::{Ask, Question, is_blank};
 use crate::domain::spec::Language;
 use crate::ops::approvals::{Press, Refusal};
 
@@ -39,7 +39,8 @@ pub(super) fn question(language: Language, ask: &Ask, at: usize, press: &Press, 
     let text = Text::of("❓ ").bold(head).line().plain(&question.text);
     let mut message = Outgoing::of(text);
     message.rows = choices(words, question, at, press, page);
-    if let Some(assumption) = question.assumption.as_ref().filter(|text| !question.choices.contains(text)) {
+    let assumed = |text: &&String| !question.choices.contains(text) && !is_blank(text);
+    if let Some(assumption) = question.assumption.as_ref().filter(assumed) {
         let label = fill(words.assume, &[assumption]);
         message.rows.push(vec![Button::tell(label, buttons::choice(press, at, None))]);
     }
@@ -48,13 +49,15 @@ pub(super) fn question(language: Language, ask: &Ask, at: usize, press: &Press, 
 }
 
 fn choices(words: &Words, question: &Question, at: usize, press: &Press, page: usize) -> Vec<Vec<Button>> {
-    let count = question.choices.len();
-    let fits = if count > CHOICES { PAGE } else { CHOICES };
-    let pages = count.div_ceil(fits).max(1);
+    // Telegram takes no button without words.
+    let offered = question.choices.iter().enumerate().filter(|(_, choice)| !is_blank(choice));
+    let offered: Vec<(usize, &String)> = offered.collect();
+    let fits = if offered.len() > CHOICES { PAGE } else { CHOICES };
+    let pages = offered.len().div_ceil(fits).max(1);
     let page = page.min(pages - 1);
-    let button = |(number, choice): (usize, &String)| Button::tell(choice, buttons::choice(press, at, Some(number)));
-    let shown: Vec<Button> = question.choices.iter().enumerate().skip(page * fits).take(fits).map(button).collect();
-    let wide = question.choices.iter().any(|choice| choice.chars().count() > SHORT);
+    let button = |(number, choice): &(usize, &String)| Button::tell(choice, buttons::choice(press, at, Some(*number)));
+    let shown: Vec<Button> = offered.iter().skip(page * fits).take(fits).map(button).collect();
+    let wide = offered.iter().any(|(_, choice)| choice.chars().count() > SHORT);
     let mut rows: Vec<_> = shown.chunks(if wide { 1 } else { 3 }).map(<[Button]>::to_vec).collect();
     rows.extend(
         Some(turning(words, page, pages, |page| buttons::choices(press, at, page))).filter(|row| !row.is_empty()),
@@ -118,6 +121,18 @@ mod tests {
         assert_eq!(rows(&[], Some("everybody")), (vec![1], false));
         assert_eq!(rows(&[], None), (vec![], true));
         assert_eq!(rows(&["a"; 30], None), (vec![3, 3, 2, 2], false));
+    }
+
+    #[test]
+    fn a_choice_of_which_nothing_can_be_seen_is_no_button_and_the_others_keep_their_numbers() {
+        let (ask, press) = asked(&["", "me", " \u{200b}\n", "all"], Some("\u{feff}"));
+        let message = question(Language::En, &ask, 0, &press, 0);
+        let own = |number| buttons::choice(&press, 0, Some(number));
+        let buttons: Vec<Button> = message.rows.into_iter().flatten().collect();
+        assert_eq!(buttons, [Button::tell("me", own(1)), Button::tell("all", own(3))]);
+        let (ask, press) = asked(&["\t"], None);
+        let message = question(Language::En, &ask, 0, &press, 0);
+        assert!(message.rows.is_empty() && message.wants_reply, "it is answered in words");
     }
 
     #[test]

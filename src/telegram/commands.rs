@@ -217,6 +217,12 @@ impl Desk<'_> {
     }
 
     async fn rule_command(&self, talk: &Talk, rest: &str, approved: bool) -> Result<(), Error> {
+        // It was this very command that answered, before the process was killed: what follows may be missing.
+        if let Some(card) = self.chats.answered_by(talk.place(), talk.update).await?
+            && self.open_ask(&card).await?.is_none()
+        {
+            return self.follows(talk, card).await;
+        }
         let (id, why) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let run = if id.is_empty() {
             let mut waiting = self.own_runs(talk).await?;
@@ -237,6 +243,7 @@ impl Desk<'_> {
         };
         let ask = runs::open_ask(&talk.context, &run, Wait::Approval).await?;
         let card = self.card_here(talk, &run, &ask).await?;
+        let card = self.marked(talk, card).await?;
         let why = Some(why.trim().to_owned()).filter(|why| !why.is_empty() && !approved);
         self.rule(talk, card, &run, &ask, approved, why).await
     }

@@ -20,13 +20,13 @@ use crate::app::App;
 use crate::domain::chat::{About, ChatId, Followed, Noted, PersonId, Queued};
 use crate::domain::coder::CoderChoice;
 use crate::domain::diagnose::{Advice, Diagnose, Kind, told};
+use crate::domain::ids::RunId;
 use crate::domain::provider::ModelChoice;
 use crate::domain::run::Request;
 use crate::domain::spec::Language;
-use crate::domain::time::Timestamp;
 use crate::domain::user::{Actor, Identity};
 use crate::ops::chats::Chats;
-use crate::ops::{self, Context, notify, users};
+use crate::ops::{self, Context, notify, runs, users};
 use crate::pipeline::runner;
 
 /// How often a stranger is answered; after that they are counted only.
@@ -59,7 +59,6 @@ pub(super) struct Talk {
     pub chosen: Option<Language>,
     pub language: Language,
     pub update: i64,
-    pub at: Timestamp,
 }
 
 impl Talk {
@@ -186,7 +185,7 @@ impl Desk<'_> {
             let last = self.chats.last_language(ChatId(chat.id), PersonId(user.id)).await?;
             last.unwrap_or_else(|| words::language(user.language.as_deref()))
         };
-        Ok(Ok(Talk { chat, user: user.clone(), context, chosen, language, update: update.id, at: update.at }))
+        Ok(Ok(Talk { chat, user: user.clone(), context, chosen, language, update: update.id }))
     }
 
     async fn message(&self, update: &Queued, message: &Message) -> Result<(), Error> {
@@ -364,21 +363,37 @@ impl Desk<'_> {
         self.sender.send(talk.place(), message).await
     }
 
+    /// The key of the run that an update begins.
+    fn key(&self, talk: &Talk) -> String {
+        format!("telegram {} {}", self.me.id, talk.update)
+    }
+
+    /// Whether this very update has begun its run before it was cut short, from such a text; the chat follows that run.
+    pub async fn is_begun(&self, talk: &Talk, text: Option<&str>) -> Result<bool, Error> {
+        let Some(run) = runs::begun_with(&talk.context, &self.key(talk)).await? else { return Ok(false) };
+        self.attend(talk, run, text).await?;
+        Ok(true)
+    }
+
+    /// Has the chat follow a run that was begun from such a text.
+    async fn attend(&self, talk: &Talk, run: RunId, text: Option<&str>) -> Result<(), Error> {
+        self.note(About { run: Some(run.clone()), ..talk.about() }, Noted::RunAsked);
+        let followed = Followed::begun(run, talk.place(), talk.person(), talk.language_after(text));
+        self.chats.follow(&followed).await?;
+        self.look.notify_one();
+        (self.wake)();
+        Ok(())
+    }
+
     /// Begins a run in the name of an update: however often that is dealt with, there is one.
     pub async fn begin(&self, talk: &Talk, request: Request) -> Result<(), Error> {
         if matches!(request, Request::NewProject(_) | Request::Update(_)) {
             let choice = (&ModelChoice::default(), CoderChoice::default());
             runner::check(&talk.context, &self.app.models, &self.app.coders, choice, &self.cancel).await?;
         }
-        let key = format!("telegram {} {}", self.me.id, talk.update);
-        let language = talk.language_after(request.text());
-        let run = runner::enqueue(&talk.context, request, Some(&key)).await?;
-        self.note(About { run: Some(run.id.clone()), ..talk.about() }, Noted::RunAsked);
-        let followed = Followed::begun(run.id, talk.place(), talk.person(), language);
-        self.chats.follow(&followed).await?;
-        self.look.notify_one();
-        (self.wake)();
-        Ok(())
+        let text = request.text().map(str::to_owned);
+        let run = runner::enqueue(&talk.context, request, Some(&self.key(talk))).await?;
+        self.attend(talk, run.id, text.as_deref()).await
     }
 }
 
@@ -396,15 +411,23 @@ fn command<'t>(text: &'t str, me: &str) -> Option<Command<'t>> {
     })
 }
 
-/// The text without the bot's name, and whether it was in it.
+/// The text without the bot's name, and whether it was in it. The rest stays as it is, line by line.
 fn without_mention<'t>(text: &'t str, me: &str) -> (Cow<'t, str>, bool) {
     let mention = format!("@{me}");
-    let words = || text.split_whitespace();
-    if !words().any(|word| word.trim_end_matches([',', ':', '.', '!', '?']).eq_ignore_ascii_case(&mention)) {
+    let is_mention = |word: &str| word.trim_end_matches([',', ':', '.', '!', '?']).eq_ignore_ascii_case(&mention);
+    if !text.split_whitespace().any(is_mention) {
         return (Cow::Borrowed(text), false);
     }
-    let is_mention = |word: &&str| word.trim_end_matches([',', ':', '.', '!', '?']).eq_ignore_ascii_case(&mention);
-    (Cow::Owned(words().filter(|word| !is_mention(word)).collect::<Vec<_>>().join(" ")), true)
+    let mut rest = String::with_capacity(text.len());
+    for piece in text.split_inclusive(char::is_whitespace) {
+        if !is_mention(piece.trim_end()) {
+            rest.push_str(piece);
+        } else if piece.ends_with('\n') {
+            rest.truncate(rest.trim_end_matches(' ').len());
+            rest.push('\n');
+        }
+    }
+    (Cow::Owned(rest.trim().to_owned()), true)
 }
 
 #[cfg(test)]
@@ -426,7 +449,18 @@ mod tests {
 
     #[test]
     fn a_mention_is_taken_out() {
-        assert_eq!(without_mention("@CgoBot, a notes API", "cgobot"), (Cow::Owned("a notes API".to_owned()), true));
-        assert_eq!(without_mention("a notes API", "cgobot"), (Cow::Borrowed("a notes API"), false));
+        let lines = "a notes API\n\n- title\n  - unique\n";
+        assert_eq!(without_mention(lines, "cgobot"), (Cow::Borrowed(lines), false));
+        for (text, rest) in [
+            ("@CgoBot, a notes API", "a notes API"),
+            ("make @cgobot: a  notes API", "make a  notes API"),
+            ("a notes API, @CgoBot!", "a notes API,"),
+            ("@CgoBot\na notes API:\n- title\n\n- text", "a notes API:\n- title\n\n- text"),
+            ("a notes API: @CgoBot\n- title\n  - unique", "a notes API:\n- title\n  - unique"),
+            ("a notes API\n@CgoBot\n- title", "a notes API\n\n- title"),
+            ("@CgoBot @CgoBot", ""),
+        ] {
+            assert_eq!(without_mention(text, "cgobot"), (Cow::Owned(rest.to_owned()), true), "{text}");
+        }
     }
 }

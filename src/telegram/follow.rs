@@ -25,6 +25,7 @@ use crate::domain::diagnose::told;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, RunStatus};
 use crate::domain::spec::Language;
+use crate::ops::notify::faults;
 use crate::ops::{self, runs};
 use crate::pipeline::report::{self, Summary};
 use crate::pipeline::runner;
@@ -267,7 +268,7 @@ async fn show(
         // From when it has arrived: a slow one is followed by no quick one.
         state.shown(followed.chat, patience, turns);
         let edited = match edited {
-            // What Telegram does not take keeps the result from nobody.
+            // What Telegram does not take keeps the question and the result from nobody.
             Err(error @ Error::Refused { .. }) => {
                 desk.trouble((&*followed).into(), &error.to_string());
                 true
@@ -282,7 +283,17 @@ async fn show(
     }
     let sent = desk.sender.post(followed.chat, message).await;
     state.shown(followed.chat, patience, turns);
-    let Some(number) = sent? else { return Ok(false) };
+    let number = match sent {
+        // Nor does it here, and what comes next is tried anew.
+        Err(error @ Error::Refused { .. }) => {
+            desk.trouble((&*followed).into(), &error.to_string());
+            return Ok(true);
+        }
+        sent => match sent? {
+            None => return Ok(false),
+            Some(number) => number,
+        },
+    };
     followed.message = Some(number);
     followed.shown = Some(words);
     desk.chats.note_followed(followed).await?;
@@ -306,7 +317,7 @@ async fn progress(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Langu
     }
     let mut stands = words::status(run.status, language).to_owned();
     if let (RunStatus::Queued, Some(reason)) = (run.status, &run.reason) {
-        stands = format!("{stands}: {}", desk.app.context.secrets.clean(reason));
+        stands = format!("{stands}: {}", desk.app.context.secrets.clean(&faults::reason(run.status, reason, language)));
     }
     text = text.line().italic(stands);
     let mut message = Outgoing::of(text);
@@ -362,7 +373,7 @@ async fn result(desk: &Desk<'_>, run: &Run, summary: &Summary, language: Languag
         }
         text = text.line().plain(format!("{}: {}", said.took, duration(summary.ms, language)));
     } else if let Some(reason) = &run.reason {
-        text = text.line().plain(clean(reason));
+        text = text.line().plain(clean(&faults::reason(run.status, reason, language)));
         if run.status == RunStatus::Failed {
             text = text.and(evidence(desk, run, language).await?);
         }
@@ -413,7 +424,8 @@ async fn evidence(desk: &Desk<'_>, run: &Run, language: Language) -> Result<Text
         text = text.block(shown);
     }
     if let Some(hint) = failure["hint"].as_str() {
-        text = text.line().bold(words::of(language).hint).plain(": ").plain(context.secrets.clean(hint));
+        let hint = faults::hint(hint, language);
+        text = text.line().bold(words::of(language).hint).plain(": ").plain(context.secrets.clean(&hint));
     }
     Ok(text)
 }

@@ -15,6 +15,7 @@ use crate::domain::money::Usd;
 use crate::domain::names::ProjectName;
 use crate::domain::run::Run;
 use crate::domain::spec::Language;
+use crate::ops::notify::faults;
 use crate::ops::{Context, agents, costs, incidents, live, projects, runs, servers, services};
 
 /// How many rows of a list fit on a phone.
@@ -168,7 +169,8 @@ impl Desk<'_> {
         let run = runs::find(&talk.context, id.as_str()).await?;
         let mut text = Text::new().bold(run_line(talk, &run)).line().code(run.id.as_str());
         if let Some(reason) = &run.reason {
-            text = text.line().plain(self.app.context.secrets.clean(reason));
+            let reason = faults::reason(run.status, reason, talk.language);
+            text = text.line().plain(self.app.context.secrets.clean(&reason));
         }
         let mut message = Outgoing::of(text);
         if !run.status.is_terminal() {
@@ -241,7 +243,7 @@ async fn agent_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-/// What each project has cost, after what all of them have.
+/// What each project has cost and what was spent for none, after what that comes to.
 async fn cost_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
     let (mut all, mut rows) = (Usd::ZERO, Vec::new());
     for project in projects::list(&talk.context).await? {
@@ -250,6 +252,15 @@ async fn cost_rows(talk: &Talk) -> Result<Vec<Row>, Error> {
             all += total.cost;
             rows.push(Row { line: format!("• {}: {}", project.name, total.cost), button: None });
         }
+    }
+    let beside = costs::of_no_project(&talk.context, DAYS).await?;
+    if beside > Usd::ZERO {
+        all += beside;
+        let what = match talk.language {
+            Language::En => "without a project",
+            Language::Ru => "без проекта",
+        };
+        rows.push(Row { line: format!("• {what}: {beside}"), button: None });
     }
     if !rows.is_empty() {
         rows.insert(0, Row { line: format!("{}: {all}", talk.words().in_all), button: None });

@@ -27,7 +27,7 @@ mod words;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,9 @@ use sender::Sender;
 
 /// The longest wait between two attempts to begin, or to have the commands shown.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How much longer than cgo itself waits before it asks again another program is looked for.
+const COMES_AGAIN: Duration = Duration::from_secs(3);
 
 /// Told what is worth a line in a log, and what it is about.
 pub type Note<'a> = &'a dyn Fn(About, Noted);
@@ -77,6 +80,8 @@ pub struct Bot {
 }
 
 /// Finds out whether a bot can be used: who it is, whether its updates come here, and whether anybody else asks for them.
+/// That takes some seconds. A webhook that is in the way is taken away, where that is wanted, once the token is accepted:
+/// as long as it is there nobody gets updates, so that nobody can be seen to ask for them.
 ///
 /// # Errors
 /// Each reason has its own [`Error`], with what to do about it.
@@ -84,9 +89,25 @@ pub async fn check(settings: &Settings) -> Result<String, Error> {
     let client = Client::new(&settings.api, settings.token.clone(), settings.timers)?;
     let me = client.me().await?;
     own_updates(&client, settings).await?;
-    // It confirms nothing: what waits goes on waiting.
-    client.updates(0, me.id, Duration::ZERO).await?;
+    nobody_else(&client, me.id, settings.patience.between_competitors + COMES_AGAIN).await?;
     Ok(me.username)
+}
+
+/// Looks for so long, in whole seconds, whether another program asks for the updates. Of two that ask Telegram refuses
+/// the one that has asked first: that is this one, once the other comes again.
+async fn nobody_else(client: &Client, bot: i64, look: Duration) -> Result<(), Error> {
+    let mut left = look.as_secs();
+    loop {
+        let begun = Instant::now();
+        // It confirms nothing: what waits goes on waiting.
+        client.updates(0, bot, Duration::from_secs(left)).await?;
+        // What waits is given at once, and nobody could come in between. Another program would take it.
+        left = left.saturating_sub(begun.elapsed().as_secs() + 1);
+        if left == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 async fn own_updates(client: &Client, settings: &Settings) -> Result<(), Error> {

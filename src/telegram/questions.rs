@@ -17,7 +17,7 @@ use crate::domain::chat::{Card, Followed};
 use crate::domain::guard::{QUESTION, Ruling};
 use crate::domain::ids::AskId;
 use crate::domain::names::ProjectName;
-use crate::domain::run::{Ask, Run, RunStatus, Wait};
+use crate::domain::run::{Ask, Question, Run, RunStatus, Wait};
 use crate::domain::spec::Language;
 use crate::domain::user::Right;
 use crate::ops::approvals::{self, Counts, Refusal};
@@ -64,12 +64,19 @@ fn spelled(said: &[Said]) -> String {
 
 impl Desk<'_> {
     /// Puts what a run asks to the chat that follows it; what was put already is put once more when it has not arrived.
-    /// False when the chat takes no messages.
+    /// What Telegram does not take is noted, and not put again. False when the chat takes no messages.
     pub async fn put(&self, followed: &Followed, run: &Run, ask: &Ask, sound: Sound) -> Result<bool, Error> {
         let (ask_id, run_id, chat) = (ask.id.clone(), run.id.clone(), followed.chat);
         let card = Card { ask: ask_id, run: run_id, chat, message: None, said: spelled(&[]), closed: false };
         let card = self.chats.card(card).await?;
-        self.show(card, followed.language, run, ask, sound).await
+        match self.show(card, followed.language, run, ask, sound).await {
+            // The notice of it says it in other words.
+            Err(error @ Error::Refused { .. }) => {
+                self.trouble(followed.into(), &error.to_string());
+                Ok(true)
+            }
+            shown => shown,
+        }
     }
 
     /// Shows the question that is to be answered next. False when the chat takes no messages.
@@ -173,7 +180,7 @@ impl Desk<'_> {
     }
 
     /// The question of a card, while its run waits for it.
-    async fn open_ask(&self, card: &Card) -> Result<Option<Ask>, Error> {
+    pub async fn open_ask(&self, card: &Card) -> Result<Option<Ask>, Error> {
         let run = runs::find(&self.app.context, card.run.as_str()).await?;
         Ok(runs::waits_for(&self.app.context, &run).await?.filter(|ask| ask.id == card.ask))
     }
@@ -218,9 +225,11 @@ impl Desk<'_> {
         let run = runs::find(&talk.context, card.run.as_str()).await?;
         let open = runs::waits_for(&talk.context, &run).await?.filter(|ask| ask.id == card.ask);
         let Some(ask) = open else {
+            if again {
+                return self.follows(talk, card).await;
+            }
             self.close(card).await?;
-            // It was this very message that answered, before the process was killed.
-            if again || self.gives_away(talk, message, text).await? {
+            if self.gives_away(talk, message, text).await? {
                 return Ok(());
             }
             return self.say(talk, Text::of(words.answered_already)).await;
@@ -292,11 +301,30 @@ impl Desk<'_> {
         Ok(marked)
     }
 
+    /// Answers a question of a run, which is in the queue before: a process that dies right after the answer leaves a run
+    /// that goes on.
+    async fn answer(&self, talk: &Talk, run: &Run, ask: &Ask, reply: Reply) -> Result<(), runner::Error> {
+        runs::queue(&talk.context, run).await?;
+        tape::answer(&talk.context, run, ask, reply, &self.cancel).await
+    }
+
+    /// Does what follows from an answer that this very update has given before the process was killed: it may be missing.
+    /// What somebody else has answered is theirs.
+    pub async fn follows(&self, talk: &Talk, card: Card) -> Result<(), Error> {
+        let run = runs::find(&talk.context, card.run.as_str()).await?;
+        let ask = runs::ask(&talk.context, &card.ask).await?;
+        let answered = ask.and_then(|ask| ask.answer.map(|answer| (ask.wait, ask.questions, answer)));
+        match answered.filter(|(.., answer)| answer.by == talk.context.person.name) {
+            Some((Wait::Approval, _, answer)) => self.ruled(talk, card, &run, answer.approved).await,
+            Some((_, questions, answer)) => self.given(talk, card, &run, ends(&questions, &answer.texts)).await,
+            None => self.close(card).await,
+        }
+    }
+
     pub async fn give(&self, talk: &Talk, card: Card, run: &Run, ask: &Ask, texts: Vec<String>) -> Result<(), Error> {
-        let ends = ask.questions.iter().any(|question| question.id == QUESTION)
-            && texts.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop));
+        let ends = ends(&ask.questions, &texts);
         let reply = Reply { approved: true, texts, by: None };
-        match tape::answer(&talk.context, run, ask, reply, &self.cancel).await {
+        match self.answer(talk, run, ask, reply).await {
             Ok(()) => {}
             Err(runner::Error::Ops(error)) if error.is_answered() => return self.close(card).await,
             Err(runner::Error::Ops(error @ crate::ops::Error::MissingSecrets { .. })) => {
@@ -315,6 +343,11 @@ impl Desk<'_> {
                 return Err(error);
             }
         }
+        self.given(talk, card, run, ends).await
+    }
+
+    /// An answer was accepted: what follows from it.
+    async fn given(&self, talk: &Talk, card: Card, run: &Run, ends: bool) -> Result<(), Error> {
         if ends {
             self.end(talk, run).await?;
         } else {
@@ -334,7 +367,7 @@ impl Desk<'_> {
         why: Option<String>,
     ) -> Result<(), Error> {
         let reply = Reply { approved, texts: why.into_iter().collect(), by: None };
-        tape::answer(&talk.context, run, ask, reply, &self.cancel).await?;
+        self.answer(talk, run, ask, reply).await?;
         self.ruled(talk, card, run, approved).await
     }
 
@@ -363,7 +396,7 @@ impl Desk<'_> {
         let words = talk.words();
         let card = self.marked(talk, card).await?;
         let reply = Reply { approved, texts: Vec::new(), by: None };
-        if let Err(error) = tape::answer(&talk.context, &counts.run, &counts.ask, reply, &self.cancel).await {
+        if let Err(error) = self.answer(talk, &counts.run, &counts.ask, reply).await {
             let refusal = match error {
                 runner::Error::Ops(error) => Refusal::from(error),
                 error => return Err(error.into()),
@@ -443,17 +476,7 @@ impl Desk<'_> {
             Err(Refusal::Failed(error)) => return Err(error.into()),
             Err(_) if again => {
                 let Some(card) = card else { return Ok(()) };
-                // It was this very press that answered, before the process was killed: what follows may be missing.
-                let answer = runs::ask(&talk.context, &press.ask).await?.and_then(|ask| ask.answer);
-                return match (pressed, answer) {
-                    (Pressed::Rule { approved, .. }, Some(answer))
-                        if answer.approved == *approved && answer.by == talk.context.person.name =>
-                    {
-                        let run = runs::find(&talk.context, card.run.as_str()).await?;
-                        self.ruled(talk, card, &run, *approved).await
-                    }
-                    _ => self.close(card).await,
-                };
+                return self.follows(talk, card).await;
             }
             Err(refusal) => {
                 return self.answer_press(talk, id, Some(&refused(words, talk.language, &refusal)), true).await;
@@ -467,6 +490,11 @@ impl Desk<'_> {
         match pressed {
             Pressed::Choice { question, choice, .. } => {
                 let so_far = said(&card).len();
+                if so_far >= counts.ask.questions.len() && counts.ask.wait == Wait::Input && !again {
+                    // All of it was said, and could not be handed over until it was given up.
+                    self.answer_press(talk, id, Some(words.answered_already), true).await?;
+                    return self.go_on_with(talk, card).await;
+                }
                 let asked = counts.ask.questions.get(*question).filter(|_| *question == so_far || again);
                 let Some(asked) = asked else {
                     return self.answer_press(talk, id, Some(words.answered_already), true).await;
@@ -509,6 +537,12 @@ impl Desk<'_> {
 /// What a run is about, as short as it can be said.
 pub(super) fn subject(run: &Run) -> String {
     run.request.project().map_or_else(|| run.id.to_string(), ToString::to_string)
+}
+
+/// Whether an answer to these questions ends the run.
+fn ends(questions: &[Question], texts: &[String]) -> bool {
+    questions.iter().any(|question| question.id == QUESTION)
+        && texts.first().is_some_and(|text| Ruling::parse(text) == Some(Ruling::Stop))
 }
 
 /// An approval in words; none for anything that could mean something else.

@@ -44,7 +44,8 @@ impl Settings {
 /// How long to bear what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// How often in a row another program may have asked for the updates before this one gives up.
+    /// How often another program may have asked for the updates, with no more than five minutes in between, before this
+    /// one gives up.
     pub competitors: u32,
     /// How long to wait after that.
     pub between_competitors: Duration,
@@ -54,6 +55,9 @@ pub struct Patience {
     pub between_group_edits: Duration,
     /// How often runs are looked at while something happens in one.
     pub between_looks: Duration,
+    /// For how long in all Telegram may have something that was said dealt with later, before that is given up: beside
+    /// what each message waits by itself.
+    pub put_off: Duration,
 }
 
 impl Default for Patience {
@@ -64,6 +68,7 @@ impl Default for Patience {
             between_edits: Duration::from_millis(1500),
             between_group_edits: Duration::from_secs(4),
             between_looks: Duration::from_millis(400),
+            put_off: Duration::from_hours(1),
         }
     }
 }

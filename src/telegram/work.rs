@@ -110,7 +110,7 @@ fn hinted(error: &Error) -> String {
 }
 
 async fn deal(desk: &Desk<'_>, update: &Queued) {
-    let mut tried = 0;
+    let (mut tried, mut waited) = (0, Duration::ZERO);
     loop {
         tried += 1;
         let error = match AssertUnwindSafe(desk.deal_with(update)).catch_unwind().await {
@@ -118,11 +118,16 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
                 desk.note(update.into(), Noted::DealtWith);
                 break;
             }
-            // Telegram says itself when to come again: that uses up no try.
+            // Telegram says itself when to come again: that uses up no try, but not for ever.
             Ok(Err(Error::Flood { after })) => {
-                tried -= 1;
-                tokio::time::sleep(after.max(SHORTEST_WAIT)).await;
-                continue;
+                let wait = after.max(SHORTEST_WAIT);
+                waited += wait;
+                if waited <= desk.settings.patience.put_off {
+                    tried -= 1;
+                    tokio::time::sleep(wait).await;
+                    continue;
+                }
+                Error::Flood { after }
             }
             Ok(Err(error)) if error.may_pass() && tried < TRIES => {
                 if tried == 1 && matches!(error, Error::Unread(_)) {
@@ -137,6 +142,10 @@ async fn deal(desk: &Desk<'_>, update: &Queued) {
             Err(_) => Error::Ops(crate::ops::Error::Internal("the update could not be dealt with".to_owned())),
         };
         desk.trouble(update.into(), &hinted(&error));
+        // What a button was pressed for was not done: whoever pressed it may press again.
+        if let Err(error) = desk.chats.release(update.id).await {
+            desk.trouble(update.into(), &told(&error));
+        }
         // That it could not even be said is noted above.
         let _ = desk.apologise(update).await;
         break;

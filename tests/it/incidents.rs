@@ -203,6 +203,38 @@ fn a_service_that_died_is_found_restarted_and_the_incident_ends_by_itself() {
     assert_eq!(env.json(["incidents", "check"])["opened"].as_array().map(Vec::len), Some(0));
 }
 
+#[test]
+fn a_service_whose_restart_fails_is_still_meant_to_run_and_found_broken() {
+    if !tools_are_here() {
+        return;
+    }
+    let env = TestEnv::deploying();
+    env.json(["project", "new", "a notes API with title"]);
+    strike(&env);
+    let found = |sort: &str| {
+        let ran = env.run(["incidents", "check", "--json"]);
+        assert_eq!(ran.code, Some(8), "{}", ran.stderr);
+        let round: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        round["data"][sort][0]["id"].as_str().unwrap_or_else(|| panic!("{round}")).to_owned()
+    };
+    let id = found("opened");
+
+    // What it needs is out of the way: it cannot be started.
+    let releases = env.data().join("servers/local/apps/notes-api/production/releases");
+    let release = std::fs::read_dir(&releases).unwrap().next().unwrap().unwrap().path();
+    std::fs::rename(release.join("environment"), release.join("aside")).unwrap();
+    let failed = env.run(["incidents", "recover", &id, "--json"]);
+    assert_eq!(failed.code, Some(4), "{}", failed.stderr);
+    assert!(failed.stdout.contains("does not answer"), "{}", failed.stdout);
+    let project = env.json(["project", "list"])["projects"][0].clone();
+    assert_eq!(project["status"], "deployed", "{project}");
+    assert_eq!(found("standing"), id);
+
+    std::fs::rename(release.join("aside"), release.join("environment")).unwrap();
+    let mended = env.json(["incidents", "recover", &id]);
+    assert_eq!(mended["incident"]["status"], "resolved", "{mended}");
+}
+
 /// Kills everything that keeps this test's application running, the supervisor first.
 fn strike(env: &TestEnv) {
     let apps = env.data().join("servers").display().to_string();

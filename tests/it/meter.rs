@@ -5,8 +5,9 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cgo::coder::meter::{Cap, Caps, Grant, Key, Meter, Outcome, Price, Record, Terms, Upstream, Usage};
+use cgo::coder::meter::{Cap, Caps, Grant, Key, Meter, Outcome, Price, Record, Terms, Upstream, Usage, egress};
 use cgo::domain::provider::Wire;
+use cgo::domain::redact::{Handle, Mode, Secrets};
 use serde_json::{Value, json};
 
 use super::support::env::until;
@@ -48,9 +49,8 @@ impl Metered {
         let runtime = Aside::new();
         let records = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&records);
-        let base = if wire == Wire::Openai { format!("{}/v1", model.base()) } else { model.base() };
         let mut terms = Terms {
-            upstream: Upstream { wire, base, key: Key::new(KEY) },
+            upstream: Upstream { wire, base: format!("{}/v1", model.base()), key: Key::new(KEY) },
             models: vec![("m-1".to_owned(), PRICE)],
             caps,
             observer: Arc::new(move |record| kept.lock().unwrap().push(record.clone())),
@@ -356,7 +356,7 @@ fn the_endpoints_own_errors_come_through_without_the_key() {
         Caps::default(),
         Model::new(|_, number| match number {
             0 => Answer::Json(429, json!({"error": {"message": format!("slow down {KEY}")}})),
-            _ => Answer::Text(503, "<html>busy</html>".to_owned()),
+            _ => Answer::Text(503, "content-type: text/html\r\n", "<html>busy</html>".to_owned()),
         }),
         |_| (),
     );
@@ -372,11 +372,88 @@ fn the_endpoints_own_errors_come_through_without_the_key() {
     assert_eq!((status, text.contains("cgo_upstream_key")), (401, true), "{text}");
     assert_eq!(at.post("/v1/chat/completions", &chat("two")).0, 402);
     assert_eq!((at.grant.standing().cap, at.model.asked().len()), (Some(Cap::Unauthorized), 1));
-    // Nobody listens there.
-    let at = Metered::with(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
-        terms.upstream.base = "http://127.0.0.1:1/v1".to_owned();
+    // Nobody listens there, and that is no address.
+    for base in ["http://127.0.0.1:1/v1", "no address"] {
+        let at = Metered::with(Wire::Openai, Caps::default(), Model::new(|_, _| Answer::Silence), |terms| {
+            base.clone_into(&mut terms.upstream.base);
+        });
+        assert_eq!(at.post("/v1/chat/completions", &chat("one")).0, 502);
+    }
+}
+
+#[test]
+fn a_refusal_means_what_it_means_to_cgo_itself_whatever_its_status() {
+    let moderated =
+        "{\"error\": {\"code\": 403, \"message\": \"flagged\", \"metadata\": {\"reasons\": [\"violence\"]}}}";
+    let flagged = "{\"error\": {\"type\": \"moderation_error\", \"message\": \"flagged\"}}";
+    let no = "{\"error\": {\"message\": \"no\"}}";
+    let wrong = "{\"error\": {\"message\": \"API key not valid. Please pass a valid API key.\"}}";
+    let unauthorized = Some(Cap::Unauthorized);
+    for (status, headers, body, told, cap) in [
+        (403, "", moderated, 403, None),
+        (403, "", flagged, 403, None),
+        (403, "retry-after: 7\r\n", no, 429, None),
+        (401, "retry-after: 7\r\n", no, 429, None),
+        (403, "content-type: text/html\r\n", "<html><title>Blocked</title>", 403, None),
+        (401, "", no, 401, unauthorized),
+        (403, "", no, 403, unauthorized),
+        (400, "", wrong, 400, unauthorized),
+    ] {
+        let model = Model::new(move |_, _| Answer::Text(status, headers, body.to_owned()));
+        let at = Metered::new(Wire::Openai, Caps::default(), model);
+        let (seen, text, _) = at.post("/v1/chat/completions", &chat("one"));
+        assert_eq!((seen, at.grant.standing().cap), (told, cap), "{status} {headers}{body}");
+        assert_eq!(text == body, cap.is_none(), "{text}");
+        assert_eq!((at.last().outcome, at.last().status, at.last().cost), (Outcome::Failed, told, 0));
+        let again = if cap.is_some() { 402 } else { told };
+        assert_eq!(at.post("/v1/chat/completions", &chat("two")).0, again, "{status} {headers}{body}");
+        assert_eq!(at.model.asked().len(), if cap.is_some() { 1 } else { 2 });
+    }
+}
+
+#[test]
+fn addresses_are_taken_as_settings_have_them() {
+    for (wire, base, path, wanted) in [
+        (
+            Wire::Openai,
+            "/v1/chat/completions?api-version=1",
+            "/v1/chat/completions",
+            "/v1/chat/completions?api-version=1",
+        ),
+        (Wire::Openai, "/v1/chat/completions?api-version=1", "/v1/responses", "/v1/responses?api-version=1"),
+        (Wire::Openai, "/v1/", "/v1/responses", "/v1/responses"),
+        (Wire::Anthropic, "/v1/messages", "/v1/messages", "/v1/messages"),
+        (Wire::Anthropic, "/v1/messages", "/v1/messages/count_tokens", "/v1/messages/count_tokens"),
+    ] {
+        let model = Model::new(|_, _| Answer::Json(200, json!({"content": [], "choices": [], "output": []})));
+        let base = model.base() + base;
+        let at = Metered::with(wire, Caps::default(), model, |terms| terms.upstream.base = base);
+        assert_eq!(at.post(path, &json!({"model": "m-1", "max_tokens": 5})).0, 200, "{path}");
+        assert_eq!(at.model.asked()[0].path, wanted);
+    }
+}
+
+#[test]
+fn what_an_endpoint_says_an_answer_costs_comes_before_the_price() {
+    let usage = json!({"prompt_tokens": 1000, "completion_tokens": 10, "cost": 0.0025});
+    let whole = json!({"choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}], "usage": usage});
+    let model = Model::new(move |_, number| match number {
+        // Whole, although a stream was asked for.
+        0 => Answer::Json(200, whole.clone()),
+        _ => Answer::Events(vec![data(&whole), "data: [DONE]\n\n".to_owned()]),
     });
-    assert_eq!(at.post("/v1/chat/completions", &chat("one")).0, 502);
+    let nothing = Price { input: 0.0, cached: 0.0, cache_write: 0.0, output: 0.0 };
+    let unknown = |terms: &mut Terms| terms.models = vec![("m-1".to_owned(), nothing)];
+    let at = Metered::with(Wire::Openai, Caps { cost: 6_000_000, ..Caps::default() }, model, unknown);
+    for round in 1..=3 {
+        assert_eq!(at.post("/v1/chat/completions", &chat(&format!("round {round}"))).0, 200);
+        at.recorded(round);
+        let record = at.last();
+        assert_eq!((record.outcome, record.usage.input, record.cost), (Outcome::Served, 1000, 2_500_000));
+    }
+    // More than that is not to be spent.
+    assert_eq!(at.post("/v1/chat/completions", &chat("round 4")).0, 402);
+    assert_eq!((at.grant.standing().cost, at.grant.standing().cap), (7_500_000, Some(Cap::Cost)));
 }
 
 #[test]
@@ -403,6 +480,36 @@ fn the_egress_filter_changes_or_stops_what_goes_out() {
     let (status, text, _) = at.post("/v1/chat/completions", &chat("a canary"));
     assert_eq!((status, text.contains("cgo_egress")), (403, true), "{text}");
     assert_eq!(at.model.asked().len(), 1);
+}
+
+#[test]
+fn a_header_that_holds_a_secret_stays_here() {
+    let usage = json!({"input_tokens": 1, "output_tokens": 1});
+    for mode in [Mode::Replace, Mode::Strict] {
+        let answer = json!({"content": [], "usage": usage});
+        let model = Model::new(move |_, _| Answer::Json(200, answer.clone()));
+        let at = Metered::with(Wire::Anthropic, Caps::default(), model, |terms| {
+            let secrets = Secrets::new(mode);
+            assert!(secrets.add(&Handle::new("shop", "STRIPE_KEY"), "sk_live_canary_51Ab"));
+            terms.filter = Some(egress(&secrets));
+        });
+        let headers = format!(
+            "x-api-key: {}\r\naccept: text/plain; q=sk_live_canary_51Ab\r\nanthropic-beta: tools-2024\r\n\
+             anthropic-version: sk_live_canary_51Ab\r\ncontent-type: application/json\r\n",
+            at.grant.key().reveal()
+        );
+        let body = json!({"model": "m-1", "max_tokens": 5, "messages": []}).to_string();
+        assert_eq!(at.send("POST", "/v1/messages", &headers, &body).0, 200);
+        let asked = &at.model.asked()[0].headers;
+        assert!(!format!("{asked:?}").contains("canary"), "{asked:?}");
+        for (name, value) in [
+            ("anthropic-beta", "tools-2024"),
+            ("anthropic-version", "2023-06-01"),
+            ("content-type", "application/json"),
+        ] {
+            assert!(asked.contains(&(name.to_owned(), value.to_owned())), "{asked:?}");
+        }
+    }
 }
 
 #[test]

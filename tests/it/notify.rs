@@ -369,7 +369,7 @@ async fn an_address_that_is_slow_keeps_no_other_waiting_and_each_hears_things_in
 
 /// What a webhook's other side does with a request.
 #[derive(Clone, Copy)]
-enum Does {
+pub enum Does {
     Answers(u16),
     Drops,
     Redirects,
@@ -384,14 +384,14 @@ struct Came {
 }
 
 /// The other side of a webhook.
-struct Hook {
-    url: String,
+pub struct Hook {
+    pub url: String,
     does: Arc<Mutex<Does>>,
     came: Arc<Mutex<Vec<Came>>>,
 }
 
 impl Hook {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook?token=very-secret-path", listener.local_addr().unwrap());
         let (does, came) = (Arc::new(Mutex::new(Does::Answers(204))), Arc::new(Mutex::new(Vec::new())));
@@ -420,7 +420,7 @@ impl Hook {
         Self { url, does, came }
     }
 
-    fn set(&self, does: Does) {
+    pub fn set(&self, does: Does) {
         *self.does.lock().unwrap() = does;
     }
 

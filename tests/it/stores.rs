@@ -7,7 +7,7 @@ use std::path::Path;
 use insta::assert_snapshot;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
-use crate::support::env::{Ran, TestEnv};
+use crate::support::env::{Ran, TestEnv, copy_program};
 
 /// Somebody who is neither root nor the one who runs the tests.
 const STRANGER: u32 = 65_534;
@@ -118,7 +118,7 @@ impl Bound {
         if is_root {
             // The folder that the program was built in may be closed to strangers.
             let program = env.home().join("cgo");
-            std::fs::copy(env!("CARGO_BIN_EXE_cgo"), &program).unwrap();
+            copy_program(env!("CARGO_BIN_EXE_cgo"), &program);
             for path in [env.home().to_owned(), env.work(), program] {
                 chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
             }

@@ -10,14 +10,15 @@ use cgo::domain::secret::Secret;
 use cgo::domain::server::PortPurpose;
 use cgo::domain::spec::{Language, Module, ProjectMeta, Spec};
 use cgo::domain::state::Patch;
-use cgo::domain::user::{Actor, Identity, Person, Right, Role, User, UserName};
+use cgo::domain::user::{Actor, Identity, Owner, Person, Right, Role, User, UserName};
 use cgo::graph::progress::Event;
 use cgo::ops::approvals::{self, Press, Refusal};
 use cgo::ops::runs::{self, Reply};
 use cgo::ops::users::{self, Error as Refused};
 use cgo::ops::{self, Context, Error, leases, projects, servers};
 use cgo::pipeline::{runner, tape};
-use cgo::store::{Leases, Projects, Queue, Runs, Users};
+use cgo::store::{self, Leases, Projects, Queue, Runs, Store, Users};
+use sqlx::ConnectOptions as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::placement::Desk;
@@ -166,6 +167,33 @@ async fn an_invitation_lets_one_person_in_once_and_its_code_is_not_kept() {
     let (_, over) = users::invite(context, Role::Admin, None, 0).await.unwrap();
     let late = users::redeem(context, &over, &Identity::Telegram(10), "Eve").await.unwrap_err();
     assert!(matches!(late, Error::User(Refused::InvitationOver)), "{late}");
+}
+
+#[tokio::test]
+async fn nobody_comes_to_a_name_that_has_rights_by_calling_themselves_so() {
+    let desk = Desk::new().await;
+    let approvers = vec!["Root".to_owned(), "Tester 2".to_owned()];
+    let context = &Context { approvers, ..desk.context.clone() };
+    let join = async |name: Option<&str>, id: i64, called: &str| {
+        let name = name.map(|name| UserName::parse(name).unwrap());
+        let (_, code) = users::invite(context, Role::Member, name, users::INVITED_FOR_MS).await.unwrap();
+        users::redeem(context, &code, &Identity::Telegram(id), called).await.unwrap()
+    };
+    let eve = join(None, 1, "Root").await;
+    assert_eq!(eve.name.as_str(), "Root 2", "the settings name `Root`");
+    assert_eq!(join(None, 2, "tester").await.name.as_str(), "tester 3", "so the operator is called, and an approver");
+    let as_eve = context.acting_as(Person::of(&eve));
+    let (_, ask) = waiting(&as_eve, new_project(context, "books"), Wait::Approval, "approve").await;
+    let press = approvals::press(context, &ask.id).await.unwrap();
+    let reply = || Reply { approved: true, texts: Vec::new(), by: None };
+    let (who, cancel) = (somebody(1, "Root"), CancellationToken::new());
+    let refused = tape::press(context, &who, &press, reply(), &cancel).await.unwrap_err();
+    assert!(matches!(refused, tape::Unanswered::Refused(Refusal::NotAllowed { .. })), "{refused:?}");
+
+    assert_eq!(join(Some("Root"), 3, "Eve").await.name.as_str(), "Root", "who invites them may say so");
+    let operator = UserName::parse("TESTER").unwrap();
+    let taken = users::add(context, operator, Role::Admin, Vec::new(), None).await.unwrap_err();
+    assert!(matches!(taken, Error::Store(store::Error::PersonTaken { what: "name", .. })), "{taken}");
 }
 
 #[tokio::test]
@@ -361,6 +389,59 @@ async fn what_somebody_has_begun_ends_when_they_are_removed() {
     let status = async |run: &Run| runs::find(context, run.id.as_str()).await.unwrap().status;
     assert_eq!(status(&own).await, RunStatus::Cancelled, "it would go on with the operator's rights");
     assert_eq!(status(&other).await, RunStatus::Queued);
+}
+
+#[tokio::test]
+async fn a_run_that_ends_while_its_person_is_removed_keeps_none_of_the_others_going() {
+    let desk = Desk::new().await;
+    std::fs::create_dir_all(&desk.context.data).unwrap();
+    let url = format!("sqlite:{}", desk.context.data.join("cgo.db").display());
+    let context = &Context { store: Store::open(&url).await.unwrap(), ..desk.context.clone() };
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let as_anna = context.acting_as(Person::of(&anna));
+    let mut begun = Vec::new();
+    for text in ["books", "films", "songs"] {
+        begun.push(runner::create(&as_anna, new_project(context, text)).await.unwrap());
+    }
+    // The first one ends after it was looked for what has to be cancelled.
+    let options: sqlx::sqlite::SqliteConnectOptions = url.parse().unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let ends = "create trigger ends after delete on person begin update run set status = 'succeeded' \
+                where number = (select min(number) from run); end";
+    sqlx::query(ends).execute(&mut connection).await.unwrap();
+    users::remove(context, "Anna", &runner::cancelled("Root")).await.unwrap();
+    let mut stand = Vec::new();
+    for run in &begun {
+        stand.push(runs::find(context, run.id.as_str()).await.unwrap().status);
+    }
+    assert_eq!(stand, [RunStatus::Succeeded, RunStatus::Cancelled, RunStatus::Cancelled]);
+}
+
+#[tokio::test]
+async fn a_removal_that_is_cut_short_leaves_no_run_that_goes_on_with_the_operators_rights() {
+    let desk = Desk::new().await;
+    let context = &desk.context;
+    let anna = user(context, "Anna", Role::Member, 42).await;
+    let hers = owned(&desk, "hers", &anna).await;
+    let as_anna = context.acting_as(Person::of(&anna));
+    let rollback = Request::Rollback { project: hers.name.clone(), release: None, rollout: Rollout::default() };
+    let queued = runner::create(&as_anna, rollback).await.unwrap();
+    let (waits, _) = waiting(&as_anna, new_project(context, "books"), Wait::Input, "what").await;
+    let over = runner::create(&as_anna, new_project(context, "films")).await.unwrap();
+    runs::cancel(&as_anna, &over, runner::cancelled("Anna")).await.unwrap();
+    let own = runner::create(context, new_project(context, "songs")).await.unwrap();
+    // The process is killed once she is gone, before anything else is done.
+    let unfinished = context.store.remove_user(&anna.id).await.unwrap();
+    assert_eq!(unfinished.len(), 2, "{unfinished:?}");
+    for run in [&queued, &waits] {
+        let left = runs::find(context, run.id.as_str()).await.unwrap();
+        assert_eq!((&left.asked_by, left.status), (&None, run.status));
+        assert!(runs::cancel_wanted_by(context, &run.id).await.unwrap().is_some(), "nobody asked it to end");
+        let worker = users::worker(context, &left).await.unwrap();
+        assert!(!worker.person.may(Right::Operate, Owner::Operator), "{:?}", worker.person);
+    }
+    assert_eq!(runs::cancel_wanted_by(context, &own.id).await.unwrap(), None);
+    assert_eq!(users::worker(context, &own).await.unwrap().person, Person::operator("tester"));
 }
 
 #[tokio::test]

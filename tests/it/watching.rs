@@ -1,9 +1,12 @@
 //! A run at work in one process, looked at and ended from another.
 
+use cgo::llm::Reply;
 use insta::assert_snapshot;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::models::conversation::{call, new, scripted, turn};
+use crate::models::pipeline::home;
 use crate::support::env::{Started, TestEnv, tools_are_here, until};
 
 const NEW: [&str; 4] = ["project", "new", "a notes API with title", "--no-deploy"];
@@ -177,4 +180,75 @@ fn watching_a_run_that_waits_or_was_left_says_what_to_do() {
     error: the process that worked on run `run-ID` is gone
     hint: run `cgo run resume run-ID`
     "##);
+}
+
+#[tokio::test]
+async fn what_came_of_each_call_is_shown_with_its_reason_and_what_each_turn_cost() {
+    if !tools_are_here() {
+        return;
+    }
+    let server = scripted(|task, request| {
+        if task["node"] != "product_owner" {
+            return None;
+        }
+        Some(match turn(request) {
+            0 => call("set_intents", &json!({})),
+            1 => call("list_projects", &json!({})),
+            2 => call("set_intent", &json!({ "intent": "new_project" })),
+            3 => call("get_project_status", &json!({ "project": "no-such-shop" })),
+            4 => call("set_intent", &json!({ "intent": "new_project", "summary": "notes" })),
+            _ => Reply::text("done"),
+        })
+    })
+    .await;
+    let env = home(&server, true);
+    let made = new(&env, "a notes API with title and body", &["--until", "brainstorm"]).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let id = env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap().to_owned();
+
+    let watched = env.run(["run", "watch", &id]);
+    assert_eq!(watched.code, Some(0), "{watched:?}");
+    let lines: Vec<&str> = watched.stdout.lines().collect();
+    let at = |wanted: &str| {
+        let found = lines.iter().position(|line| line.contains(wanted));
+        found.unwrap_or_else(|| panic!("no {wanted:?}: {}", watched.stdout))
+    };
+    for (called, reason) in [
+        ("product_owner  ✗ set_intents: unknown tool", "no tool `set_intents`, did you mean `set_intent`?"),
+        ("product_owner  ✗ set_intent: bad arguments", "do not fit: missing field `summary`"),
+        ("product_owner  ✗ get_project_status: refused", "no-such-shop"),
+    ] {
+        let next = lines[at(called) + 1];
+        assert!(next.starts_with("      ") && next.contains(reason), "{called}: {next}");
+    }
+    for called in ["✓ list_projects: done", "✓ set_intent: done", "brainstorm  ✓ propose_spec: done"] {
+        at(called);
+    }
+    // Tokens and money of a question, the turn it led to, and what came of that, in this order.
+    let bill = at("product_owner  m-1 answered: 1000 + 100 tokens, $0.0045; the run $0.0045");
+    let calls = at("product_owner  turn 1: calls set_intents");
+    assert!(bill < calls && calls < at("✗ set_intents"), "{}", watched.stdout);
+
+    let watched = env.run(["run", "watch", &id, "--json"]);
+    let told: Vec<Value> = watched.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended = told.iter().map(|line| &line["tool_call"]).filter(|call| call["agent"] == "product_owner");
+    let ended: Vec<&Value> = ended.collect();
+    let outcomes: Vec<(&str, &str)> =
+        ended.iter().map(|call| (call["tool"].as_str().unwrap(), call["outcome"].as_str().unwrap())).collect();
+    let wanted = [
+        ("set_intents", "unknown_tool"),
+        ("list_projects", "done"),
+        ("set_intent", "bad_arguments"),
+        ("get_project_status", "refused"),
+        ("set_intent", "done"),
+    ];
+    assert_eq!(outcomes, wanted);
+    assert!(ended[3]["reason"].as_str().unwrap().contains("no-such-shop"), "{ended:?}");
+    assert_eq!(ended[4]["reason"], Value::Null);
+    let questions = told.iter().filter(|line| line["model_call"]["agent"] == "product_owner");
+    let tokens: Vec<(&Value, &Value)> =
+        questions.map(|line| (&line["model_call"]["input_tokens"], &line["model_call"]["cost"])).collect();
+    assert_eq!(tokens, vec![(&json!(1000), &json!(0.0045)); 6], "a question for each turn");
+    // What a call came to is no effect of the run on the world.
+    assert!(!env.ok(["run", "show", &id]).stdout.contains("tool_call"));
 }

@@ -29,7 +29,7 @@ pub struct Serve {
     /// Keep the bot's token in the store, encrypted, once Telegram accepts it, and end: later it is found there
     #[arg(long, requires = "telegram")]
     pub keep_token: bool,
-    /// Take the bot's updates away from a webhook they go to
+    /// Take the bot's updates away from a webhook they go to, before it is looked for other programs
     #[arg(long, requires = "telegram")]
     pub drop_webhook: bool,
     /// Do what there is to do now, and end

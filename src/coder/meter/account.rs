@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::usage::Usage;
 use super::{Cap, Outcome, Price, Record, Terms};
+use crate::domain::money::Usd;
 use crate::domain::time::Timestamp;
 
 /// Tokens an answer is taken to have at most, when the request does not say.
@@ -187,11 +188,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn settle(&mut self, outcome: Outcome, status: u16, usage: Usage) {
+    /// Charges it. What the endpoint itself says it costs comes before the price.
+    pub(super) fn settle(&mut self, outcome: Outcome, status: u16, usage: Usage, told: Option<Usd>) {
         if std::mem::replace(&mut self.settled, true) {
             return;
         }
-        let cost = cost(self.price, usage);
+        let cost = told.map_or_else(|| cost(self.price, usage), Usd::billionths);
         let mut state = self.account.state();
         state.running -= 1;
         state.reserved_tokens -= self.reserved.0;
@@ -209,7 +211,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let input = if self.sent { self.input } else { 0 };
-        self.settle(Outcome::Cut, 0, Usage { input, estimated: self.sent, ..Usage::default() });
+        self.settle(Outcome::Cut, 0, Usage { input, estimated: self.sent, ..Usage::default() }, None);
     }
 }
 

@@ -60,9 +60,10 @@ impl fmt::Debug for Key {
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// How it is spoken to: `/chat/completions`, `/responses` and `/models`, or `/v1/messages`.
+    /// How it is spoken to: `/chat/completions`, `/responses` and `/models`, or `/messages`.
     pub wire: Wire,
-    /// The address that `/chat/completions` (with `/v1` where the endpoint has it) or `/v1/messages` is added to.
+    /// The endpoint's address, as settings have it: with `/v1` where the endpoint has it, with or without
+    /// `/chat/completions` or `/messages`.
     pub base: String,
     /// The real key.
     pub key: Key,

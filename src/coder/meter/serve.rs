@@ -9,7 +9,9 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -18,8 +20,11 @@ use tokio::task::JoinSet;
 
 use super::account::{Account, Pending, Refusal};
 use super::reply::{self, Body};
-use super::usage::{Reader, Shape, Usage};
+use super::usage::{Reader, Shape, Total, Usage};
 use super::{Cap, Outcome, Shared, Wire};
+use crate::llm::wire::fault::{Class, Fault};
+use crate::llm::wire::{http, wait};
+use crate::llm::{Refusal as Refused, Trouble};
 
 /// The largest request.
 const REQUEST: usize = 32 << 20;
@@ -65,7 +70,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 struct Route {
     wire: Wire,
     shape: Shape,
-    /// The path at the upstream, after its base.
+    /// The path at the upstream, after its address.
     path: &'static str,
 }
 
@@ -75,8 +80,8 @@ fn route(method: &Method, path: &str) -> Option<Route> {
         "/chat/completions" => (Method::POST, Wire::Openai, Shape::Chat, "/chat/completions"),
         "/responses" => (Method::POST, Wire::Openai, Shape::Responses, "/responses"),
         "/models" => (Method::GET, Wire::Openai, Shape::Free, "/models"),
-        "/messages" => (Method::POST, Wire::Anthropic, Shape::Messages, "/v1/messages"),
-        "/messages/count_tokens" => (Method::POST, Wire::Anthropic, Shape::Free, "/v1/messages/count_tokens"),
+        "/messages" => (Method::POST, Wire::Anthropic, Shape::Messages, "/messages"),
+        "/messages/count_tokens" => (Method::POST, Wire::Anthropic, Shape::Free, "/messages/count_tokens"),
         _ => return None,
     };
     (*method == wanted).then_some(Route { wire, shape, path })
@@ -131,7 +136,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
             return reply::capped(wire, cap);
         }
         return match send(shared, &account, route, &head.headers, body).await {
-            Ok(upstream) => pass(upstream, account, None, Reader::new(Shape::Free, false)).await,
+            Ok(upstream) => pass(upstream, account, None, Reader::new(Shape::Free)).await,
             Err(error) => error,
         };
     }
@@ -153,13 +158,12 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Body> {
         }
     };
     pending.sent = true;
-    let stream = asked["stream"].as_bool().unwrap_or(false);
     match send(shared, &account, route, &head.headers, body).await {
-        Ok(upstream) => pass(upstream, account, Some(pending), Reader::new(route.shape, stream)).await,
+        Ok(upstream) => pass(upstream, account, Some(pending), Reader::new(route.shape)).await,
         Err(error) => {
             // It may have been read and answered; nobody will tell.
             let usage = Usage { input: pending.input, estimated: true, ..Usage::default() };
-            pending.settle(Outcome::Failed, error.status().as_u16(), usage);
+            pending.settle(Outcome::Failed, error.status().as_u16(), usage, None);
             error
         }
     }
@@ -173,12 +177,20 @@ async fn send(
     headers: &HeaderMap,
     body: Vec<u8>,
 ) -> Result<reqwest::Response, Response<Body>> {
+    let no = |status, code, message| Err(reply::error(route.wire, status, code, message));
     let upstream = &account.terms.upstream;
-    let url = format!("{}{}", upstream.base.trim_end_matches('/'), route.path);
+    let questions = match route.wire {
+        Wire::Openai => "/chat/completions",
+        Wire::Anthropic => "/messages",
+    };
+    let Ok(url) = http::address(&upstream.base, questions, route.path) else {
+        return no(StatusCode::BAD_GATEWAY, "cgo_upstream", "the model's endpoint has no address");
+    };
     let method = if route.path == "/models" { Method::GET } else { Method::POST };
     let mut request = shared.client.request(method, url).header(ACCEPT_ENCODING, "identity");
+    let given = |name: &HeaderName| headers.get(name).filter(|value| goes_on(account, value));
     for name in REQUEST_HEADERS {
-        if let Some(value) = headers.get(&name) {
+        if let Some(value) = given(&name) {
             request = request.header(name, value);
         }
     }
@@ -186,10 +198,9 @@ async fn send(
         Wire::Openai => request.bearer_auth(upstream.key.reveal()),
         Wire::Anthropic => {
             let request = request.header(API_KEY, upstream.key.reveal());
-            if headers.contains_key(VERSION) { request } else { request.header(VERSION, "2023-06-01") }
+            if given(&VERSION).is_some() { request } else { request.header(VERSION, "2023-06-01") }
         }
     };
-    let no = |status, code, message| Err(reply::error(route.wire, status, code, message));
     tokio::select! {
         sent = request.body(body).send() => match sent {
             Ok(response) => Ok(response),
@@ -203,6 +214,24 @@ async fn send(
     }
 }
 
+/// Whether a header's value goes on: one that the egress filter would change or refuse does not.
+fn goes_on(account: &Account, value: &HeaderValue) -> bool {
+    let value = value.as_bytes();
+    account.terms.filter.as_ref().is_none_or(|filter| filter(value.to_vec()).is_ok_and(|clean| clean == value))
+}
+
+/// The head of an answer: what of the upstream's headers comes back.
+fn head(upstream: &reqwest::Response, status: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    for name in ANSWER_HEADERS {
+        if let Some(value) = upstream.headers().get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
 /// Passes an answer on: a good one as it comes, an error when it is whole and without the key.
 async fn pass(
     upstream: reqwest::Response,
@@ -211,43 +240,46 @@ async fn pass(
     reader: Reader,
 ) -> Response<Body> {
     let status = upstream.status();
-    let wire = account.terms.upstream.wire;
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        account.trip(Cap::Unauthorized);
-        settle_failure(pending, status);
-        return reply::error(wire, status, "cgo_upstream_key", "the model's endpoint does not accept cgo's key");
-    }
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    for name in ANSWER_HEADERS {
-        if let Some(value) = upstream.headers().get(&name) {
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
     if !status.is_success() {
-        let (silence, mut upstream) = (account.terms.caps.silence, upstream);
-        let mut body = Vec::new();
-        while let Ok(Ok(Some(chunk))) = tokio::time::timeout(silence, upstream.chunk()).await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ERROR {
-                break;
-            }
-        }
-        body.truncate(ERROR);
-        settle_failure(pending, status);
-        let text = String::from_utf8_lossy(&body).replace(account.terms.upstream.key.reveal(), "***");
-        return response.map(|()| reply::whole(text));
+        return refuse(upstream, &account, pending).await;
     }
+    let response = head(&upstream, status);
     let passing = Passing { status: status.as_u16(), reader, pending };
     let chunks = Chunks { stream: Box::pin(chunks(upstream, account, passing)) };
     response.map(|()| StreamBody::new(chunks).boxed_unsync())
 }
 
-/// An error costs nothing where providers are concerned.
-fn settle_failure(pending: Option<Pending>, status: StatusCode) {
-    if let Some(mut pending) = pending {
-        pending.settle(Outcome::Failed, status.as_u16(), Usage::default());
+/// Passes an error on. One that says that the key is not accepted ends the attempt.
+async fn refuse(mut upstream: reqwest::Response, account: &Account, pending: Option<Pending>) -> Response<Body> {
+    let mut body = Vec::new();
+    while let Ok(Ok(Some(chunk))) = tokio::time::timeout(account.terms.caps.silence, upstream.chunk()).await {
+        body.extend_from_slice(&chunk);
+        if body.len() > ERROR {
+            break;
+        }
     }
+    body.truncate(ERROR);
+    let (text, key) = (String::from_utf8_lossy(&body).into_owned(), account.terms.upstream.key.reveal());
+    let text = if key.is_empty() { text } else { text.replace(key, "***") };
+    let mut status = upstream.status();
+    let class = Fault::read(status.as_u16(), wait::of_headers(upstream.headers()), &text).class();
+    if class == Class::Trouble(Trouble::RateLimited) {
+        // Whatever it is called: agents take some of the names for the end.
+        status = StatusCode::TOO_MANY_REQUESTS;
+    }
+    let no_key = class == Class::Refusal(Refused::Key);
+    if no_key {
+        account.trip(Cap::Unauthorized);
+    }
+    // It costs nothing where providers are concerned.
+    if let Some(mut pending) = pending {
+        pending.settle(Outcome::Failed, status.as_u16(), Usage::default(), None);
+    }
+    if no_key {
+        let wire = account.terms.upstream.wire;
+        return reply::error(wire, status, "cgo_upstream_key", "the model's endpoint does not accept cgo's key");
+    }
+    head(&upstream, status).map(|()| reply::whole(text))
 }
 
 /// An answer under way; when it is dropped it was cut, and is charged with what came.
@@ -260,9 +292,9 @@ struct Passing {
 impl Passing {
     fn end(&mut self, by_itself: bool) {
         if let Some(mut pending) = self.pending.take() {
-            let (usage, whole) = self.reader.finish(pending.input);
+            let Total { usage, cost, whole } = self.reader.finish(pending.input);
             let outcome = if by_itself && whole { Outcome::Served } else { Outcome::Cut };
-            pending.settle(outcome, self.status, usage);
+            pending.settle(outcome, self.status, usage, cost);
         }
     }
 }
@@ -319,7 +351,7 @@ mod tests {
     fn only_the_paths_of_models_have_a_route() {
         assert_eq!(route(&Method::POST, "/v1/chat/completions").map(|route| route.path), Some("/chat/completions"));
         assert_eq!(route(&Method::POST, "/responses").map(|route| route.shape), Some(Shape::Responses));
-        assert_eq!(route(&Method::POST, "/v1/messages").map(|route| route.path), Some("/v1/messages"));
+        assert_eq!(route(&Method::POST, "/v1/messages").map(|route| route.path), Some("/messages"));
         for (method, path) in [
             (Method::GET, "/v1/chat/completions"),
             (Method::POST, "/v1/files"),

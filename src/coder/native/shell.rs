@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::sandbox::{self, Job, Limits, Network, Ran, Sandbox, Stopped};
 use super::Task;
 use super::calls::Run;
+use super::tree::Moved;
 use crate::exec::capture::lasting;
 
 /// How long a command may take unless it asks for more, in seconds.
@@ -45,15 +46,17 @@ impl<'a> Shell<'a> {
         Self { task, sandbox, workspace: workspace.to_owned(), home }
     }
 
-    /// Runs a command, whatever comes of it, and tells it.
-    pub(super) async fn run(&self, args: &Run, cancel: &CancellationToken) -> Result<String, sandbox::Error> {
+    /// Runs a command, whatever comes of it, and tells it; and whether it moved the branch or left it, where only it
+    /// saw that.
+    pub(super) async fn run(&self, args: &Run, cancel: &CancellationToken) -> Result<(String, Moved), sandbox::Error> {
         let most = self.task.limits.wall;
         let wall = Duration::from_secs(args.timeout.unwrap_or(PATIENCE).max(1)).min(most);
         let shell = if Path::new("/bin/bash").exists() { "bash" } else { "sh" };
         // Both outputs in the order in which they were written.
         let script = format!("exec 2>&1\n{}", args.command);
         let ran = self.job(shell, vec!["-c".into(), script.into()], wall, cancel).await?;
-        Ok(self.tell(&ran, wall))
+        let moved = if ran.strayed { Moved::Yes } else { Moved::No };
+        Ok((self.tell(&ran, wall), moved))
     }
 
     fn tell(&self, ran: &Ran, wall: Duration) -> String {
@@ -126,6 +129,8 @@ impl<'a> Shell<'a> {
             args,
             workspace: self.workspace.clone(),
             home: self.home.clone(),
+            // Commits are made by cgo: what a command leaves in git lasts as long as the command.
+            git: None,
             read_only: self.task.read_only.clone(),
             sealed: self.task.sealed.clone(),
             hidden: self.task.hidden.clone(),

@@ -89,8 +89,9 @@ impl<E: Debug> Session<'_, E> {
 
     async fn ran(&mut self, args: &Run) -> Result<String, Error<E>> {
         let before = self.fingerprint().await?;
-        let mut said = self.shell.run(args, self.cancel).await?;
-        if self.tree.guard().await? == Moved::Yes {
+        let (mut said, moved) = self.shell.run(args, self.cancel).await?;
+        // Without walls it is the branch itself.
+        if self.tree.guard().await? == Moved::Yes || moved == Moved::Yes {
             said.push_str("\nThe branch was put back: commits are made for you, by cgo, when the checks pass.");
         }
         for note in self.put_back().await? {

@@ -27,7 +27,7 @@ pub struct Limits {
     pub memory: u64,
     /// Bytes of one file.
     pub file_size: u64,
-    /// Bytes that may be added to the workspace and the home.
+    /// Bytes that may be added to the workspace, the home and what git writes beside them.
     pub disk: u64,
     /// Bytes of `/tmp` and of shared memory inside.
     pub scratch: u64,

@@ -14,6 +14,7 @@ mod error;
 pub mod git;
 mod hidden;
 pub mod inside;
+mod intake;
 pub mod limits;
 mod link;
 mod walls;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 pub use check::{Found, Holder, check};
 pub use error::Error;
 pub use hidden::Hidden;
+pub use intake::Taken;
 pub use limits::Limits;
 
 use crate::exec::capture::Captured;
@@ -74,6 +76,10 @@ pub struct Job {
     pub workspace: PathBuf,
     /// A folder of the attempt that becomes its home, see [`HOME`].
     pub home: PathBuf,
+    /// A folder, out of its reach, for what git writes in a linked worktree; made where it is missing, and found again
+    /// by further jobs and [`Sandbox::take_in`]. Without one all of that is gone with the program, but for
+    /// [`Ran::strayed`].
+    pub git: Option<PathBuf>,
     /// Further files and folders it may read, seen under their own paths.
     pub read_only: Vec<PathBuf>,
     /// Files and folders below the workspace that it may read and not write; what is not there needs no wall.
@@ -141,6 +147,8 @@ pub struct Ran {
     pub written: u64,
     /// How long it took.
     pub took: Duration,
+    /// It moved the branch of the worktree or checked out another one, which the repository does not know.
+    pub strayed: bool,
 }
 
 /// Sees output as it comes.
@@ -204,12 +212,12 @@ impl Sandbox {
     /// When the job makes no sense here, or the program cannot be started.
     pub async fn run(&self, job: &Job, cancel: &CancellationToken, on_bytes: OnBytes<'_>) -> Result<Ran, Error> {
         let job = walls::checked(job)?;
-        let git = git::Access::of(&job.workspace)?;
-        let hidden = match self.mode {
-            Mode::Bubblewrap => job.hidden.find(&job.workspace)?,
-            Mode::Off => Vec::new(),
-        };
         let scratch = walls::Scratch::new()?;
+        let apart = job.git.clone().unwrap_or_else(|| scratch.git());
+        let (git, hidden) = match self.mode {
+            Mode::Bubblewrap => (git::Access::of(&job.workspace, &apart)?, job.hidden.find(&job.workspace)?),
+            Mode::Off => (None, Vec::new()),
+        };
         let link = match (self.mode, job.network) {
             (Mode::Bubblewrap, Network::Only(address)) => Some(link::Link::open(&scratch, address)?),
             (Mode::Bubblewrap | Mode::Off, _) => None,
@@ -223,7 +231,7 @@ impl Sandbox {
             mark: scratch.name(),
             marked: self.mode == Mode::Off,
             group: &group,
-            folders: [&job.workspace, &job.home],
+            folders: [&job.workspace, &job.home, &apart],
             limits: &job.limits,
             stirred: observer.stirred(),
         };
@@ -241,13 +249,14 @@ impl Sandbox {
         watch::sweep(scratch.name(), &group).await;
         drop(watched);
         let (stdout, stderr, written) = observer.kept();
+        let strayed = git.as_ref().is_some_and(git::Access::strayed);
         let (exit, stopped) = match (ended, stop.reason()) {
             (Ok(_) | Err(exec::Error::Cancelled { .. }), Some(reason)) => (None, Some(reason)),
             (Ok(output), None) => (Some(output.exit), None),
             (Err(exec::Error::Cancelled { .. }), None) => (None, Some(Stopped::Cancelled)),
             (Err(other), _) => return Err(Error::Exec(other)),
         };
-        Ok(Ran { exit, stopped, stdout, stderr, written, took: begun.elapsed() })
+        Ok(Ran { exit, stopped, stdout, stderr, written, took: begun.elapsed(), strayed })
     }
 
     fn command(

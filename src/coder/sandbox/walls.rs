@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rand::Rng as _;
 
-use super::git;
+use super::git::Access;
 use super::{Error, HOME, Job, Network};
 
 /// Where the helper stands inside.
@@ -83,6 +83,11 @@ impl Scratch {
         self.folder.join("meter.sock")
     }
 
+    /// What git writes in a linked worktree, where nobody asks for it later.
+    pub(super) fn git(&self) -> PathBuf {
+        self.folder.join("git")
+    }
+
     fn empty(&self) -> PathBuf {
         self.folder.join("empty")
     }
@@ -158,7 +163,7 @@ pub(super) fn empty(disable_userns: bool) -> Vec<OsString> {
 }
 
 /// Everything before the program.
-pub(super) fn arguments(job: &Job, git: Option<&git::Access>, scratch: &Scratch, inside: &Inside<'_>) -> Vec<OsString> {
+pub(super) fn arguments(job: &Job, git: Option<&Access>, scratch: &Scratch, inside: &Inside<'_>) -> Vec<OsString> {
     let mut walls = Walls::default();
     walls.namespaces(job.network, inside.disable_userns);
     walls.system();
@@ -179,19 +184,14 @@ pub(super) fn arguments(job: &Job, git: Option<&git::Access>, scratch: &Scratch,
     for path in &job.read_only {
         walls.bind("--ro-bind", path, path);
     }
-    if let Some(git) = git {
-        for path in &git.read_only_before {
-            walls.bind("--ro-bind", path, path);
-        }
+    let none = Access::default();
+    let git = git.unwrap_or(&none);
+    for mount in &git.before {
+        walls.bind(mount.how, &mount.outside, &mount.inside);
     }
     walls.bind("--bind", &job.workspace, &job.workspace);
-    if let Some(git) = git {
-        for path in &git.writable {
-            walls.bind("--bind", path, path);
-        }
-        for path in &git.read_only {
-            walls.bind("--ro-bind", path, path);
-        }
+    for mount in &git.after {
+        walls.bind(mount.how, &mount.outside, &mount.inside);
     }
     for path in &job.sealed {
         walls.bind("--ro-bind", path, path);

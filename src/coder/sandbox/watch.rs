@@ -126,7 +126,7 @@ pub(super) struct Watched<'a> {
     /// Processes may have left the tree: they are known by their mark.
     pub(super) marked: bool,
     pub(super) group: &'a Group,
-    pub(super) folders: [&'a Path; 2],
+    pub(super) folders: [&'a Path; 3],
     pub(super) limits: &'a Limits,
     pub(super) stirred: Arc<AtomicU64>,
 }

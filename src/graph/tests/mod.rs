@@ -2,6 +2,7 @@
 
 mod effects;
 mod guards;
+mod limits;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};

@@ -85,7 +85,7 @@ impl Http {
     ) -> Result<Self, Error> {
         let key = key.filter(|key| !key.is_empty());
         let who = Who { provider: provider.to_owned(), key_env: endpoint.key_env.clone() };
-        let address = address(&endpoint.url, path).map_err(|why| {
+        let address = address(&endpoint.url, path, path).map_err(|why| {
             let reason = format!("the url of `{provider}` {why}");
             who.refusal(Refusal::Endpoint, reason)
         })?;
@@ -355,8 +355,11 @@ fn retry(trouble: Trouble, reason: String, usage: Usage) -> Error {
     Error::Retry { trouble, after: None, reason, usage }
 }
 
-/// The address that is asked: the endpoint's, whether or not its path was written with it.
-fn address(url: &str, path: &str) -> Result<Url, &'static str> {
+/// The address of `path` at an endpoint, whether or not the path of its questions was written with its own address.
+///
+/// # Errors
+/// In words that follow the name of the address, when it is none.
+pub fn address(url: &str, questions: &str, path: &str) -> Result<Url, &'static str> {
     let mut address = Url::parse(url.trim()).map_err(|_| "is no address such as `https://api.example.com/v1`")?;
     if !matches!(address.scheme(), "http" | "https") || address.host_str().is_none() {
         return Err("begins with neither `http://` nor `https://`");
@@ -366,7 +369,7 @@ fn address(url: &str, path: &str) -> Result<Url, &'static str> {
     }
     address.set_fragment(None);
     let base = address.path().trim_end_matches('/');
-    let base = base.strip_suffix(path).unwrap_or(base).trim_end_matches('/').to_owned();
+    let base = base.strip_suffix(questions).unwrap_or(base).trim_end_matches('/').to_owned();
     address.set_path(&format!("{base}{path}"));
     Ok(address)
 }
@@ -388,10 +391,12 @@ mod tests {
             ("http://localhost:1234", "http://localhost:1234/chat/completions"),
             ("https://x.example/d/m?api-version=1", "https://x.example/d/m/chat/completions?api-version=1"),
         ] {
-            assert_eq!(address(url, "/chat/completions").unwrap().as_str(), asked);
+            let address = |path| address(url, "/chat/completions", path).unwrap().to_string();
+            assert_eq!(address("/chat/completions"), asked);
+            assert_eq!(address("/models"), asked.replace("/chat/completions", "/models"));
         }
         for url in ["", "api.example.com/v1", "ftp://x/v1", "http://me:pass@x/v1", "unix:/run/x"] {
-            assert!(address(url, "/messages").is_err(), "{url}");
+            assert!(address(url, "/messages", "/messages").is_err(), "{url}");
         }
     }
 }

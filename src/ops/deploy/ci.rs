@@ -16,7 +16,7 @@ use crate::domain::manifest::{EnvName, Manifest};
 use crate::domain::names::ServerName;
 use crate::domain::project::Project;
 use crate::domain::secret::Secret;
-use crate::domain::server::{LOCAL, PortPurpose, PortWish, ServerEvent};
+use crate::domain::server::{LOCAL, PortPurpose, PortWish, ServerEvent, ServerStatus};
 use crate::domain::time::Timestamp;
 use crate::remote::caddy::Caddy;
 use crate::remote::host::ssh;
@@ -150,6 +150,9 @@ async fn add_server(
     }
     // Whether its account may do what is needed is seen when it is.
     let server = add::add(context, &offer, true, cancel).await?.server;
+    if server.status == ServerStatus::Ready {
+        return Ok(());
+    }
     // Who deploys to it has set it up; what is missing is told before anything is begun.
     let later = Timestamp(server.updated_at.0 + 1);
     context.store.move_server(&server.id, |_| ServerEvent::TakenAsReady, later).await?;

@@ -9,14 +9,17 @@ use super::super::servers::place::Place;
 use super::super::{Context, Error, servers};
 use super::remote::HTTPS;
 use super::{manifest, remote};
-use crate::domain::acme::{Authority, STAGING};
+use crate::domain::acme::{Acme, Authority, STAGING};
+use crate::domain::diagnose::Advice;
 use crate::domain::domain_name::DomainName;
+use crate::domain::host::Rights;
 use crate::domain::manifest::Manifest;
 use crate::domain::names::ProjectName;
 use crate::domain::project::Project;
 use crate::domain::server::{LOCAL, Server};
 use crate::remote::caddy::certificate::{self, Certificate};
 use crate::remote::caddy::{self, Base, Caddy, Site, Snippet, dns, trial};
+use crate::remote::engine;
 use crate::remote::engine::survey::Survey;
 use crate::remote::host::files::{self, Source};
 
@@ -33,41 +36,76 @@ pub(super) async fn publish(
     site: &Site,
     cancel: &CancellationToken,
 ) -> Result<bool, Error> {
-    let acme = context.acme.of(&place.server.handle);
-    let mut base = Base {
-        acme_email: acme.email.as_ref().map(ToString::to_string),
-        acme_ca: acme.ca.as_ref().and_then(Authority::directory).map(str::to_owned),
-        ..Base::default()
-    };
-    let mut root = None;
-    if let Some(path) = &acme.ca_root {
-        let unread = |source| Error::Path { action: "read", path: path.clone(), source };
-        let bytes = tokio::fs::read(path).await.map_err(unread)?;
-        let source = Source::Bytes(bytes);
-        let (sum, _) = source.digest().await.map_err(servers::Error::from)?;
-        // Another certificate has another name: then Caddy's configuration is another one.
-        let to = format!("{}/acme-root-{}.pem", place.root, &sum[..16]);
-        base.acme_ca_root = Some(to.clone());
-        root = Some((source, to));
-    }
-    let host = place.host.as_ref();
+    let told = Told::of(context, place).await?;
     let work = async {
-        let mut caddy = Caddy::of(host, &place.root, place.rights)?;
-        if acme != crate::domain::acme::Acme::default() {
-            caddy = caddy.expecting(&base);
+        let mut caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights)?;
+        if told.matters {
+            caddy = caddy.expecting(&told.base);
         }
         match caddy.apply(site, cancel).await {
             Err(caddy::Error::NotSetUp { .. } | caddy::Error::NotRunning { .. }) => {
-                if let Some((source, to)) = &root {
-                    files::put(host, source, to, "0644", cancel).await?;
-                }
-                caddy.ensure(&base, cancel).await?;
+                told.ensure(place, &caddy, cancel).await?;
                 caddy.apply(site, cancel).await
             }
             other => other,
         }
     };
     Ok(work.await.map_err(servers::Error::from)?.changed)
+}
+
+/// Has the Caddy of a server run, where it was set up for projects and has ended.
+///
+/// # Errors
+/// When it does not come up.
+pub(in crate::ops) async fn wake(context: &Context, place: &Place, cancel: &CancellationToken) -> Result<(), Error> {
+    let caddy = Caddy::of(place.host.as_ref(), &place.root, place.rights).map_err(servers::Error::from)?;
+    match caddy.running(cancel).await {
+        Err(caddy::Error::NotRunning { .. }) => {
+            let told = Told::of(context, place).await?;
+            Ok(told.ensure(place, &caddy, cancel).await.map_err(servers::Error::from)?)
+        }
+        Err(caddy::Error::NoCaddy { .. } | caddy::Error::NotSetUp { .. }) => Ok(()),
+        other => Ok(other.map_err(servers::Error::from)?),
+    }
+}
+
+/// What the Caddy of a server is told beside its sites.
+struct Told {
+    base: Base,
+    /// The settings say something of it; else whatever it was told stays.
+    matters: bool,
+    /// The certificate of an authority, and where it goes.
+    root: Option<(Source, String)>,
+}
+
+impl Told {
+    async fn of(context: &Context, place: &Place) -> Result<Self, Error> {
+        let Acme { email, ca, ca_root, trial: _ } = context.acme.of(&place.server.handle);
+        let matters = email.is_some() || ca.is_some() || ca_root.is_some();
+        let mut base = Base {
+            acme_email: email.as_ref().map(ToString::to_string),
+            acme_ca: ca.as_ref().and_then(Authority::directory).map(str::to_owned),
+            ..Base::default()
+        };
+        let mut root = None;
+        if let Some(path) = ca_root {
+            let bytes = tokio::fs::read(&path).await;
+            let source = Source::Bytes(bytes.map_err(|source| Error::Path { action: "read", path, source })?);
+            let (sum, _) = source.digest().await.map_err(servers::Error::from)?;
+            // Another certificate has another name: then Caddy's configuration is another one.
+            let to = format!("{}/acme-root-{}.pem", place.root, &sum[..16]);
+            base.acme_ca_root = Some(to.clone());
+            root = Some((source, to));
+        }
+        Ok(Self { base, matters, root })
+    }
+
+    async fn ensure(&self, place: &Place, caddy: &Caddy<'_>, cancel: &CancellationToken) -> Result<(), caddy::Error> {
+        if let Some((source, to)) = &self.root {
+            files::put(place.host.as_ref(), source, to, "0644", cancel).await?;
+        }
+        caddy.ensure(&self.base, cancel).await.map(drop)
+    }
 }
 
 /// Has visitors of a project that is gone be told nothing in its name any more: no site, no open port, no certificate
@@ -124,6 +162,16 @@ pub(super) fn snippet(source: &Path, manifest: &Manifest) -> Result<Option<Snipp
 /// # Errors
 /// The first name that leads elsewhere, or port that is closed.
 pub(super) async fn lead_here(names: &[DomainName], are_new: bool, there: &[(&Place, Survey)]) -> Result<(), Error> {
+    if let Some((place, _)) = there.iter().find(|(place, _)| place.rights == Rights::Plain) {
+        return Err(servers::Error::Deploy(engine::Error::Preflight {
+            host: place.server.handle.clone(),
+            cause: "its account cannot become root, and a domain takes the ports 80 and 443".to_owned(),
+            mend: Some(Advice::Do(
+                "leave `domain` out of `cgo.yaml`, or add the server with an account that has sudo".to_owned(),
+            )),
+        })
+        .into());
+    }
     // Of several servers each may answer to them.
     let addresses = try_join_all(there.iter().map(async |(place, _)| remote::addresses(&place.server).await)).await?;
     let wanted = addresses.concat();

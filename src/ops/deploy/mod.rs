@@ -256,7 +256,8 @@ async fn find_rollback(
 }
 
 /// Whether there is a release to go back to, and its servers are in use, as far as that is known here: what is left of it
-/// on another machine is looked at when the rollback is planned.
+/// on another machine is looked at when the rollback is planned. Which release serves is asked there where that is not
+/// known.
 ///
 /// # Errors
 /// Those of [`check_rollback`], [`Error::InMaintenance`].
@@ -267,6 +268,7 @@ pub async fn check_rollback_of(
     force: bool,
 ) -> Result<Deployment, Error> {
     let elsewhere = placement::open_to(context, project).await?.iter().any(|server| server.handle != LOCAL);
+    remote::serving::ask(context, project).await?;
     check_rollback(context, project, wanted, force, &|id| elsewhere || is_here(context, project, id)).await
 }
 

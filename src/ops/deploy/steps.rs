@@ -34,6 +34,8 @@ pub const COMPLETE: &str = "complete";
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// How long the live probe may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
+/// How long who stands before the service may be away.
+const COMES_BACK: Duration = Duration::from_secs(30);
 
 /// What the steps work with.
 pub struct Steps<'a> {
@@ -356,13 +358,22 @@ pub async fn probe_live(ready: &str, url: &str, release: &ReleaseId) -> Result<p
     }
 }
 
-/// The same; none where no certificate is shown yet, so that it cannot be asked as visitors ask it.
+/// The same; none where no certificate is shown yet, so that it cannot be asked as visitors ask it. Who stands before the
+/// service may be started anew just then: where nobody listens, or it breaks off, it is asked again for half a minute.
 ///
 /// # Errors
 /// Those of [`probe_live`].
 pub async fn probe_shown(ready: &str, url: &str, release: &ReleaseId) -> Result<Option<probe::Probe>, Error> {
-    match probe_live(ready, url, release).await {
-        Err(Error::NoAnswer(probe::Error::NoCertificate { .. })) => Ok(None),
-        other => other.map(Some),
+    let begun = tokio::time::Instant::now();
+    loop {
+        match probe_live(ready, url, release).await {
+            Err(Error::NoAnswer(probe::Error::NoCertificate { .. })) => return Ok(None),
+            Err(Error::NoAnswer(probe::Error::Refused { .. } | probe::Error::Broken { .. }))
+                if begun.elapsed() < COMES_BACK =>
+            {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            other => return other.map(Some),
+        }
     }
 }

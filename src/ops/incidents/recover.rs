@@ -127,14 +127,7 @@ async fn restarted(
     project: &Project,
     cancel: &CancellationToken,
 ) -> Result<Recovery, Error> {
-    let again = async {
-        services::stop(context, project, cancel).await?;
-        services::start(context, project, cancel).await
-    };
-    let done = again.await;
-    if let Err(error) = done {
-        // It is meant to run: the next look is to see that it does not.
-        projects::set_status(context, &project.id, ProjectStatus::Deployed).await?;
+    if let Err(error) = services::restart(context, project, cancel).await {
         let problem = explain(&error);
         note(context, &incident.id, IncidentEventKind::Outcome, &format!("the restart failed: {problem}")).await?;
         return Ok(Recovery::Restarted { incident, problem: Some(problem) });

@@ -1,6 +1,7 @@
 //! What people are told, in their language.
 
 use super::super::Context;
+use super::faults;
 use crate::domain::incident::{Incident, IncidentStatus};
 use crate::domain::notice::NoticeKind;
 use crate::domain::project::Project;
@@ -31,7 +32,8 @@ pub(super) fn of(context: &Context, about: &About<'_>, language: Language) -> (S
             lines.extend(questions.iter().flat_map(|question| question.text.lines().map(str::to_owned)));
         }
         NoticeKind::RunFailed | NoticeKind::RunCancelled | NoticeKind::RunStuck => {
-            lines.extend(about.run.and_then(|run| run.reason.clone()));
+            let reason = |run: &Run| Some(faults::reason(run.status, run.reason.as_ref()?, language));
+            lines.extend(about.run.and_then(reason));
         }
         NoticeKind::IncidentOpened => {
             lines.extend(about.incident.iter().flat_map(|incident| incident.details.lines().map(str::to_owned)));

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::secret::Secret;
+use crate::domain::spec::Language;
 
 /// What a value has to look like.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -35,9 +36,9 @@ pub enum FormatKind {
 }
 
 impl Format {
-    /// What is wrong with a value, without showing any of it.
+    /// What is wrong with a value, in a language, without showing any of it.
     #[must_use]
-    pub fn problem(&self, value: &Secret) -> Option<String> {
+    pub fn problem(&self, value: &Secret, language: Language) -> Option<String> {
         let value = value.reveal();
         let fits = match self.kind {
             None => true,
@@ -51,19 +52,37 @@ impl Format {
             Some(FormatKind::Token) => !value.contains(char::is_whitespace),
         };
         if !fits {
-            let kind = match self.kind {
-                Some(FormatKind::Url) => "an address like `https://…`",
-                Some(FormatKind::Email) => "an e-mail address",
-                Some(FormatKind::Integer) => "a whole number",
-                Some(FormatKind::Token) | None => "one word without spaces",
-            };
-            return Some(format!("it is not {kind}"));
+            return Some(self.unlike(language));
         }
         if let Some(prefix) = self.prefix.as_ref().filter(|prefix| !value.starts_with(prefix.as_str())) {
-            return Some(format!("it does not begin with `{prefix}`"));
+            return Some(match language {
+                Language::En => format!("it does not begin with `{prefix}`"),
+                Language::Ru => format!("значение не начинается с `{prefix}`"),
+            });
         }
         let fewest = self.min_length.unwrap_or(1);
-        (value.chars().count() < fewest as usize).then(|| format!("it has fewer than {fewest} characters"))
+        (value.chars().count() < fewest as usize).then(|| match language {
+            Language::En => format!("it has fewer than {fewest} characters"),
+            Language::Ru => format!("в значении слишком мало знаков, нужно не меньше {fewest}"),
+        })
+    }
+
+    /// That a value is not of its sort.
+    fn unlike(&self, language: Language) -> String {
+        let kind = match (self.kind, language) {
+            (Some(FormatKind::Url), Language::En) => "an address like `https://…`",
+            (Some(FormatKind::Url), Language::Ru) => "адрес вроде `https://…`",
+            (Some(FormatKind::Email), Language::En) => "an e-mail address",
+            (Some(FormatKind::Email), Language::Ru) => "адрес электронной почты",
+            (Some(FormatKind::Integer), Language::En) => "a whole number",
+            (Some(FormatKind::Integer), Language::Ru) => "целое число",
+            (Some(FormatKind::Token) | None, Language::En) => "one word without spaces",
+            (Some(FormatKind::Token) | None, Language::Ru) => "одно слово без пробелов",
+        };
+        match language {
+            Language::En => format!("it is not {kind}"),
+            Language::Ru => format!("это не {kind}"),
+        }
     }
 }
 
@@ -72,7 +91,7 @@ mod tests {
     use super::*;
 
     fn problem(format: &Format, value: &str) -> Option<String> {
-        format.problem(&Secret::new(value.to_owned()))
+        format.problem(&Secret::new(value.to_owned()), Language::En)
     }
 
     #[test]
@@ -93,5 +112,19 @@ mod tests {
             assert!(problem(&format, bad).is_some(), "{bad}");
         }
         assert!(problem(&Format::default(), "").is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_language_of_whoever_set_it() {
+        let format = Format { kind: Some(FormatKind::Token), prefix: Some("sk-".to_owned()), min_length: Some(8) };
+        for (value, english, russian) in [
+            ("sk 1", "it is not one word without spaces", "это не одно слово без пробелов"),
+            ("pk-1", "it does not begin with `sk-`", "значение не начинается с `sk-`"),
+            ("sk-1", "it has fewer than 8 characters", "в значении слишком мало знаков, нужно не меньше 8"),
+        ] {
+            let said = |language| format.problem(&Secret::new(value.to_owned()), language);
+            assert_eq!(said(Language::En).as_deref(), Some(english));
+            assert_eq!(said(Language::Ru).as_deref(), Some(russian));
+        }
     }
 }

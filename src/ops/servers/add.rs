@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::check::{judge, login};
 use super::provision::apply::exclusively;
 use super::{Context, Error, ServerView, view};
-use crate::domain::host::{Access, Destination, Fingerprint, HostKey};
+use crate::domain::host::{Access, Destination, Fingerprint, HostKey, Rights};
 use crate::domain::ids::ServerId;
 use crate::domain::names::ServerName;
 use crate::domain::server::{LOCAL, Server, ServerStatus};
@@ -145,7 +145,8 @@ async fn try_add(
         id: offer.id.clone(),
         handle: offer.name.to_string(),
         address: offer.destination.host.clone(),
-        status: ServerStatus::PendingSetup,
+        // There is nothing that could be set up without root.
+        status: if look.facts.rights == Rights::Plain { ServerStatus::Ready } else { ServerStatus::PendingSetup },
         created_at: now,
         updated_at: now,
     };

@@ -166,6 +166,8 @@ impl Diagnose for Error {
             Self::Domain(error) => error.kind(),
             Self::Fleet { cause, differ, .. } if differ.is_empty() => cause.kind(),
             Self::Partial { serves, .. } if serves.is_empty() => Kind::Preflight,
+            // Of one that is alone nobody knows what serves there.
+            Self::Fleet { back, .. } if back.is_empty() => Kind::Unknown,
             Self::Fleet { .. } | Self::Partial { .. } => Kind::Partial,
             Self::Local => Kind::Usage,
             Self::UnknownKey { .. } => Kind::Person,

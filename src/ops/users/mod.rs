@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 use super::{Context, Error as OpsError, random, runs};
 use crate::domain::ids::{InvitationId, UserId};
 use crate::domain::project::Project;
-use crate::domain::run::{Run, RunStatus};
+use crate::domain::run::Run;
 use crate::domain::spec::Language;
 use crate::domain::user::{
     Actor, Identity, Invitation, Owner, Person, QuietHours, Right, Role, Stranger, User, UserName,
 };
-use crate::store::{Invited, Projects as _, RunFilter, Runs as _, Users as _};
+use crate::store::{self, Invited, Projects as _, Runs as _, Users as _};
 
 pub use error::Error;
 
@@ -139,7 +139,8 @@ pub async fn require_run(context: &Context, right: Right, run: &Run) -> Result<(
     Ok(permit(&context.person, right, Owner::of(owner.as_ref()), Some(run.id.as_str()))?)
 }
 
-/// What a run is worked on with: the rights of whoever asked for it.
+/// What a run is worked on with: the rights of whoever asked for it. One of nobody's that is to end has none: whoever
+/// asked for it may have been removed, and nothing of it is done with the operator's rights.
 ///
 /// # Errors
 /// When the store fails.
@@ -148,7 +149,12 @@ pub async fn worker<'a>(context: &'a Context, run: &Run) -> Result<Cow<'a, Conte
         Some(id) => context.store.user(id).await?,
         None => None,
     };
-    Ok(asked.map_or(Cow::Borrowed(context), |user| Cow::Owned(context.acting_as(Person::of(&user)))))
+    if let Some(user) = asked {
+        return Ok(Cow::Owned(context.acting_as(Person::of(&user))));
+    }
+    let ends = context.store.cancel_wanted_by(&run.id).await?;
+    let nobody = |name| Person { user: None, name, role: Role::Member };
+    Ok(ends.map_or(Cow::Borrowed(context), |by| Cow::Owned(context.acting_as(nobody(by)))))
 }
 
 /// Whose a run is.
@@ -232,7 +238,12 @@ fn fresh(context: &Context, name: UserName, role: Role, identities: Vec<Identity
     }
 }
 
-/// Adds a user.
+/// Whether people read one name as the other.
+fn is_same(name: &UserName, other: &str) -> bool {
+    name.as_str().to_lowercase() == other.trim().to_lowercase()
+}
+
+/// Adds a user, who is not called as the operator is.
 ///
 /// # Errors
 /// [`Error::Forbidden`]; when the name or an identity is somebody's.
@@ -244,6 +255,9 @@ pub async fn add(
     language: Option<Language>,
 ) -> Result<User, OpsError> {
     require(context, Right::Administer, None)?;
+    if is_same(&name, &context.user) {
+        return Err(store::Error::PersonTaken { what: "name", by: name.to_string() }.into());
+    }
     let user = User { language, ..fresh(context, name, role, identities) };
     context.store.create_user(&user).await?;
     Ok(user)
@@ -274,8 +288,9 @@ pub async fn invite(
     Ok((invitation, code))
 }
 
-/// Takes an invitation up for somebody at a front end: from then on they are a user. Who brings a code that is none is
-/// counted as the stranger they are.
+/// Takes an invitation up for somebody at a front end: from then on they are a user, called as the invitation says or
+/// else as they call themselves. The operator's name, and those that may approve, are given by an invitation alone. Who
+/// brings a code that is none is counted as the stranger they are.
 ///
 /// # Errors
 /// [`Error::NotInvited`], [`Error::InvitationOver`], [`Error::InvitationUsed`]; when they are somebody already.
@@ -286,14 +301,20 @@ pub async fn redeem(context: &Context, code: &str, identity: &Identity, called: 
         None => UserName::parse(&identity.to_string()).map_err(Error::from)?,
     };
     let hash = hash(code.trim());
+    // Such a name has rights by itself: what somebody calls themselves is believed by nobody.
+    let is_kept =
+        |name: &UserName| std::iter::once(&context.user).chain(&context.approvers).any(|kept| is_same(name, kept));
     // Two people may be called the same.
     for number in 1..=99_u32 {
         let name = if number == 1 { base.clone() } else { numbered(&base, number)? };
+        if is_kept(&name) {
+            continue;
+        }
         let user = fresh(context, name, Role::Member, vec![identity.clone()]);
         let refused = match context.store.redeem(&hash, &user, context.now()).await {
             Ok(Ok(user)) => return Ok(user),
             Ok(Err(refused)) => refused,
-            Err(crate::store::Error::PersonTaken { what: "name", by }) if by == user.name.as_str() => continue,
+            Err(store::Error::PersonTaken { what: "name", by }) if by == user.name.as_str() => continue,
             Err(error) => return Err(error.into()),
         };
         let stranger = context.store.user_by_identity(identity).await?.is_none();
@@ -307,7 +328,7 @@ pub async fn redeem(context: &Context, code: &str, identity: &Identity, called: 
         }
         .into());
     }
-    Err(crate::store::Error::PersonTaken { what: "name", by: base.to_string() }.into())
+    Err(store::Error::PersonTaken { what: "name", by: base.to_string() }.into())
 }
 
 fn numbered(base: &UserName, number: u32) -> Result<UserName, Error> {
@@ -315,22 +336,25 @@ fn numbered(base: &UserName, number: u32) -> Result<UserName, Error> {
     Ok(UserName::parse(&format!("{stem} {number}"))?)
 }
 
-/// Removes a user. What was theirs is the operator's; their unfinished runs get the event `cancelled`, so that nothing
-/// goes on with other rights than it was begun with.
+/// Removes a user. What was theirs is the operator's; their unfinished runs get the event `cancelled`. Cut short at any
+/// moment, it leaves none that goes on with other rights than it was begun with.
 ///
 /// # Errors
-/// [`Error::Forbidden`], [`Error::NoSuchUser`]; for the last admin.
+/// [`Error::Forbidden`], [`Error::NoSuchUser`]; for the last admin; when a run could not be cancelled: it is to end all
+/// the same.
 pub async fn remove(context: &Context, name: &str, cancelled: &(String, String)) -> Result<User, OpsError> {
     require(context, Right::Administer, None)?;
     let user = by_name(context, name).await?;
-    let statuses = RunStatus::ALL.into_iter().filter(|status| !status.is_terminal()).collect();
-    let unfinished = context.store.runs(&RunFilter { statuses, ..RunFilter::default() }).await?;
-    // The last admin stays, and with them what they asked for.
-    context.store.remove_user(&user.id).await?;
-    for run in unfinished.iter().filter(|run| run.asked_by.as_ref() == Some(&user.id)) {
-        runs::cancel(context, run, cancelled.clone()).await?;
+    let mut failed = None;
+    // One that gives trouble keeps none of the others going.
+    for run in context.store.remove_user(&user.id).await? {
+        match runs::cancel(context, &run, cancelled.clone()).await {
+            // It has ended meanwhile.
+            Ok(_) | Err(OpsError::Store(store::Error::IllegalMove(_))) => {}
+            Err(error) => failed = failed.or(Some(error)),
+        }
     }
-    Ok(user)
+    failed.map_or(Ok(user), Err)
 }
 
 /// Gives a user another role.

@@ -306,7 +306,7 @@ impl<'a> Work<'a> {
                 workspace: &site.at.folder,
                 branch: &site.at.branch,
                 base: &site.at.base,
-                prompt: prompt_of(task, site),
+                prompt: prompt_of(task, &site.at.folder),
                 folder,
                 read_only: &site.read_only,
                 environment: site.environment.clone(),
@@ -358,10 +358,12 @@ impl<'a> Work<'a> {
             }
             Verdict::Blocked(why) => came(format!("`{who}` says it cannot be done: {why}"), true),
             Verdict::UpstreamError(Upstream::Unauthorized) => {
-                return Err(blocked(
-                    format!("the model of `{who}` does not accept the key"),
-                    "put the key of the provider right, then resume the run",
-                ));
+                let (provider, tariff) = (self.visit.chosen.provider.name(), self.visit.chosen.tariff.as_ref());
+                let hint = match tariff.and_then(|tariff| tariff.endpoint.key_env.as_deref()) {
+                    Some(variable) => format!("set `{variable}` to a key that `{provider}` takes, then resume the run"),
+                    None => format!("give provider `{provider}` a key (`key_env`), then resume the run"),
+                };
+                return Err(blocked(format!("the model of `{who}` does not accept the key"), hint));
             }
             Verdict::UpstreamError(Upstream::RateLimited | Upstream::Broken | Upstream::Cut) => {
                 return Err(blocked(
@@ -406,8 +408,8 @@ fn fewer(before: &TestResults, now: &TestResults) -> Option<Objection> {
     })
 }
 
-fn blocked(reason: String, hint: &str) -> NodeError {
-    NodeError::Blocked(Failure { hint: Some(hint.to_owned()), ..Failure::new(reason, 1) })
+fn blocked(reason: String, hint: impl Into<String>) -> NodeError {
+    NodeError::Blocked(Failure { hint: Some(hint.into()), ..Failure::new(reason, 1) })
 }
 
 /// The end of an output, which says the most.
@@ -422,10 +424,11 @@ fn text_of(task: &Task) -> String {
     format!("{}{detail}\n\nIt is done when: {}", task.title, task.done_when)
 }
 
-/// The whole task for an agent that reads the rest from the files.
-fn prompt_of(task: &Task, site: &Site<'_>) -> String {
-    let mut text = text_of(task);
-    if Path::new(&site.at.folder).join("AGENTS.md").is_file() {
+/// The whole task for an agent that reads the rest from the files. It begins with words of cgo's: a title that begins
+/// with a dash would be an option to programs that take the task as an argument.
+fn prompt_of(task: &Task, folder: &Path) -> String {
+    let mut text = format!("Task: {}", text_of(task));
+    if folder.join("AGENTS.md").is_file() {
         text.push_str("\n\nRead AGENTS.md first: it says which files are generated and must not be edited.");
     }
     text.push_str(" Add or change tests for what you write, and run the project's linter and tests before you commit.");
@@ -453,5 +456,22 @@ mod tests {
         assert_eq!((objection.class, &*objection.words), (Class::Tests, "4 tests pass, and 5 did before"));
         assert_eq!(fewer(&results(5, 0), &results(5, 3)), None);
         assert_eq!(fewer(&results(5, 0), &results(6, 0)), None);
+    }
+
+    #[test]
+    fn a_title_that_begins_with_a_dash_is_no_option() {
+        let task = Task {
+            id: AgentName::parse("one").expect("a name"),
+            title: "--help for every command".to_owned(),
+            detail: String::new(),
+            done_when: "its test passes".to_owned(),
+            after: Vec::new(),
+            status: crate::domain::task::TaskStatus::Open,
+            attempts: 0,
+            commit: None,
+            feedback: None,
+        };
+        let prompt = prompt_of(&task, Path::new("/nowhere"));
+        assert!(prompt.starts_with("Task: --help for every command\n\nIt is done when: its test passes"), "{prompt}");
     }
 }

@@ -17,7 +17,7 @@ use crate::coder::verdict::{Class, Evidence};
 use crate::domain::coder::Coder;
 use crate::domain::diagnose::{Advice, Diagnose};
 use crate::domain::money::Usd;
-use crate::domain::provider::{Price, Wire};
+use crate::domain::provider::Price;
 use crate::graph::engine::NodeError;
 use crate::graph::progress::Failure;
 use crate::llm::Usage;
@@ -211,13 +211,8 @@ fn terms(visit: &Visit<'_>, reserved: &Reserved) -> Terms {
     let endpoint = visit.chosen.tariff.as_ref().map(|tariff| tariff.endpoint.clone());
     let endpoint = endpoint.expect("who pays has an endpoint");
     let key = endpoint.key_env.as_deref().and_then(visit.coders.variable).unwrap_or_default();
-    let base = endpoint.url.trim_end_matches('/');
-    let base = match endpoint.wire {
-        Wire::Openai => base,
-        Wire::Anthropic => base.strip_suffix("/v1").unwrap_or(base),
-    };
     Terms {
-        upstream: Upstream { wire: endpoint.wire, base: base.to_owned(), key: meter::Key::new(key.trim()) },
+        upstream: Upstream { wire: endpoint.wire, base: endpoint.url, key: meter::Key::new(key.trim()) },
         models: vec![(reserved.model.clone(), price(reserved.price.unwrap_or_default()))],
         caps: Caps { cost: reserved.amount.billionths(), ..Caps::default() },
         observer: Arc::new(|_| {}),

@@ -47,6 +47,7 @@ impl Walled<'_> {
                 .collect(),
             workspace: self.workspace.to_owned(),
             home: home.to_owned(),
+            git: None,
             read_only: self.read_only.to_owned(),
             sealed: vec![self.sealed.to_owned()],
             hidden: self.hidden.clone(),

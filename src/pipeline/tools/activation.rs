@@ -160,7 +160,7 @@ async fn save_project_secret(context: &Context<'_>, args: SaveSecret) -> Result<
         let asked: Vec<String> =
             variables.iter().filter(|of| of.source == "user_secret").map(|of| of.name.clone()).collect();
         let value = secrets::value(context.ops, &project, &args.name).await?;
-        let problem = value.as_ref().map(|value| args.format.problem(value));
+        let problem = value.as_ref().map(|value| args.format.problem(value, context.state.language()));
         Ok(json!({ "declared": asked.iter().any(|of| of == name), "asked": asked, "problem": problem, "set": value.is_some() }))
     });
     let state = state.await?;
@@ -208,9 +208,13 @@ pub(super) async fn wait_for_secrets(context: &Context<'_>, project: &Project) -
     if missing.is_empty() {
         return Ok(None);
     }
+    let unsaid = match context.state.language() {
+        Language::En => "the service does not start without it",
+        Language::Ru => "без неё служба не запустится",
+    };
     let mut questions = Vec::new();
     for variable in &missing {
-        let purpose = variable.description.as_deref().unwrap_or("the service does not start without it");
+        let purpose = variable.description.as_deref().unwrap_or(unsaid);
         questions.push(ask_for(context, project, &variable.name, purpose.trim_end_matches('.'), None));
     }
     Ok(Some(Output { ask: Some((Wait::Secret, questions)), ..Output::default() }))

@@ -15,6 +15,9 @@ use crate::domain::state::{Change, Complexity, EngineeringStatus};
 use crate::domain::task::{self, Task, TaskStatus};
 use crate::ops::{self, projects, repository};
 
+/// The kind of effect that a commit of the spec, or of what is generated from it, is.
+pub const COMMIT: &str = "git_commit";
+
 /// Writes the operations.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -135,7 +138,7 @@ async fn create_repository(context: &Context<'_>, _: Nothing) -> Result<Output, 
         .await?;
     let commit = context
         .effect(
-            "git_commit",
+            COMMIT,
             json!({ "folder": project.folder, "what": "spec" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
             async |key| {
@@ -197,7 +200,7 @@ async fn generate_project(context: &Context<'_>, _: Nothing) -> Result<Output, T
     let project = projects::by_id(context.ops, &context.project()?.id).await.map_err(|error| ToolError::of(&error))?;
     let commit = context
         .effect(
-            "git_commit",
+            COMMIT,
             json!({ "folder": project.folder, "what": "generated" }),
             async |key| repository::commit_of(&project, key, context.cancel).await,
             async |key| {

@@ -92,6 +92,12 @@ fn ask_user(context: &Context<'_>, args: &AskUser) -> Result<Output, ToolError> 
             args.questions.len()
         )));
     }
+    if let Some(question) = args.questions.iter().find(|question| question.has_blanks()) {
+        return Err(ToolError::refused(format!(
+            "question `{}` has a blank text, choice or assumption: each has words in it, or is left out",
+            question.id
+        )));
+    }
     if rounds(&context.state.messages) >= ROUNDS {
         let asked: Vec<&str> = args.questions.iter().map(|question| question.text.as_str()).collect();
         return Err(ToolError::refused(format!(

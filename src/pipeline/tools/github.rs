@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::build::short;
 use super::report::report;
@@ -51,6 +52,12 @@ struct ListRepositories {
     limit: Option<usize>,
 }
 
+impl ListRepositories {
+    fn most(&self) -> usize {
+        self.limit.unwrap_or(30).clamp(1, 200)
+    }
+}
+
 /// Makes a repository.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +86,13 @@ struct ReadFile {
     /// A branch, tag or commit; absent for the branch people see first.
     #[serde(default, rename = "ref")]
     at: Option<String>,
+}
+
+impl ReadFile {
+    /// The path; empty for the names of all files.
+    fn place(&self) -> &str {
+        self.path.as_deref().unwrap_or_default().trim_matches('/')
+    }
 }
 
 /// Pushes.
@@ -111,13 +125,15 @@ pub fn tools() -> Vec<Tool> {
             "Look at a repository on GitHub: its addresses, whether it is private or archived, its branches.",
             WorldEffect::Reads,
             |context, args| Box::pin(get_repository(context, args)),
-        ),
+        )
+        .looks(|ops, args, cancel| Box::pin(look_at_repository(ops, args, cancel))),
         Tool::new(
             "list_github_repositories",
             "List the repositories on GitHub of a person or organization, or all that the token reaches.",
             WorldEffect::Reads,
             |context, args| Box::pin(list_repositories(context, args)),
-        ),
+        )
+        .looks(|ops, args, cancel| Box::pin(look_for_repositories(ops, args, cancel))),
         Tool::new(
             "create_github_repository",
             "Make a repository on GitHub for the project and push its newest commit. Only when the person wants the project on GitHub, and after create_repository. One that was made for this project before is found again.",
@@ -136,7 +152,8 @@ pub fn tools() -> Vec<Tool> {
             "Read a file or folder of a repository on GitHub, or the names of all its files.",
             WorldEffect::Reads,
             |context, args| Box::pin(read_file(context, args)),
-        ),
+        )
+        .looks(|ops, args, cancel| Box::pin(look_at_file(ops, args, cancel))),
         Tool::new(
             "push_to_github",
             "Push the tested commit, or the newest when none was tested, to the project's repository on GitHub. Never overwrites what is there.",
@@ -148,7 +165,8 @@ pub fn tools() -> Vec<Tool> {
             "Ask how the workflows on GitHub ended for a commit. A verdict `not_verified` is not a pass.",
             WorldEffect::Reads,
             |context, args| Box::pin(get_checks(context, args)),
-        ),
+        )
+        .looks(|ops, args, cancel| Box::pin(look_at_checks(ops, args, cancel))),
     ]
 }
 
@@ -174,44 +192,83 @@ fn own<'a>(context: &'a Context<'_>) -> Result<&'a RepoInfo, ToolError> {
     })
 }
 
+/// What has to be named where there is no run that it could come from.
+fn unnamed(what: &str, name: &str) -> ops::Error {
+    ops::Error::Usage { what: format!("there is no run here that has {what}"), hint: format!("name it: `{name}`") }
+}
+
+/// The repository that is named, where there is no run with one of its own.
+fn named(name: Option<&String>) -> Result<FullName, ops::Error> {
+    let name = name.ok_or_else(|| unnamed("a repository of its own", "repository"))?;
+    Ok(name.parse::<FullName>()?)
+}
+
 async fn get_repository(context: &Context<'_>, args: GetRepository) -> Result<Output, ToolError> {
     let name = meant(context, args.repository.as_ref())?;
     let found: Value = context
         .asked("github_repository", json!({ "repository": name.to_string() }), async || {
-            let (repository, branches) = github::repository(context.ops, &name, context.cancel).await?;
-            Ok::<_, ops::Error>(json!({ "repository": repository, "branches": branches }))
+            repository_of(context.ops, &name, context.cancel).await
         })
         .await?;
     Ok(found.into())
 }
 
+async fn look_at_repository(
+    ops: &ops::Context,
+    args: GetRepository,
+    cancel: &CancellationToken,
+) -> Result<Value, ops::Error> {
+    repository_of(ops, &named(args.repository.as_ref())?, cancel).await
+}
+
+async fn repository_of(ops: &ops::Context, name: &FullName, cancel: &CancellationToken) -> Result<Value, ops::Error> {
+    let (repository, branches) = github::repository(ops, name, cancel).await?;
+    Ok(json!({ "repository": repository, "branches": branches }))
+}
+
 async fn list_repositories(context: &Context<'_>, args: ListRepositories) -> Result<Output, ToolError> {
-    let limit = args.limit.unwrap_or(30).clamp(1, 200);
+    let asked = json!({ "owner": args.owner, "limit": args.most() });
     let found: Value = context
-        .asked("github_repositories", json!({ "owner": args.owner, "limit": limit }), async || {
-            let listed = github::repositories(context.ops, args.owner.as_ref(), limit, context.cancel).await?;
-            Ok::<_, ops::Error>(json!({ "repositories": listed.items, "more": listed.more }))
-        })
+        .asked("github_repositories", asked, async || look_for_repositories(context.ops, args, context.cancel).await)
         .await?;
     Ok(found.into())
+}
+
+async fn look_for_repositories(
+    ops: &ops::Context,
+    args: ListRepositories,
+    cancel: &CancellationToken,
+) -> Result<Value, ops::Error> {
+    let listed = github::repositories(ops, args.owner.as_ref(), args.most(), cancel).await?;
+    Ok(json!({ "repositories": listed.items, "more": listed.more }))
 }
 
 async fn read_file(context: &Context<'_>, args: ReadFile) -> Result<Output, ToolError> {
     let name = meant(context, args.repository.as_ref())?;
-    let path = args.path.as_deref().unwrap_or_default().trim_matches('/');
-    let at = args.at.as_deref();
-    let found: Value = context
-        .asked("github_file", json!({ "repository": name.to_string(), "path": path, "ref": at }), async || {
-            if path.is_empty() {
-                let (mut files, mut more) = github::files(context.ops, &name, at, context.cancel).await?;
-                more |= files.len() > NAMES_LIMIT;
-                files.truncate(NAMES_LIMIT);
-                return Ok::<_, ops::Error>(json!({ "files": files, "more": more }));
-            }
-            Ok(shown(github::contents(context.ops, &name, path, at, context.cancel).await?))
-        })
-        .await?;
+    let asked = json!({ "repository": name.to_string(), "path": args.place(), "ref": args.at });
+    let found: Value =
+        context.asked("github_file", asked, async || file_of(context.ops, &name, &args, context.cancel).await).await?;
     Ok(found.into())
+}
+
+async fn look_at_file(ops: &ops::Context, args: ReadFile, cancel: &CancellationToken) -> Result<Value, ops::Error> {
+    file_of(ops, &named(args.repository.as_ref())?, &args, cancel).await
+}
+
+async fn file_of(
+    ops: &ops::Context,
+    name: &FullName,
+    args: &ReadFile,
+    cancel: &CancellationToken,
+) -> Result<Value, ops::Error> {
+    let (path, at) = (args.place(), args.at.as_deref());
+    if path.is_empty() {
+        let (mut files, mut more) = github::files(ops, name, at, cancel).await?;
+        more |= files.len() > NAMES_LIMIT;
+        files.truncate(NAMES_LIMIT);
+        return Ok(json!({ "files": files, "more": more }));
+    }
+    Ok(shown(github::contents(ops, name, path, at, cancel).await?))
 }
 
 /// What stands at a path, as a model may read it.
@@ -362,8 +419,23 @@ async fn get_checks(context: &Context<'_>, args: GetChecks) -> Result<Output, To
     let commit = commit.ok_or_else(|| ToolError::refused("there is no commit to ask about"))?;
     let found: Value = context
         .asked("github_checks", json!({ "repository": name.to_string(), "commit": commit }), async || {
-            Ok::<_, ops::Error>(json!(github::checks(context.ops, &name, &commit, context.cancel).await?))
+            checks_of(context.ops, &name, &commit, context.cancel).await
         })
         .await?;
     Ok(found.into())
+}
+
+async fn look_at_checks(ops: &ops::Context, args: GetChecks, cancel: &CancellationToken) -> Result<Value, ops::Error> {
+    let name = named(args.repository.as_ref())?;
+    let commit = args.commit.ok_or_else(|| unnamed("a commit of its own", "commit"))?;
+    checks_of(ops, &name, &commit, cancel).await
+}
+
+async fn checks_of(
+    ops: &ops::Context,
+    name: &FullName,
+    commit: &str,
+    cancel: &CancellationToken,
+) -> Result<Value, ops::Error> {
+    Ok(json!(github::checks(ops, name, commit, cancel).await?))
 }

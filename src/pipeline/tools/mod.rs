@@ -451,7 +451,7 @@ pub struct Tool {
     pub check: Check,
     /// Runs it.
     pub call: Take,
-    /// Looks without a run; none for tools that change something or need to know what the run has come to.
+    /// Looks without a run; none for tools that change something or only look at what the run has come to.
     pub look: Option<Look>,
 }
 
@@ -500,14 +500,25 @@ impl Tool {
                 Ok(found.await?.into())
             })
         });
+        tool.looks(look)
+    }
+
+    /// The same tool, which looks without a run, too.
+    #[must_use]
+    pub fn looks<A, F>(self, look: F) -> Self
+    where
+        A: DeserializeOwned + 'static,
+        F: for<'a> Fn(&'a ops::Context, A, &'a CancellationToken) -> LookFuture<'a> + 'static,
+    {
+        let name = self.name.clone();
         let look: Look = Box::new(move |ops, arguments, cancel| match A::deserialize(&arguments) {
             Ok(arguments) => look(ops, arguments, cancel),
-            Err(error) => Box::pin(async move {
+            Err(error) => {
                 let hint = format!("give `{name}` what its description says");
-                Err(ops::Error::Usage { what: error.to_string(), hint })
-            }),
+                Box::pin(async move { Err(ops::Error::Usage { what: error.to_string(), hint }) })
+            }
         });
-        Self { look: Some(look), ..tool }
+        Self { look: Some(look), ..self }
     }
 
     /// The same tool with another limit.

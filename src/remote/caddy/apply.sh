@@ -16,6 +16,8 @@ if [ -n "$3" ]; then
     done
     if [ ! -e "$caddy/pending" ] && cmp -s "$file" "$file.new"; then
         rm -f "$file.new"
+        # Where its socket is gone, a site that answers says that it runs.
+        answers || site_answers "$file" "$caddy/Caddyfile" || exit 71
         open_doors "$caddy/sites.d"
         exit
     fi

@@ -77,25 +77,29 @@ load() {
     caddy reload --config "$1" --address "unix/$admin" >"$caddy/next/said" 2>&1 9>&-
 }
 
-# Whether every site answers for itself, as a visitor reaches it. A fragment says where: `# probe PORT HOST MARK`, with 0
-# for the port of plain HTTP.
+# Whether a site answers for itself, as a visitor reaches it. A fragment says where: `# probe PORT HOST MARK`, with 0 for
+# the port of plain HTTP. `$1` the fragment, `$2` the configuration it is part of.
+site_answers() {
+    http=$(sed -n 's/^# http_port //p' "$2")
+    while read -r hash word port name mark rest; do
+        [ "$hash $word" = '# probe' ] || break
+        [ "$port" != 0 ] || port=$http
+        tried=0
+        while :; do
+            said=$(caddy_get "127.0.0.1:$port" /.well-known/cgo-site "$name")
+            [ $? != 127 ] || return 0
+            [ "$said" != "$mark" ] || break
+            tried=$((tried+1))
+            [ "$tried" -lt 20 ] || { echo "$name:$port says \`$said\` instead of \`$mark\`" >&2; return 1; }
+            sleep 0.1 2>/dev/null || sleep 1
+        done
+    done <"$1"
+}
+
+# Whether every site of the candidate does.
 all_answer() {
-    http=$(sed -n 's/^# http_port //p' "$caddy/next/Caddyfile")
     for site in "$caddy"/next/sites.d/*.caddy; do
-        [ -f "$site" ] || continue
-        while read -r hash word port name mark rest; do
-            [ "$hash $word" = '# probe' ] || break
-            [ "$port" != 0 ] || port=$http
-            tried=0
-            while :; do
-                said=$(caddy_get "127.0.0.1:$port" /.well-known/cgo-site "$name")
-                [ $? != 127 ] || return 0
-                [ "$said" != "$mark" ] || break
-                tried=$((tried+1))
-                [ "$tried" -lt 20 ] || { echo "$name:$port says \`$said\` instead of \`$mark\`" >&2; return 1; }
-                sleep 0.1 2>/dev/null || sleep 1
-            done
-        done <"$site"
+        [ ! -f "$site" ] || site_answers "$site" "$caddy/next/Caddyfile" || return 1
     done
 }
 

@@ -83,8 +83,10 @@ else
         echo 'changed started Caddy'
     fi
     line="@reboot sh '$caddy/supervise' '$1'"
-    if command -v crontab >/dev/null && ! crontab -l 2>/dev/null | grep -qxF "$line"; then
-        { crontab -l 2>/dev/null; printf '%s\n' "$line"; } | crontab - || exit 1
+    # What cannot be read is not taken for nothing.
+    others() { lines=$(crontab -l 2>&1) || case $lines in *"no crontab"*) lines= ;; *) return 1 ;; esac; }
+    if command -v crontab >/dev/null && others && ! printf '%s\n' "$lines" | grep -qxF "$line"; then
+        printf '%s\n' "$lines" "$line" | sed '/./,$!d' | crontab - || exit 1
         echo 'changed has it started with the machine'
     fi
 fi

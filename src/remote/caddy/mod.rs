@@ -56,6 +56,10 @@ const ENSURE: &str = include_str!("ensure.sh");
 const SUPERVISE: &str = include_str!("supervise.sh");
 /// `$1` the root folder, `$2` the port.
 const IN_FLIGHT: &str = r#"caddy_in_flight "$1" "$2""#;
+/// `$1` the root folder. One that nothing here can ask is taken to run.
+const RUNNING: &str = r#"command -v caddy >/dev/null || exit 64
+[ -f "$caddy/Caddyfile" ] || exit 65
+answers || exit 71"#;
 /// `$1` the root folder, `$2` the application.
 const PORT: &str = r#"sed -n 's/^# probe \([0-9]*\) .*/\1/p;q' "$1/caddy/sites.d/$2.caddy" 2>/dev/null || true"#;
 /// `$1` the root folder, `$2` the domain: the last of its lines in Caddy's log that says how asking for its certificate went,
@@ -228,6 +232,17 @@ impl<'a> Caddy<'a> {
             return Ok(Applied { changed: answer.text().lines().any(|line| line == format!("changed {app}")) });
         }
         Err(self.error(WHAT, &answer, Some((app, site))))
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Error::NoCaddy`], [`Error::NotSetUp`], [`Error::NotRunning`], and what a host fails with.
+    pub async fn running(&self, cancel: &CancellationToken) -> Result<(), Error> {
+        const WHAT: &str = "ask Caddy whether it runs";
+        let script = self.script(WHAT, &[COMMON, FUNCTIONS, RUNNING], [self.root.to_owned()]).harmless();
+        let answer = self.host.run(&script, cancel).await?;
+        if answer.code == 0 { Ok(()) } else { Err(self.error(WHAT, &answer, None)) }
     }
 
     /// The port that visitors reach an application at; none where it has none, or is reached by a name.

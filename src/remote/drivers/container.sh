@@ -1,11 +1,16 @@
 # Releases as containers, of Docker or Podman: one for each slot, on loopback only, in a network of its own, with limits.
-# Only what has our names, and images that a release of ours names, is ever touched; nothing is pruned.
+# Only what has our names and our label, and images that a release of ours names, is ever touched; nothing is pruned.
 
-# Which engine answers, as it is or through sudo: the one that it was deployed with, and no other, where it was.
+# Which engine answers, as it is or through sudo: the one that it was deployed with, and no other, where it was. What an
+# account's own Podman runs ends with the last session of the account, and nothing starts it with the machine: root's comes
+# first, but for what has its data in the account's.
 engine=
 engines=$(line_of "$base/engine")
-for one in docker podman "sudo -n docker" "sudo -n podman"; do
+data=$HOME/.local/share/containers/storage/volumes/cgo-$app-production
+for one in docker "sudo -n docker" "sudo -n podman" podman; do
     case ${engines:-${one##* }} in "${one##* }") ;; *) continue ;; esac
+    case $one in sudo*) [ "$(id -u)" != 0 ] || continue ;; esac
+    [ "$one" != "sudo -n podman" ] || [ ! -d "$data" ] || continue
     if command -v "${one##* }" >/dev/null && $one version >/dev/null 2>&1; then engine=$one; break; fi
 done
 engine_answers() { [ -n "$engine" ] && $engine version >/dev/null 2>&1; }
@@ -14,11 +19,26 @@ shared_of() { echo "cgo-$app-production"; }
 
 driver_check() { [ -n "$engine" ] || { echo "container engine that answers (${engines:-docker, podman})"; return 1; }; }
 
+# The container $1 is there and ours; so is the network or volume, by $1, that the application's containers share.
+has_container() { [ "$($engine container inspect -f '{{index .Config.Labels "cgo.app"}}' "$1" 2>/dev/null)" = "$app" ]; }
+has_shared() { $engine "$1" ls --filter "label=cgo.app=$app" --format '{{.Name}}' | grep -qxF "$(shared_of)"; }
+
+# Refuses to take what has a name of ours, and is not: the sort $1, the name $2.
+not_ours() { because driver "a $1 named $2 is there that cgo has not made: rename or remove it"; }
+
 driver_install() {
     [ -n "$engines" ] || echo "${engine##* }" | write "$base/engine" || return 1
+    name=$(container_of "$p_slot")
+    ! $engine container inspect "$name" >/dev/null 2>&1 || has_container "$name" || { not_ours container "$name"; return 1; }
     name=$(shared_of)
-    $engine network inspect "$name" >/dev/null 2>&1 || $engine network create --label "cgo.app=$app" "$name" >/dev/null || return 1
-    $engine volume inspect "$name" >/dev/null 2>&1 || $engine volume create --label "cgo.app=$app" "$name" >/dev/null
+    for sort in network volume; do
+        if ! $engine $sort inspect "$name" >/dev/null 2>&1; then
+            $engine $sort create --label "cgo.app=$app" "$name" >/dev/null || return 1
+        elif ! has_shared $sort; then
+            not_ours $sort "$name"
+            return 1
+        fi
+    done
 }
 
 # What containers are made of beside their image: the variables as the interface of engines takes them, and a limit.
@@ -143,7 +163,7 @@ driver_state() {
 driver_stop() {
     engine_answers || { echo "no container engine answers"; return 1; }
     name=$(container_of "$1")
-    $engine inspect "$name" >/dev/null 2>&1 || return 0
+    has_container "$name" || return 0
     grace=$(line_of "$base/slots/$1/stop_after")
     $engine update --restart no "$name" >/dev/null 2>&1
     $engine stop --time "${grace:-10}" "$name" >/dev/null || return 1
@@ -191,7 +211,7 @@ once_of() { echo "cgo-$app-production-once"; }
 driver_once() {
     name=$(once_of)
     # What was begun before and left is not to work beside it.
-    $engine rm --force "$name" >/dev/null 2>&1
+    ! has_container "$name" || $engine rm --force "$name" >/dev/null 2>&1
     {
         make_container "$1" "$2" "$name" "}" "" || return 125
         within "$3" $engine start --attach "$name"
@@ -229,7 +249,9 @@ driver_forget() {
 
 # Everything the application has beside its folder.
 driver_remove() {
-    $engine rm --force "$(once_of)" >/dev/null 2>&1
-    $engine network rm "$(shared_of)" >/dev/null 2>&1
-    $engine volume rm "$(shared_of)" >/dev/null 2>&1 || :
+    ! has_container "$(once_of)" || $engine rm --force "$(once_of)" >/dev/null 2>&1
+    for sort in network volume; do
+        ! has_shared $sort || $engine $sort rm "$(shared_of)" >/dev/null 2>&1
+    done
+    :
 }

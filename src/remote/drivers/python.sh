@@ -9,18 +9,17 @@ install_keeper() {
 # What runs needs nothing beside its files.
 driver_prepare() { :; }
 
-# Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE SECONDS`, the file sets its
-# arguments. 124 when the time was over.
+# Runs a command of the release once, beside whatever serves: `driver_once SLOT FILE SECONDS ENDED`, the file sets its
+# arguments, with the variables of the slot and hardly any others. 124 when the time was over. It goes on when whoever
+# began it is killed: until it ends, it has the lock on descriptor 8, and when it ends well, it makes the file ENDED itself.
 driver_once() {
-    enter "$base/slots/$1/env" "$2" "$3"
-}
-
-# Runs what the file $2 sets for at most $3 seconds, with the variables of the file $1 and hardly any others. 124 when
-# the time was over.
-enter() {
     within "$3" env -i PATH="$release_folder/environment/bin:/usr/local/bin:/usr/bin:/bin" HOME="$HOME" LANG=C.UTF-8 \
-        sh -c 'env=$1 python=$3 text=$4; . "$2"; cd "$dir" && exec "$python" -ISB -c "$text" "$env" "$@"' \
-        enter "$1" "$2" "$PYTHON" "$WITH_VALUES" </dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+        sh -c 'trap : TERM
+            (env=$1 python=$3 text=$4; . "$2"; cd "$dir" && exec "$python" -ISB -c "$text" "$env" "$@") 8>&-
+            code=$?
+            [ $code != 0 ] || { date >"$5" && sync "$5" || sync; } 2>/dev/null
+            exit $code' \
+        once "$base/slots/$1/env" "$2" "$PYTHON" "$WITH_VALUES" "$4" </dev/null 5>&- 6>&- 7>&- 9>&-
 }
 
 # Runs a command of an operator in the folder of the release in slot $1, with its variables: `driver_exec SLOT MARK

@@ -19,7 +19,7 @@ pub enum Error {
         held: Held,
     },
     /// Somebody took the application over while this operation was away.
-    #[error("{} has taken the application on `{host}` over ({})", if by.owner.is_empty() { "somebody" } else { &by.owner }, by.purpose)]
+    #[error("{} has taken the application on `{host}` over{}", if by.owner.is_empty() { "somebody" } else { &by.owner }, purpose(by))]
     Superseded {
         /// The server.
         host: String,
@@ -104,6 +104,11 @@ pub enum Error {
         /// The last lines.
         evidence: Vec<String>,
     },
+}
+
+/// What it was taken over for; nothing when that is over.
+fn purpose(by: &Held) -> String {
+    if by.purpose.is_empty() { String::new() } else { format!(" ({})", by.purpose) }
 }
 
 fn left(held: &Held) -> String {

@@ -24,6 +24,8 @@ pub enum Work {
     Stop,
     /// What should serve runs again.
     Start,
+    /// What serves ends and is started anew. It is meant to run all the while, whatever cuts that off.
+    Restart,
     /// All of it goes: releases, logs, data.
     Remove,
     /// Nobody may change it until it is released. Another's hold stays.
@@ -43,6 +45,7 @@ impl Work {
         match self {
             Self::Stop => "stop",
             Self::Start => "start",
+            Self::Restart => "restart",
             Self::Remove => "remove",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
@@ -56,6 +59,7 @@ impl Work {
         match self {
             Self::Stop => "stop the application",
             Self::Start => "start the application",
+            Self::Restart => "restart the application",
             Self::Remove => "remove the application",
             Self::Hold => "hold the application",
             Self::Unhold | Self::Break => "release the application",

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Build, Launch, Plan};
-use super::report::Report;
+use super::report::{Held, Report};
 use super::{App, Error};
 use crate::domain::diagnose::Advice;
 use crate::domain::last_words::{missing_variable, tell_full_disk};
@@ -71,7 +71,8 @@ pub struct Given<'a> {
 impl App<'_> {
     /// Has a phase done, and waits for its end. One that was done before is not done again;
     /// one that was cut off on the host is taken up where it was. Cancelled, it is told to the host and waited for:
-    /// before visitors are sent to the release everything is undone, after it the work goes on.
+    /// before visitors are sent to the release everything is undone, after it the work goes on. A host that is out of
+    /// reach then is left to itself.
     ///
     /// # Errors
     /// [`Error`], by how it ended.
@@ -110,10 +111,16 @@ impl App<'_> {
                         }
                     }
                 };
-                // Interrupted, the host is told, and its answer waited for: nothing is left half done.
+                // Interrupted, the host is told, and its answer waited for: nothing is left half done. It is told while it
+                // is listened to: whoever makes a new connection keeps the other one waiting.
                 let unhurried = CancellationToken::new();
                 let running = steps::run(self.host, &step, plan.patience, &mut pass, &unhurried);
-                tokio::pin!(running);
+                let interrupted = async {
+                    cancel.cancelled().await;
+                    say("interrupted: taking back what was begun");
+                    self.cancel(op, &name).await
+                };
+                tokio::pin!(running, interrupted);
                 let mut may_end = !matches!(phase, Phase::Finish | Phase::Back);
                 loop {
                     tokio::select! {
@@ -125,10 +132,12 @@ impl App<'_> {
                             }
                             break outcome;
                         }
-                        () = cancel.cancelled(), if may_end => {
+                        sent = &mut interrupted, if may_end => {
                             may_end = false;
-                            say("interrupted: taking back what was begun");
-                            self.cancel(op, &name).await?;
+                            // Out of reach, it goes on by itself; where it only cannot be told, its end is waited for.
+                            if let Err(error) = sent && error.is_connection() {
+                                break Err(error);
+                            }
                         }
                     }
                 }
@@ -188,7 +197,10 @@ impl App<'_> {
                 return Ok(report);
             }
             (Some(5), _) => Error::Held { host, held: report.held.unwrap_or_default() },
-            (Some(20), _) => Error::Superseded { host, by: report.held.unwrap_or_default() },
+            (Some(20), _) => {
+                let by = report.held.unwrap_or_else(|| Held { purpose: cause, ..Held::default() });
+                Error::Superseded { host, by }
+            }
             (Some(1), "build") if tell_full_disk(&evidence) => {
                 Error::Preflight { host, cause: format!("its disk is full: {cause}"), mend: room }
             }
@@ -214,7 +226,10 @@ impl App<'_> {
             }
             (Some(10), "disk" | "driver") => Error::Unfinished { host, cause },
             (Some(130), _) => Error::Interrupted { host },
-            _ => Error::Unknown { host, step: report.step, evidence },
+            _ => {
+                let cause = Some(cause).filter(|cause| !cause.is_empty());
+                Error::Unknown { host, step: report.step, evidence: cause.into_iter().chain(evidence).collect() }
+            }
         })
     }
 
@@ -222,7 +237,7 @@ impl App<'_> {
     ///
     /// # Errors
     /// When the host cannot be told.
-    async fn cancel(&self, op: &str, step: &str) -> Result<(), Error> {
+    async fn cancel(&self, op: &str, step: &str) -> Result<(), host::Error> {
         let script = self.script("be interrupted", "echo \"$4\" >\"$ops/$op/cancel\"", &[], op, step).harmless();
         self.host.run_ok(&script, &CancellationToken::new()).await?;
         Ok(())

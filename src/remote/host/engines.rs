@@ -12,9 +12,13 @@ use super::{Error, Host, Script};
 const ASK: &str = r#"
 for engine in docker podman; do
     command -v "$engine" >/dev/null || continue
-    case $engine in docker) format='{{.ServerVersion}}' ;; *) format='{{.Version.Version}}' ;; esac
+    case $engine in
+    docker) format='{{.ServerVersion}}'; set -- '' 'sudo -n' ;;
+    # That of root outlives the sessions of an account.
+    *) format='{{.Version.Version}}'; set -- 'sudo -n' '' ;;
+    esac
     why=
-    for as in '' 'sudo -n'; do
+    for as in "$@"; do
         [ -z "$as" ] || { [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; } || continue
         # Some say what is wrong and end as if all were well: one that works says its version.
         if said=$(timeout 10 $as "$engine" info --format "$format" 2>&1); then code=0; else code=$?; fi

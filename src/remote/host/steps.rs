@@ -31,6 +31,8 @@ begin() {
     [ "$(wc -c <"$input")" = "$3" ] || { rm -f "$input"; return 77; }
     exec 9>"$1/lock" || return 1
     flock 9 || return 1
+    # What was cut off while it was written may hold secrets.
+    for left in "$1"/input.*; do [ -e "/proc/${left##*.}" ] || rm -f "$left"; done
     if [ -e "$1/pid" ] || [ -e "$1/rc" ]; then rm -f "$input"; exec 9>&-; echo present; return; fi
     mv -f "$input" "$1/input" || return 1
     setsid sh -c "$2" "$1" <"$1/input" >>"$1/log" 2>&1 &

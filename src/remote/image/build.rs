@@ -183,7 +183,7 @@ impl Told {
 pub async fn here(recipe: &Recipe<'_>, on_line: exec::OnLine<'_>, cancel: &CancellationToken) -> Result<Image, Error> {
     let reference = recipe.reference();
     let command = docker()
-        .args(["build", "--file"])
+        .args(["build", "--force-rm", "--file"])
         .arg(recipe.context.join(recipe.dockerfile))
         .args(["--tag", &reference])
         .args(recipe.options())

@@ -7,7 +7,8 @@ command -v "$engine" >/dev/null || exit 64
 "$engine" version >/dev/null || exit 65
 rm -rf "$folder/context" && mkdir -p "$folder/context" && tar -xf "$context" -C "$folder/context" || exit 1
 "$engine" image ls --all --quiet --no-trunc >"$folder/before" || exit 1
-within "$seconds" "$engine" build --file "$folder/context/$dockerfile" --tag "$name" "$@" "$folder/context" 2>&1
+# What a build is done in goes with it, also when it fails.
+within "$seconds" "$engine" build --force-rm --file "$folder/context/$dockerfile" --tag "$name" "$@" "$folder/context" 2>&1
 code=$?
 rm -rf "$folder/context" "$context"
 case $code in

@@ -264,11 +264,17 @@ fn missing(run: &RunId) -> Error {
 async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
     let request = serde_json::to_string(&run.request).expect("a request is JSON");
     let (forked_from, forked_at) = run.forked_from.as_ref().map(|(id, at)| (id.as_str(), *at)).unzip();
+    // Without whoever asked for it, it would go on with the operator's rights.
+    if let Some(person) = &run.asked_by
+        && tx.row(locking!("select 1 from person where id = $1"), args![person.as_str()]).await?.is_none()
+    {
+        return Err(Error::NotFound { what: "user", id: person.to_string() });
+    }
     let inserted = tx
         .execute(
             "insert into run (id, project_id, request, status, reason, forked_from, forked_at, seq, \
              cancel_requested, asked_by, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, false, (select id from person where id = $9), $10, $11)",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, false, $9, $10, $11)",
             args![
                 run.id.as_str(),
                 run.project.as_ref().map(ProjectId::as_str),
@@ -292,6 +298,21 @@ async fn insert(tx: &mut Tx, run: &Run) -> Result<(), Error> {
         }
         (Err(error), _) => Err(error),
     }
+}
+
+/// A statement about the runs that a filter lets through: what stands before and after the conditions, which take the
+/// project, the statuses, the beginning of the id and the owner as `$1` to `$4`.
+macro_rules! filtered {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            " where (cast($1 as text) is null or project_id = $1) and ($2 = '' or $2 like '%,' || status || ',%') \
+             and substr(id, 1, length(cast($3 as text))) = $3 and (cast($4 as text) is null \
+             or exists (select 1 from project where project.id = run.project_id and project.owner_id = $4) \
+             or (asked_by = $4 and not exists (select 1 from project where project.id = run.project_id)))",
+            $after
+        )
+    };
 }
 
 /// Adds a run with its first event.
@@ -326,14 +347,11 @@ impl Runs for Store {
 
     async fn runs(&self, filter: &RunFilter) -> Result<Vec<Run>, Error> {
         self.list(
-            "select id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, created_at, updated_at \
-             from run where (cast($1 as text) is null or project_id = $1) \
-             and ($2 = '' or $2 like '%,' || status || ',%') \
-             and substr(id, 1, length(cast($3 as text))) = $3 \
-             and (cast($4 as text) is null \
-             or exists (select 1 from project where project.id = run.project_id and project.owner_id = $4) \
-             or (asked_by = $4 and not exists (select 1 from project where project.id = run.project_id))) \
-             order by created_at desc, number desc limit $5 offset $6",
+            filtered!(
+                "select id, project_id, request, status, reason, forked_from, forked_at, seq, asked_by, created_at, \
+                 updated_at from run",
+                " order by created_at desc, number desc limit $5 offset $6"
+            ),
             args![
                 filter.project.as_ref().map(ProjectId::as_str),
                 &filter.spelled_statuses(),
@@ -348,12 +366,6 @@ impl Runs for Store {
     }
 
     async fn count_runs(&self, filter: &RunFilter) -> Result<u64, Error> {
-        let sql = "select count(*) from run where (cast($1 as text) is null or project_id = $1) \
-                   and ($2 = '' or $2 like '%,' || status || ',%') \
-                   and substr(id, 1, length(cast($3 as text))) = $3 \
-                   and (cast($4 as text) is null \
-                   or exists (select 1 from project where project.id = run.project_id and project.owner_id = $4) \
-                   or (asked_by = $4 and not exists (select 1 from project where project.id = run.project_id)))";
         let statuses = filter.spelled_statuses();
         let args = args![
             filter.project.as_ref().map(ProjectId::as_str),
@@ -361,7 +373,8 @@ impl Runs for Store {
             filter.id_prefix.as_deref().unwrap_or(""),
             filter.owner.as_ref().map(UserId::as_str),
         ];
-        Ok(self.find(sql, args, |row| row.of("run").number(0)).await?.unwrap_or(0))
+        let count = self.find(filtered!("select count(*) from run", ""), args, |row| row.of("run").number(0));
+        Ok(count.await?.unwrap_or(0))
     }
 
     async fn append(&self, lease: &Lease, run: &RunId, batch: &Batch, at: Timestamp) -> Result<Appended, Error> {

@@ -27,6 +27,15 @@ const TELEGRAM: &str = "api.telegram.org";
 /// The longest answer, in bytes: a hundred updates of the longest texts take about 2 MB.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
+/// What is said where the bot may read and not write, in small letters.
+const MUTED: [&str; 5] = [
+    "not enough rights to send",
+    "have no rights to send a message",
+    "need administrator rights",
+    "chat_write_forbidden",
+    "topic_closed",
+];
+
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timers {
@@ -179,6 +188,7 @@ impl Transport {
             409 => Error::OtherPoller,
             429 => Error::Flood { after: Duration::from_secs(after.into()) },
             400 if has("chat not found") || has("peer_id_invalid") || has("user not found") => Error::NoChat { said },
+            400 if MUTED.iter().any(|words| has(words)) => Error::Blocked { said },
             400 if has("can't parse entities") => Error::Entities { said },
             400 if has("not modified") => Error::Same,
             400 if has("query is too old") || has("not found") || has("can't be edited") => Error::Gone { said },
@@ -328,6 +338,28 @@ mod tests {
         });
         assert!(matches!(refused(&moved), Error::Moved { to: -1_002_003_004_005 }));
         assert!(refusal(br#"{ "ok": false }"#).is_none());
+    }
+
+    #[test]
+    fn a_chat_in_which_the_bot_may_not_write_takes_no_messages_like_one_that_is_blocked() {
+        let refused = |words: &str| {
+            let body = json!({ "ok": false, "error_code": 400, "description": format!("Bad Request: {words}") });
+            transport().refused("sendMessage", &refusal(body.to_string().as_bytes()).unwrap())
+        };
+        for words in [
+            "not enough rights to send text messages to the chat",
+            "have no rights to send a message",
+            "need administrator rights in the channel chat",
+            "CHAT_WRITE_FORBIDDEN",
+            "TOPIC_CLOSED",
+        ] {
+            let error = refused(words);
+            assert!(matches!(&error, Error::Blocked { said } if said.contains(words)), "{error:?}");
+            assert!(error.is_unreachable(), "{words}");
+        }
+        for words in ["message text is empty", "not enough rights to pin a message", "BUTTON_DATA_INVALID"] {
+            assert!(matches!(refused(words), Error::Refused { .. }), "{words}");
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 
 use super::{Client, Ground, get, never, on_both, over_ssh};
 use crate::hosts::Linked;
+use crate::support::env::until_async;
 
 #[test]
 fn what_is_set_up_is_said_once_and_others_can_read_none_of_it() {
@@ -150,6 +151,10 @@ fn a_full_disk_changes_nothing_and_the_same_works_when_there_is_room() {
         assert_eq!(error.kind().exit_code(), 9);
         assert_eq!(sshd.root("cat /var/lib/cgo/caddy/sites.d/notes.caddy"), before);
         assert_eq!(get(ground.reach(&site), "/").await.unwrap().text(), "blue");
+        // Also where Caddy starts anew while there is none.
+        sshd.root("read -r pid rest </var/lib/cgo/caddy/caddy.pid && kill -9 $pid");
+        let serves = async || get(ground.reach(&site), "/").await.is_ok_and(|got| got.text() == "blue");
+        until_async("Caddy that is back on a full disk", serves).await;
         sshd.root("rm /var/lib/filler");
         assert!(ground.caddy().apply(&site, &never()).await.unwrap().changed);
         assert_eq!(sshd.root("ls /var/lib/cgo/caddy/sites.d"), "notes.caddy\n");

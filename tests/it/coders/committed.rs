@@ -4,7 +4,7 @@ use cgo::coder::runner::Finished;
 use cgo::coder::verdict::{Class, Verdict};
 use serde_json::json;
 
-use super::{Bench, Endpoint, adapters};
+use super::{Bench, Endpoint, adapters, git};
 
 /// A project of cgo's making, as far as the rules ask.
 const PROJECT: &[(&str, &str)] = &[
@@ -162,5 +162,41 @@ fn tests_that_people_wrote_are_not_taken_away() {
         format!("(echo '@pytest.mark.skipif(True)'; cat {test}) > services/backend/tests/test_more.py"),
     ] {
         let_in(&bench, &format!("{script}; {commit}"));
+    }
+}
+
+#[test]
+fn an_agent_that_destroys_its_repository_destroys_only_what_it_sees_and_its_work_arrives() {
+    let Some(bench) = Bench::new() else { return };
+    let main = bench.folder.path().join("main");
+    let destroy = "main=$(git rev-parse --git-common-dir); rm -rf $main/objects/* $main/refs/heads/main $main/HEAD";
+    let commit = "git add -A; git commit -qm work";
+    for adapter in adapters::all() {
+        let finished = after(&bench, adapter.name(), &format!("{destroy}; echo work > work.txt; {commit}"));
+        let Verdict::Unverified(tip) = &finished.verdict else { panic!("{}: {:?}", adapter.name(), finished.evidence) };
+        assert_eq!(git(&main, &["show", &format!("{tip}:work.txt")]), "work");
+        assert_eq!(git(&main, &["log", "--format=%s", tip]), "work\nbase");
+    }
+    // What is not whole does not.
+    let gone = format!("echo work > work.txt; {commit}; {destroy}");
+    assert_eq!(after(&bench, "codex", &gone).verdict, Verdict::Failed(Class::Branch));
+    assert_eq!(git(&main, &["fsck", "--full", "--no-dangling"]), "");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_of_cgos_leads_cgo_nowhere() {
+    let Some(bench) = Bench::new() else { return };
+    let outside = bench.folder.path().join("outside");
+    std::fs::write(&outside, "of the operator").unwrap();
+    let link = |file: &str| format!("mkdir -p $(dirname ~/{file}); ln -sf {} ~/{file}", outside.display());
+    for (agent, init, file) in [
+        ("claude", json!({"type": "system", "subtype": "init", "session_id": "s-1"}), ".gitconfig"),
+        ("droid", json!({"type": "system", "subtype": "init", "session_id": "d-1"}), ".factory/settings.json"),
+    ] {
+        // Asked again for its report, it is started in the same home.
+        let first = json!([["say", init], ["shell", link(file)], ["commit", 1]]);
+        let finished = bench.verdict(agent, Endpoint::Good, &json!([first, [["report", "done"]]]));
+        assert!(finished.resumed && matches!(finished.verdict, Verdict::Unverified(_)), "{:?}", finished.evidence);
+        assert_eq!(std::fs::read_to_string(&outside).unwrap(), "of the operator", "{agent}");
     }
 }

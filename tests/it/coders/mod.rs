@@ -3,6 +3,7 @@
 
 mod cells;
 mod committed;
+mod endpoint;
 mod real;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,16 +14,16 @@ use cgo::coder::adapters::{self, Adapter};
 use cgo::coder::event::CoderEvent;
 use cgo::coder::meter::{Cap, Caps, Key, Meter, Price, Terms, Upstream, egress};
 use cgo::coder::runner::{self, Attempt, Finished};
-use cgo::coder::sandbox::{Hidden, Limits, Sandbox, Stopped};
+use cgo::coder::sandbox::{Hidden, Limits, Sandbox};
 use cgo::coder::verdict::{Class, Limit, Upstream as Broken, Verdict};
-use cgo::domain::provider::Wire;
 use cgo::domain::redact::{Handle, Secrets};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use self::endpoint::{Endpoint, good};
 use super::support::canary;
-use super::support::model::{Answer, KEY, Model, data};
+use super::support::model::{Answer, KEY, Model};
 use super::support::repo::{begin, git, sandbox, worktree};
 
 /// Does what its plan says, one list of steps for each start, with the settings it was given as the agent gets them.
@@ -72,43 +73,17 @@ for step, value in plans[min(starts, len(plans) - 1)]:
         json.dump({'nonce': nonce, 'status': value, 'summary': 'so it is'}, open('.cgo/report.json', 'w'))
     if step == 'shell': subprocess.run(value, shell=True)
     if step == 'hang': time.sleep(600)
-    if step == 'exit 0 on term': signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if step == 'exit on': signal.signal(getattr(signal, 'SIG' + value[0]), lambda *_, code=value[1]: os._exit(code))
     if step == 'by default': signal.signal(getattr(signal, 'SIG' + value), signal.SIG_DFL) if value != 'KILL' else None
     if step == 'read all input': assert sys.stdin.read() == ''
     if step == 'exit': sys.exit(value)
 "#;
-
-/// What an endpoint does.
-#[derive(Clone, Copy)]
-enum Endpoint {
-    Good,
-    Status(u16),
-    Cut,
-    WrongKey,
-}
 
 struct Bench {
     folder: TempDir,
     sandbox: Sandbox,
     runtime: tokio::runtime::Runtime,
     attempts: std::cell::Cell<u32>,
-}
-
-fn good_answer(asked: &str) -> Answer {
-    let usage = json!({"input_tokens": 30, "output_tokens": 10});
-    Answer::Events(match asked {
-        "/v1/messages" => vec![
-            data(&json!({"type": "message_start", "message": {"usage": usage}})),
-            data(&json!({"type": "message_delta", "usage": {"output_tokens": 10}})),
-            data(&json!({"type": "message_stop"})),
-        ],
-        "/v1/responses" => vec![data(&json!({"type": "response.completed", "response": {"usage": usage}}))],
-        _ => vec![
-            data(&json!({"choices": [{"delta": {"content": "and"}, "finish_reason": "length"}],
-                "usage": {"prompt_tokens": 30, "completion_tokens": 10}})),
-            "data: [DONE]\n\n".to_owned(),
-        ],
-    })
 }
 
 impl Bench {
@@ -183,10 +158,10 @@ impl Bench {
         cancel: &CancellationToken,
         on_event: runner::OnEvent<'_>,
     ) -> Finished {
-        let base = if agent.wire() == Wire::Openai { format!("{}/v1", model.base()) } else { model.base() };
+        let (base, key) = (format!("{}/v1", model.base()), Key::new(if wrong_key { "sk-wrong" } else { KEY }));
         let price = Price { input: 1.0, cached: 0.1, cache_write: 1.0, output: 4.0 };
         let terms = Terms {
-            upstream: Upstream { wire: agent.wire(), base, key: Key::new(if wrong_key { "sk-wrong" } else { KEY }) },
+            upstream: Upstream { wire: agent.wire(), base, key },
             models: vec![("m-1".to_owned(), price)],
             caps: Caps { requests: 40, repeats: 6, ..Caps::default() },
             observer: Arc::new(|_| ()),
@@ -204,11 +179,7 @@ impl Bench {
 
     /// The verdict on a stand-in that does one thing.
     fn verdict(&self, agent: &str, endpoint: Endpoint, plan: &Value) -> Finished {
-        let model = Model::new(move |asked, _| match endpoint {
-            Endpoint::Good | Endpoint::WrongKey => good_answer(&asked.path),
-            Endpoint::Status(status) => Answer::Json(status, json!({"error": {"message": "no"}})),
-            Endpoint::Cut => Answer::Cut(vec![data(&json!({"choices": [{"delta": {"content": "and"}}]}))]),
-        });
+        let model = endpoint.model();
         let adapter = adapters::by_name(agent).unwrap();
         let attempt = self.stand_in(agent, plan);
         self.run(adapter, &attempt, &model, matches!(endpoint, Endpoint::WrongKey))
@@ -447,19 +418,13 @@ fn what_droid_does_gets_its_verdict() {
             ("empty, six calls", Endpoint::Good, json!([[init, ["ask", 6], none]]), Verdict::Failed(Class::Agent)),
         ],
     );
-    // 429 and 5xx: silence.
-    let droid = adapters::by_name("droid").unwrap();
-    let mut attempt = bench.stand_in("droid", &json!([[init, ["hang", 1]]]));
-    attempt.limits.idle = Some(Duration::from_secs(1));
-    let finished = bench.run(droid, &attempt, &Model::new(|_, _| Answer::Silence), false);
-    assert_eq!(finished.verdict, Verdict::Limit(Limit::Sandbox(Stopped::Idle)));
 }
 
 #[test]
 fn a_cancelled_attempt_is_cancelled_whatever_the_agent_says() {
     let Some(bench) = Bench::new() else { return };
     let init = json!(["say", {"type": "system", "subtype": "init", "session_id": "d-1"}]);
-    let plan = json!([[["exit 0 on term", 1], ["commit", 1], ["report", "done"], init, ["hang", 1]]]);
+    let plan = json!([[["exit on", ["TERM", 0]], ["commit", 1], ["report", "done"], init, ["hang", 1]]]);
     let attempt = bench.stand_in("droid", &plan);
     let cancel = CancellationToken::new();
     let canceller = cancel.clone();
@@ -526,7 +491,7 @@ fn a_stream_of_rubbish_is_survived() {
         ["shell", "python3 -c 'print(\"y\" * 9000000)'"], ["say", "{\"type\": "], ["say", long], ["ask", 1], ["commit", 1],
         ["report", "done"]]]);
     let attempt = bench.stand_in("goose", &plan);
-    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let model = Model::new(|asked, _| good(&asked.path));
     let finished = bench.run(adapters::by_name("goose").unwrap(), &attempt, &model, false);
     assert!(matches!(finished.verdict, Verdict::Unverified(_)), "{:?}", finished.evidence);
     assert!(finished.last_words.len() < 20_000);
@@ -557,7 +522,7 @@ fn what_an_agent_tells_a_model_and_writes_holds_no_secret() {
         ["commit", 1],
         ["report", "done"]
     ]]);
-    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let model = Model::new(|asked, _| good(&asked.path));
     let mut attempt = bench.stand_in("claude", &steps);
     attempt.secrets = secrets;
     let finished = bench.run(adapters::by_name("claude").unwrap(), &attempt, &model, false);
@@ -576,7 +541,7 @@ fn in_strict_mode_an_agent_that_tells_a_secret_is_refused_by_its_name() {
     let Some(bench) = Bench::new() else { return };
     let secrets = Secrets::new(cgo::domain::redact::Mode::Strict);
     assert!(secrets.add(&Handle::new("shop", "STRIPE_KEY"), VALUE));
-    let model = Model::new(|asked, _| good_answer(&asked.path));
+    let model = Model::new(|asked, _| good(&asked.path));
     let mut attempt = bench.stand_in("claude", &json!([[["tell", VALUE], ["exit", 1]]]));
     attempt.secrets = secrets;
     bench.run(adapters::by_name("claude").unwrap(), &attempt, &model, false);

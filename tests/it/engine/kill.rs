@@ -18,7 +18,7 @@ use rustix::process::{Signal, kill_process};
 use super::{Stage, never};
 use crate::hosts::Linked;
 use crate::support::docker::Docker;
-use crate::support::env::{figure, until_async};
+use crate::support::env::{copy_program, figure, until_async};
 use crate::support::sshd::Sshd;
 
 const SYNC: &str = r#"#!/bin/sh
@@ -187,8 +187,8 @@ async fn strike(sshd: &Sshd, stage: &Stage<'_>, linked: &Linked, at: &str, how: 
         return Err(format!("{running} slots run with {processes} processes: {:?}", seen.slots));
     }
     if migrated != stage.made.get().to_string() {
-        // A migration that was cut off is run again by its own idempotence; one that ended never is.
-        if !at.contains("migrate\",\"mark\":\"intent") {
+        // One that ends on a full disk cannot say so, and is run again; any other is run once, whatever was cut off.
+        if how != How::Room || !at.contains("migrate\",\"mark\":\"intent") {
             return Err(format!("{migrated} migrations for {} releases", stage.made.get()));
         }
     }
@@ -227,7 +227,7 @@ fn each(ways: &[(How, &'static str)]) -> Vec<Strike> {
 pub(super) fn arm(sshd: &Sshd) {
     let folder = sshd.folder();
     let real = sshd.root("command -v sync");
-    std::fs::copy(real.trim(), folder.join("sync.real")).unwrap();
+    copy_program(real.trim(), folder.join("sync.real"));
     let here = folder.display().to_string();
     sshd.write("sync", &SYNC.replace("FOLDER", &here).replace("$(dirname \"$0\")", &here));
     std::fs::set_permissions(folder.join("sync"), std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -10,9 +10,9 @@ use crate::support::env::{Ran, Started, TestEnv, figure, get, until};
 use crate::support::sshd::client_key;
 
 /// A deployment of the same project from another machine, which has a store of its own: a job of continuous integration.
-struct Elsewhere<'a> {
-    shop: &'a Shop,
-    job: TestEnv,
+pub(super) struct Elsewhere<'a> {
+    pub shop: &'a Shop,
+    pub job: TestEnv,
 }
 
 impl Elsewhere<'_> {
@@ -25,7 +25,7 @@ impl Elsewhere<'_> {
         command
     }
 
-    fn run(&self, more: &[&str]) -> Ran {
+    pub fn run(&self, more: &[&str]) -> Ran {
         Ran::of(&self.command(more).output().unwrap())
     }
 }
@@ -42,7 +42,7 @@ fn baking(shop: &Shop, url: &str, seconds: &str) -> Started {
 }
 
 /// A process that has ended, and was not asked how yet.
-fn is_over(started: &Started) -> bool {
+pub(super) fn is_over(started: &Started) -> bool {
     std::fs::read_to_string(format!("/proc/{}/stat", started.pid()))
         .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
@@ -178,6 +178,11 @@ fn killed_at(shop: &Shop, url: &str, step: &str, resumed: bool) -> Result<(), St
         return Err(format!("it ended before it was killed: {ended:?}"));
     }
     std::fs::remove_file(&struck).map_err(|error| format!("it was not struck: {error}"))?;
+    // What was cut off before its switch has changed nothing for visitors; after it one of both serves.
+    let (status, answer) = get(&format!("{url}/"));
+    if status != 200 || (["build", "prepare", "gate"].contains(&step) && answer != before) {
+        return Err(format!("after it was killed `{answer}` answered with {status}, not {before}"));
+    }
     let ran = if resumed {
         let killed = shop.env.json(["run", "list"])["runs"][0]["id"].as_str().unwrap_or_default().to_owned();
         shop.env.run(["run", "resume", &killed])

@@ -48,7 +48,7 @@ async def main():
 asyncio.run(main())
 "#;
 
-const MANIFEST: &str = "version: 1\nname: shop\nserver: web\nservices:\n  backend:\n    workdir: web\n    \
+pub(super) const MANIFEST: &str = "version: 1\nname: shop\nserver: web\nservices:\n  backend:\n    workdir: web\n    \
     python: { requires: '3.8', lock: requirements.lock, dev_lock: requirements.lock }\n    \
     command: [python, -u, app.py]\n    port_env: PORT\n    health: /health\n    ready: /ready\n    stop_after: 2\n    \
     checks:\n      - name: tests\n        command: [python, check.py]\n";
@@ -75,6 +75,11 @@ impl Shop {
     pub fn open() -> Option<Self> {
         let (host, env) = ground()?;
         server(&env, &host, "web");
+        Some(Self::on(host, env))
+    }
+
+    /// The same for a server that was added as `web`.
+    pub fn on(host: Sshd, env: TestEnv) -> Self {
         let folder = env.work().join("shop");
         std::fs::create_dir_all(folder.join("web")).unwrap();
         for (name, text) in [
@@ -90,7 +95,7 @@ impl Shop {
         git(&folder, &["add", "-A"]);
         git(&folder, &["commit", "-qm", "A shop"]);
         on_record(&env, "shop", "Shop", &folder);
-        Some(Self { env, host, folder })
+        Self { env, host, folder }
     }
 
     /// Something new to deploy.

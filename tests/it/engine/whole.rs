@@ -110,6 +110,8 @@ fn one_that_dies_after_the_switch(env: &TestEnv, sshd: &Sshd, url: &str, before:
     );
     let ended = dying.end();
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    let told = "was not well after the switch, and the one before serves again: it";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
     assert!(serves().contains(before));
     assert_eq!(reverted(env), 1);
     let releases = env.json(["project", "show", "notes-api"])["releases"].clone();

@@ -1,12 +1,13 @@
-//! The program as people run it: an agent that brings a project to GitHub, killed on the way, and the check of a token.
+//! The program as people run it: an agent that brings a project to GitHub, killed on the way, one that is tried alone,
+//! and the check of a token.
 
 use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
 
-use super::pushing::assert_clean;
+use super::pushing::{Folder, assert_clean};
 use super::server::{GitHub, TOKEN};
 use crate::models::pipeline::thought;
-use crate::models::server::{Answer, KEY, Server, stream};
+use crate::models::server::{Answer, KEY, Server, one_call, stream, words};
 use crate::support::env::{Ran, TestEnv, tools_are_here};
 use crate::support::git::git;
 
@@ -143,6 +144,78 @@ async fn without_a_token_an_agent_is_told_the_variable_and_the_rest_goes_on() {
         })
     });
     assert!(told, "{:#?}", server.requests().last());
+}
+
+#[tokio::test]
+async fn an_agent_that_is_tried_alone_reads_what_is_on_github_and_makes_nothing_there() {
+    if !tools_are_here() {
+        return;
+    }
+    let github = GitHub::start();
+    let bare = github.add("mona/notes-api", "");
+    let folder = Folder::new().await;
+    folder.write("app/main.py", "print('hi')\n");
+    let sha = folder.commit("begin").await;
+    git(folder.path(), &["push", "--quiet", &bare.display().to_string(), "HEAD:main"]);
+    let page = github.base() + "/runs";
+    github.world().runs = vec![json!({
+        "id": 1, "workflow_id": 7, "name": "CI", "event": "push", "status": "completed", "conclusion": "success",
+        "html_url": page, "head_sha": sha.as_str(),
+    })];
+    let repository = "mona/notes-api";
+    let calls = [
+        ("list_github_repositories", json!({})),
+        ("get_github_repository", json!({ "repository": repository })),
+        ("read_github_file", json!({ "repository": repository, "path": "app/main.py" })),
+        ("get_github_checks", json!({ "repository": repository, "commit": sha.as_str() })),
+        ("get_github_repository", json!({})),
+        ("create_github_repository", json!({ "name": "other" })),
+    ];
+    let script = calls.clone();
+    let server = Server::thinking(Wire::Openai, move |question: &Value| {
+        let messages = question["messages"].as_array().expect("the question was checked");
+        let results = messages.iter().filter(|message| message["role"] == "tool").count();
+        match script.get(results) {
+            Some((name, arguments)) => one_call(&format!("call_{results}"), name, arguments),
+            None => words("done"),
+        }
+    })
+    .await;
+    let mut env = home(&server, &github);
+    let mut names: Vec<&str> = calls.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.dedup();
+    env.ok(["agent", "set", "product_owner", "tools", &format!("[{}]", names.join(", "))]);
+    let tried = ["agent", "test", "product_owner", "--input", "look", "--provider", "mine", "--json"];
+
+    let ran = run(&env, &tried).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(TOKEN));
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let [listed, looked, read, checked, unnamed, made] = answer["data"]["calls"].as_array().unwrap().as_slice() else {
+        panic!("{answer}");
+    };
+    assert_eq!(listed["found"]["repositories"][0]["full_name"], repository, "{listed}");
+    assert_eq!(looked["found"]["repository"]["full_name"], repository, "{looked}");
+    assert_eq!(looked["found"]["branches"]["items"][0]["sha"], sha.as_str(), "{looked}");
+    assert_eq!(read["found"]["text"], "print('hi')\n", "{read}");
+    assert_eq!(checked["found"]["verdict"], "passed", "{checked}");
+    let error = unnamed["found"]["error"].as_str().unwrap();
+    assert!(error.contains("there is no run here") && error.contains("name it: `repository`"), "{error}");
+    assert_eq!((&made["found"], &made["effect"]), (&Value::Null, &json!("changes")), "{made}");
+    let asked = github.lines();
+    assert!(asked.iter().all(|line| line.starts_with("GET ")), "something was changed: {asked:?}");
+
+    env.unset("GITHUB_TOKEN");
+    let ran = run(&env, &tried).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    for call in &answer["data"]["calls"].as_array().unwrap()[..4] {
+        let error = call["found"]["error"].as_str().unwrap_or_else(|| panic!("{call}"));
+        assert!(error.contains("GH_TOKEN and GITHUB_TOKEN are not set") && error.contains("gh auth token"), "{error}");
+    }
+    assert_eq!(github.lines().len(), asked.len(), "GitHub was asked without a token");
+    github.assert_content();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a connection can do to a host's work, and may not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cgo::domain::host::{Destination, HostKey};
 use cgo::remote::host::files::{self, Source};
@@ -10,9 +10,9 @@ use cgo::remote::host::{Error, Host, Payload, Refusal, Script};
 use rustix::process::{Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
-use super::{again, over_ssh};
+use super::{Linked, again, over_ssh};
 use crate::support::env::until;
-use crate::support::sshd::{client_key, make_key};
+use crate::support::sshd::{Sshd, client_key, make_key};
 
 fn never() -> CancellationToken {
     CancellationToken::new()
@@ -118,10 +118,17 @@ fn a_script_under_which_the_connection_is_lost_is_not_known_to_have_run_and_is_n
 #[test]
 fn a_master_that_does_not_answer_is_replaced_within_the_call() {
     over_ssh(&async |sshd, linked| {
-        linked.host().run_ok(&echo(), &never()).await.unwrap();
+        let Some(other) = Sshd::start() else { return };
+        let apart = Linked::to(&other, "root");
+        for host in [linked.host(), apart.host()] {
+            host.run_ok(&echo(), &never()).await.unwrap();
+        }
         let wedged = linked.master();
         kill_process(wedged, Signal::STOP).unwrap();
-        assert_eq!(linked.host().run_ok(&echo(), &never()).await.unwrap().text(), "yes");
+        let ask = async |host: &dyn Host| (host.run_ok(&echo(), &never()).await.unwrap().text(), Instant::now());
+        let ((here, late), (there, early)) = tokio::join!(ask(linked.host()), ask(apart.host()));
+        assert_eq!((here.as_str(), there.as_str()), ("yes", "yes"));
+        assert!(early < late, "another host waits for nobody");
         assert_ne!(linked.master(), wedged);
         assert_eq!(sshd.logins(), 2);
         until("the end of the master that did not answer", || {
@@ -158,7 +165,7 @@ fn what_a_login_shell_prints_is_no_part_of_an_answer() {
     over_ssh(&async |sshd, _| {
         let noise = "echo welcome; printf 'no newline'; echo to the side >&2; cgo_n=x; alias echo=false\n";
         sshd.write("deploy/.bashrc", noise);
-        let linked = super::Linked::to(sshd, "deploy");
+        let linked = Linked::to(sshd, "deploy");
         let script = Script::new("answer", "printf 'a\\nb'; printf side >&2");
         let answer = linked.host().run_ok(&script, &never()).await.unwrap();
         assert_eq!(answer.stdout.bytes(), b"a\nb");
@@ -177,7 +184,7 @@ fn what_a_login_shell_prints_is_no_part_of_an_answer() {
 #[test]
 fn an_account_that_runs_no_commands_is_told_by_what_it_says() {
     over_ssh(&async |sshd, _| {
-        let linked = super::Linked::to(sshd, "closed");
+        let linked = Linked::to(sshd, "closed");
         let error = linked.host().run(&echo(), &never()).await.unwrap_err();
         assert!(matches!(error, Error::NoShell { .. }), "{error}");
         assert!(error.evidence().concat().contains("not available"), "{:?}", error.evidence());

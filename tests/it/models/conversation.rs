@@ -13,7 +13,7 @@ use super::server::{Answer, Server};
 use crate::support::env::{Ran, TestEnv, tools_are_here};
 
 /// How many results of calls the conversation holds.
-fn turn(request: &Request) -> usize {
+pub fn turn(request: &Request) -> usize {
     request.results().count()
 }
 
@@ -22,7 +22,8 @@ fn last(request: &Request) -> String {
     request.results().last().map(|(_, content)| content.to_owned()).unwrap_or_default()
 }
 
-fn call(name: &str, arguments: &Value) -> Reply {
+/// An answer that makes one call.
+pub fn call(name: &str, arguments: &Value) -> Reply {
     Reply::call(format!("call_{name}"), name, arguments)
 }
 

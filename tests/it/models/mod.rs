@@ -1,7 +1,8 @@
 //! Providers of models against a server that checks every question as the real one would.
 
 mod anthropic;
-mod conversation;
+mod budgets;
+pub mod conversation;
 mod languages;
 mod live;
 mod messages;

@@ -67,6 +67,11 @@ pub fn asked(question: &Value) -> (Value, Request) {
 
 /// An answer as it goes over the wire.
 pub fn spoken(reply: &Reply) -> Answer {
+    counted(reply, &json!({ "prompt_tokens": ASKED, "completion_tokens": ANSWERED }))
+}
+
+/// The same with what it used as the endpoint says it.
+pub fn counted(reply: &Reply, usage: &Value) -> Answer {
     let mut events =
         vec![json!({ "choices": [{ "index": 0, "delta": { "role": "assistant", "content": reply.content } }] })];
     for (index, call) in reply.tool_calls.iter().enumerate() {
@@ -79,7 +84,7 @@ pub fn spoken(reply: &Reply) -> Answer {
     }
     let finish = if reply.tool_calls.is_empty() { "stop" } else { "tool_calls" };
     events.push(json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": finish }] }));
-    events.push(json!({ "choices": [], "usage": { "prompt_tokens": ASKED, "completion_tokens": ANSWERED } }));
+    events.push(json!({ "choices": [], "usage": usage }));
     stream(&events)
 }
 
@@ -123,7 +128,7 @@ pub(super) fn new(more: &[&str]) -> Vec<String> {
     all.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
 }
 
-fn totals(env: &TestEnv, by: &str) -> Vec<Value> {
+pub(super) fn totals(env: &TestEnv, by: &str) -> Vec<Value> {
     env.json(["cost", "--by", by])["totals"].as_array().unwrap().clone()
 }
 

@@ -2,9 +2,14 @@
 //! does not fit goes back.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use cgo::domain::provider::Wire;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::pipeline::{at_home, run, thought};
 use super::server::{Answer, Server, one_call, words};
@@ -13,7 +18,7 @@ use crate::support::repo::{coders_can_work, git};
 
 /// Stands in for codex: does what the file named after its task says, with the attempt's number, and reports.
 const CODER: &str = r#"#!/usr/bin/python3
-import json, os, re, subprocess, sys
+import json, os, re, subprocess, sys, urllib.request
 if '--version' in sys.argv:
     print('codex-cli 0.169.0')
     sys.exit()
@@ -24,9 +29,11 @@ plan = json.load(open(here + '/plan.json'))[task]
 again = 'What came of the work before' in prompt
 step = plan[1] if again and len(plan) > 1 else plan[0]
 tests = 'services/backend/tests/'
-if step.get('waits'):
-    # Both are at work at once, or neither ends.
-    open(os.environ['HOME'] + '/x', 'w').close()
+if step.get('asks'):
+    base = re.search(r'base_url="([^"]+)"', ' '.join(sys.argv))[1]
+    body = json.dumps({'model': 'm-1', 'stream': True, 'input': 'Task ' + task}).encode()
+    key = {'authorization': 'Bearer ' + os.environ['CGO_MODEL_KEY'], 'content-type': 'application/json'}
+    urllib.request.urlopen(urllib.request.Request(base + '/responses', body, key), timeout=300).read()
 for name, text in step.get('files', {}).items():
     open(tests + name, 'w').write(text)
 if step.get('commit', True):
@@ -415,4 +422,100 @@ async fn tasks_at_once_divide_what_is_left_of_the_budget() {
     let ran = team.project(&["--budget", "2"]).await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.contains("37 passed"), "{}", ran.stdout);
+}
+
+/// Stands before a server and answers what coders ask itself, when two questions are open at once or one has waited
+/// long enough. It is gone with this value.
+struct Gate {
+    address: String,
+    /// How many questions were open at once, at most.
+    most: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Gate {
+    async fn before(server: String, patience: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (now, most) = (watch::Sender::new(0), watch::Sender::new(0));
+        let seen = most.subscribe();
+        let task = tokio::spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(pass(stream, server.clone(), now.clone(), most.clone(), patience));
+            }
+        });
+        Self { address, most: seen, task }
+    }
+}
+
+/// Serves one connection.
+async fn pass(
+    mut near: TcpStream,
+    server: String,
+    now: watch::Sender<usize>,
+    most: watch::Sender<usize>,
+    patience: Duration,
+) {
+    const PATH: &[u8] = b"POST /v1/responses ";
+    let mut begun = vec![0; PATH.len()];
+    if near.read_exact(&mut begun).await.is_err() {
+        return;
+    }
+    if begun != PATH {
+        let mut far = TcpStream::connect(server).await.expect("the server is there");
+        far.write_all(&begun).await.expect("the server reads");
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+        return;
+    }
+    now.send_modify(|now| *now += 1);
+    most.send_modify(|most| *most = (*most).max(*now.borrow()));
+    let mut seen = most.subscribe();
+    let two = async { while *seen.borrow_and_update() < 2 && seen.changed().await.is_ok() {} };
+    let _ = tokio::time::timeout(patience, two).await;
+    let usage = json!({ "input_tokens": 30, "output_tokens": 10 });
+    let body = format!("data: {}\n\n", json!({ "type": "response.completed", "response": { "usage": usage } }));
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n";
+    let _ = near.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await;
+    now.send_modify(|now| *now -= 1);
+    // What is not read of the question would break the answer off.
+    let _ = near.read_to_end(&mut Vec::new()).await;
+}
+
+/// How many of two coders ask their model at once, each once, where a question waits that long for another.
+async fn asking_at_once(at_once: Option<&str>, patience: Duration) -> Option<usize> {
+    let tasks = json!([task("one", &[]), task("two", &[])]);
+    let step = |name: &str, fact: &str| json!([{ "asks": true, "files": { name: passing(fact) } }]);
+    let plan = json!({ "one": step("test_one.py", "1"), "two": step("test_two.py", "2") });
+    let mut team = Team::new(tasks, &plan).await?;
+    let gate = Gate::before(team.server.address.clone(), patience).await;
+    let settings = team.env.home().join(".config/cgo/config.yaml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace(&team.server.address, &gate.address)).unwrap();
+    if let Some(at_once) = at_once {
+        team.env.set("CGO_TASKS_AT_ONCE", at_once);
+    }
+    let ran = team.project(&[]).await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.contains("37 passed"), "{}", ran.stdout);
+    let most = *gate.most.borrow();
+    Some(most)
+}
+
+#[tokio::test]
+async fn tasks_that_wait_for_nothing_are_worked_on_at_once() {
+    let Some(most) = asking_at_once(None, Duration::from_mins(2)).await else { return };
+    assert_eq!(most, 2);
+}
+
+#[tokio::test]
+async fn with_one_task_at_once_no_two_are_worked_on_together() {
+    let Some(most) = asking_at_once(Some("1"), Duration::from_secs(3)).await else { return };
+    assert_eq!(most, 1);
 }

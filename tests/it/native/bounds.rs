@@ -150,6 +150,26 @@ fn the_branch_is_where_cgo_put_it_whatever_a_command_does_to_git() {
 }
 
 #[test]
+fn a_command_that_destroys_the_repository_destroys_what_it_sees_of_it() {
+    let Some(bench) = Bench::new() else { return };
+    let destroy =
+        "main=$(git rev-parse --git-common-dir); rm -rf $main/objects/* $main/refs/* $main/worktrees/*; git log";
+    let script = Script::calls(&[
+        ("run", json!({ "command": destroy })),
+        ("run", json!({ "command": "git log -1 --format=%s" })),
+        mend(),
+        done(),
+    ]);
+    let finished = bench.run(&script);
+    assert_eq!(finished.verdict, Verdict::Success(bench.tip()), "{:?}", finished.evidence);
+    let results = script.results();
+    assert!(results[0].contains("fatal: ") && results[0].contains("The branch was put back"), "{}", results[0]);
+    assert_eq!(results[1], "exit code 0\nbase");
+    assert_eq!(git(&bench.main(), &["fsck", "--full", "--no-dangling"]), "");
+    assert_eq!(git(&bench.main(), &["log", "--format=%s", "cgo/run/task"]), "Mend the sum in calc.py\nbase");
+}
+
+#[test]
 fn hooks_of_the_repository_do_not_run_and_a_clone_does_as_well_as_a_worktree() {
     use std::os::unix::fs::PermissionsExt as _;
     let Some(bench) = Bench::new() else { return };

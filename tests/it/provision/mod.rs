@@ -1,9 +1,10 @@
-//! Setting up servers: a bare machine for real ([`bare`], [`doors`]), what stands in the way of it ([`refused`]), and Ansible
-//! instead ([`ansible`]).
+//! Setting up servers: a bare machine for real ([`bare`], [`doors`]), containers of Podman ([`engine`]), what stands in the
+//! way of it ([`refused`]), and Ansible instead ([`ansible`]).
 
 mod ansible;
 mod bare;
 mod doors;
+mod engine;
 mod refused;
 
 use cgo::domain::host::HostKey;

@@ -156,6 +156,8 @@ async fn what_somebody_had_goes_to_the_operator(place: &Place) {
     store.remove_user(&anna.id).await.unwrap();
     assert_eq!(store.project(&notes.id).await.unwrap().unwrap().owner, None);
     assert_eq!(store.run(&asked.id).await.unwrap().unwrap().asked_by, None);
+    let refused = store.create_run(&Run { asked_by: Some(anna.id.clone()), ..run(2) }).await.unwrap_err();
+    assert!(matches!(refused, Error::NotFound { what: "user", .. }), "{refused}");
     let late = Project { owner: Some(anna.id.clone()), ..project(2, "late") };
     store.create_project(&late).await.unwrap();
     assert_eq!(store.project(&late.id).await.unwrap().unwrap().owner, None, "nobody is left to own it");

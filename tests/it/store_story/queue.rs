@@ -25,6 +25,8 @@ async fn a_key_makes_one_run_whoever_races(place: &Place) {
     assert_eq!(one.id, two.id, "what is read twice makes one run");
     let again = stores[0].begin_queued_run(&begun(3), &first_event, Some(ODD)).await.unwrap();
     assert_eq!(again.id, one.id);
+    assert_eq!(stores[1].run_of_key(ODD).await.unwrap(), Some(one.id));
+    assert_eq!(stores[1].run_of_key("another").await.unwrap(), None);
     assert_eq!(stores[0].queued_runs().await.unwrap().len(), 1);
     for number in [4, 5] {
         stores[0].begin_queued_run(&begun(number), &first_event, None).await.unwrap();

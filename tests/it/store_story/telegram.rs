@@ -84,6 +84,10 @@ async fn of_two_who_press_a_button_one_does(place: &Place) {
     assert_eq!(unused, 1, "{first:?} {second:?}");
     let kept = store.press(BOT, "once", ChatId(1), PersonId(2), 8, at(1)).await.unwrap().unwrap();
     assert!(matches!(kept.used_by, Some(6 | 7)), "{kept:?}");
+    store.free_button(BOT, 8, at(2)).await.unwrap();
+    assert_eq!(press(&store, "once", 1, 2, 9, 2).await, Some(kept.used_by), "another one's press frees nothing");
+    store.free_button(BOT, kept.used_by.unwrap(), at(2)).await.unwrap();
+    assert_eq!(press(&store, "once", 1, 2, 9, 2).await, Some(None));
     store.put_prompt(BOT, ChatId(1), 3, "x", at(1)).await.unwrap();
     store.put_prompt(BOT, ChatId(1), 3, ODD, at(1)).await.unwrap();
     assert_eq!(store.prompt(BOT, ChatId(1), 3).await.unwrap().as_deref(), Some(ODD));

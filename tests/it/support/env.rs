@@ -128,6 +128,13 @@ pub fn figure(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Copies a program that is going to be run. Another program does it: what this one has open for writing, children that
+/// other tests start at that moment may hold, and a program that is held so cannot be run.
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let copied = Command::new("cp").arg(from.as_ref()).arg(to.as_ref()).status();
+    assert!(copied.expect("cp starts").success(), "{} is not copied", from.as_ref().display());
+}
+
 /// A test is skipped for want of something, or fails where all must run.
 pub fn missing(what: &str) {
     assert!(std::env::var_os("CGO_TEST_REQUIRE_ALL").is_none(), "{what} is missing");

@@ -20,10 +20,10 @@ pub struct Asked {
 
 /// What the endpoint does with a request.
 pub enum Answer {
-    /// A whole JSON answer.
+    /// A whole JSON answer. One that may pass asks for seven seconds.
     Json(u16, Value),
-    /// Text of any kind.
-    Text(u16, String),
+    /// Text of any kind, with these lines in its head.
+    Text(u16, &'static str, String),
     /// Server-sent events to the end.
     Events(Vec<String>),
     /// Server-sent events, and then the connection is gone.
@@ -109,8 +109,12 @@ fn serve(stream: &TcpStream, script: &Script, log: &Mutex<Vec<Asked>>) -> Option
     };
     let mut out = stream;
     match answer {
-        Answer::Json(status, value) => whole(out, status, "application/json", &value.to_string())?,
-        Answer::Text(status, text) => whole(out, status, "text/html", &text)?,
+        Answer::Json(status, value) => {
+            let may_pass = status == 429 || status >= 500;
+            let wait = if may_pass { "retry-after: 7\r\n" } else { "" };
+            whole(out, status, &format!("content-type: application/json\r\n{wait}"), &value.to_string())?;
+        }
+        Answer::Text(status, lines, text) => whole(out, status, lines, &text)?,
         Answer::Events(events) => {
             stream_of(out, &events)?;
             out.write_all(b"0\r\n\r\n").ok()?;
@@ -129,13 +133,11 @@ fn serve(stream: &TcpStream, script: &Script, log: &Mutex<Vec<Asked>>) -> Option
     Some(())
 }
 
-fn whole(mut out: &TcpStream, status: u16, kind: &str, body: &str) -> Option<()> {
-    let head = format!(
-        "HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nretry-after: 7\r\n\
-         set-cookie: a={KEY}\r\n\r\n{body}",
-        body.len()
-    );
-    out.write_all(head.as_bytes()).ok()
+fn whole(mut out: &TcpStream, status: u16, lines: &str, body: &str) -> Option<()> {
+    let length = body.len();
+    let answer =
+        format!("HTTP/1.1 {status} Status\r\n{lines}content-length: {length}\r\nset-cookie: a={KEY}\r\n\r\n{body}");
+    out.write_all(answer.as_bytes()).ok()
 }
 
 fn stream_of(mut out: &TcpStream, events: &[String]) -> Option<()> {

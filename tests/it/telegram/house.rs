@@ -35,6 +35,7 @@ pub fn settings(telegram: &Telegram, projects: PathBuf) -> cgo::telegram::Settin
             between_edits: Duration::from_millis(100),
             between_group_edits: Duration::from_millis(100),
             between_looks: Duration::from_millis(20),
+            ..Patience::default()
         },
         ..cgo::telegram::Settings::new(token, projects)
     }

@@ -1,12 +1,29 @@
 //! The language of a conversation: the one a person has chosen, else the one they write in, else that of their program.
 
+use cgo::domain::run::{Batch, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
-use cgo::ops::users;
+use cgo::graph::progress::{Event, Failure};
+use cgo::ops::{runs, users};
+use cgo::pipeline::Ended;
 use cgo::store::Incidents as _;
 
+use super::commands::append;
 use super::house::House;
 use crate::notify::incident;
+use crate::support::env::until;
+
+/// Two words of a text that follow each other in English. Commands of cgo are in no language.
+fn english(text: &str) -> Option<String> {
+    let is_word = |word: &str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.lines().find_map(|line| {
+        let said = line.split("cgo ").next().unwrap_or_default();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let ends = ['.', ',', ':', ';', '!', '?'];
+        let pair = words.windows(2).find(|pair| is_word(pair[0]) && is_word(pair[1].trim_end_matches(ends)));
+        pair.map(|pair| pair.join(" "))
+    })
+}
 
 #[test]
 fn the_language_is_the_persons_own_choice() {
@@ -105,6 +122,57 @@ fn what_goes_wrong_is_told_in_the_language_of_the_chat_with_what_to_do() {
     let press = telegram.press(7, &broken, "`notes`");
     telegram.shown(&press);
     telegram.hear_after(7, broken.id, "Служба не работает — `notes` does not work\nstatus 500");
+    telegram.assert_content();
+}
+
+#[test]
+fn nothing_of_a_conversation_in_russian_is_english_however_its_runs_end() {
+    assert_eq!(english("🚫 книги — cancelled by Анна").as_deref(), Some("cancelled by"));
+    let house = House::new();
+    house.admit(7, "Анна", Role::Member);
+    let telegram = house.telegram.clone();
+    let _bot = house.open();
+    let cancelled = house.begin(7, 7, "сделай мне сервис");
+    assert!(matches!(house.drive(&cancelled, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    telegram.hear(7, "Вопрос 1 из 2");
+    telegram.say(7, "книги с названием и автором");
+    let second = telegram.hear(7, "Вопрос 2 из 2");
+    let press = telegram.press(7, &second, "HTTP API");
+    telegram.shown(&press);
+    until("the run to go on", || house.status(&cancelled) == RunStatus::Queued);
+    assert!(matches!(house.drive(&cancelled, "architect"), Ended::Interrupted));
+    telegram.hear(7, "ждёт очереди: работа прервана");
+    let after = telegram.say(7, "/cancel");
+    let sure = telegram.hear_after(7, after, "Отменить");
+    let press = telegram.press(7, &sure, "Да");
+    telegram.shown(&press);
+    let result = telegram.hear(7, "🚫");
+    assert!(result.text.contains("Отменено\nотменил(а) Анна"), "{}", result.text);
+    let after = telegram.say(7, "/runs");
+    let list = telegram.hear_after(7, after, "Запуски");
+    let press = telegram.press(7, &list, "");
+    telegram.shown(&press);
+    telegram.hear_after(7, list.id, "отменил(а) Анна");
+
+    let after = telegram.say(7, "/new API для заметок с заголовком");
+    telegram.hear_after(7, after, "🛠");
+    house.with(async |app| {
+        let all = runs::list(&app.context, 10).await.unwrap();
+        let failed = all.into_iter().map(|view| view.run.id).find(|id| *id != cancelled).expect("a second run");
+        let hint = Some("run `cgo agent set tester is_active true`".to_owned());
+        let failure = Failure { hint, ..Failure::new("agent `tester` is switched off", 1) };
+        let status = Some((RunStatus::Failed, Some(failure.reason.clone())));
+        let events = [Event::TakenUp { by: "a test".to_owned() }, Event::Failed(failure)];
+        append(&app.context, &failed, &events, Batch { status, ..Batch::default() }).await;
+    });
+    let failed = telegram.hear_after(7, after, "Не получилось");
+    let why = "Причина: агент `tester` выключен\nДальше: выполните `cgo agent set tester is_active true`";
+    assert!(failed.text.contains(why), "{}", failed.text);
+    for sent in telegram.chat(7) {
+        for text in sent.before.iter().chain([&sent.text]).chain(&sent.labels()) {
+            assert_eq!(english(text), None, "{text}");
+        }
+    }
     telegram.assert_content();
 }
 

@@ -142,6 +142,28 @@ fn what_nobody_tells_elsewhere_is_told_by_its_notice_in_the_end() {
 }
 
 #[test]
+fn an_end_that_its_notice_tells_is_told_in_the_language_of_its_person() {
+    let house = House::new();
+    house.admit(7, "Анна", Role::Member);
+    let telegram = house.telegram.clone();
+    let bot = house.open();
+    telegram.say(7, "/new API для заметок с заголовком");
+    progress(&house, 7);
+    house.settled();
+    bot.kill();
+    let notice = house.end(&house.only_run());
+    for _ in 0..4 {
+        assert_eq!(house.tell(), Delivered::default());
+        house.hurry(&notice);
+    }
+    assert_eq!(house.tell().arrived, 1);
+    let told = telegram.hear(7, "🚫").text;
+    assert!(told.contains("отменено") && told.contains("отменил(а) "), "{told}");
+    assert!(!told.contains("cancelled"), "{told}");
+    telegram.assert_content();
+}
+
+#[test]
 fn a_result_for_a_chat_that_takes_no_messages_is_kept_until_it_does() {
     let (house, telegram, bot) = House::of_bo(Role::Member);
     telegram.say(8, "/new a notes API with title");

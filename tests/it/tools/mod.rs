@@ -26,6 +26,7 @@ use cgo::graph::recorder::Recorder;
 use cgo::llm::{Message, Provider, Reply, ReplyFuture, ToolCall};
 use cgo::ops::leases::Leases;
 use cgo::ops::{self, Context, agents, incidents, runs};
+use cgo::pipeline::call::TOOL_CALL;
 use cgo::pipeline::coding::Coders;
 use cgo::pipeline::executor::{self, Visit};
 use cgo::pipeline::journal::StoreJournal;
@@ -339,6 +340,15 @@ async fn every_fault_of_a_call_or_a_tool_becomes_a_result_that_says_what_is_wron
     assert_eq!(acts.get(), 1);
     let again = visit(&desk, &faulty(&acts), "withheld", 2, &said("x"), Vec::new()).await;
     assert_eq!((again.asked, acts.get()), (0, 1), "nothing was asked or done again: {:?}", again.outcome);
+    // What came of each call is kept, once: the wrong ones with why, and a fine one after each.
+    let effects = runs::effects(&desk.context, &desk.run.id).await.unwrap();
+    let ends = effects.iter().filter(|effect| effect.kind == TOOL_CALL).map(|effect| effect.result.as_deref().unwrap());
+    let ends: Vec<Value> = ends.map(|end| serde_json::from_str(end).unwrap()).collect();
+    assert_eq!(ends.len(), 2 * faults.len(), "{ends:?}");
+    for ((fault, words, _), pair) in faults.iter().zip(ends.chunks(2)) {
+        assert_eq!((&pair[0]["outcome"], &pair[1]), (&json!(fault), &json!({ "outcome": "done" })));
+        assert!(pair[0]["reason"].as_str().unwrap().contains(words), "{pair:?}");
+    }
 }
 
 #[tokio::test]

@@ -206,6 +206,11 @@ impl<'a> Fleet<'a> {
         if taken.is_empty() {
             return cause;
         }
+        // What one of them came to is found out anew.
+        let cause = match cause {
+            Error::Server(servers::Error::Fleet { cause, .. }) => *cause,
+            other => other,
+        };
         say("going back on every server");
         let gone =
             Self::each(taken.iter().copied(), say, false, async |host, say| host.phase(Phase::Back, None, say).await);
@@ -267,9 +272,16 @@ impl<'a> Fleet<'a> {
 async fn serve(host: &Steps<'_>, say: &dyn Fn(&str)) -> Result<Vec<String>, Error> {
     let staged = host.phase(Phase::Stage, None, say).await?;
     // After its gate: nothing that was not asked is ever reached by visitors.
-    if let Err(error) = host.publish().await {
-        host.phase(Phase::Back, None, say).await?;
-        return Err(error);
+    if let Err(cause) = host.publish().await {
+        return Err(match host.phase(Phase::Back, None, say).await {
+            Ok(_) => cause,
+            // Somebody else has taken it, and settled what was begun.
+            Err(error) if error.kind() == Kind::Locked => cause,
+            Err(error) => {
+                let differ = vec![Left::of(host.place, &error)];
+                servers::Error::Fleet { cause: Box::new(cause), back: Vec::new(), differ }.into()
+            }
+        });
     }
     let switched = host.phase(Phase::Switch, None, say).await?;
     let cut = (switched.cut > 0)

@@ -4,6 +4,7 @@
 
 mod fleet;
 mod plan;
+pub(super) mod serving;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -12,7 +12,7 @@ use super::super::super::{Context, Error, explain, placement, secrets, servers};
 use super::super::{
     KEEP_GOOD, front, gone_back_to, identity, irreversible, is_built_here, manifest, platform, service,
 };
-use super::exported;
+use super::{exported, serving};
 use crate::domain::deployment::Driver;
 use crate::domain::diagnose::Advice;
 use crate::domain::domain_name::DomainName;
@@ -298,6 +298,8 @@ async fn wanted(
     seen: &[(&Place, Survey)],
     cancel: &CancellationToken,
 ) -> Result<Wanted, Error> {
+    // What is gone back from is what serves, whatever became of who sent visitors to it.
+    serving::note(context, project, seen).await?;
     // One that was not fit is gone back to when it is named.
     let named = matches!(&run.request, Request::Rollback { release: Some(_), .. });
     let fit = |status: &str| named || status != "bad";

@@ -180,8 +180,8 @@ fn of_deployment(error: &engine::Error) -> Worded {
             }
         }
         engine::Error::Superseded { host, by } => {
-            Worded::of(format!("На `{host}` этим проектом занялся кто-то другой ({}).", by.purpose))
-                .tell("разверните снова")
+            let purpose = if by.purpose.is_empty() { String::new() } else { format!(" ({})", by.purpose) };
+            Worded::of(format!("На `{host}` этим проектом занялся кто-то другой{purpose}.")).tell("разверните снова")
         }
         engine::Error::Build { host, cause, .. } => {
             Worded::of(format!("Версия не собирается на `{host}`: {cause}")).tell(super::MEND)

@@ -17,8 +17,9 @@ use std::io::ErrorKind;
 use crate::domain::diagnose::{Advice, Diagnose, Kind, told};
 use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::names::{InvalidName, ProjectName};
-use crate::domain::run::Wait;
+use crate::domain::run::{RunStatus, Wait};
 use crate::domain::secret::Unfit;
+use crate::domain::spec::Language;
 use crate::ops::Error;
 use crate::ops::environment;
 use crate::remote::gate;
@@ -93,6 +94,28 @@ pub fn by_kind<E: Diagnose>(error: &E) -> Worded {
         Kind::Internal => "Ошибка в самом cgo",
     };
     quoted(lead, error)
+}
+
+/// Why a run stands where it does, as its record says it, for people who read this language. In Russian, what has no
+/// words here is quoted.
+#[must_use]
+pub fn reason(status: RunStatus, said: &str, language: Language) -> String {
+    // What a run waits for is a question, in the language of the run.
+    if language == Language::En || status.is_waiting() {
+        return said.to_owned();
+    }
+    let russian = sentences::in_russian(said).unwrap_or_else(|| format!("«{said}»"));
+    if status == RunStatus::Failed { format!("Причина: {russian}") } else { russian }
+}
+
+/// What to do after a run has failed, as its record says it: as [`reason`].
+#[must_use]
+pub fn hint(said: &str, language: Language) -> String {
+    if language == Language::En {
+        return said.to_owned();
+    }
+    let russian = || sentences::in_russian(said).unwrap_or_else(|| format!("«{said}»"));
+    command(said).map_or_else(russian, |command| format!("выполните `{command}`"))
 }
 
 /// An error of the use cases in Russian.
@@ -184,6 +207,10 @@ fn of_places(error: &Error) -> Option<Worded> {
             let text = format!("Сейчас нигде нет места для `{project}`: {}", sentences::refusals(refusals));
             Worded::of(text).tell("удалите там какой-нибудь проект или добавьте сервер: `cgo servers add`")
         }
+        Error::InMaintenance { project, server } => Worded::of(format!(
+            "Сервер `{server}` на обслуживании: версии `{project}` туда не ставят, ни новые, ни прежние."
+        ))
+        .like(error),
         Error::LivesElsewhere { project, server, wanted } => {
             let text = format!("Проект `{project}` живёт на `{server}` и на `{wanted}` не переносится.");
             Worded::of(text)

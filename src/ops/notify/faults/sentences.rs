@@ -28,8 +28,12 @@ const SENTENCES: &[(&str, &str)] = &[
         "назовите серверы, доступные по SSH; их покажет `cgo servers list`",
     ),
     (
-        "`{}` is in maintenance: no release of `{}` is put in place there, new or old",
-        "`{}` на обслуживании: версии `{}` туда не ставят, ни новые, ни прежние",
+        "`{}` has been changed since this was asked for, and going on would undo that",
+        "`{}` с тех пор изменили, и продолжение это отменило бы",
+    ),
+    (
+        "ask for it once more: it is then done to the project as it is now",
+        "попросите ещё раз: тогда меняться будет проект, какой он сейчас",
     ),
     ("and {} more", "и ещё {}"),
     // Why a release is none to go back to.
@@ -100,6 +104,21 @@ const SENTENCES: &[(&str, &str)] = &[
     ("the request was not sent: {}", "запрос не отправлен: {}"),
     ("the answer is incomplete: {}", "ответ неполон: {}"),
     ("the question was withdrawn", "вопрос отозван"),
+    // Why a run stands where it does.
+    ("cancelled by {}", "отменил(а) {}"),
+    (
+        "`{}` is in maintenance: no release of `{}` is put in place there, new or old",
+        "`{}` на обслуживании: версии `{}` туда не ставят, ни новые, ни прежние",
+    ),
+    ("interrupted", "работа прервана"),
+    ("forked from {} at event {}", "ответвление от {} с события {}"),
+    ("the project could not be tested: {}", "проект не удалось проверить: {}"),
+    ("node `{}` has no agent", "у узла `{}` нет агента"),
+    ("agent `{}` is switched off", "агент `{}` выключен"),
+    (
+        "nobody knows what model `{}` costs, so it was not asked",
+        "неизвестно, сколько стоит модель `{}`, поэтому её не спрашивали",
+    ),
     // What to do.
     ("wait until the other process is done", "подождите, пока другой процесс закончит"),
     ("run `cgo run resume` when it answers again", "выполните `cgo run resume`, когда модель снова ответит"),

@@ -1,6 +1,5 @@
 use super::*;
 use crate::domain::names::AgentName;
-use crate::domain::run::RunStatus;
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Identity, Right};
 use crate::ops::{agents, servers, users};
@@ -78,6 +77,11 @@ fn what_people_meet_is_said_in_russian_with_what_to_do() {
             },
             "Сейчас нигде нет места для `notes`: `web-1`: его давно не осматривали; `web-2`: сервер на обслуживании",
             "удалите там какой-нибудь проект или добавьте сервер: `cgo servers add`",
+        ),
+        (
+            Error::InMaintenance { project: project("notes"), server: "web-1".to_owned() },
+            "Сервер `web-1` на обслуживании: версии `notes` туда не ставят, ни новые, ни прежние.",
+            "$ cgo servers maintenance web-1 off",
         ),
         (
             users::Error::Forbidden { who: "Bo".to_owned(), right: Right::Operate, about: Some("notes".to_owned()) }
@@ -192,6 +196,21 @@ fn an_error_of_any_kind_is_said_in_russian_and_so_is_what_to_do() {
         let bare = by_kind(error);
         assert!(bare.text.contains(is_cyrillic) && bare.text.ends_with(&sentences::or_quoted(&told(error))), "{error}");
     }
+}
+
+#[test]
+fn why_a_run_stands_where_it_does_is_said_in_russian_or_quoted() {
+    let said = |status, text: &str| reason(status, text, Language::Ru);
+    assert_eq!(said(RunStatus::Cancelled, "cancelled by Анна"), "отменил(а) Анна");
+    assert_eq!(said(RunStatus::Queued, "interrupted"), "работа прервана");
+    assert_eq!(said(RunStatus::Failed, "agent `tester` is switched off"), "Причина: агент `tester` выключен");
+    assert_eq!(said(RunStatus::Failed, "the moon is full"), "Причина: «the moon is full»");
+    assert_eq!(said(RunStatus::WaitingInput, "Что в нём хранить?"), "Что в нём хранить?");
+    assert_eq!(reason(RunStatus::Failed, "the moon is full", Language::En), "the moon is full");
+    assert_eq!(hint("run `cgo run list`", Language::Ru), "выполните `cgo run list`");
+    assert_eq!(hint("restore `a.py` from git", Language::Ru), "восстановите `a.py` из git");
+    assert_eq!(hint("look at the moon", Language::Ru), "«look at the moon»");
+    assert_eq!(hint("run `cgo run list`", Language::En), "run `cgo run list`");
 }
 
 #[test]

@@ -7,6 +7,22 @@ refuse_while_held() {
     alone
     if read_lease && lease_counts; then held; together; exit 5; fi
 }
+# Ends what serves and starts it anew, under one lock. Nothing says meanwhile that it was stopped: what is cut off in the
+# midst of it is found broken, and started with the machine.
+restart() {
+    refuse_while_held
+    slot=$(active)
+    [ -n "$slot" ] || { say nothing; exit 0; }
+    rm -f "$base/stopped"
+    audit stop "$slot" "" "to be started anew"
+    # Whoever asked for it may be gone: what is told then must not end this before the start.
+    trap '' PIPE
+    driver_stop "$slot" || exit 1
+    trap - PIPE
+    driver_start "$slot" || exit 1
+    driver_keep "$slot"
+    audit start "" "$slot" ok
+}
 slot=$(active)
 case $4 in
 logs | follow | variables) ;;
@@ -25,8 +41,10 @@ start)
     [ -n "$slot" ] || { say nothing; exit 0; }
     driver_start "$slot" || exit 1
     rm -f "$base/stopped"
+    driver_keep "$slot"
     audit start "" "$slot" ok
     ;;
+restart) restart ;;
 variables) [ -z "$slot" ] || cat "$base/slots/$slot/env" ;;
 logs) [ -z "$slot" ] || driver_log "$slot" "$7" ;;
 follow)
@@ -71,6 +89,12 @@ hold)
     alone
     # Its owner may say anew why.
     if read_lease && lease_counts && { [ "$l_expires" != never ] || [ "$l_owner" != "$p_owner" ]; }; then held; exit 5; fi
+    # What somebody left stays to be settled by the next deployment.
+    case $l_op in
+    hold) ;;
+    '') rm -f "$base/lease.left" ;;
+    *) ln -f "$base/lease" "$base/lease.left" || exit 1 ;;
+    esac
     write_lease hold "$p_owner" "$p_purpose" 0 "$(now)" never
     audit hold "" "$p_purpose" ok
     ;;
@@ -78,7 +102,7 @@ unhold | break)
     alone
     read_lease && [ "$l_expires" = never ] || { say nothing; exit 0; }
     [ "$4" = break ] || [ "$l_owner" = "$p_owner" ] || { held; exit 5; }
-    rm -f "$base/lease"
+    if [ -e "$base/lease.left" ]; then mv -f "$base/lease.left" "$base/lease"; else rm -f "$base/lease"; fi
     audit unhold "$l_owner" "" ok
     ;;
 keep)

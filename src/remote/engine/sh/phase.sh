@@ -16,8 +16,10 @@ if [ -n "$given" ]; then eval "$given"; else . "$ops/$op/plan"; fi
 : "${p_migrate_within:=600}" "${p_build_within:=1800}"
 # Which try of which phase this is; empty for whoever settles what another one left.
 : "${p_step:=}"
+# Visitors were sent to its release, also when whoever did that was killed before it was written down.
+is_sent() { [ -e "$ops/$op/flipped" ] || { [ -e "$ops/$op/flipping" ] && [ "$(active)" = "$p_slot" ]; }; }
 # Somebody does not want this try any more, and the release does not serve yet. Who goes on later wants another one.
-is_unwanted() { [ -e "$ops/$op/cancel" ] && [ "$(line_of "$ops/$op/cancel")" = "$p_step" ] && [ ! -e "$ops/$op/flipped" ]; }
+is_unwanted() { [ -e "$ops/$op/cancel" ] && [ "$(line_of "$ops/$op/cancel")" = "$p_step" ] && ! is_sent; }
 is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
 [ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
@@ -54,19 +56,34 @@ do_lease() {
     together
 }
 
-# Brings an operation to its end that somebody left: on when visitors were sent to its release, back when not.
+# Brings an operation to its end that somebody left: on when visitors were sent to its release and it is well, back when
+# it is not, or they never were. Under the lock.
 settle() {
     [ -r "$ops/$1/plan" ] || return 0
     say note "settling operation $1, which $2 left"
     (
+        # The lock is had already, and nobody renews the lease of who is gone.
+        alone() { :; }
+        together() { :; }
+        renew() { :; }
         op=$1
         . "$ops/$op/plan"
         release_folder=$base/releases/$p_release
-        if [ -e "$ops/$op/flipped" ]; then
+        if [ "$(active)" != "$p_slot" ] || [ -e "$base/stopped" ]; then
             rm -f "$base/active/bake"
-            [ "$(active)" != "$p_slot" ] || { driver_stop "$(other "$p_slot")"; conclude; }
-        elif [ "$(active)" != "$p_slot" ]; then
             driver_stop "$p_slot"
+        elif is_sent; then
+            # A reboot may have ended it, or whoever was killed not have had it kept: that is no fault of the release.
+            if do_start && gate "$p_slot" "$p_port"; then
+                [ "$(line_of "$base/serving")" = "$p_release" ] || send_to "$p_slot" "$p_release"
+                driver_keep "$p_slot"
+                rm -f "$base/active/bake"
+                driver_stop "$(other "$p_slot")"
+                conclude
+            elif has_before; then
+                say note "the release that serves is not well, and the one before is gone back to: $cause"
+                revert
+            fi
         fi
         mark settle done
     )
@@ -75,9 +92,11 @@ settle() {
 do_prepare() {
     slot=$base/slots/$p_slot
     if [ "$(active)" = "$p_slot" ] && [ "$(line_of "$base/serving")" != "$p_release" ]; then
-        because serves "slot $p_slot serves visitors"
+        because serves "slot $p_slot serves visitors since this deployment was planned"
         return 1
     fi
+    # What is left of a bake that was cut off would let visitors in before the gate.
+    [ "$(active)" = "$p_slot" ] || rm -f "$base/active/bake"
     if [ -n "$wanted" ] && [ "$wanted" != "$driver" ]; then
         because driver "it runs by the driver $driver there; take it off with 'cgo project remove' to change to $wanted"
         return 1
@@ -99,12 +118,16 @@ do_prepare() {
             "$ops/$op/migrate" "$ops/$op" && echo "$p_generation" | write "$slot/generation"
 }
 
-# Once for each release, whoever was killed in its midst.
+# Once for each release, and one at a time, whoever was killed in its midst.
 do_migrate() {
     [ -s "$ops/$op/migrate" ] && [ ! -e "$release_folder/migrated" ] || return 0
-    say note "migrating"
-    driver_once "$p_slot" "$ops/$op/migrate" "$p_migrate_within" >"$ops/$op/migration" 2>&1
-    code=$?
+    {
+        await_migration || return 1
+        [ ! -e "$release_folder/migrated" ] || return 0
+        say note "migrating"
+        driver_once "$p_slot" "$ops/$op/migrate" "$p_migrate_within" "$release_folder/migrated" >"$ops/$op/migration" 2>&1
+        code=$?
+    } 8>>"$base/migrating" || { because disk "its migration cannot be begun"; return 1; }
     # What runs containers went away under it, or cannot run any: that says nothing about the release.
     if [ "$driver:$code" = container:125 ]; then
         if grep -qiE "$GONE" "$ops/$op/migration"; then because driver "its container engine went away while it migrated"
@@ -118,6 +141,19 @@ do_migrate() {
         return 1
     fi
     date >"$release_folder/migrated" && settle_disk "$release_folder/migrated"
+}
+
+# Takes the lock on descriptor 8, which a migration holds for as long as it runs, also when whoever began it is gone.
+await_migration() {
+    ! flock -n 8 || return 0
+    say note "waiting for a migration that was begun before"
+    ends=$(($(uptime_of) + p_migrate_within + 10))
+    until flock -n 8; do
+        renew
+        ! is_unwanted || { because interrupted "it was interrupted"; return 1; }
+        [ "$(uptime_of)" -lt $ends ] || { because driver "a migration that was begun before has not ended"; return 1; }
+        sleep 0.2
+    done
 }
 
 do_start() { driver_start "$p_slot" || { because not_started "it could not be started"; return 1; }; }
@@ -145,11 +181,12 @@ do_flip() {
             printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was" ||
                 { together; because disk "the switch cannot be written"; return 1; }
         fi
-        if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then : >"$base/active/bake"; fi
-        : >"$ops/$op/flipping" && send_to "$p_slot" "$p_release" ||
+        if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then true >"$base/active/bake"; fi
+        # What cannot be written ends a shell at a `:`.
+        true >"$ops/$op/flipping" && send_to "$p_slot" "$p_release" ||
             { rm -f "$base/active/bake"; together; because disk "the switch cannot be written"; return 1; }
     fi
-    : >>"$ops/$op/flipping" && mv -f "$ops/$op/flipping" "$ops/$op/flipped" && settle_disk "$ops/$op"
+    true >>"$ops/$op/flipping" && mv -f "$ops/$op/flipping" "$ops/$op/flipped" && settle_disk "$ops/$op"
     together
     driver_keep "$p_slot"
     audit flip "$(was_slot)" "$p_slot" "${p_forced:-ok}"
@@ -164,7 +201,7 @@ send_to() {
     { echo "$2" >"$base/serving.new" ||
         { [ "$(line_of "$ops/$op/serving.was")" = "$2" ] && ln -f "$ops/$op/serving.was" "$base/serving.new"; }; } &&
         settle_disk "$base/serving.new" && case $1 in
-    green) : >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
+    green) true >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
     blue) rm -f "$base/active/green" ;;
     esac && mv -f "$base/serving.new" "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
 }
@@ -259,16 +296,32 @@ do_unlease() {
     together
 }
 
-# Sends visitors back to the release before, which still runs.
+# The release before is there to go back to.
+has_before() {
+    old=$(was_slot)
+    was=$(sed -n 2p "$ops/$op/was" 2>/dev/null)
+    [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$(line_of "$base/slots/$old/release")" = "$was" ] &&
+        [ -e "$base/releases/$was/complete" ]
+}
+
+# Sends visitors back to the release before, which still runs, or is started anew where a reboot has ended it.
 revert() {
     old=$(was_slot)
     alone
     is_ours || { together; stale; }
-    look_at "$old"
-    if [ "$state" != running ]; then driver_start "$old"; fi
-    # Where that cannot be written the release serves on, whatever it is.
-    send_to "$old" "$(sed -n 2p "$ops/$op/was")" || { together; say cause disk "$cause; going back cannot be written"; return 1; }
-    rm -f "$base/active/bake" "$ops/$op/flipped"
+    if [ -z "$old" ]; then
+        # Nothing served before.
+        rm -f "$base/serving" "$base/active/green"
+    else
+        look_at "$old"
+        [ "$state" = running ] || driver_start "$old" ||
+            { together; say cause before "$cause; the release before cannot be started"; return 1; }
+        # Where that cannot be written the release serves on, whatever it is.
+        send_to "$old" "$(sed -n 2p "$ops/$op/was")" ||
+            { together; say cause disk "$cause; going back cannot be written"; return 1; }
+        driver_keep "$old"
+    fi
+    rm -f "$base/active/bake" "$ops/$op/flipped" "$ops/$op/flipping"
     together
     [ "$cause_kind" = elsewhere ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
     audit revert "$p_slot" "$old" "$cause"
@@ -276,10 +329,19 @@ revert() {
     say reverted "$old"
 }
 
+# Visitors were sent to the release, and it is not well: they go back to the one before, where there is one.
+go_back() {
+    has_before || { say cause "$cause_kind" "$cause; there is no release to go back to"; exit 10; }
+    revert || exit 10
+    do_unlease
+    exit 7
+}
+
 # Takes the candidate away again; what served serves on. Only where the application is ours.
 undo() {
     is_ours || return 0
     mark undo intent
+    rm -f "$base/active/bake"
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
     '' | interrupted | taken | serves | driver | elsewhere | disk) ;;
@@ -347,7 +409,7 @@ yes* | finish | back) ;;
 *)
     cause_kind=disk cause=$(disk_refuses || echo "the disk has no room for the journal")
     failed
-    [ ! -e "$ops/$op/flipped" ] || exit 10
+    ! is_sent || exit 10
     undo
     exit 9
     ;;
@@ -379,27 +441,30 @@ switch)
         step $name || {
             failed
             code=$(code_of)
-            if [ ! -e "$ops/$op/flipped" ]; then undo; elif [ "$code" = 9 ]; then code=10; fi
-            exit "$code"
+            is_sent || { undo; exit "$code"; }
+            # It was switched to before somebody was killed, and does not run any more.
+            case $code in
+            6) go_back ;;
+            9) exit 10 ;;
+            *) exit "$code" ;;
+            esac
         }
     done
     # Once visitors were sent to it there is no way back but forward.
-    step flip || { failed; code=$(code_of); [ ! -e "$ops/$op/flipped" ] || exit 10; undo; exit "$code"; }
+    step flip || { failed; code=$(code_of); ! is_sent || exit 10; undo; exit "$code"; }
     step drain
     step bake || {
         failed
         # That it cannot be written down says nothing about the release, which serves.
         [ "$cause_kind" != disk ] || exit 10
-        revert || exit 10
-        do_unlease
-        exit 7
+        go_back
     }
     ;;
 back)
     # On another host it came to nothing: everywhere serves again what served before.
     step lease || { failed; exit "$(code_of)"; }
     cause_kind=elsewhere cause="it came to nothing on another server"
-    if [ -e "$ops/$op/flipped" ]; then
+    if is_sent; then
         revert || exit 10
         do_unlease
     else

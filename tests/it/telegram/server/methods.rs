@@ -224,6 +224,9 @@ fn keyboard(world: &mut World, body: &Value) -> Result<Value, Reply> {
 
 fn send(world: &mut World, body: &Value) -> Result<Value, Reply> {
     let chat = reach(world, body)?;
+    if let Some(why) = world.muted.get(&chat) {
+        return bad(why);
+    }
     let text = text(world, body)?;
     let keyboard = keyboard(world, body)?;
     if let Some(to) = body["reply_parameters"]["message_id"].as_i64() {

@@ -140,6 +140,8 @@ pub struct World {
     pub undeletable: BTreeSet<i64>,
     pub chats: BTreeSet<i64>,
     pub blocked: BTreeSet<i64>,
+    /// Chats to which nothing can be sent, with what is said to that.
+    pub muted: BTreeMap<i64, &'static str>,
     /// Groups that have become others.
     pub moved: BTreeMap<i64, i64>,
     pub presses: BTreeMap<String, Option<Shown>>,

@@ -2,6 +2,8 @@
 //!
 //! All of it runs as whoever runs the tests, and, when that is root, once more as a user without privileges.
 
+mod repository;
+
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
@@ -16,8 +18,7 @@ use cgo::exec::Exit;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::support::env::{missing, until};
-use super::support::repo::{self, git};
+use super::support::env::{copy_program, missing, until};
 
 /// Set for the second run of these tests, which is another user's.
 const SECOND: &str = "CGO_TEST_SECOND_USER";
@@ -61,6 +62,7 @@ impl Box {
             args: vec![],
             workspace: folder.path().join("work"),
             home: folder.path().join("home"),
+            git: None,
             read_only: vec![],
             sealed: vec![],
             hidden: Hidden::default(),
@@ -172,61 +174,6 @@ fn nothing_outside_the_workspace_can_be_written() {
     for path in ["/new", "/usr/new", "/etc/new", "/run/new", "/home/new"] {
         assert!(!Path::new(path).exists() && ran.stderr.text().contains(&format!("'{path}'")), "{path}");
     }
-}
-
-#[test]
-fn an_agent_in_a_worktree_commits_to_its_branch_and_sets_no_trap() {
-    let Some(mut place) = Box::new() else { return };
-    let main = place.path("outside/main");
-    std::fs::create_dir(&main).unwrap();
-    git(&main, &["init", "-q", "-b", "main"]);
-    git(&main, &["commit", "-q", "--allow-empty", "-m", "base"]);
-    let base = git(&main, &["rev-parse", "main"]);
-    git(&main, &["branch", "cgo/run/other"]);
-    let tree = place.path("tree");
-    git(&main, &["worktree", "add", "-q", "-b", "cgo/run1/task", tree.to_str().unwrap()]);
-    place.job.workspace = tree.clone();
-    let config = std::fs::read_to_string(main.join(".git/config")).unwrap();
-    let script = format!(
-        "git config --global user.name a; git config --global user.email a@b; \
-         echo work > done.txt && git add -A && git commit -qm work && echo committed; \
-         main={0}/.git; own=$(git rev-parse --git-dir); \
-         echo evil > $main/hooks/post-checkout; git config --file $main/config core.fsmonitor evil; \
-         git config core.hooksPath evil; git update-ref refs/heads/main HEAD; git branch -f cgo/run/other HEAD; \
-         git update-ref -d refs/heads/cgo/run/other; echo x > $main/HEAD; echo x > $main/packed-refs; \
-         mv $main $main.old; rm -rf $main/hooks; mkdir $main/evil; echo /tmp > $own/commondir; rm -f $own/commondir; \
-         mv $own/gitdir $own/g; echo gitdir: /tmp > .git; rm -f .git; mv .git .g; \
-         echo /tmp > $main/objects/info/alternates; echo tried",
-        main.display()
-    );
-    let said = place.says(&script);
-    assert!(said.contains("committed\n") && said.contains("tried"), "{said}");
-    assert_eq!(git(&main, &["rev-parse", "main", "cgo/run/other"]), format!("{base}\n{base}"), "{said}");
-    assert_eq!(git(&main, &["log", "--format=%s", "cgo/run1/task"]), "work\nbase");
-    assert_eq!(std::fs::read_to_string(main.join(".git/config")).unwrap(), config);
-    assert!(!main.join(".git/hooks/post-checkout").exists());
-    assert!(!main.join(".git/objects/info/alternates").exists());
-    assert_eq!(git(&tree, &["status", "--porcelain"]), "", "the worktree is not what it was");
-    // A branch that shares its folder with every other branch would open them all.
-    git(&tree, &["checkout", "-q", "-b", "loose"]);
-    let refused = place.runtime.block_on(place.sandbox.run(&place.job, &CancellationToken::new(), &mut |_, _| ()));
-    assert!(refused.unwrap_err().to_string().contains("no folder of its own"));
-}
-
-#[test]
-fn an_agent_in_a_clone_cannot_change_its_settings_or_hooks() {
-    let Some(place) = Box::new() else { return };
-    let work = place.path("work");
-    git(&work, &["init", "-q", "-b", "main"]);
-    let said = place.says(
-        "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m one && echo committed; \
-         git config core.fsmonitor evil; echo evil > .git/hooks/pre-commit; mv .git .g; mkdir .git; mv .git/hooks x; \
-         rm -rf .git/config; echo tried",
-    );
-    assert!(said.starts_with("committed\n") && said.ends_with("tried\n"), "{said}");
-    assert_eq!(git(&work, &["log", "--format=%s"]), "one");
-    assert!(!std::fs::read_to_string(work.join(".git/config")).unwrap().contains("evil"));
-    assert!(!work.join(".git/hooks/pre-commit").exists());
 }
 
 /// Talks to an address from Python: what came back, or what went wrong.
@@ -403,47 +350,6 @@ fn a_run_that_is_dropped_leaves_nothing() {
 }
 
 #[test]
-fn files_of_secrets_are_empty_and_their_names_stay_what_they_are() {
-    const FILES: [(&str, &str); 5] = [
-        (".env", "TOKEN=of-the-operator\n"),
-        ("services/a/.env.production", "TOKEN=of-the-operator\n"),
-        ("deploy/prod.env", "TOKEN=of-the-operator\n"),
-        (".env.example", "TOKEN=name\n"),
-        ("a.py", "a = 1\n"),
-    ];
-    let Some(mut place) = Box::new() else { return };
-    let (main, tree) = (place.path("outside/main"), place.path("tree"));
-    std::fs::create_dir(&main).unwrap();
-    repo::begin(&main, &FILES);
-    repo::worktree(&main, &tree, "cgo/run1/task");
-    let opened = cgo::workspace::git::Repository::open(&tree).unwrap();
-    let never = CancellationToken::new();
-    let secrets = place.runtime.block_on(opened.overlook(cgo::domain::secret_files::is_hidden, &never)).unwrap();
-    place.job.hidden = Hidden::of(&tree, &secrets);
-    place.job.workspace = tree.clone();
-    let said = place.says(
-        "cat .env services/a/.env.production deploy/prod.env; python3 -c 'print(open(\".env\").read())'; \
-         cat .env.example; cp .env b; cat b; rm b; ln .env c && cat c; echo x > .env; rm -f .env; mv .env d; \
-         mv services moved && cat moved/a/.env.production; mv moved services; git status --porcelain; \
-         export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; \
-         echo b = 2 >> a.py; git add -A && git commit -qm work && echo committed",
-    );
-    assert!(said.contains("TOKEN=name") && said.ends_with("committed\n"), "{said}");
-    assert!(!said.contains("of-the-operator"), "{said}");
-    let moved = "mv services moved; mkdir services; echo done";
-    assert_eq!(place.says(moved), "done\n");
-    let said = place.says("cat moved/a/.env.production; rm -r services; echo OWN=1 > own.env; cat own.env; rm own.env");
-    assert_eq!(said, "OWN=1\n");
-    place.says("mv moved services");
-    // Outside, and in what was committed, they are what they were.
-    for (path, text) in FILES.iter().take(3) {
-        assert_eq!(&std::fs::read_to_string(tree.join(path)).unwrap(), text, "{path}");
-        assert_eq!(git(&main, &["show", &format!("cgo/run1/task:{path}")]), text.trim(), "{path}");
-    }
-    assert_eq!(git(&main, &["show", "--name-only", "--format=", "cgo/run1/task"]), "a.py");
-}
-
-#[test]
 fn what_is_sealed_is_read_and_not_written() {
     let Some(mut place) = Box::new() else { return };
     let (work, outside) = (place.path("work"), place.path("outside"));
@@ -469,7 +375,7 @@ fn what_is_sealed_is_read_and_not_written() {
 fn programs_of_root_give_nothing() {
     let Some(place) = Box::new() else { return };
     let copy = place.path("work/id");
-    std::fs::copy("/usr/bin/id", &copy).unwrap();
+    copy_program("/usr/bin/id", &copy);
     let _ = chown(&copy, Some(0), Some(0));
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o6755)).unwrap();
     assert_eq!(place.says("./id -u; ./id -ru"), "1000\n1000\n");
@@ -516,8 +422,8 @@ fn all_of_it_holds_for_a_user_without_privileges() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let (tests, cgo) = (folder.path().join("tests"), folder.path().join("cgo"));
-    std::fs::copy("/proc/self/exe", &tests).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_cgo"), &cgo).unwrap();
+    copy_program(std::env::current_exe().unwrap(), &tests);
+    copy_program(env!("CARGO_BIN_EXE_cgo"), &cgo);
     let temporary = folder.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
     chown(&temporary, Some(NOBODY), Some(NOBODY)).unwrap();

@@ -1,18 +1,9 @@
 //! What `cgo serve` takes while nothing happens, with and without a bot.
-//!
-//! `cargo bench --bench idle`. Two processes, one after the other, each on a store of its own: `cgo serve`, and `cgo
-//! serve --telegram` against the Bot API server of the tests, which holds every question for updates for as long as it
-//! is asked to. After a few seconds to come to rest, thirty are looked at: the processor time in them (user and
-//! system), the memory at their end (resident, and what no other process shares), and how often Telegram was asked.
-//! Wanted: under 30 MB and 0.5 % of one core; it fails when one of them takes more.
 
-#[expect(dead_code, reason = "the tests say and press more than nothing")]
-#[path = "../tests/it/telegram/server/mod.rs"]
-mod telegram;
-
-use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
+
+use super::Serving;
+use super::telegram::Telegram;
 
 const REST: Duration = Duration::from_secs(5);
 const LOOKED_AT: Duration = Duration::from_secs(30);
@@ -20,16 +11,6 @@ const LOOKED_AT: Duration = Duration::from_secs(30);
 const MEMORY: f64 = 30.0;
 /// The most of one core, in percent.
 const SHARE: f64 = 0.5;
-
-/// A process that is ended when it was looked at.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 impl Serving {
     fn read(&self, file: &str) -> String {
@@ -54,22 +35,14 @@ impl Serving {
     }
 }
 
-fn serve(home: &Path, api: Option<&str>) -> Serving {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cgo"));
-    command.args(["serve", "--health", "127.0.0.1:0"]).args(api.map(|_| "--telegram"));
-    command.env_clear().env("HOME", home).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-    command.envs(api.map(|api| ("CGO_TELEGRAM_API", api))).envs(api.map(|_| ("CGO_TELEGRAM_TOKEN", telegram::TOKEN)));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Serving(command.spawn().expect("the program starts"))
-}
-
-fn main() -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    let server = telegram::Telegram::start();
+/// Whether both took little enough.
+pub fn look() -> bool {
+    let server = Telegram::start();
+    let mut holds = true;
     let api = server.api();
     for (name, api) in [("cgo serve", None), ("cgo serve --telegram", Some(api.as_str()))] {
         let home = tempfile::tempdir().expect("a folder");
-        let serving = serve(home.path(), api);
+        let serving = Serving::start(home.path(), api);
         if api.is_some() {
             server.wait("the bot to ask for updates", |world| {
                 world.asked.iter().any(|asked| asked.method == "getUpdates").then_some(())
@@ -89,8 +62,8 @@ fn main() -> ExitCode {
         );
         if resident >= MEMORY || share >= SHARE {
             eprintln!("error: `{name}` takes more than {MEMORY} MB or {SHARE} % of a core");
-            code = ExitCode::FAILURE;
+            holds = false;
         }
     }
-    code
+    holds
 }
