@@ -13,6 +13,8 @@ pub enum Error {
     NoCaddy {
         /// The server's name.
         host: String,
+        /// Its account cannot install one.
+        rootless: bool,
     },
     /// Caddy was never told to run by our configuration.
     #[error("Caddy on `{host}` is not set up for projects")]
@@ -122,7 +124,10 @@ impl Diagnose for Error {
 
     fn advice(&self) -> Option<Advice> {
         Some(match self {
-            Self::NoCaddy { host } | Self::NotSetUp { host } | Self::NotRunning { host } | Self::Taken { host } => {
+            Self::NoCaddy { rootless: true, .. } => {
+                Advice::Do("have somebody who is root there install Caddy, and do it again".to_owned())
+            }
+            Self::NoCaddy { host, .. } | Self::NotSetUp { host } | Self::NotRunning { host } | Self::Taken { host } => {
                 Advice::Run(format!("cgo servers provision {host}"))
             }
             Self::Foreign { .. } => Advice::Do(

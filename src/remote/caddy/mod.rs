@@ -289,7 +289,7 @@ impl<'a> Caddy<'a> {
         let evidence = answer.stderr.last_lines(10);
         let said = evidence.last().map(String::as_str).unwrap_or_default();
         match answer.code {
-            code::NO_CADDY => Error::NoCaddy { host },
+            code::NO_CADDY => Error::NoCaddy { host, rootless: self.rights == Rights::Plain },
             code::NOT_SET_UP => Error::NotSetUp { host },
             code::REFUSED | code::NOT_LOADED => {
                 if tell_full_disk(&evidence) {

@@ -14,8 +14,12 @@ others() { lines=$(crontab -l 2>&1) || case $lines in *"no crontab"*) lines= ;; 
 driver_install() {
     install_keeper || return 1
     command -v crontab >/dev/null || { say note "no cron here: after a reboot the project is started by 'cgo project start'"; return 0; }
-    others || { say warning "cron does not say what it has: after a reboot the project is started by 'cgo project start'"; return 0; }
-    printf '%s\n' "$lines" | grep -qxF "$entry" || printf '%s\n' "$lines" "$entry" | sed '/./,$!d' | crontab -
+    # Several applications may be put in place at once.
+    {
+        flock 8 || return 1
+        others || { say warning "cron does not say what it has: after a reboot the project is started by 'cgo project start'"; return 0; }
+        printf '%s\n' "$lines" | grep -qxF "$entry" || printf '%s\n' "$lines" "$entry" | sed '/./,$!d' | crontab -
+    } 8>>"$root/bin/cron.lock"
 }
 
 driver_start() {
@@ -115,6 +119,10 @@ driver_remove() {
     for one in "$root"/apps/*/*/serving; do
         [ ! -e "$one" ] || [ "$one" = "$base/serving" ] || return 0
     done
-    command -v crontab >/dev/null && others && printf '%s\n' "$lines" | grep -qxF "$entry" || return 0
-    printf '%s\n' "$lines" | grep -vxF "$entry" | crontab -
+    command -v crontab >/dev/null && [ -d "$root/bin" ] || return 0
+    {
+        flock 8 || return 1
+        others && printf '%s\n' "$lines" | grep -qxF "$entry" || return 0
+        printf '%s\n' "$lines" | grep -vxF "$entry" | crontab -
+    } 8>>"$root/bin/cron.lock"
 }

@@ -3,7 +3,11 @@
 # Puts what keeps processes, and bounds their logs, where it is run from.
 install_keeper() {
     mkdir -p "$root/bin" || return 1
-    printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750
+    # Several applications may be put in place at once.
+    {
+        flock 8 || return 1
+        printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750
+    } 8>>"$root/bin/keep.lock"
 }
 
 # What runs needs nothing beside its files.

@@ -101,6 +101,12 @@ fn what_stops_a_deployment_is_told_by_exit_code_and_cause_and_what_served_serves
     stops(9, &["its disk has ", " MB left and the release needs 300 MB; releases of `shop` take "]);
     shop.host.root("ls /var/lib/cgo/blobs | cmp - /run/blobs && mount -o remount,size=6g /var/lib");
 
+    // What keeps it running is not changed under it.
+    let other = MANIFEST.replace(STOP_AFTER, &format!("    driver: systemd\n{STOP_AFTER}"));
+    commit(&shop, &[("cgo.yaml", &other)]);
+    stops(9, &["`shop` runs there by the driver `process`, and `cgo.yaml` says `systemd`"]);
+    git(&shop.folder, &["reset", "-q", "--hard", "HEAD~1"]);
+
     // What is spoilt on its way each time is given up; once, it is sent again.
     flag(&shop, "spoilt", true);
     stops(1, &["/var/lib/cgo/blobs/shop-", "does not arrive whole: its checksum is another each time"]);

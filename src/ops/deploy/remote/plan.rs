@@ -163,7 +163,7 @@ enum Look {
 /// What was seen of a server, and what stands in the way there.
 type Looked = Result<(Survey, Vec<Error>), Error>;
 
-/// Looks at all servers at once, for a service as `cgo.yaml` says; an application that runs keeps the driver it has.
+/// Looks at all servers at once, for a service as `cgo.yaml` says.
 async fn look_at<'p>(
     places: &'p [Place],
     project: &Project,
@@ -180,7 +180,7 @@ async fn look_at<'p>(
             Look::Prepare => app.prepare(cancel).await,
         };
         let survey = seen.map_err(servers::Error::from)?;
-        let found = obstacles(place, project, &survey, is_new);
+        let found = obstacles(place, project, &survey, driver.filter(|_| is_new), is_new);
         Ok::<_, Error>((survey, found))
     }));
     places.iter().zip(looked.await).collect()
@@ -380,8 +380,9 @@ async fn on(
     })
 }
 
-/// What stands in the way on a server, before anything is changed there.
-fn obstacles(place: &Place, project: &Project, seen: &Survey, is_new: bool) -> Vec<Error> {
+/// What stands in the way on a server, before anything is changed there; also that it runs there by another driver than
+/// the one that is wanted.
+fn obstacles(place: &Place, project: &Project, seen: &Survey, wanted: Option<Driver>, is_new: bool) -> Vec<Error> {
     let host = place.server.handle.clone();
     let held = |held: &engine::Held| {
         servers::Error::from(engine::Error::Held { host: host.clone(), held: held.clone() }).into()
@@ -394,8 +395,19 @@ fn obstacles(place: &Place, project: &Project, seen: &Survey, is_new: bool) -> V
         refuse(format!("`{}` cannot be written to: {said}", place.root), None);
     }
     if !seen.missing.is_empty() {
-        let mend = Advice::Run(format!("cgo servers provision {}", place.server.handle));
+        let mend = match place.rights {
+            Rights::Root | Rights::Sudo => Advice::Run(format!("cgo servers provision {}", place.server.handle)),
+            Rights::Plain => Advice::Do("have somebody who is root there install it, and deploy again".to_owned()),
+        };
         refuse(format!("it has no {}", seen.missing.join(", ")), Some(mend));
+    }
+    if let (Some(wanted), Some(there)) = (wanted, seen.driver)
+        && wanted != there
+    {
+        let (there, wanted) = (there.as_str(), wanted.as_str());
+        let cause = format!("`{}` runs there by the driver `{there}`, and `cgo.yaml` says `{wanted}`", project.name);
+        let mend = format!("leave it at `{there}`, or take the project off with `cgo project remove {}`", project.name);
+        refuse(cause, Some(Advice::Do(mend)));
     }
     if is_new && seen.disk_kb < ROOM_KB {
         let (has, needs, old) = (seen.disk_kb / 1024, ROOM_KB / 1024, seen.releases_kb / 1024);
