@@ -2,7 +2,6 @@
 
 use cgo::domain::chat::{About, BotId, ChatId, Followed, Noted, PersonId};
 use cgo::domain::ids::RunId;
-use cgo::domain::ledger::{Entry, Standing};
 use cgo::domain::money::Usd;
 use cgo::domain::names::AgentName;
 
@@ -21,6 +20,7 @@ use serde_json::json;
 
 use super::conversation::progress;
 use super::house::House;
+use super::lists::spent;
 use super::server::{BOT, Sent, Telegram};
 use crate::notify::incident;
 
@@ -61,23 +61,7 @@ fn lists_and_costs_show_what_there_is_to_those_who_may_see_it() {
     house.project(8, "notes");
     house.with(async |app| {
         let bo = House::person(&app.context, 8).await;
-        let run = release(&bo, "notes").await;
-        let call = Entry {
-            key: "1".to_owned(),
-            run: run.clone(),
-            visit: 1,
-            agent: AgentName::parse("tester").unwrap(),
-            provider: "mine".to_owned(),
-            model: "m-1".to_owned(),
-            input_tokens: 10,
-            output_tokens: 1,
-            cached_tokens: 0,
-            cost: Usd::from_billionths(2_500_000_000),
-            standing: Standing::Settled,
-            at: bo.now(),
-        };
-        let taken = [Event::TakenUp { by: "a test".to_owned() }];
-        append(&bo, &run, &taken, Batch { calls: vec![call], ..Batch::default() }).await;
+        spent(&bo, Some("notes"), Usd::from_billionths(2_500_000_000)).await;
         app.context.store.open_incident(&incident(&app.context, "notes: down")).await.unwrap();
     });
     let telegram = house.telegram.clone();

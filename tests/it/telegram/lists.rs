@@ -13,8 +13,8 @@ use super::commands::{append, release};
 use super::house::House;
 use crate::users::new_project;
 
-/// A run of somebody that has cost so many dollars: a release of a project, or a new one that has none yet.
-async fn spent(theirs: &Context, project: Option<&str>, dollars: u64) {
+/// A run of somebody that has cost something: a release of a project, or a new one that has none yet.
+pub async fn spent(theirs: &Context, project: Option<&str>, cost: Usd) {
     let run = match project {
         Some(name) => release(theirs, name).await,
         None => runner::create(theirs, new_project(theirs, "how are things?")).await.unwrap().id,
@@ -29,12 +29,16 @@ async fn spent(theirs: &Context, project: Option<&str>, dollars: u64) {
         input_tokens: 10,
         output_tokens: 1,
         cached_tokens: 0,
-        cost: Usd::from_billionths(dollars * 1_000_000_000),
+        cost,
         standing: Standing::Settled,
         at: theirs.now(),
     };
     let taken = [Event::TakenUp { by: "a test".to_owned() }];
     append(theirs, &run, &taken, Batch { calls: vec![call], ..Batch::default() }).await;
+}
+
+fn dollars(amount: u64) -> Usd {
+    Usd::from_billionths(amount * 1_000_000_000)
 }
 
 #[test]
@@ -47,10 +51,10 @@ fn what_was_spent_for_no_project_is_in_what_all_has_cost() {
     house.project(8, "notes");
     house.with(async |app| {
         let (bo, cy) = (House::person(&app.context, 8).await, House::person(&app.context, 10).await);
-        spent(&bo, Some("notes"), 2).await;
-        spent(&bo, None, 3).await;
-        spent(&bo, None, 4).await;
-        spent(&cy, None, 5).await;
+        spent(&bo, Some("notes"), dollars(2)).await;
+        spent(&bo, None, dollars(3)).await;
+        spent(&bo, None, dollars(4)).await;
+        spent(&cy, None, dollars(5)).await;
     });
     let telegram = house.telegram.clone();
     let _bot = house.open();

@@ -2,19 +2,16 @@
 
 use cgo::domain::chat::{BotId, ChatId, Followed, PersonId};
 use cgo::domain::ids::RunId;
-use cgo::domain::ledger::{Entry, Standing};
 use cgo::domain::money::Usd;
-use cgo::domain::names::AgentName;
-use cgo::domain::run::{Batch, Question, RunStatus, Wait};
+use cgo::domain::run::{Question, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
-use cgo::graph::progress::Event;
 use cgo::ops::chats::Chats;
 use cgo::ops::runs;
 use cgo::pipeline::runner;
 
-use super::commands::{append, release};
 use super::house::House;
+use super::lists::spent;
 use super::server::{BOT, Sent, Telegram};
 use crate::users::{new_project, waiting_for};
 
@@ -231,23 +228,7 @@ fn costs_come_in_pages_with_what_all_have_cost_on_the_first() {
     house.with(async |app| {
         let bo = House::person(&app.context, 8).await;
         for number in 0..10 {
-            let run = release(&bo, &format!("shelf-{number:02}")).await;
-            let call = Entry {
-                key: "1".to_owned(),
-                run: run.clone(),
-                visit: 1,
-                agent: AgentName::parse("tester").unwrap(),
-                provider: "mine".to_owned(),
-                model: "m-1".to_owned(),
-                input_tokens: 10,
-                output_tokens: 1,
-                cached_tokens: 0,
-                cost: Usd::from_billionths(2_500_000_000),
-                standing: Standing::Settled,
-                at: bo.now(),
-            };
-            let taken = [Event::TakenUp { by: "a test".to_owned() }];
-            append(&bo, &run, &taken, Batch { calls: vec![call], ..Batch::default() }).await;
+            spent(&bo, Some(&format!("shelf-{number:02}")), Usd::from_billionths(2_500_000_000)).await;
         }
     });
     let telegram = house.telegram.clone();
