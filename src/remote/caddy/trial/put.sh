@@ -29,8 +29,13 @@ HOME=/nonexistent setsid sh -c '"$@" & echo $! >"$0/keeper"
 wait
 while read -r file; do rm -f "$file"; rmdir "${file%/*}" "${file%/*/*}" 2>/dev/null; done <"$0/files"
 rm -rf "$0"' "$held" "$@" </dev/null >"$held/said" 2>&1 9>&- &
-until [ -s "$held/keeper" ]; do sleep 0.1 2>/dev/null || sleep 1; done
 failed() { tail -n 3 "$held/said" >&2; trial_ends "$held"; exit "$1"; }
+waited=0
+until [ -s "$held/keeper" ]; do
+    waited=$((waited+1))
+    [ "$waited" -lt 50 ] || failed 1
+    sleep 0.1 2>/dev/null || { sleep 1; waited=$((waited+9)); }
+done
 
 while read -r name token proof; do
     if [ "$listens" = no ]; then
