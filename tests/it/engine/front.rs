@@ -42,7 +42,7 @@ fn an_image_for_other_machines(env: &TestEnv, folder: &Path) {
         std::fs::write(folder.join("image.Dockerfile"), format!("FROM {platform}debian\n")).unwrap();
         git(folder, &["add", "-A"]);
         git(folder, &["commit", "-qm", "Run it in a container"]);
-        let plan = env.run(["deploy", "notes-api", "--dry-run"]);
+        let plan = env.run(["deploy", "notes-api", "--server", "web", "--dry-run"]);
         assert_eq!(plan.code, Some(code), "{}{}", plan.stdout, plan.stderr);
         assert!(plan.stdout.contains("build its image on the server, for machines like it"), "{}", plan.stdout);
         assert_eq!(plan.stdout.contains("the image is for riscv64, and `web` is "), code == 9, "{}", plan.stdout);
@@ -91,6 +91,7 @@ fn a_site_is_as_its_project_says_and_a_plan_says_what_would_stop_a_deployment() 
     let plan = env.json(["deploy", "notes-api", "--server", "web", "--dry-run"]);
     assert_eq!(plan["obstacles"], serde_json::json!([]));
 
+    an_image_for_other_machines(&env, &folder);
     commit("max_body_mb: 1\ncaddy_snippet: site.caddy\n", "header X-Shop open\nheader -Server\n");
     let made = env.json(["deploy", "notes-api", "--server", "web", "--bake", "0"]);
     let url = made["url"].as_str().unwrap().to_owned();
@@ -112,8 +113,6 @@ fn a_site_is_as_its_project_says_and_a_plan_says_what_would_stop_a_deployment() 
     assert!(refused.stderr.contains("line 2: ") && refused.stderr.contains("redir"), "{}", refused.stderr);
     assert!(shows("x-shop: open") && get(&format!("{url}/ready")).1.contains(&release));
     assert_eq!(send(&url, 1_000_001), "413");
-
-    an_image_for_other_machines(&env, &folder);
 
     // Who has it, and until when.
     env.ok(["lock", "hold", "notes-api", "-m", "the fair is on"]);
