@@ -7,13 +7,11 @@ command -v caddy >/dev/null || exit 64
 [ -z "$4" ] || [ "$(sha256sum <"$caddy/Caddyfile")" = "$4  -" ] || exit 65
 alone
 file=$caddy/sites.d/$2.caddy
-rm -f "$file.new"
 if [ -n "$3" ]; then
     cat >"$file.new" || { rm -f "$file.new"; exit 1; }
     [ "$(wc -c <"$file.new")" -eq "$3" ] || { rm -f "$file.new"; exit 77; }
-    for folder in "$1" "$1/apps" "$1/apps/$2" "$1/apps/$2/production" "$1/apps/$2/production/active"; do
-        passable "$folder" || { rm -f "$file.new"; exit 1; }
-    done
+    passable "$1" "$1/apps" "$1/apps/$2" "$1/apps/$2/production" "$1/apps/$2/production/active" ||
+        { rm -f "$file.new"; exit 1; }
     if [ ! -e "$caddy/pending" ] && cmp -s "$file" "$file.new"; then
         rm -f "$file.new"
         # Where its socket is gone, a site that answers says that it runs.
@@ -37,7 +35,7 @@ fi
 judged
 answers || leave 71
 loaded
-if [ -n "$3" ]; then mv -f "$file.new" "$file" || leave 1; else rm -f "$file"; fi
+if [ -n "$3" ]; then mv -f "$file.new" "$file" || leave 1; else rm -f "$file" "$file.new"; fi
 synced "$caddy/sites.d"
 settled
 echo "changed $2"

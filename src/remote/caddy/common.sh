@@ -4,12 +4,12 @@
 caddy=$1/caddy
 admin=$caddy/run/admin.sock
 account=
-if [ "$(id -u)" = 0 ] && id caddy >/dev/null 2>&1 && command -v setpriv >/dev/null 2>&1; then account=caddy; fi
+if [ "$(id -u)" = 0 ] && group=$(id -g caddy 2>/dev/null) && command -v setpriv >/dev/null 2>&1; then account=caddy; fi
 
 # Runs a program as Caddy runs.
 as_caddy() {
     if [ -n "$account" ]; then
-        set -- setpriv "--reuid=$account" "--regid=$(id -g "$account")" --init-groups "$@"
+        set -- setpriv "--reuid=$account" "--regid=$group" --init-groups "$@"
     fi
     # What it would keep below a home goes where all of it is.
     HOME=$caddy/data XDG_DATA_HOME=$caddy/data XDG_CONFIG_HOME=$caddy/data "$@"
@@ -29,12 +29,18 @@ alone() {
 # `$1` a path, on the disk.
 synced() { sync "$1" 2>/dev/null || sync; }
 
-# Lets Caddy go through the folder `$1`, which is made where it is missing. Others gain nothing.
+# Lets Caddy go through folders, which are made where they are missing, and named from the outermost on. Others gain
+# nothing.
 passable() {
-    [ -d "$1" ] || { mkdir "$1" && chmod 0710 "$1" && echo "changed made $1"; } || return 1
-    [ -z "$account" ] || as_caddy test -x "$1" || {
-        chgrp "$account" "$1" && chmod g+x "$1" && echo "changed let Caddy into $1"
-    }
+    for folder; do
+        [ -d "$folder" ] || { mkdir "$folder" && chmod 0710 "$folder" && echo "changed made $folder"; } || return 1
+    done
+    # Who gets into all of them need not be let into each.
+    [ -n "$account" ] && ! as_caddy sh -c 'for folder; do [ -x "$folder" ] || exit 1; done' passable "$@" || return 0
+    for folder; do
+        as_caddy test -x "$folder" ||
+            { chgrp "$account" "$folder" && chmod g+x "$folder" && echo "changed let Caddy into $folder"; } || return 1
+    done
 }
 
 # Whether Caddy answers. Where nothing can ask it, whether it is there.

@@ -27,7 +27,7 @@ has_shared() { $engine "$1" ls --filter "label=cgo.app=$app" --format '{{.Name}}
 not_ours() { because driver "a $1 named $2 is there that cgo has not made: rename or remove it"; }
 
 driver_install() {
-    [ -n "$engines" ] || echo "${engine##* }" | write "$base/engine" || return 1
+    [ -n "$engines" ] || write "$base/engine" 640 '%s\n' "${engine##* }" || return 1
     name=$(container_of "$p_slot")
     ! $engine container inspect "$name" >/dev/null 2>&1 || has_container "$name" || { not_ours container "$name"; return 1; }
     name=$(shared_of)
@@ -43,7 +43,7 @@ driver_install() {
 
 # What containers are made of beside their image: the variables as the interface of engines takes them, and a limit.
 driver_prepare() {
-    printf '%s' "$p_env_json" | write "$base/slots/$1/env.json" 600 && echo "$p_memory_mb" | write "$base/slots/$1/memory"
+    write "$base/slots/$1/env.json" 600 %s "$p_env_json" && write "$base/slots/$1/memory" 640 '%s\n' "$p_memory_mb"
 }
 
 # Has the engine make the container $3 of the release in slot $1, with the command that the file $2 sets and the further
@@ -233,7 +233,8 @@ driver_once() {
 # The image is there already; the release keeps its id, and what it and what its build left are called.
 driver_build() {
     $engine image inspect "$p_image" >/dev/null 2>&1 || { because build "its image $p_image is not there"; return 1; }
-    echo "$p_image" | write "$release_folder/image" && printf '%s\n%s\n' "$p_image_name" "$p_image_made" | write "$release_folder/image.names"
+    write "$release_folder/image" 640 '%s\n' "$p_image" &&
+        write "$release_folder/image.names" 640 '%s\n%s\n' "$p_image_name" "$p_image_made"
 }
 
 # Removes the image of release $1 and what its build left, where nothing uses them. What other releases stand on still is
@@ -242,9 +243,9 @@ driver_forget() {
     [ -s "$base/releases/$1/image" ] || return 0
     made="$(sed -n 2p "$base/releases/$1/image.names") $(cat "$base/images.left" 2>/dev/null)"
     forget_images "$engine" "$(line_of "$base/releases/$1/image.names")" "$(line_of "$base/releases/$1/image")" "$made" >/dev/null
-    for one in $made; do
-        if $engine image inspect "$one" >/dev/null 2>&1; then echo "$one"; fi
-    done | write "$base/images.left"
+    set --
+    for one in $made; do ! $engine image inspect "$one" >/dev/null 2>&1 || set -- "$@" "$one"; done
+    if [ $# = 0 ]; then write "$base/images.left" 640 ''; else write "$base/images.left" 640 '%s\n' "$@"; fi
 }
 
 # Everything the application has beside its folder.

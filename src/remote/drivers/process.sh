@@ -22,22 +22,25 @@ driver_install() {
     } 8>>"$root/bin/cron.lock"
 }
 
+# Waits for the time number $1 for what should soon be so: a hundredth of a second at first.
+rest() { if [ "$1" -lt 20 ]; then sleep 0.01; else sleep 0.05; fi; }
+
 driver_start() {
     s=$base/slots/$1
     if lives "$s/keeper" && [ "$(line_of "$s/generation")" = "$(line_of "$s/kept")" ]; then
         case $(line_of "$s/state") in failed*) ;; *) return 0 ;; esac
     fi
     driver_stop "$1" || return 1
-    rm -f "$s/stop" "$s/state" "$s/kept"
+    rm -f "$s/stop" "$s/kept"
     : >>"$s/log"
     # What it writes from here on is its own.
     wc -c <"$s/log" >"$s/log.from"
     setsid sh "$root/bin/keep" "$s" </dev/null >>"$s/log" 2>&1 5>&- 6>&- 7>&- 8>&- 9>&- &
-    tries=100
+    tries=0
     until [ -s "$s/state" ]; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || { echo "nothing keeps slot $1"; return 1; }
-        sleep 0.05
+        tries=$((tries + 1))
+        [ $tries -lt 120 ] || { echo "nothing keeps slot $1"; return 1; }
+        rest $tries
     done
 }
 
@@ -67,11 +70,12 @@ driver_stop() {
     [ -d "$s" ] || return 0
     : >"$s/stop"
     grace=$(line_of "$s/stop_after")
-    ends=$(($(uptime_of) + ${grace:-10} + 1))
-    told=
+    tick
+    ends=$((up + ${grace:-10} + 1))
+    told= tries=0
     while lives "$s/keeper" || lives "$s/child"; do
         if lives "$s/child"; then
-            if [ "$(uptime_of)" -ge $ends ]; then
+            if [ "$up" -ge $ends ]; then
                 [ "$told" = killed ] || say warning "the release in slot $1 did not end within ${grace:-10} s of SIGTERM and was killed"
                 kill -KILL "-$alive" 2>/dev/null || kill -KILL "$alive" 2>/dev/null
                 told=killed
@@ -80,10 +84,12 @@ driver_stop() {
                 told=asked
             fi
         fi
-        [ "$(uptime_of)" -lt $((ends + 10)) ] || { echo "slot $1 does not end"; return 1; }
-        sleep 0.05
+        [ "$up" -lt $((ends + 10)) ] || { echo "slot $1 does not end"; return 1; }
+        tries=$((tries + 1))
+        rest $tries
+        tick
     done
-    rm -f "$s/state" "$s/child" "$s/keeper"
+    for left in "$s/state" "$s/child" "$s/keeper"; do [ ! -e "$left" ] || rm -f "$left"; done
 }
 
 driver_log() {

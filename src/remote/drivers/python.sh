@@ -2,11 +2,11 @@
 
 # Puts what keeps processes, and bounds their logs, where it is run from.
 install_keeper() {
-    mkdir -p "$root/bin" || return 1
+    [ -d "$root/bin" ] || mkdir -p "$root/bin" || return 1
     # Several applications may be put in place at once.
     {
         flock 8 || return 1
-        printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || printf '%s' "$KEEPER" | write "$root/bin/keep" 750
+        printf '%s' "$KEEPER" | cmp -s - "$root/bin/keep" || write "$root/bin/keep" 750 %s "$KEEPER"
     } 8>>"$root/bin/keep.lock"
 }
 

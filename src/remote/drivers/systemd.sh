@@ -77,7 +77,7 @@ ReadWritePaths=$base/slots
 CapabilityBoundingSet=
 UMask=0027"
     install_keeper || return 1
-    printf '%s\n' "$ENTER" | cmp -s - "$base/enter" || printf '%s\n' "$ENTER" | write "$base/enter" 750 || return 1
+    printf '%s\n' "$ENTER" | cmp -s - "$base/enter" || write "$base/enter" 750 '%s\n' "$ENTER" || return 1
     is_new=
     unit_is "$(unit_of "")" "$unit" && unit_is "$(log_unit_of "")" "$log_unit" || return 1
     [ -z "$is_new" ] || as_root systemctl daemon-reload

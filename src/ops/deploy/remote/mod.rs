@@ -79,6 +79,23 @@ async fn exported(
     Ok(folder)
 }
 
+/// Removes all that a folder holds but the entry of that name.
+fn keep_only(folder: &Path, name: &str) -> Result<(), Error> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|source| Error::Path { action: "read", path: folder.to_owned(), source })?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|source| Error::Path { action: "read", path: folder.to_owned(), source })?;
+        if entry.file_name() != name {
+            let path = entry.path();
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|source| Error::Path { action: "remove", path, source })?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Steps<'a> {
     /// The steps of a plan.
     #[must_use]
@@ -366,14 +383,8 @@ impl<'a> Steps<'a> {
         self.context.store.activate_deployment(&self.plan.host.release, servers, self.context.now()).await?;
         projects::set_status(self.context, &self.project.id, ProjectStatus::Deployed).await?;
         release::serves(self.context, self.project).await?;
-        // The next deployment has another commit.
-        let folder = self.context.cache.join("commits").join(self.project.id.as_str());
-        match std::fs::remove_dir_all(&folder) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::Path { action: "remove", path: folder, source })
-            }
-            _ => Ok(()),
-        }
+        // What serves is read again: for its addresses, and by the next deployment.
+        keep_only(&self.context.cache.join("commits").join(self.project.id.as_str()), &self.plan.host.commit)
     }
 }
 

@@ -4,6 +4,7 @@ umask 027
 base=$root/apps/$app/production
 ops=$base/ops
 tab=$(printf '\t')
+read -r boot_id </proc/sys/kernel/random/boot_id
 
 line_of() { if [ -r "$1" ]; then IFS= read -r got <"$1"; printf '%s' "$got"; fi; }
 
@@ -28,14 +29,24 @@ say() {
 
 settle_disk() { sync "$@" 2>/dev/null || sync; }
 
-# What stands on the input becomes the file $1, wholly or not at all; $2 its mode.
-write() {
-    (umask 077 && cat >"$1.new") && chmod "${2:-640}" "$1.new" && settle_disk "$1.new" && mv -f "$1.new" "$1" && settle_disk "${1%/*}" ||
-        { rm -f "$1.new"; return 1; }
+# What printf makes of the rest becomes the file $1.new of mode $2. A shell that asks no other program is as fast as it gets.
+draft() {
+    draft=$1.new mode=$2
+    shift 2
+    [ "$mode" != 600 ] || umask 077
+    printf "$@" >"$draft"
+    drafted=$?
+    umask 027
+    [ $drafted = 0 ] && case $mode in 6?0) ;; *) chmod "$mode" "$draft" ;; esac
 }
 
-# What stands on the input becomes the file $1, wholly or not at all, on the disk once that is settled.
-put() { (umask 077 && cat >"$1.new") && chmod "${2:-640}" "$1.new" && mv -f "$1.new" "$1" || { rm -f "$1.new"; return 1; }; }
+# What printf makes of the rest becomes the file $1 of mode $2, wholly or not at all, on the disk once that is settled.
+put() { draft "$@" && mv -f "$1.new" "$1" || { rm -f "$1.new"; return 1; }; }
+
+# The same, on the disk when this has ended.
+write() {
+    draft "$@" && settle_disk "$1.new" && mv -f "$1.new" "$1" && settle_disk "${1%/*}" || { rm -f "$1.new"; return 1; }
+}
 
 # What keeps the disk from taking anything more, in words; fails when nothing does.
 disk_refuses() {
@@ -54,31 +65,34 @@ disk_refuses() {
     echo "the disk is full ($left KB left)"
 }
 
-boot_of() { read -r boot </proc/sys/kernel/random/boot_id; echo "$boot"; }
-now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
-
-# Which process $1 is, so that its number cannot come to mean another: NUMBER START BOOT.
-identity() {
-    read -r stat <"/proc/$1/stat" 2>/dev/null || return 1
-    number=$1
-    set -- ${stat##*) }
-    [ "$1" != Z ] || return 1
-    echo "$number ${20} $(boot_of)"
-} 2>/dev/null
-
-# The process that file $1 names still lives; its number is in $alive.
-lives() {
-    [ -r "$1" ] && read -r alive start boot _ <"$1" && [ -n "$boot" ] && [ "$(identity "$alive")" = "$alive $start $boot" ]
-} 2>/dev/null
-
-json() {
-    case $1 in *[[:cntrl:]\"\\]*) ;; *) printf '%s' "$1"; return ;; esac
-    printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/[\\"]/\\&/g' | tr -d '\000-\037'
+# What time it is, in $now. The clock is asked once a second.
+asked=
+clock() {
+    tick
+    [ "$up" = "$asked" ] || { now=$(date -u +%Y-%m-%dT%H:%M:%SZ); asked=$up; }
 }
 
-# The journal of the operation: `mark STEP intent|done|failed [WHAT]`.
+# The process that file $1 names still lives; its number is in $alive. When it was started, and since which boot the
+# machine runs, tells it from a later one of that number.
+lives() {
+    [ -r "$1" ] && read -r alive start boot _ <"$1" && [ "$boot" = "$boot_id" ] && read -r stat <"/proc/$alive/stat" || return 1
+    set -- ${stat##*) }
+    [ "$1" != Z ] && [ "${20}" = "$start" ]
+} 2>/dev/null
+
+# What $1 is within a string of JSON, in $text.
+as_json() {
+    case $1 in
+    *[[:cntrl:]\"\\]*) text=$(printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/[\\"]/\\&/g' | tr -d '\000-\037') ;;
+    *) text=$1 ;;
+    esac
+}
+
+# A line of the operation's journal, on the disk: `mark STEP intent|done|failed [WHAT]`.
 mark() {
-    printf '{"step":"%s","mark":"%s","at":"%s","what":"%s"}\n' "$1" "$2" "$(now)" "$(json "${3:-}")" >>"$ops/$op/journal" &&
+    clock
+    as_json "${3:-}"
+    printf '{"step":"%s","mark":"%s","at":"%s","what":"%s"}\n' "$1" "$2" "$now" "$text" >>"$ops/$op/journal" &&
         settle_disk "$ops/$op/journal" || return 1
     say mark "$1" "$2" "${3:-}"
 }
@@ -90,9 +104,15 @@ audit() {
         flock 4
         [ -z "$(tail -c 1 "$base/audit.jsonl" 2>/dev/null)" ] || echo >>"$base/audit.jsonl" || exit 1
         before=$(tail -n 1 "$base/audit.jsonl" 2>/dev/null | sha256sum)
-        printf '{"ts":"%s","actor":"%s","op":"%s","action":"%s","from":"%s","to":"%s","result":"%s","before":"%s"}\n' \
-            "$(now)" "$(json "${p_owner:-}")" "$op" "$1" "$(json "$2")" "$(json "$3")" "$(json "$4")" "${before%% *}" \
-            >>"$base/audit.jsonl"
+        clock
+        as_json "${p_owner:-}"
+        line="{\"ts\":\"$now\",\"actor\":\"$text\",\"op\":\"$op\",\"action\":\"$1\""
+        as_json "$2"
+        line="$line,\"from\":\"$text\""
+        as_json "$3"
+        line="$line,\"to\":\"$text\""
+        as_json "$4"
+        printf '%s\n' "$line,\"result\":\"$text\",\"before\":\"${before%% *}\"}" >>"$base/audit.jsonl"
     ) 4>>"$base/audit.lock"
 }
 
@@ -122,15 +142,17 @@ read_lease() {
 
 # Writes the lease: `write_lease OP OWNER PURPOSE FENCE SINCE SECONDS|never`.
 write_lease() {
-    case $6 in never) until=never ;; *) until=$(($(uptime_of) + $6)) ;; esac
-    printf 'op\t%s\nowner\t%s\npurpose\t%s\nfence\t%s\nsince\t%s\nexpires\t%s\nboot\t%s\n' \
-        "$1" "$2" "$3" "$4" "$5" "$until" "$(boot_of)" | write "$base/lease"
+    tick
+    case $6 in never) until=never ;; *) until=$((up + $6)) ;; esac
+    write "$base/lease" 640 'op\t%s\nowner\t%s\npurpose\t%s\nfence\t%s\nsince\t%s\nexpires\t%s\nboot\t%s\n' \
+        "$1" "$2" "$3" "$4" "$5" "$until" "$boot_id"
 }
 
 # The lease that was read counts: it is held for good, or its time is not over, or its work goes on.
 lease_counts() {
     [ "$l_expires" = never ] && return
-    [ "$l_boot" = "$(boot_of)" ] && [ "$l_expires" -gt "$(uptime_of)" ] && return
+    tick
+    [ "$l_boot" = "$boot_id" ] && [ "$l_expires" -gt "$up" ] && return
     working "$l_op"
 }
 
@@ -152,12 +174,13 @@ is_ours() {
 renewed=0
 # Keeps the lease while work goes on; ends the work when it is gone.
 renew() {
-    up=$(uptime_of)
+    tick
     [ $((up - renewed)) -ge 15 ] || return 0
     alone
     is_ours || { together; stale; }
     write_lease "$op" "$l_owner" "$l_purpose" "$l_fence" "$l_since" $ttl
     together
+    tick
     renewed=$up
 }
 
@@ -168,7 +191,8 @@ stale() {
 }
 
 held() {
-    case $l_expires in never) left=never ;; *) left=$((l_expires - $(uptime_of))); [ $left -ge 0 ] || left=0 ;; esac
+    tick
+    case $l_expires in never) left=never ;; *) left=$((l_expires - up)); [ $left -ge 0 ] || left=0 ;; esac
     say held "$l_op" "$l_owner" "$l_purpose" "$left" "$l_since"
 }
 
@@ -197,4 +221,11 @@ listening_of() {
         else if (part[1] == "00000000000000000000000001000000") printf "[::1]:%d\n", port
         else printf "[ipv6]:%d\n", port
     }' "$2/tcp" "$2/tcp6" 2>/dev/null
+}
+
+# Addresses that anything on this machine listens on. The kernel goes through its whole table of sockets for whoever reads
+# it; `ss` asks for those that listen.
+listening() {
+    if sockets=$(ss -Hltn 2>/dev/null); then printf '%s\n' "$sockets" | awk 'NF { print $4 }'
+    else listening_of "" /proc/net; fi
 }

@@ -3,7 +3,7 @@ do_build() {
     [ ! -e "$release_folder/complete" ] || return 0
     mkdir -p "$release_folder"
     # Ours, so that it may be removed one day.
-    printf '%s' "$p_manifest" | write "$release_folder/manifest" || { because disk "the release cannot be written"; return 1; }
+    write "$release_folder/manifest" 640 %s "$p_manifest" || { because disk "the release cannot be written"; return 1; }
     if [ -n "${p_blob:-}" ] && [ ! -e "$release_folder/source" ]; then
         rm -rf "$release_folder/source.part"
         mkdir -p "$release_folder/source.part" && tar -xf "$p_blob" -C "$release_folder/source.part" &&
@@ -11,5 +11,5 @@ do_build() {
     fi
     driver_build || { [ -n "$cause" ] || because build "it cannot be built"; return 1; }
     [ -z "${p_blob:-}" ] || find "$release_folder/source" -type f -exec sync {} + 2>/dev/null || sync
-    echo "$p_commit" | write "$release_folder/complete"
+    write "$release_folder/complete" 640 '%s\n' "$p_commit"
 }

@@ -22,8 +22,15 @@ ask() {
     return $code
 }
 
-# Says in $cause why what runs in slot $1 is no longer what was started.
+# Says in $cause why what runs in the slot that was looked at is no longer what was started.
 ended() {
+    # What keeps it may be about to say how.
+    tries=0
+    while [ "$state:$detail" = exited: ] && [ $tries -lt 20 ]; do
+        sleep 0.05
+        look_at "$looked_at"
+        tries=$((tries + 1))
+    done
     case $state in
     exited) because crashed "its process ended with ${detail:-an unknown outcome}" ;;
     oom) because oom "it was killed for lack of memory (OOM)${detail:+; its limit is $detail}" ;;
@@ -33,6 +40,7 @@ ended() {
 }
 
 look_at() {
+    looked_at=$1
     set -- "$(driver_state "$1")"
     state=${1%%"$tab"*}
     rest=${1#*"$tab"}
@@ -44,12 +52,12 @@ look_at() {
 gate() {
     slot=$1 port=$2
     begun=$(uptime_of)
-    good=0 all=0 redirects=0 bad_kind= bad=
+    good=0 all=0 redirects=0 asked_times=0 bad_kind= bad=
     look_at "$slot"
     first=$instance
     [ "$state" = running ] || { ended; return 1; }
     # The same process passed it a moment ago: one good answer more will do.
-    if read -r passed_at passed <"$ops/$op/passed" && [ "$passed" = "$first $(boot_of)" ] &&
+    if read -r passed_at passed <"$ops/$op/passed" && [ "$passed" = "$first $boot_id" ] &&
         [ $((begun - passed_at)) -lt 10 ]; then good=2 all=2; fi 2>/dev/null
     while :; do
         renew
@@ -63,7 +71,7 @@ gate() {
             good=$((good + 1)) all=$((all + 1)) redirects=0
             if [ $good -ge 3 ]; then
                 foreign "$slot" "$port" || return 1
-                echo "$(uptime_of) $first $(boot_of)" >"$ops/$op/passed" 2>/dev/null
+                echo "$(uptime_of) $first $boot_id" >"$ops/$op/passed" 2>/dev/null
                 say gate "$all" "$(($(uptime_of) - begun))" "$took"
                 return 0
             fi
@@ -90,7 +98,9 @@ gate() {
             explain
             return 1
         fi
-        if [ $good -gt 0 ]; then sleep 0.3; else sleep 0.2; fi
+        # It may come up at any moment now.
+        asked_times=$((asked_times + 1))
+        if [ $good -gt 0 ]; then sleep 0.3; elif [ $asked_times -lt 20 ]; then sleep 0.05; else sleep 0.2; fi
     done
 }
 

@@ -95,7 +95,8 @@ hold)
     '') rm -f "$base/lease.left" ;;
     *) ln -f "$base/lease" "$base/lease.left" || exit 1 ;;
     esac
-    write_lease hold "$p_owner" "$p_purpose" 0 "$(now)" never
+    clock
+    write_lease hold "$p_owner" "$p_purpose" 0 "$now" never
     audit hold "" "$p_purpose" ok
     ;;
 unhold | break)
@@ -120,6 +121,6 @@ maintain | admit)
     caddy_flag "$base/active" maintenance $flag && audit "$4" $was $flag ok
     ;;
 recall)
-    echo "$p_owner" | write "$ops/$op/recall" && audit recall "$slot" "$(other "$slot")" "${p_purpose:-ok}"
+    write "$ops/$op/recall" 640 '%s\n' "$p_owner" && audit recall "$slot" "$(other "$slot")" "${p_purpose:-ok}"
     ;;
 esac

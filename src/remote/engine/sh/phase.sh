@@ -5,9 +5,11 @@
 # before as long as that still runs. Every step may be begun again: it looks at what is so, and does what is missing.
 
 given=$(cat)
-mkdir -p "$ops/$op" "$base/active" "$base/slots/blue" "$base/slots/green" "$base/releases" "$base/shared" ||
-    { say cause disk "$(disk_refuses || echo "its folders cannot be made")"; exit 9; }
-chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
+for folder in "$ops/$op" "$base/active" "$base/slots/blue" "$base/slots/green" "$base/releases" "$base/shared"; do
+    [ -d "$folder" ] && continue
+    mkdir -p "$folder" && chmod 750 "$root" "$root/apps" "$base" "$base/active" 2>/dev/null
+    [ -d "$folder" ] || { say cause disk "$(disk_refuses || echo "its folders cannot be made")"; exit 9; }
+done
 # As long as this shell lives, the operation is worked on.
 exec 6>>"$ops/$op/running"
 flock -n 6 || { say note "this operation is worked on already"; exit 21; }
@@ -22,7 +24,7 @@ is_sent() { [ -e "$ops/$op/flipped" ] || { [ -e "$ops/$op/flipping" ] && [ "$(ac
 is_unwanted() { [ -e "$ops/$op/cancel" ] && [ "$(line_of "$ops/$op/cancel")" = "$p_step" ] && ! is_sent; }
 is_ours_to_change || { say cause newer "$newer"; exit 9; }
 release_folder=$base/releases/$p_release
-[ "$4" = back ] || rm -rf "$ops/$op/steps"/back-*
+for folder in "$ops/$op/steps"/back-*; do [ "$4" = back ] || [ ! -d "$folder" ] || rm -rf "$folder"; done
 
 # Room that is kept for what a full disk must not keep back: the journal, what is told, and what is taken back.
 room=$ops/$op/room
@@ -39,19 +41,26 @@ do_lease() {
         if lease_counts; then held; together; exit 5; fi
         settle "$l_op" "$l_owner"
     fi
-    if ! is_ours; then
+    if is_ours; then
+        # How long ago it was written last.
+        [ "$l_boot" != "$boot_id" ] || renewed=$((l_expires - ttl))
+    else
         # A number that only grows tells who came last, whatever becomes of clocks.
-        fence=$(($(line_of "$base/fence" | tr -cd 0-9 | sed 's/^$/0/') + 1))
+        fence=$(line_of "$base/fence")
+        case $fence in *[!0-9]*) fence=$(printf '%s' "$fence" | tr -cd 0-9) ;; esac
+        fence=$((${fence:-0} + 1))
         if [ -s "$ops/$op/fence" ]; then
             # It was ours once. Who was away for too long begins anew, unless nobody came between.
             [ "$(line_of "$ops/$op/fence")" = "$((fence - 1))" ] || { together; stale; }
         fi
-        echo "$fence" | write "$base/fence" && echo "$fence" | write "$ops/$op/fence" &&
-            write_lease "$op" "$p_owner" "$p_purpose" "$fence" "$(now)" $ttl ||
+        clock
+        write "$base/fence" 640 '%s\n' "$fence" && write "$ops/$op/fence" 640 '%s\n' "$fence" &&
+            write_lease "$op" "$p_owner" "$p_purpose" "$fence" "$now" $ttl ||
             { together; because disk "the lease cannot be written"; return 1; }
+        renewed=$up
         audit lease "$l_owner" "$p_owner" ok
     fi
-    [ -z "$given" ] || printf '%s' "$p_plan" | write "$ops/$op/plan" 600 ||
+    [ -z "$given" ] || printf '%s' "$p_plan" | cmp -s - "$ops/$op/plan" || write "$ops/$op/plan" 600 %s "$p_plan" ||
         { together; because disk "the plan cannot be written"; return 1; }
     together
 }
@@ -96,26 +105,27 @@ do_prepare() {
         return 1
     fi
     # What is left of a bake that was cut off would let visitors in before the gate.
-    [ "$(active)" = "$p_slot" ] || rm -f "$base/active/bake"
+    [ "$(active)" = "$p_slot" ] || end_bake
     if [ -n "$wanted" ] && [ "$wanted" != "$driver" ]; then
         because driver "it runs by the driver $driver there; take it off with 'cgo project remove' to change to $wanted"
         return 1
     fi
-    [ -s "$base/driver" ] || echo "$driver" | write "$base/driver" || return 1
-    [ -s "$base/format" ] || echo $format | write "$base/format" || return 1
+    [ -s "$base/driver" ] || write "$base/driver" 640 '%s\n' "$driver" || return 1
+    [ -s "$base/format" ] || write "$base/format" 640 '%s\n' $format || return 1
     # A launch that is already so is left alone: to write it again would restart it.
     [ "$(line_of "$slot/generation")" != "$p_generation" ] || return 0
     driver_install || return 1
     [ "$(active)" = "$p_slot" ] || driver_stop "$p_slot" || return 1
-    taken=$(listening_of "" /proc/net | grep -E ":$p_port\$" | head -n 1)
-    if [ -n "$taken" ]; then because taken "port $p_port is taken: something listens on $taken"; return 1; fi
+    for at in $(listening); do
+        case $at in *":$p_port") because taken "port $p_port is taken: something listens on $at"; return 1 ;; esac
+    done
     # The generation comes last: with it all of it is there.
-    printf '%s' "$p_env" | put "$slot/env" 600 && printf '%s' "$p_launch" | put "$slot/launch" &&
-        echo "$p_release" | put "$slot/release" && echo "$p_port" | put "$slot/port" &&
-        echo "$p_stop_after" | put "$slot/stop_after" && echo "$release_folder" | put "$slot/release_folder" &&
-        driver_prepare "$p_slot" && printf '%s' "$p_migrate" | put "$ops/$op/migrate" &&
+    put "$slot/env" 600 %s "$p_env" && put "$slot/launch" 640 %s "$p_launch" &&
+        put "$slot/release" 640 '%s\n' "$p_release" && put "$slot/port" 640 '%s\n' "$p_port" &&
+        put "$slot/stop_after" 640 '%s\n' "$p_stop_after" && put "$slot/release_folder" 640 '%s\n' "$release_folder" &&
+        driver_prepare "$p_slot" && put "$ops/$op/migrate" 640 %s "$p_migrate" &&
         settle_disk "$slot/env" "$slot/launch" "$slot/release" "$slot/port" "$slot/stop_after" "$slot/release_folder" \
-            "$ops/$op/migrate" "$ops/$op" && echo "$p_generation" | write "$slot/generation"
+            "$ops/$op/migrate" "$ops/$op" && write "$slot/generation" 640 '%s\n' "$p_generation"
 }
 
 # Once for each release, and one at a time, whoever was killed in its midst.
@@ -140,7 +150,7 @@ do_migrate() {
         evidence_of "$ops/$op/migration"
         return 1
     fi
-    date >"$release_folder/migrated" && settle_disk "$release_folder/migrated"
+    [ -s "$release_folder/migrated" ] || { date >"$release_folder/migrated" && settle_disk "$release_folder/migrated"; }
 }
 
 # Takes the lock on descriptor 8, which a migration holds for as long as it runs, also when whoever began it is gone.
@@ -178,7 +188,7 @@ do_flip() {
         # All that the way back takes is there before anything is changed.
         if [ ! -e "$ops/$op/was" ]; then
             [ ! -e "$base/serving" ] || ln -f "$base/serving" "$ops/$op/serving.was" 2>/dev/null
-            printf '%s\n%s\n' "$old" "$(line_of "$base/serving")" | write "$ops/$op/was" ||
+            write "$ops/$op/was" 640 '%s\n%s\n' "$old" "$(line_of "$base/serving")" ||
                 { together; because disk "the switch cannot be written"; return 1; }
         fi
         if [ -n "$old" ] && [ "$old" != "$p_slot" ] && [ "$p_bake" -gt 0 ]; then true >"$base/active/bake"; fi
@@ -203,7 +213,8 @@ send_to() {
         settle_disk "$base/serving.new" && case $1 in
     green) true >"$base/active/green.new" && mv -f "$base/active/green.new" "$base/active/green" ;;
     blue) rm -f "$base/active/green" ;;
-    esac && mv -f "$base/serving.new" "$base/serving" && rm -f "$base/stopped" && settle_disk "$base/active"
+    esac && mv -f "$base/serving.new" "$base/serving" && { [ ! -e "$base/stopped" ] || rm -f "$base/stopped"; } &&
+        settle_disk "$base/active"
 }
 
 # The old release finishes its requests. Where nobody can count them, it gets ten seconds.
@@ -225,10 +236,13 @@ do_drain() {
     case $count in 0 | unknown) ;; *) say cut "$count" ;; esac
 }
 
+# The release before is not fallen back upon any more.
+end_bake() { [ ! -e "$base/active/bake" ] || rm -f "$base/active/bake"; }
+
 # Watches the release serve while the one before still runs, and goes back to it when it is not well.
 do_bake() {
     old=$(was_slot)
-    if [ -z "$old" ] || [ "$old" = "$p_slot" ]; then rm -f "$base/active/bake"; return 0; fi
+    if [ -z "$old" ] || [ "$old" = "$p_slot" ]; then end_bake; return 0; fi
     look_at "$p_slot"
     first=$instance
     ends=$(($(uptime_of) + p_bake))
@@ -243,18 +257,18 @@ do_bake() {
         [ $bad -lt 3 ] || { because unwell "it answered three times in a row with ${status:-nothing} after visitors were sent to it"; return 1; }
         sleep 0.3
     done
-    rm -f "$base/active/bake"
+    end_bake
 }
 
 do_retire() {
-    rm -f "$base/active/bake"
+    end_bake
     old=$(was_slot)
     if [ -n "$old" ] && [ "$old" != "$p_slot" ]; then driver_stop "$old" || return 1; fi
     conclude
 }
 
 # Notes that the release is good.
-conclude() { echo good | write "$release_folder/STATUS"; }
+conclude() { write "$release_folder/STATUS" 640 'good\n'; }
 
 # Removes releases nobody goes back to. Only what a manifest of ours names is touched.
 do_prune() {
@@ -276,9 +290,7 @@ do_prune() {
     done
     # Operations are told of in the audit; the folders of old ones go.
     for folder in $(ls -1dt "$ops"/*/ 2>/dev/null | tail -n +21); do working "$(basename "$folder")" || rm -rf "$folder"; done
-    for blob in "$root"/blobs/*; do
-        [ ! -f "$blob" ] || [ -z "$(find "$blob" -mmin +1440)" ] || rm -f "$blob"
-    done
+    [ ! -d "$root/blobs" ] || find "$root/blobs" -maxdepth 1 -type f -mmin +1440 -exec rm -f {} +
 }
 
 # An operation that goes on builds or starts that release.
@@ -323,7 +335,7 @@ revert() {
     fi
     rm -f "$base/active/bake" "$ops/$op/flipped" "$ops/$op/flipping"
     together
-    [ "$cause_kind" = elsewhere ] || printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
+    [ "$cause_kind" = elsewhere ] || write "$release_folder/STATUS" 640 'bad\n%s\n' "$cause"
     audit revert "$p_slot" "$old" "$cause"
     driver_stop "$p_slot"
     say reverted "$old"
@@ -345,7 +357,7 @@ undo() {
     if [ "$(active)" != "$p_slot" ]; then driver_stop "$p_slot"; rm -f "$base/slots/$p_slot/generation"; fi
     case ${cause_kind:-} in
     '' | interrupted | taken | serves | driver | elsewhere | disk) ;;
-    *) printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS" ;;
+    *) write "$release_folder/STATUS" 640 'bad\n%s\n' "$cause" ;;
     esac
     audit undo "$p_release" "$(line_of "$base/serving")" "${cause:-interrupted}"
     mark undo done
@@ -425,7 +437,7 @@ build)
     step build || {
         failed
         # Half of a release only takes room.
-        if [ "$cause_kind" != disk ]; then printf 'bad\n%s\n' "$cause" | write "$release_folder/STATUS"
+        if [ "$cause_kind" != disk ]; then write "$release_folder/STATUS" 640 'bad\n%s\n' "$cause"
         elif [ ! -e "$release_folder/complete" ]; then rm -rf "$release_folder"; fi
         exit "$(code_of)"
     }

@@ -16,7 +16,7 @@ say driver "$driver"
 case ${engine:-} in sudo*) say engine "${engine##* }" sudo ;; ?*) say engine "$engine" ;; esac
 for tool in curl flock tar sha256sum setsid awk; do command -v "$tool" >/dev/null || say missing "$tool"; done
 said=$(driver_check 2>&1) || say missing "$said"
-listening_of "" /proc/net | sed 's/.*://' | sort -un | while read -r port; do say listens "$port"; done
+listening | while read -r at; do say listens "${at##*:}"; done
 if [ -d "$base" ]; then
     slot=$(active)
     say serving "$slot" "$(line_of "$base/serving")"
@@ -33,7 +33,9 @@ if [ -d "$base" ]; then
         [ -e "$folder/manifest" ] || continue
         built=no
         [ ! -e "$folder/complete" ] || built=yes
-        say release "${folder##*/}" "$built" "$(line_of "$folder/STATUS")" "$(sed -n 2p "$folder/STATUS" 2>/dev/null)"
+        status= why=
+        { IFS= read -r status; IFS= read -r why; } 2>/dev/null <"$folder/STATUS"
+        say release "${folder##*/}" "$built" "$status" "$why"
     done
     [ ! -d "$ops/$op" ] || {
         say operation "$(tail -n 1 "$ops/$op/journal" 2>/dev/null)"
