@@ -43,7 +43,9 @@ while :; do
     child=$!
     if read -r line <"/proc/$child/stat"; then
         set -- ${line##*) }
-        echo "$child ${20}" >"$caddy/caddy.pid.new" && mv -f "$caddy/caddy.pid.new" "$caddy/caddy.pid"
+        # On a full disk a file that is there has room for as much as it held.
+        { echo "$child ${20}" >"$caddy/caddy.pid.new" && mv -f "$caddy/caddy.pid.new" "$caddy/caddy.pid"; } ||
+            { rm -f "$caddy/caddy.pid.new"; echo "$child ${20}" 1<>"$caddy/caddy.pid"; }
     fi
     wait "$child"
     child=

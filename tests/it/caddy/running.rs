@@ -62,6 +62,21 @@ fn a_caddy_that_is_killed_is_back_with_the_same_routes() {
     });
 }
 
+/// Who does not know it would start another one beside it.
+#[test]
+fn a_caddy_that_is_back_is_known_also_where_no_file_can_be_made() {
+    on_both(&async |ground| {
+        let site = ground.served("notes").await;
+        let root = ground.root.as_str();
+        let killed = ground.sh(PID, &[root]).await;
+        ground.sh("mkdir \"$1/caddy/caddy.pid.new\" && kill -9 \"$2\"", &[root, &killed]).await;
+        back(root, &killed, ground.reach(&site));
+        let pid = ground.sh(PID, &[root]).await;
+        ground.sh("grep -qz caddy \"/proc/$1/cmdline\"", &[&pid]).await;
+        ground.sh("rmdir \"$1/caddy/caddy.pid.new\"", &[root]).await;
+    });
+}
+
 #[test]
 fn without_the_admin_socket_flags_work_and_changes_are_refused() {
     on_both(&async |ground| {
