@@ -5,7 +5,7 @@
 //! - by a control group where cgo may make one (version 2 with `pids` and `memory` delegated, or version 1): always
 //!   for root on an ordinary machine, for others where systemd delegated one to them;
 //! - else, for the number of processes and not for root, by `RLIMIT_NPROC`, set inside the sandbox's own user
-//!   namespace so that it counts only what runs there (without walls: on top of what the operator runs already). Linux
+//!   namespace so that it counts only what runs there (without walls: with room for what else the operator runs). Linux
 //!   exempts root from it, also in a namespace of its own;
 //! - else by looking: cgo counts processes and memory several times a second and ends the run that has too much.
 //!
@@ -76,12 +76,14 @@ impl Limits {
             ("cpu", self.cpu.as_secs().max(1)),
             ("core", 0),
         ];
-        // Without a namespace of their own they are counted together with all that the operator runs already.
-        let already = match mode {
-            Mode::Bubblewrap => 0,
-            Mode::Off => threads_of_this_user(),
+        let processes = u64::from(self.processes);
+        let processes = match mode {
+            Mode::Bubblewrap => processes,
+            // Without a namespace of their own they are counted together with all that the operator runs, now and
+            // later: there is room for that, and whoever looks ends the run at its own number.
+            Mode::Off => threads_of_this_user() + 2 * processes,
         };
-        limits.push(("nproc", already + u64::from(self.processes)));
+        limits.push(("nproc", processes));
         limits.into_iter().flat_map(|(name, value)| ["--limit".into(), format!("{name}={value}").into()]).collect()
     }
 }

@@ -177,8 +177,8 @@ fn an_agent_that_destroys_its_repository_destroys_only_what_it_sees_and_its_work
         assert_eq!(git(&main, &["show", &format!("{tip}:work.txt")]), "work");
         assert_eq!(git(&main, &["log", "--format=%s", tip]), "work\nbase");
     }
-    // What is not whole does not.
-    let gone = format!("echo work > work.txt; {commit}; {destroy}");
+    // What is not whole does not; it is a commit that the repository has from nobody.
+    let gone = format!("echo gone > work.txt; {commit}; {destroy}");
     assert_eq!(after(&bench, "codex", &gone).verdict, Verdict::Failed(Class::Branch));
     assert_eq!(git(&main, &["fsck", "--full", "--no-dangling"]), "");
 }

@@ -96,6 +96,11 @@ impl Box {
     }
 }
 
+/// Seconds that nobody waits for and that no other test, nor the same one as another user, sleeps at the same time.
+fn nap(of: u32) -> String {
+    format!("9876{of}.{}", std::process::id())
+}
+
 /// Whether a process runs whose command line has this word.
 fn runs(word: &str) -> bool {
     cgo::exec::identity::pids().into_iter().any(|pid| {
@@ -233,10 +238,13 @@ fn a_fork_bomb_ends_the_run() {
         let Some(mut place) = Box::with(mode) else { return };
         place.job.limits.processes = 80;
         // A bomb of 511 shells: what a fault of the sandbox lets through must not take the machine along.
-        let bomb = "bomb() { [ $1 = 0 ] || { bomb $(($1 - 1)) | bomb $(($1 - 1)) & }; sleep 98761.1; }; bomb 8; wait";
-        let ran = place.run(bomb);
+        let nap = nap(1);
+        let bomb = format!(
+            "bomb() {{ [ $1 = 0 ] || {{ bomb $(($1 - 1)) | bomb $(($1 - 1)) & }}; sleep {nap}; }}; bomb 8; wait"
+        );
+        let ran = place.run(&bomb);
         assert_eq!(ran.stopped, Some(Stopped::Processes), "{mode:?}");
-        assert!(!runs("98761.1"), "{mode:?}: a process survived");
+        assert!(!runs(&nap), "{mode:?}: a process survived");
     }
 }
 
@@ -289,14 +297,15 @@ fn a_program_that_ignores_the_request_to_end_is_killed() {
     let Some(mut place) = Box::new() else { return };
     place.job.limits.wall = Duration::from_millis(500);
     let begun = Instant::now();
-    let ran = place.run("trap '' TERM INT HUP; while :; do sleep 98762.1; done");
+    let nap = nap(2);
+    let ran = place.run(&format!("trap '' TERM INT HUP; while :; do sleep {nap}; done"));
     assert_eq!(ran.stopped, Some(Stopped::Wall));
     assert!(begun.elapsed() >= Duration::from_millis(1500), "it had no time to end by itself");
-    until("the program's end", || !runs("98762.1"));
+    until("the program's end", || !runs(&nap));
     // One that heeds it has the time to say so, with the way to the meter open or not.
     for network in [Network::None, Network::Only(([127, 0, 0, 1], 9999).into())] {
         place.job.network = network;
-        let ran = place.run("trap 'echo asked; exit 0' TERM; echo up; sleep 98762.2 & wait");
+        let ran = place.run(&format!("trap 'echo asked; exit 0' TERM; echo up; sleep {nap} & wait"));
         assert_eq!((ran.stopped, ran.stdout.text().as_str()), (Some(Stopped::Wall), "up\nasked\n"));
     }
 }
@@ -305,28 +314,30 @@ fn a_program_that_ignores_the_request_to_end_is_killed() {
 fn silence_and_a_cancelled_token_end_the_run() {
     let Some(mut place) = Box::new() else { return };
     place.job.limits.idle = Some(Duration::from_millis(600));
-    let ran = place.run("for i in 1 2 3 4 5; do echo $i; sleep 0.2; done; sleep 98763.1");
+    let nap = nap(3);
+    let ran = place.run(&format!("for i in 1 2 3 4 5; do echo $i; sleep 0.2; done; sleep {nap}"));
     assert_eq!((ran.stopped, ran.stdout.text().as_str()), (Some(Stopped::Idle), "1\n2\n3\n4\n5\n"));
     let cancel = CancellationToken::new();
     let from_output = cancel.clone();
     let mut job = place.job.clone();
-    job.args = vec!["-c".into(), "echo up; sleep 98763.2".into()];
+    job.args = vec!["-c".into(), format!("echo up; sleep {nap}").into()];
     let mut on_bytes = |_, _: &[u8]| from_output.cancel();
     let ran = place.runtime.block_on(place.sandbox.run(&job, &cancel, &mut on_bytes)).unwrap();
     assert_eq!((ran.stopped, ran.exit), (Some(Stopped::Cancelled), None));
-    assert!(!runs("98763.2"));
+    assert!(!runs(&nap));
 }
 
 #[test]
 fn a_daemon_does_not_outlive_the_run() {
     for mode in [Mode::Bubblewrap, Mode::Off] {
         let Some(place) = Box::with(mode) else { return };
-        let said = place.says(
-            "(setsid setsid sh -c 'trap \"\" TERM HUP; exec >/dev/null 2>&1; while :; do sleep 98764.1; done' &) ; \
+        let nap = nap(4);
+        let said = place.says(&format!(
+            "(setsid setsid sh -c 'trap \"\" TERM HUP; exec >/dev/null 2>&1; while :; do sleep {nap}; done' &) ; \
              sleep 0.3; echo left",
-        );
+        ));
         assert_eq!(said, "left\n");
-        assert!(!runs("98764.1"), "{mode:?}: the daemon lives");
+        assert!(!runs(&nap), "{mode:?}: the daemon lives");
     }
 }
 
@@ -334,7 +345,8 @@ fn a_daemon_does_not_outlive_the_run() {
 fn a_run_that_is_dropped_leaves_nothing() {
     let Some(place) = Box::new() else { return };
     let mut job = place.job.clone();
-    job.args = vec!["-c".into(), "echo up; sleep 98765.1 & sleep 98765.1".into()];
+    let nap = nap(5);
+    job.args = vec!["-c".into(), format!("echo up; sleep {nap} & sleep {nap}").into()];
     let cancel = CancellationToken::new();
     place.runtime.block_on(async {
         let (up, mut is_up) = tokio::sync::mpsc::unbounded_channel();
@@ -346,7 +358,7 @@ fn a_run_that_is_dropped_leaves_nothing() {
             _ = is_up.recv() => {}
         }
     });
-    until("the end of what was started", || !runs("98765.1"));
+    until("the end of what was started", || !runs(&nap));
 }
 
 #[test]
