@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use sqlx::error::{DatabaseError, ErrorKind};
@@ -36,6 +37,8 @@ pub(super) fn open_in_memory() -> Result<Connection, sqlx::Error> {
 
 fn set_up(connection: Connection, purpose: Use, patience: Duration) -> Result<Connection, sqlx::Error> {
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // One plan whatever the arguments are: otherwise those that a plan could look at are planned for anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failure)?;
     connection.busy_timeout(patience).map_err(failure)?;
     connection
         .execute_batch(match purpose {
@@ -250,4 +253,27 @@ pub(super) fn again(error: &sqlx::Error) -> sqlx::Error {
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     let database = error.as_database_error().and_then(|error| error.try_downcast_ref::<Failure>());
     database.is_some_and(|failure| failure.code & 0xff == 5)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_its_arguments_are() {
+        let connection = open_in_memory().unwrap();
+        batch(&connection, "create table t (id integer primary key, a text); insert into t values (1, 'x'), (2, 'y')")
+            .unwrap();
+        let sql = "select id from t where id > $1 and a like $2 order by id limit $3";
+        for (above, like, limit) in [(0, "x%", 1), (1, "%y", 2), (0, "z", 3)] {
+            rows(&connection, sql, &[Arg::Int(above), Arg::Text(like), Arg::Int(limit)]).unwrap();
+        }
+        let statement = connection.prepare_cached(sql).unwrap();
+        assert_eq!(
+            (statement.get_status(StatementStatus::Run), statement.get_status(StatementStatus::RePrepare)),
+            (3, 0)
+        );
+    }
 }
