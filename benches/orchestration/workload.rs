@@ -190,6 +190,7 @@ impl Party {
             user: "bench".to_owned(),
             person: cgo::domain::user::Person::operator("bench"),
             approvers: Vec::new(),
+            answer_within: None,
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: cgo::ops::real(),
             secrets: Secrets::default(),

@@ -73,6 +73,7 @@ impl App {
             user,
             github: github::Access::from_env(&settings.github_api.value, |name| std::env::var(name).ok()),
             approvers: settings.approvers.value.clone(),
+            answer_within: settings.answer_within.value,
             source: ops::real(),
             secrets: secrets.clone(),
             vault: Vault::at(settings.identity.value.clone()),

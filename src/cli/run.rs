@@ -44,6 +44,11 @@ pub async fn run(session: &Session<'_>, args: Args) -> Result<Outcome, Failure> 
                 Some(text) => runs::find(context, &text).await?,
                 None => runs::resumable(context).await?,
             };
+            if let Some(ask) = runs::waits_for(context, &run).await?
+                && let Told::Refused { by } = tape::time_is_up(context, &ask, &session.cancel).await?
+            {
+                return Err(cancelled_by(&app, &run.id, &by).await?);
+            }
             if run.status == RunStatus::WaitingSecret {
                 // Somebody set it meanwhile, or is told what is still missing.
                 let ask = runs::open_ask(context, &run, Wait::Secret).await?;

@@ -152,6 +152,13 @@ impl Answer for Shown {
                 out.push_str(&format!("  asks: {}\n", question.text));
             }
             out.push_str(&format!("  question {}\n", ask.id));
+            if let Some(deadline) = ask.deadline {
+                let then = match ask.assumed() {
+                    Some(texts) => format!("{} is taken", texts.join(", ")),
+                    None => "the run ends".to_owned(),
+                };
+                out.push_str(&format!("  open until {}; then {then}\n", when(deadline)));
+            }
         }
         if !self.unfinished.is_empty() {
             let nodes: Vec<&str> = self.unfinished.iter().map(AgentName::as_str).collect();

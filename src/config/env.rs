@@ -27,6 +27,9 @@ pub const BUDGET_PROJECT: &str = "CGO_BUDGET_PROJECT";
 /// The same for all runs and trials of a day in UTC.
 pub const BUDGET_DAY: &str = "CGO_BUDGET_DAY";
 
+/// How long a question or an approval stays open.
+pub const ANSWER_WITHIN: &str = "CGO_ANSWER_WITHIN";
+
 /// Who writes code that is not generated.
 pub const CODER: &str = "CGO_CODER";
 /// What keeps a coder from the rest of the machine.
@@ -76,6 +79,10 @@ pub const ALL: &[(&str, &str)] = &[
     (BUDGET, "US dollars a run may spend on models before a person is asked"),
     (BUDGET_PROJECT, "the same for a project in all its runs; no such limit unless it is set"),
     (BUDGET_DAY, "the same for all runs and trials of a day in UTC; no such limit unless it is set"),
+    (
+        ANSWER_WITHIN,
+        "how long a question stays open, such as 12h or 3d; then what it assumes is taken, or its run ends",
+    ),
     (CODER, "who writes code: native, claude, codex, opencode, aider, goose, droid, none"),
     (SANDBOX, "what keeps a coder from the rest of the machine: bubblewrap, off"),
     (TASKS_AT_ONCE, "how many tasks of a run are worked on at once"),

@@ -16,6 +16,7 @@ use crate::domain::diagnose::{Advice, Diagnose, Kind};
 use crate::domain::money::Usd;
 use crate::domain::provider::{DEFAULT_BUDGET, Endpoint, OFFLINE};
 use crate::domain::server::PortRange;
+use crate::domain::time::Span;
 pub use certificates::{AcmeFile, Certificates};
 
 /// Tasks of a run that are worked on at once: each has a model, tests and a Python of its own.
@@ -73,6 +74,8 @@ pub struct Settings {
     pub budget_project: Sourced<Option<Usd>>,
     /// The same for all runs and trials of a day in UTC; nothing for no such limit.
     pub budget_day: Sourced<Option<Usd>>,
+    /// How long a question or an approval stays open; nothing for as long as an answer takes.
+    pub answer_within: Sourced<Option<Span>>,
     /// Who writes code that is not generated.
     pub coder: Sourced<Coder>,
     /// What keeps a coder from the rest of the machine.
@@ -152,6 +155,9 @@ pub struct UserFile {
     /// See [`Settings::budget_day`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_day: Option<Usd>,
+    /// See [`Settings::answer_within`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_within: Option<Span>,
     /// See [`Settings::coder`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coder: Option<Coder>,
@@ -304,6 +310,8 @@ impl Settings {
         let budget = parsed(env, &config.value, env::BUDGET, file.budget, DEFAULT_BUDGET, dollars)?;
         let budget_project = optional(env, &config.value, env::BUDGET_PROJECT, file.budget_project, dollars)?;
         let budget_day = optional(env, &config.value, env::BUDGET_DAY, file.budget_day, dollars)?;
+        let answer_within =
+            optional(env, &config.value, env::ANSWER_WITHIN, file.answer_within, "a time such as 30m, 12h or 3d")?;
         let coder =
             parsed(env, &config.value, env::CODER, file.coder, Coder::default(), "one of the coders (see --help)")?;
         let sandbox = parsed(env, &config.value, env::SANDBOX, file.sandbox, Walls::default(), "bubblewrap or off")?;
@@ -338,6 +346,7 @@ impl Settings {
             budget,
             budget_project,
             budget_day,
+            answer_within,
             coder,
             sandbox,
             tasks_at_once,
@@ -368,6 +377,11 @@ impl Settings {
             ("budget", self.budget.value.to_string(), &self.budget.source),
             ("budget_project", amount(self.budget_project.value), &self.budget_project.source),
             ("budget_day", amount(self.budget_day.value), &self.budget_day.source),
+            (
+                "answer_within",
+                self.answer_within.value.map(|span| span.to_string()).unwrap_or_default(),
+                &self.answer_within.source,
+            ),
             ("coder", self.coder.value.to_string(), &self.coder.source),
             ("sandbox", self.sandbox.value.to_string(), &self.sandbox.source),
             ("tasks_at_once", self.tasks_at_once.value.to_string(), &self.tasks_at_once.source),

@@ -305,6 +305,28 @@ pub struct Ask {
     pub answer: Option<Answer>,
     /// When it was asked.
     pub created_at: Timestamp,
+    /// When it is decided without an answer, see [`Ask::assumed`]; none for as long as an answer takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+}
+
+/// Who answers when nobody does before the deadline.
+pub const NOBODY: &str = "nobody in time";
+
+impl Ask {
+    /// The answers that are taken when nobody gives one before the deadline: what its questions assume. None where one of
+    /// them assumes nothing, and for an approval: it is refused then, which ends the run.
+    #[must_use]
+    pub fn assumed(&self) -> Option<Vec<String>> {
+        let questions = Some(&self.questions).filter(|_| self.wait == Wait::Input)?;
+        questions.iter().map(|question| question.assumption.clone()).collect()
+    }
+
+    /// Whether its deadline has passed.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 /// One question.

@@ -16,6 +16,7 @@ use crate::domain::ids::AskId;
 use crate::domain::names::AgentName;
 use crate::domain::run::{Ask, Question, RequestKind, RunStatus, Wait};
 use crate::domain::state::{Field, Patch, ProjectState, Refused};
+use crate::domain::time::Span;
 
 /// The nodes at work: side by side, or in turn where the same has to happen in the same order again.
 enum Work<'a> {
@@ -188,6 +189,8 @@ pub struct Engine<'a, J, N> {
     pub writes: BTreeMap<AgentName, BTreeSet<Field>>,
     /// The agents each agent may hand over to.
     pub handoffs: BTreeMap<AgentName, BTreeSet<AgentName>>,
+    /// How long a question or an approval stays open; none for as long as an answer takes.
+    pub answer_within: Option<Span>,
     /// Who drives, for the journal.
     pub by: String,
 }
@@ -486,13 +489,17 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
     }
 
     async fn wait(&self, id: AskId, event: &Event, wait: Wait, questions: Vec<Question>) -> Result<Ended, Error> {
+        let created_at = self.recorder.source().moment(format_args!("question {id}"));
+        // A secret or room on a server comes from elsewhere, whoever is asked.
+        let lasts = self.answer_within.filter(|_| matches!(wait, Wait::Input | Wait::Approval));
         let ask = Ask {
             id: id.clone(),
             run: self.recorder.run().clone(),
             wait,
             questions: questions.clone(),
             answer: None,
-            created_at: self.recorder.source().moment(format_args!("question {id}")),
+            created_at,
+            deadline: lasts.map(|lasts| created_at.plus_ms(lasts.milliseconds())),
         };
         self.recorder.record_ask(event, ask).await?;
         Ok(Ended::Waiting { ask: id, wait, questions })

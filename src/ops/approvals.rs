@@ -77,6 +77,14 @@ pub enum Refusal {
         /// Where it stands.
         status: RunStatus,
     },
+    /// Nobody answered before the deadline, and it is decided without an answer.
+    #[error("run `{run}` waited for that until {} (UTC)", deadline.utc())]
+    Overdue {
+        /// The run.
+        run: RunId,
+        /// The deadline.
+        deadline: Timestamp,
+    },
     /// It was answered before.
     #[error("the question was answered already by {by}")]
     Repeated {
@@ -95,6 +103,7 @@ impl From<super::Error> for Refusal {
         match error {
             super::Error::User(error) => Self::Stranger(error),
             super::Error::NotAllowed { user, approvers } => Self::NotAllowed { user, approvers },
+            super::Error::TooLate { run, deadline } => Self::Overdue { run, deadline },
             super::Error::Store(store::Error::AlreadyAnswered { by, at }) => Self::Repeated { by, at },
             other => Self::Failed(other),
         }
@@ -111,7 +120,11 @@ impl Diagnose for Refusal {
     fn kind(&self) -> Kind {
         match self {
             Self::Stranger(error) => error.kind(),
-            Self::NotAllowed { .. } | Self::Forged | Self::Late { .. } | Self::Repeated { .. } => Kind::User,
+            Self::NotAllowed { .. }
+            | Self::Forged
+            | Self::Late { .. }
+            | Self::Overdue { .. }
+            | Self::Repeated { .. } => Kind::User,
             Self::Failed(error) => error.kind(),
         }
     }
@@ -119,7 +132,7 @@ impl Diagnose for Refusal {
     fn advice(&self) -> Option<Advice> {
         match self {
             Self::Stranger(error) => error.advice(),
-            Self::Late { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
+            Self::Late { run, .. } | Self::Overdue { run, .. } => Some(Advice::Run(format!("cgo run show {run}"))),
             Self::NotAllowed { .. } | Self::Forged | Self::Repeated { .. } => None,
             Self::Failed(error) => error.advice(),
         }
@@ -163,6 +176,9 @@ pub async fn check(context: &Context, actor: &Actor, press: &Press) -> Result<Co
     let open = runs::waits_for(context, &run).await?;
     if open.as_ref().is_none_or(|open| open.id != ask.id) {
         return Err(Refusal::Late { run: run.id, status: run.status });
+    }
+    if let Some(deadline) = ask.deadline.filter(|_| ask.is_over(context.now())) {
+        return Err(Refusal::Overdue { run: run.id, deadline });
     }
     Ok(Counts { run, ask, person })
 }

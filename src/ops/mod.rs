@@ -45,7 +45,7 @@ use crate::domain::redact::Secrets;
 use crate::domain::run::Holder;
 use crate::domain::server::{PortPurpose, PortRange, PortWish};
 use crate::domain::source::{Real, Source};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::user::Person;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -72,6 +72,8 @@ pub struct Context {
     pub github: crate::github::Access,
     /// Who may approve and reject; empty: whoever may open the store.
     pub approvers: Vec<String>,
+    /// How long a question or an approval stays open; none for as long as an answer takes.
+    pub answer_within: Option<Span>,
     /// The time and chance of the run that is worked on.
     pub source: std::sync::Arc<dyn Source>,
     /// The secrets this process knows.

@@ -9,7 +9,7 @@ use crate::domain::guard::{self, Ruling};
 use crate::domain::ids::{AskId, RunId};
 use crate::domain::ledger::Entry;
 use crate::domain::manifest::EnvName;
-use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, Request, Run, RunStatus, Wait};
+use crate::domain::run::{Answer, Ask, Batch, EffectRow, EventRow, NOBODY, Request, Run, RunStatus, Wait};
 use crate::domain::time::Timestamp;
 use crate::domain::user::{Right, Role};
 use crate::store::{self, Calls as _, Projects as _, Queue as _, RunFilter, Runs as _};
@@ -392,6 +392,9 @@ pub async fn answer(
     if ask.wait == Wait::Approval {
         require_approver(context, &context.person.name)?;
     }
+    if let Some(deadline) = ask.deadline.filter(|_| ask.is_over(context.now())) {
+        return Err(Error::TooLate { run: run.id.clone(), deadline });
+    }
     let texts = match ask.wait {
         Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],
         Wait::Input | Wait::Approval | Wait::Capacity => reply.texts.clone(),
@@ -403,13 +406,47 @@ pub async fn answer(
             hint: format!("run `cgo run answer {} \"change input: …\"`", run.id),
         });
     }
-    let now = context.source.moment(format_args!("answer to {}", ask.id));
     let by = reply.by.unwrap_or_else(|| context.person.name.clone());
-    let answer = Answer { approved: reply.approved, texts, by, at: now };
-    let (kind, body) = event(&ask.id, &answer);
-    let row = EventRow { seq: run.seq + 1, at: now, kind, body };
-    context.store.answer(&ask.id, &answer, &row).await?;
-    Ok(())
+    let answer = Answer { approved: reply.approved, texts, by, at: moment_of(context, ask) };
+    put_answer(context, run, ask, &answer, event(&ask.id, &answer)).await
+}
+
+/// Takes for an answer what the questions assume, because nobody answered in time: that is nobody's right.
+///
+/// # Errors
+/// [`store::Error::AlreadyAnswered`] when somebody did.
+pub async fn assume(
+    context: &Context,
+    run: &Run,
+    ask: &Ask,
+    texts: Vec<String>,
+    event: impl Fn(&AskId, &Answer) -> (String, String),
+) -> Result<(), Error> {
+    let answer = Answer { approved: true, texts, by: NOBODY.to_owned(), at: moment_of(context, ask) };
+    put_answer(context, run, ask, &answer, event(&ask.id, &answer)).await
+}
+
+fn moment_of(context: &Context, ask: &Ask) -> Timestamp {
+    context.source.moment(format_args!("answer to {}", ask.id))
+}
+
+async fn put_answer(
+    context: &Context,
+    run: &Run,
+    ask: &Ask,
+    answer: &Answer,
+    (kind, body): (String, String),
+) -> Result<(), Error> {
+    let row = EventRow { seq: run.seq + 1, at: answer.at, kind, body };
+    Ok(context.store.answer(&ask.id, answer, &row).await?)
+}
+
+/// What runs wait for and nobody answered before the deadline, the oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn overdue(context: &Context) -> Result<Vec<Ask>, Error> {
+    Ok(context.store.overdue_asks(context.now()).await?)
 }
 
 /// Refuses whoever the settings do not name among those who approve; where they name nobody, rights alone count.

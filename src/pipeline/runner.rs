@@ -392,6 +392,8 @@ async fn drive_leased(
             .iter()
             .map(|(name, agent)| (name.clone(), agent.handoffs.iter().cloned().collect()))
             .collect(),
+        // What is told again was answered when it was recorded.
+        answer_within: context.answer_within.filter(|_| !setting.tape.as_ref().is_some_and(|tape| tape.replays())),
         by: format!("process {} on {}", context.holder.pid, context.holder.host),
     };
     // All are polled together: a renewal may have to wait for the connection a node is using.

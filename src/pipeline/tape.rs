@@ -16,9 +16,9 @@ use super::executor::MODEL_CALL;
 use super::models::Models;
 use super::runner::{self, Error};
 use crate::domain::ids::RunId;
-use crate::domain::run::{Ask, Cassette, EffectMark, Request, Run, TapeMode};
+use crate::domain::run::{Ask, Cassette, EffectMark, NOBODY, Request, Run, TapeMode};
 use crate::domain::source::Source as _;
-use crate::domain::user::Actor;
+use crate::domain::user::{Actor, Person as Whom};
 use crate::graph::loaded::Loaded;
 use crate::llm::cassette::line::Person;
 use crate::llm::cassette::portable::Portable;
@@ -165,6 +165,17 @@ pub async fn answer(
         commits: String::new(),
     };
     runs::answer(&setting.context, run, ask, reply, runner::answered).await?;
+    note(context, &setting, run, said, cancel).await
+}
+
+/// Writes down what was answered, where the run is recorded.
+async fn note(
+    context: &Context,
+    setting: &Setting<'_>,
+    run: &Run,
+    said: Person,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
     if let Some(tape) = setting.tape.as_ref().filter(|tape| !tape.replays()) {
         let commits = commits_of_person(&setting.context, &run.id, cancel).await?;
         if let Some(handle) = context.secrets.redactor().find(commits.as_bytes()) {
@@ -176,6 +187,38 @@ pub async fn answer(
         tape.note_person(Person { commits, ..said });
     }
     setting.check()
+}
+
+/// Decides a question that nobody answered before its deadline: what it assumes is taken, and the run can go on; where it
+/// assumes nothing, and of an approval, the run is over. Nothing where the run waits for something else by now.
+///
+/// # Errors
+/// As [`runs::assume`], and when the cassette cannot be written.
+pub async fn time_is_up(context: &Context, ask: &Ask, cancel: &CancellationToken) -> Result<Told, Error> {
+    let run = runs::find(context, ask.run.as_str()).await?;
+    let open = runs::waits_for(context, &run).await?.filter(|open| open.id == ask.id && open.is_over(context.now()));
+    let Some(ask) = open else { return Ok(Told::Nothing) };
+    let setting = Setting::of(context, None, &run)?;
+    let assumed = ask.assumed();
+    let said = Person {
+        ask: ask.id.to_string(),
+        approved: assumed.is_some(),
+        texts: assumed.clone().unwrap_or_default(),
+        by: NOBODY.to_owned(),
+        commits: String::new(),
+    };
+    let told = nobody(&setting.context, &run, &ask, assumed).await?;
+    note(context, &setting, &run, said, cancel).await?;
+    Ok(told)
+}
+
+async fn nobody(context: &Context, run: &Run, ask: &Ask, assumed: Option<Vec<String>>) -> Result<Told, Error> {
+    if let Some(texts) = assumed {
+        runs::assume(context, run, ask, texts, runner::answered).await?;
+        return Ok(Told::Answered);
+    }
+    runs::cancel(&context.acting_as(Whom::operator(NOBODY)), run, runner::cancelled(NOBODY)).await?;
+    Ok(Told::Refused { by: NOBODY.to_owned() })
 }
 
 /// Answers the question a button belongs to, for whoever pressed it, when the press counts. `cgo serve` goes on with the
@@ -268,6 +311,9 @@ pub async fn answer_again(context: &Context, run: &RunId, cancel: &CancellationT
     {
         let project = projects::by_id(context, project).await?;
         repository::commit_again(&project, &person.commits, cancel).await?;
+    }
+    if person.by == NOBODY {
+        return nobody(&setting.context, &run, &ask, person.approved.then_some(person.texts)).await;
     }
     let reply = Reply { approved: person.approved, texts: person.texts, by: Some(person.by.clone()) };
     runs::answer(&setting.context, &run, &ask, reply, runner::answered).await?;

@@ -451,6 +451,7 @@ async fn work(
     let checked = rounds::check(shared, cancel);
     let ready = rounds::continue_waiting(shared, wake, cancel);
     if shared.options.once {
+        rounds::decide_overdue(shared, cancel).await;
         jobs.until_done(wake, cancel).await;
         rounds::once(shared, channels, cancel).await;
         return Ok(());

@@ -18,6 +18,7 @@ use crate::ops::incidents::check as look;
 use crate::ops::notify::{self, Channel};
 use crate::ops::runs::Reply;
 use crate::ops::{Error, placement, projects, queue, runs};
+use crate::pipeline::tape::Told;
 use crate::pipeline::{runner, tape};
 
 /// How often is looked whether a secret has been set.
@@ -130,11 +131,50 @@ async fn check_once(shared: &Shared<'_>, cancel: &CancellationToken) {
 pub(super) async fn continue_waiting(shared: &Shared<'_>, wake: &Wake, cancel: &CancellationToken) -> Infallible {
     let mut asked_for_room: BTreeMap<RunId, Timestamp> = BTreeMap::new();
     loop {
-        if continue_once(shared, &mut asked_for_room, cancel).await > 0 {
+        let decided = decide_overdue(shared, cancel).await;
+        if decided + continue_once(shared, &mut asked_for_room, cancel).await > 0 {
             wake.now();
         }
         tokio::time::sleep(SECRETS_EVERY).await;
     }
+}
+
+/// Decides what nobody answered before its deadline; how many runs go on with that.
+pub(super) async fn decide_overdue(shared: &Shared<'_>, cancel: &CancellationToken) -> usize {
+    const WHAT: &str = "deciding what nobody answered";
+    let context = &shared.app.context;
+    let overdue = match runs::overdue(context).await {
+        Ok(overdue) => overdue,
+        Err(error) => {
+            shared.trouble(WHAT, &error);
+            return 0;
+        }
+    };
+    let mut ready = 0;
+    for ask in overdue {
+        let decided = async {
+            let told = tape::time_is_up(context, &ask, cancel).await?;
+            if told == Told::Answered {
+                runs::queue(context, &runs::find(context, ask.run.as_str()).await?).await?;
+            }
+            Ok::<_, runner::Error>(told)
+        };
+        match decided.await {
+            Ok(Told::Answered) => {
+                ready += 1;
+                shared.fine(WHAT);
+                shared.observer.event(&Event::RunReady { run: ask.run });
+            }
+            Ok(Told::Refused { .. }) => {
+                shared.fine(WHAT);
+                let text = Some("nobody answered in time".to_owned());
+                shared.observer.event(&Event::RunLeft { run: ask.run, status: "cancelled", text });
+            }
+            Ok(Told::Nothing) => {}
+            Err(error) => shared.trouble(WHAT, &error),
+        }
+    }
+    ready
 }
 
 async fn continue_once(

@@ -89,6 +89,7 @@ from! {
     Option<i64> => |value| Arg::MaybeInt(value),
     bool => |value| Arg::Bool(value),
     Timestamp => |value| Arg::Int(value.0),
+    Option<Timestamp> => |value| Arg::MaybeInt(value.map(|at| at.0)),
     &'a str => |value| Arg::Text(value),
     &'a String => |value| Arg::Text(value),
     Option<&'a str> => |value| Arg::MaybeText(value),

@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 #[expect(clippy::unreadable_literal, reason = "a version is spelled like its file's name")]
-const STEPS: [Step; 33] = [
+const STEPS: [Step; 34] = [
     step!(2026112101, "projects", same),
     step!(2026112102, "servers", same),
     step!(2026112103, "runs", differs),
@@ -74,6 +74,7 @@ const STEPS: [Step; 33] = [
     step!(2026112223, "server_standing", same),
     step!(2026112251, "telegram_names", same),
     step!(2026112261, "server_silence", same),
+    step!(2026112301, "ask_deadline", same),
 ];
 
 /// The version of the schema this cgo works with.

@@ -22,6 +22,7 @@ pub(super) fn refused(words: &Words, language: Language, refusal: &Refusal) -> S
         Refusal::Stranger(_) => words.refused.to_owned(),
         Refusal::NotAllowed { approvers, .. } => fill(words.not_approver, &[&approvers.join(", ")]),
         Refusal::Repeated { .. } => words.answered_already.to_owned(),
+        Refusal::Overdue { deadline, .. } => fill(words.overdue, &[&deadline.utc()]),
         Refusal::Late { status, .. } => fill(words.late, &[words::status(*status, language)]),
         Refusal::Forged | Refusal::Failed(_) => words.button_unknown.to_owned(),
     }
@@ -37,7 +38,7 @@ pub(super) fn question(language: Language, ask: &Ask, at: usize, press: &Press, 
         words.asks.to_owned()
     };
     let text = Text::of("❓ ").bold(head).line().plain(&question.text);
-    let mut message = Outgoing::of(text);
+    let mut message = Outgoing::of(until(words, ask, text));
     message.rows = choices(words, question, at, press, page);
     let assumed = |text: &&String| !question.choices.contains(text) && !is_blank(text);
     if let Some(assumption) = question.assumption.as_ref().filter(assumed) {
@@ -71,7 +72,14 @@ pub(super) fn approval(language: Language, ask: &Ask, press: &Press) -> Outgoing
     for question in &ask.questions {
         text = text.line().plain(&question.text);
     }
-    Outgoing::of(text).row(ruling(language, press))
+    Outgoing::of(until(words, ask, text)).row(ruling(language, press))
+}
+
+/// Adds until when an answer is waited for, and what is done then.
+fn until(words: &Words, ask: &Ask, text: Text) -> Text {
+    let Some(deadline) = ask.deadline else { return text };
+    let then = if ask.assumed().is_some() { words.assumed_after } else { words.ends_after };
+    text.line().italic(fill(then, &[&deadline.utc()]))
 }
 
 /// The buttons of an approval.
@@ -105,7 +113,8 @@ mod tests {
         let id = AskId::parse("ask-3k8d0xq7m2v1").unwrap();
         let run = crate::domain::ids::RunId::parse("run-3k8d0xq7m2v1").unwrap();
         let created_at = crate::domain::time::Timestamp(0);
-        let ask = Ask { id, run, wait: Wait::Input, questions: vec![question], answer: None, created_at };
+        let ask =
+            Ask { id, run, wait: Wait::Input, questions: vec![question], answer: None, created_at, deadline: None };
         (ask, Press::parse("ask-3k8d0xq7m2v1:0123456789abcdef").unwrap())
     }
 
@@ -121,6 +130,28 @@ mod tests {
         assert_eq!(rows(&[], Some("everybody")), (vec![1], false));
         assert_eq!(rows(&[], None), (vec![], true));
         assert_eq!(rows(&["a"; 30], None), (vec![3, 3, 2, 2], false));
+    }
+
+    #[test]
+    fn until_when_an_answer_is_waited_for_is_said_with_what_is_done_then() {
+        let text = |language, assumption, wait| {
+            let (mut ask, press) = asked(&[], assumption);
+            (ask.deadline, ask.wait) = (Some(crate::domain::time::Timestamp(86_400_000)), wait);
+            let message = match wait {
+                Wait::Approval => approval(language, &ask, &press),
+                _ => question(language, &ask, 0, &press, 0),
+            };
+            message.text.words()
+        };
+        let assumed = text(Language::En, Some("all"), Wait::Input);
+        assert!(
+            assumed.ends_with("\nWithout an answer by 1970-01-02 00:00 UTC, what is assumed is taken."),
+            "{assumed}"
+        );
+        let ends = text(Language::Ru, None, Wait::Input);
+        assert!(ends.ends_with("\nБез ответа до 1970-01-02 00:00 UTC запуск закончится."), "{ends}");
+        let refused = text(Language::En, Some("all"), Wait::Approval);
+        assert!(refused.ends_with("\nWithout an answer by 1970-01-02 00:00 UTC the run ends."), "{refused}");
     }
 
     #[test]

@@ -46,6 +46,12 @@ pub struct Words {
     pub answered_already: &'static str,
     pub what_different: &'static str,
     pub approval: &'static str,
+    /// An answer comes after the deadline.
+    pub overdue: &'static str,
+    /// Of a question that is decided then without an answer: what it assumes is taken.
+    pub assumed_after: &'static str,
+    /// The same where the run ends then.
+    pub ends_after: &'static str,
     pub approve: &'static str,
     pub reject: &'static str,
     pub approved: &'static str,
@@ -246,6 +252,9 @@ const EN: Words = Words {
     answered_already: "That was answered already.",
     what_different: "What should be different? Reply to this message.",
     approval: "An approval is needed",
+    overdue: "An answer was waited for until {} UTC.",
+    assumed_after: "Without an answer by {} UTC, what is assumed is taken.",
+    ends_after: "Without an answer by {} UTC the run ends.",
     approve: "Approve",
     reject: "Reject",
     approved: "Approved",
@@ -381,6 +390,9 @@ const RU: Words = Words {
     answered_already: "На это уже ответили.",
     what_different: "Что сделать иначе? Ответьте на это сообщение.",
     approval: "Нужно одобрение",
+    overdue: "Ответа ждали до {} UTC.",
+    assumed_after: "Без ответа до {} UTC будет принято то, что предполагается.",
+    ends_after: "Без ответа до {} UTC запуск закончится.",
     approve: "Одобрить",
     reject: "Отклонить",
     approved: "Одобрено",

@@ -68,6 +68,7 @@ impl Desk {
             user: "tester".to_owned(),
             person: cgo::domain::user::Person::operator("tester"),
             approvers: Vec::new(),
+            answer_within: None,
             github: cgo::github::Access::from_env("http://127.0.0.1:9", |_| None),
             source: ops::real(),
             secrets: Secrets::default(),

@@ -81,6 +81,7 @@ pub async fn waiting_for(context: &Context, request: Request, wait: Wait, questi
         questions: vec![question],
         answer: None,
         created_at: now,
+        deadline: None,
     };
     let status = match wait {
         Wait::Input => RunStatus::WaitingInput,

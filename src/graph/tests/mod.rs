@@ -171,6 +171,7 @@ async fn drive_until(
             (name("left"), BTreeSet::from([name("both"), name("right")])),
             (name("right"), BTreeSet::from([name("left")])),
         ]),
+        answer_within: None,
         by: "a test".to_owned(),
     };
     let limit = std::time::Duration::from_secs(10);

@@ -74,6 +74,7 @@ pub(super) fn of(error: &Error) -> Option<Advice> {
         }
         Error::NoRuns => run("cgo project new \"a notes API with title and body\"".to_owned()),
         Error::NoSuchEvent { run: id, .. } | Error::NotWaiting { run: id, .. } => run(format!("cgo run show {id}")),
+        Error::TooLate { run: id, .. } => run(format!("cgo run resume {id}")),
         Error::WrongAnswers { run: id, questions, .. } => {
             let texts: Vec<String> = questions.iter().map(|question| format!("{:?}", question.text)).collect();
             run(format!("cgo run answer {id} {}", texts.join(" ")))

@@ -11,6 +11,7 @@ use crate::domain::ids::{ReleaseId, RunId};
 use crate::domain::last_words::tell_full_disk;
 use crate::domain::names::{AgentName, InvalidName, ProjectName};
 use crate::domain::run::{Question, RunStatus, Wait};
+use crate::domain::time::Timestamp;
 use crate::workspace::git::push::Refusal;
 use crate::workspace::{checks, git, python};
 use crate::{exec, github, remote, scaffold, store, vault};
@@ -287,6 +288,14 @@ pub enum Error {
         status: RunStatus,
         /// What was to be given.
         wanted: Wait,
+    },
+    /// Nobody answered before the deadline.
+    #[error("the question of run `{run}` was open until {} (UTC)", deadline.utc())]
+    TooLate {
+        /// The run.
+        run: RunId,
+        /// The deadline.
+        deadline: Timestamp,
     },
     /// The answers do not fit the questions.
     #[error("run `{run}` asks {} question{}, and {given} answer{} given", questions.len(), if questions.len() == 1 { "" } else { "s" }, if *given == 1 { " was" } else { "s were" })]
@@ -568,6 +577,7 @@ impl Diagnose for Error {
             | Self::NoRuns
             | Self::NoSuchEvent { .. }
             | Self::NotWaiting { .. }
+            | Self::TooLate { .. }
             | Self::WrongAnswers { .. }
             | Self::NoSuchAgent { .. }
             | Self::NoSuchVersion { .. }

@@ -140,8 +140,8 @@ async fn insert_ask(tx: &mut Tx, ask: &Ask, at: Timestamp) -> Result<(), Error> 
     let answer = ask.answer.as_ref().map(|answer| serde_json::to_string(answer).expect("an answer is JSON"));
     let inserted = tx
         .execute(
-            "insert into ask (id, run_id, wait, questions, answer, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into ask (id, run_id, wait, questions, answer, created_at, updated_at, deadline) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
             args![
                 ask.id.as_str(),
                 ask.run.as_str(),
@@ -150,6 +150,7 @@ async fn insert_ask(tx: &mut Tx, ask: &Ask, at: Timestamp) -> Result<(), Error> 
                 answer.as_deref(),
                 ask.created_at,
                 at,
+                ask.deadline,
             ],
         )
         .await;

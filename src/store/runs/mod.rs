@@ -137,6 +137,8 @@ pub trait Runs {
     fn nonce_of(&self, id: &AskId) -> impl Future<Output = Result<Option<String>, Error>> + Send;
     /// What a run waits for now: its newest ask without an answer, while the run waits.
     fn open_ask(&self, run: &RunId) -> impl Future<Output = Result<Option<Ask>, Error>> + Send;
+    /// The questions and approvals that runs wait for and whose deadline is no later than `now`, the oldest first.
+    fn overdue_asks(&self, now: Timestamp) -> impl Future<Output = Result<Vec<Ask>, Error>> + Send;
     /// Stores the first answer to an ask and queues the run, with the event that says so.
     ///
     /// # Errors
@@ -452,7 +454,7 @@ impl Runs for Store {
 
     async fn ask(&self, id: &AskId) -> Result<Option<Ask>, Error> {
         self.find(
-            "select id, run_id, wait, questions, answer, created_at from ask where id = $1",
+            "select id, run_id, wait, questions, answer, created_at, deadline from ask where id = $1",
             args![id.as_str()],
             moves::decode_ask,
         )
@@ -474,11 +476,22 @@ impl Runs for Store {
 
     async fn open_ask(&self, run: &RunId) -> Result<Option<Ask>, Error> {
         self.find(
-            "select a.id, a.run_id, a.wait, a.questions, a.answer, a.created_at \
+            "select a.id, a.run_id, a.wait, a.questions, a.answer, a.created_at, a.deadline \
              from ask a join run r on r.id = a.run_id where a.run_id = $1 and a.answer is null \
              and r.status in ('waiting_input', 'waiting_approval', 'waiting_secret', 'waiting_capacity') \
              order by a.created_at desc, a.id desc limit 1",
             args![run.as_str()],
+            moves::decode_ask,
+        )
+        .await
+    }
+
+    async fn overdue_asks(&self, now: Timestamp) -> Result<Vec<Ask>, Error> {
+        self.list(
+            "select a.id, a.run_id, a.wait, a.questions, a.answer, a.created_at, a.deadline \
+             from ask a join run r on r.id = a.run_id where a.deadline <= $1 and a.deadline is not null \
+             and a.answer is null and r.status in ('waiting_input', 'waiting_approval') order by a.deadline, a.id",
+            args![now],
             moves::decode_ask,
         )
         .await

@@ -40,6 +40,7 @@ pub(super) fn decode_ask(row: &Row) -> Result<Ask, Error> {
         questions: row.parsed(3, |text| serde_json::from_str(text).ok())?,
         answer: row.maybe_parsed(4, |text| serde_json::from_str(text).ok())?,
         created_at: row.time(5)?,
+        deadline: row.maybe_int(6)?.map(Timestamp),
     })
 }
 
@@ -111,7 +112,7 @@ pub(super) async fn answer(store: &Store, id: &AskId, answer: &Answer, event: &E
     transaction!(store, |tx| {
         let row = tx
             .row(
-                locking!("select id, run_id, wait, questions, answer, created_at from ask where id = $1"),
+                locking!("select id, run_id, wait, questions, answer, created_at, deadline from ask where id = $1"),
                 args![id.as_str()],
             )
             .await?;

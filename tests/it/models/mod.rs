@@ -3,6 +3,7 @@
 mod anthropic;
 mod budgets;
 pub mod conversation;
+mod deadlines;
 mod languages;
 mod live;
 mod messages;

@@ -11,6 +11,7 @@ on_both!(
     an_answer_to_a_run_that_no_longer_waits_is_refused,
     of_many_answers_one_wins,
     a_run_is_moved_only_from_where_it_was_seen,
+    what_nobody_answered_in_time_is_found_while_its_run_waits_for_a_person,
 );
 
 fn ask(run: &Run, number: u32, wait: Wait) -> Ask {
@@ -27,6 +28,7 @@ fn ask(run: &Run, number: u32, wait: Wait) -> Ask {
         questions: vec![question("a", &[]), question("b", &["yes", "no"])],
         answer: None,
         created_at: at(3),
+        deadline: Some(at(50)),
     }
 }
 
@@ -137,4 +139,25 @@ async fn a_run_is_moved_only_from_where_it_was_seen(place: &Place) {
     let error =
         store.move_run(&run_id(9), RunStatus::Queued, RunStatus::Cancelled, None, &event(1), at(0)).await.unwrap_err();
     assert!(matches!(error, Error::NotFound { what: "run", .. }), "{error}");
+}
+
+async fn what_nobody_answered_in_time_is_found_while_its_run_waits_for_a_person(place: &Place) {
+    let store = place.open().await;
+    let mut asks = Vec::new();
+    let waits = [
+        (RunStatus::WaitingInput, Wait::Input),
+        (RunStatus::WaitingApproval, Wait::Approval),
+        (RunStatus::WaitingSecret, Wait::Secret),
+        (RunStatus::WaitingInput, Wait::Input),
+    ];
+    for (number, (status, wait)) in (1..).zip(waits) {
+        asks.push(waiting_run(&store, number, status, wait).await.2);
+    }
+    let found = async |now| store.overdue_asks(at(now)).await.unwrap();
+    assert_eq!(found(49).await, []);
+    assert_eq!(found(50).await, [asks[0].clone(), asks[1].clone(), asks[3].clone()], "a secret comes when it comes");
+    store.answer(&asks[0].id, &answer("ann"), &event(2)).await.unwrap();
+    let end = (RunStatus::WaitingInput, RunStatus::Cancelled);
+    store.move_run(&asks[3].run, end.0, end.1, None, &event(2), at(60)).await.unwrap();
+    assert_eq!(found(70).await, [asks[1].clone()]);
 }

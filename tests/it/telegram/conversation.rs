@@ -80,6 +80,7 @@ impl House {
                 questions: vec![question.clone()],
                 answer: None,
                 created_at: at,
+                deadline: None,
             };
             let held = Event::Held { ask: ask.id.clone(), questions: vec![question] };
             let events = [Event::TakenUp { by: "a test".to_owned() }, held];

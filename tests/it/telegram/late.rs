@@ -1,10 +1,12 @@
 //! What comes too late: buttons that are asked twice and links that take a secret are good for a quarter of an hour.
 
-use cgo::domain::run::RunStatus;
+use cgo::domain::run::{NOBODY, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
 use cgo::ops::secrets::links::{self, Refused};
-use cgo::ops::users;
+use cgo::ops::{runs, users};
+use cgo::pipeline::tape::{self, Told};
+use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::server::Sent;
@@ -44,6 +46,34 @@ fn a_yes_that_comes_too_late_does_nothing_and_says_so() {
     telegram.shown(&press);
     telegram.hear_after(8, anew.id, "is cancelled");
     assert_eq!(house.status(&run), RunStatus::Cancelled);
+    house.settled();
+    bot.kill();
+    telegram.assert_content();
+}
+
+#[test]
+fn an_approval_whose_deadline_has_passed_is_not_given_any_more_and_the_run_ends() {
+    let (house, telegram, bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    house.wait_for(&run, Wait::Approval, "spend $5?");
+    let before = telegram.hear(8, "spend $5?");
+    assert!(!before.text.contains("UTC"), "{}", before.text);
+    house.sql("update ask set deadline = 86400000");
+    let press = telegram.press(8, &before, "Approve");
+    let shown = telegram.shown(&press);
+    let words = "An answer was waited for until 1970-01-02 00:00 UTC.";
+    assert_eq!((shown.text.as_deref(), shown.window), (Some(words), true));
+    assert_eq!(house.status(&run), RunStatus::WaitingApproval);
+    let told = house.with(async |app| {
+        let overdue = runs::overdue(&app.context).await.unwrap();
+        assert_eq!(overdue.len(), 1);
+        tape::time_is_up(&app.context, &overdue[0], &CancellationToken::new()).await.unwrap()
+    });
+    assert_eq!(told, Told::Refused { by: NOBODY.to_owned() });
+    assert_eq!(house.status(&run), RunStatus::Cancelled);
+    telegram.wait("the buttons are gone", |world| {
+        world.messages.iter().any(|sent| sent.id == before.id && sent.labels().is_empty()).then_some(())
+    });
     house.settled();
     bot.kill();
     telegram.assert_content();

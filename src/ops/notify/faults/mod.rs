@@ -291,6 +291,9 @@ fn of_runs(error: &Error) -> Option<Worded> {
             };
             format!("Запуск `{run}` не ждёт {wanted}.")
         }
+        Error::TooLate { run, deadline } => {
+            format!("Срок ответа запуску `{run}` прошёл: {} (UTC).", deadline.utc())
+        }
         Error::WrongAnswers { run, questions, given } => {
             format!("Вопросов в запуске `{run}`: {}, ответов дано: {given}.", questions.len())
         }

@@ -117,6 +117,11 @@ fn what_people_meet_is_said_in_russian_with_what_to_do() {
             "$ cgo run show RUN",
         ),
         (
+            Error::TooLate { run: run(), deadline: Timestamp(86_400_000) },
+            "Срок ответа запуску `RUN` прошёл: 1970-01-02 00:00 (UTC).",
+            "$ cgo run resume RUN",
+        ),
+        (
             Error::UnfitSecret { name: "API_KEY".to_owned(), source: Unfit::Empty },
             "Значение `API_KEY` не годится: оно пустое",
             "передайте его через stdin, назовите файл (--file) или введите, когда спросят",
