@@ -3,7 +3,7 @@
 use cgo::domain::diagnose::{Diagnose as _, Kind};
 use cgo::domain::names::ProjectName;
 use cgo::domain::project::Project;
-use cgo::domain::run::{Batch, EffectMark, EffectRow, Lease, NewProject, Request, Run, RunStatus};
+use cgo::domain::run::{Batch, EffectMark, EffectRow, EventRow, Lease, NewProject, Request, Run, RunStatus};
 use cgo::domain::user::{Role, User};
 use cgo::store::{Error, Leases, Projects, RunFilter, Runs, Store, Users};
 
@@ -373,4 +373,32 @@ async fn an_unknown_status_of_a_run_is_named(place: &Place) {
     assert!(matches!(&error, Error::Corrupt { column, .. } if column == "request"), "{error}");
     let error = store.append(&lease, &work.id, &events(1..=1), at(1)).await.unwrap_err();
     assert!(matches!(&error, Error::Corrupt { column, value, .. } if column == "seq" && value == "-1"), "{error}");
+}
+
+/// The bar is half a kilobyte for a step with a patch of 200 bytes, however long the run is: what a snapshot holds is
+/// replaced, not added.
+#[tokio::test]
+async fn two_thousand_steps_take_half_a_kilobyte_each() {
+    const STEPS: u64 = 2_000;
+    let place = Place::sqlite();
+    let file = place.url.strip_prefix("sqlite:").unwrap().to_owned();
+    let size = || std::fs::metadata(&file).unwrap().len();
+    place.open().await.close().await;
+    let empty = size();
+    let store = place.open().await;
+    let (run, lease) = leased_run(&store, 1).await;
+    for step in 1..=STEPS {
+        let body = |bytes: usize| format!("{{\"step\":{step:06},\"patch\":\"{}\"}}", "x".repeat(bytes - 26));
+        let events = vec![
+            EventRow { kind: "node_started".to_owned(), body: body(60), ..event(2 * step - 1) },
+            EventRow { kind: "node_finished".to_owned(), body: body(260), ..event(2 * step) },
+        ];
+        let snapshot = step.is_multiple_of(100).then(|| (2 * step, "s".repeat(20_000)));
+        let batch = Batch { events, snapshot, status: Some((RunStatus::Running, None)), ..Batch::default() };
+        store.append(&lease, &run.id, &batch, at(3)).await.unwrap();
+    }
+    store.close().await;
+    let each = (size() - empty) / STEPS;
+    println!("{each} bytes a step");
+    assert!(each <= 512, "{each} bytes a step");
 }
