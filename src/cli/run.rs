@@ -8,12 +8,12 @@ use super::outcome::{Failure, Outcome};
 use super::progress::Progress;
 use super::project_new::{Created, Updated};
 use super::prompt::{self, Said};
-use super::run_answers::{Forked, Moved, Runs, shown};
+use super::run_answers::{Forked, Moved, Runs, open_until, shown};
 use super::ui::Ui;
 use crate::app::App;
 use crate::domain::diagnose::Kind;
 use crate::domain::guard::{self, Ruling};
-use crate::domain::ids::{AskId, RunId};
+use crate::domain::ids::RunId;
 use crate::domain::run::{Ask, Cassette, NewProject, Question, Request, RequestKind, Run, RunStatus, TapeMode, Wait};
 use crate::ops::runs::{self, Reply};
 use crate::ops::{Context, placement, projects};
@@ -242,7 +242,7 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
             ui.tell(&format!("warning: {lost}"));
         }
         let ended = ended?;
-        if matches!(ended, Ended::Waiting { .. }) {
+        if matches!(ended, Ended::Waiting(_)) {
             match tape::answer_again(&app.context, id, &session.cancel).await? {
                 Told::Nothing => {}
                 Told::Answered => continue,
@@ -254,14 +254,14 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
                 let run = runs::find(&app.context, id.as_str()).await?;
                 return Ok(report::summary(&app.context, &run).await?);
             }
-            Ended::Waiting { ask, wait: Wait::Input, questions } => match answers(session, &questions).await {
-                Said::Answer(texts) => note_answers(session, app, id, &ask, texts).await?,
-                Said::Nothing => return Err(waits(ui, id, &questions)),
+            Ended::Waiting(ask) if ask.wait == Wait::Input => match answers(session, &ask.questions).await {
+                Said::Answer(texts) => note_answers(session, app, &ask, texts).await?,
+                Said::Nothing => return Err(waits(ui, &ask)),
                 Said::Interrupted => {
-                    return Err(Failure { kind: Kind::Interrupted, ..waits(ui, id, &questions) });
+                    return Err(Failure { kind: Kind::Interrupted, ..waits(ui, &ask) });
                 }
             },
-            Ended::Waiting { wait, questions, .. } => return Err(waits_for(id, wait, &questions)),
+            Ended::Waiting(ask) => return Err(waits_for(&ask)),
             Ended::Failed(failure) => return Err(failed(app, id, failure).await?),
             Ended::Blocked(failure) => return Err(failed(app, id, later(id, failure)).await?),
             Ended::Interrupted => {
@@ -273,16 +273,10 @@ pub async fn drive(session: &Session<'_>, app: &App, id: &RunId) -> Result<Summa
     }
 }
 
-async fn note_answers(
-    session: &Session<'_>,
-    app: &App,
-    id: &RunId,
-    ask: &AskId,
-    texts: Vec<String>,
-) -> Result<(), Failure> {
-    let run = runs::find(&app.context, id.as_str()).await?;
+async fn note_answers(session: &Session<'_>, app: &App, ask: &Ask, texts: Vec<String>) -> Result<(), Failure> {
+    let run = runs::find(&app.context, ask.run.as_str()).await?;
     let open = runs::open_ask(&app.context, &run, Wait::Input).await?;
-    debug_assert_eq!(open.id, *ask);
+    debug_assert_eq!(open.id, ask.id);
     let reply = Reply { approved: true, texts, by: None };
     Ok(tape::answer(&app.context, &run, &open, reply, &session.cancel).await?)
 }
@@ -357,8 +351,9 @@ async fn ask(session: &Session<'_>, question: Question) -> Said<String> {
     }
 }
 
-fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
-    let mut failure = waits_for(id, Wait::Input, questions);
+fn waits(ui: &Ui, ask: &Ask) -> Failure {
+    let (id, questions) = (&ask.run, &ask.questions);
+    let mut failure = waits_for(ask);
     if questions.iter().any(|question| question.id == guard::QUESTION) {
         let choices: Vec<String> = questions[0].choices.iter().map(|choice| format!("\"{choice}\"")).collect();
         failure.hint = Some(format!("run `cgo run answer {id}` with {}", choices.join(" or ")));
@@ -372,15 +367,17 @@ fn waits(ui: &Ui, id: &RunId, questions: &[Question]) -> Failure {
     failure
 }
 
-pub(super) fn waits_for(id: &RunId, wait: Wait, questions: &[Question]) -> Failure {
-    let (what, command) = match wait {
+pub(super) fn waits_for(ask: &Ask) -> Failure {
+    let id = &ask.run;
+    let (what, command) = match ask.wait {
         Wait::Input => ("an answer", format!("run `cgo run answer {id} \"…\"`")),
         Wait::Approval => ("an approval", format!("run `cgo run approve {id}` or `cgo run reject {id}`")),
         Wait::Secret => ("a secret", format!("set it as said, then run `cgo run resume {id}`")),
         Wait::Capacity => ("room on a server", format!("run `cgo run resume {id}` later")),
     };
     let mut failure = Failure::new(Kind::Person, format!("run `{id}` waits for {what}"), Some(command));
-    failure.evidence = questions.iter().flat_map(|question| question.text.lines()).map(str::to_owned).collect();
+    failure.evidence = ask.questions.iter().flat_map(|question| question.text.lines()).map(str::to_owned).collect();
+    failure.evidence.extend(open_until(ask));
     failure
 }
 

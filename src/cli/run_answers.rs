@@ -9,7 +9,7 @@ use super::ui::{Tone, Ui, table};
 use crate::app::App;
 use crate::domain::ids::RunId;
 use crate::domain::names::AgentName;
-use crate::domain::run::{EffectMark, Run, RunStatus};
+use crate::domain::run::{Ask, EffectMark, Run, RunStatus};
 use crate::domain::time::Timestamp;
 use crate::ops::runs::{self, RunView};
 use crate::pipeline::call::TOOL_CALL;
@@ -61,6 +61,15 @@ pub fn status(ui: &Ui, view: &RunView) -> String {
         (RunStatus::Failed, _) => ui.tone(Tone::Bad, "failed"),
         (status, _) => status.as_str().replace('_', " "),
     }
+}
+
+/// Until when a person may answer, and what happens then; none where it is waited for as long as an answer takes.
+pub(super) fn open_until(ask: &Ask) -> Option<String> {
+    let then = match ask.assumed() {
+        Some(texts) => format!("{} is taken", texts.join(", ")),
+        None => "the run ends".to_owned(),
+    };
+    Some(format!("open until {}; then {then}", when(ask.deadline?)))
 }
 
 /// A moment for people: the local date and minute.
@@ -152,12 +161,8 @@ impl Answer for Shown {
                 out.push_str(&format!("  asks: {}\n", question.text));
             }
             out.push_str(&format!("  question {}\n", ask.id));
-            if let Some(deadline) = ask.deadline {
-                let then = match ask.assumed() {
-                    Some(texts) => format!("{} is taken", texts.join(", ")),
-                    None => "the run ends".to_owned(),
-                };
-                out.push_str(&format!("  open until {}; then {then}\n", when(deadline)));
+            if let Some(until) = open_until(ask) {
+                out.push_str(&format!("  {until}\n"));
             }
         }
         if !self.unfinished.is_empty() {

@@ -302,7 +302,7 @@ fn end(view: RunView, failed: Option<crate::pipeline::Failure>) -> Option<Failur
             | RunStatus::WaitingCapacity,
             _,
         ) => match view.ask {
-            Some(ask) => waits_for(&run.id, ask.wait, &ask.questions),
+            Some(ask) => waits_for(&ask),
             None => Failure::new(Kind::Person, format!("run `{}` waits for a person", run.id), Some(resume(&run.id))),
         },
     })

@@ -26,7 +26,7 @@ pub async fn run(session: &Session<'_>, run: &str) -> Result<Outcome, Failure> {
     }
     let (outcome, why) = match ended {
         Ok(Ended::Succeeded) => ("succeeded", None),
-        Ok(Ended::Waiting { questions, .. }) => ("waiting", questions.into_iter().next().map(|question| question.text)),
+        Ok(Ended::Waiting(ask)) => ("waiting", ask.questions.into_iter().next().map(|question| question.text)),
         Ok(Ended::Failed(failure)) => ("failed", Some(failure.reason)),
         Ok(Ended::Blocked(failure)) => ("blocked", Some(failure.reason)),
         Ok(Ended::Interrupted) => ("interrupted", None),

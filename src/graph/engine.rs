@@ -139,14 +139,7 @@ pub enum Ended {
     /// The run is over without success.
     Failed(Failure),
     /// The run waits; no process is needed until the answer.
-    Waiting {
-        /// The ask.
-        ask: AskId,
-        /// What for.
-        wait: Wait,
-        /// The questions.
-        questions: Vec<Question>,
-    },
+    Waiting(Ask),
     /// Something outside the project is in the way; resuming goes on once it is gone.
     Blocked(Failure),
     /// The user stopped the run between two steps; resuming goes on.
@@ -493,16 +486,16 @@ impl<J: Journal, N: Nodes> Engine<'_, J, N> {
         // A secret or room on a server comes from elsewhere, whoever is asked.
         let lasts = self.answer_within.filter(|_| matches!(wait, Wait::Input | Wait::Approval));
         let ask = Ask {
-            id: id.clone(),
+            id,
             run: self.recorder.run().clone(),
             wait,
-            questions: questions.clone(),
+            questions,
             answer: None,
             created_at,
             deadline: lasts.map(|lasts| created_at.plus_ms(lasts.milliseconds())),
         };
-        self.recorder.record_ask(event, ask).await?;
-        Ok(Ended::Waiting { ask: id, wait, questions })
+        self.recorder.record_ask(event, ask.clone()).await?;
+        Ok(Ended::Waiting(ask))
     }
 
     fn new_ask(&self) -> AskId {

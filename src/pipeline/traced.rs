@@ -67,7 +67,7 @@ impl<'a> Traced<'a> {
         let (outcome, status) = match ended {
             Ok(Ended::Succeeded) => ("succeeded", Status::Ok),
             Ok(Ended::Failed(_)) => ("failed", Status::Error),
-            Ok(Ended::Waiting { .. }) => ("waiting", Status::Unset),
+            Ok(Ended::Waiting(_)) => ("waiting", Status::Unset),
             Ok(Ended::Blocked(_)) => ("blocked", Status::Error),
             Ok(Ended::Interrupted) => ("interrupted", Status::Unset),
             Ok(Ended::Cancelled { .. }) => ("cancelled", Status::Unset),

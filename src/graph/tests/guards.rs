@@ -18,9 +18,9 @@ async fn answer(memory: &Memory, text: &str) {
 }
 
 fn tripped(ended: &Ended) -> &str {
-    let Ended::Waiting { wait: Wait::Input, questions, .. } = ended else { panic!("{ended:?}") };
-    assert_eq!(questions[0].choices.len(), 3, "{questions:?}");
-    &questions[0].text
+    let Ended::Waiting(ask) = ended else { panic!("{ended:?}") };
+    assert_eq!((ask.wait, ask.questions[0].choices.len()), (Wait::Input, 3), "{ask:?}");
+    &ask.questions[0].text
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn an_answered_question_passes_no_edge_and_does_not_look_like_a_circle() {
     };
     for _ in 0..4 {
         let ended = drive(&graph, &memory.recorder(), &Script(&asks), &seen).await.unwrap();
-        assert!(matches!(&ended, Ended::Waiting { questions, .. } if questions[0].id == "q"), "{ended:?}");
+        assert!(matches!(&ended, Ended::Waiting(ask) if ask.questions[0].id == "q"), "{ended:?}");
         answer(&memory, "yes").await;
     }
     assert_eq!(memory.recorder().progress().edges[&"start>left".to_owned()], 1);

@@ -18,7 +18,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::never;
-use super::shop::Shop;
+use super::shop::{Shop, run_out};
 use super::whole::{git, ground, packages, server};
 use crate::placement::Desk;
 use crate::support::env::{TestEnv, get, until};
@@ -102,11 +102,9 @@ fn cut_off_in_the_midst(env: &TestEnv, hosts: &[Sshd], commit: &dyn Fn(&str)) {
 
 /// Deploys after one that was left, once its leases have run out; the release.
 fn follow(env: &TestEnv, project: &str, hosts: &[&Sshd]) -> String {
-    let lease = format!("/var/lib/cgo/apps/{project}/production/lease");
     let next = || {
         for host in hosts {
-            // What goes on there holds it, whatever the time.
-            host.root(&format!("[ ! -e {lease} ] || sed -i 's/^expires\\t.*/expires\\t1/' {lease}"));
+            run_out(host, project);
         }
         env.run(["deploy", project, "--bake", "0", "--json"])
     };

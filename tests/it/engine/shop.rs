@@ -70,6 +70,12 @@ pub(super) struct Shop {
     pub folder: PathBuf,
 }
 
+/// The lease on a project has run out, whatever the time, unless it is given back at this moment.
+pub(super) fn run_out(host: &Sshd, project: &str) {
+    let base = format!("/var/lib/cgo/apps/{project}/production");
+    host.root(&format!("sed -i 's/^expires\\t.*/expires\\t1/' {base}/lease 2>/dev/null || :"));
+}
+
 impl Shop {
     /// A server that is set up, and a project that was never deployed. None where that cannot be had.
     pub fn open() -> Option<Self> {

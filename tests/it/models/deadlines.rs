@@ -51,6 +51,11 @@ async fn what_nobody_answers_in_time_is_assumed_and_told_again_as_it_was() {
     let file = env.work().join("told.jsonl").display().to_string();
     let ran = new(&env, "a notes API with title", &["--until", "brainstorm", "--record", &file]).await;
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("open until 20") && ran.stderr.contains("; then no authors is taken\n"),
+        "{}",
+        ran.stderr
+    );
     let shown = overdue(&env);
     let id = shown["run"]["id"].as_str().unwrap();
     let text = env.ok(["run", "show"]).stdout;

@@ -7,7 +7,7 @@ use cgo::domain::coder::CoderChoice;
 use cgo::domain::ids::RunId;
 use cgo::domain::names::AgentName;
 use cgo::domain::provider::ModelChoice;
-use cgo::domain::run::{NewProject, Request, RequestKind, RunStatus, Update, Wait};
+use cgo::domain::run::{Ask, NewProject, Request, RequestKind, RunStatus, Update, Wait};
 use cgo::domain::user::Role;
 use cgo::ops::chats::Chats;
 use cgo::ops::runs::Reply;
@@ -130,7 +130,7 @@ fn a_change_that_waited_while_another_one_was_made_undoes_nothing_and_says_so() 
     let first = begun(&house, "add a due date");
     let second = begun(&house, "add a rating");
     let third = begun(&house, "make it faster");
-    assert!(matches!(house.drive(&third, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&third, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     // One that goes on in the middle has made its own change, which is nobody else's.
     assert!(matches!(house.drive(&first, "developer"), Ended::Interrupted));
     assert!(matches!(house.drive(&first, "never"), Ended::Succeeded));
@@ -194,7 +194,7 @@ fn approving() -> (House, RunId, Sent) {
 fn asking() -> (House, RunId, Sent) {
     let (house, telegram, bot) = House::of_bo(Role::Member);
     let run = house.begin(8, 8, "/new make me a service");
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     telegram.hear(8, "Question 1 of 2");
     telegram.say(8, "books with author");
     let asked = telegram.hear(8, "Question 2 of 2");

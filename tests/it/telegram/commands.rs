@@ -6,7 +6,7 @@ use cgo::domain::money::Usd;
 use cgo::domain::names::AgentName;
 
 use cgo::domain::request::Rollout;
-use cgo::domain::run::{Batch, EventRow, Request, RunStatus, Wait};
+use cgo::domain::run::{Ask, Batch, EventRow, Request, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::state::{Change, ProjectIntent, TestResults};
 use cgo::domain::user::Role;
@@ -189,7 +189,7 @@ fn a_text_file_that_replies_to_a_question_answers_it_and_begins_no_project() {
     assert!(house.with(async |app| runs::list(&app.context, 10).await.unwrap()).is_empty(), "{}", told.text);
 
     let run = house.begin(8, 8, "/new make me a service");
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     let asked = telegram.hear(8, "Question 1 of 2");
     house.settled();
     reply_with_file(&telegram, 8, &asked, "books with author");

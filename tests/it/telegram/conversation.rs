@@ -143,7 +143,7 @@ fn two_questions_are_answered_in_words_and_by_a_button_and_the_run_goes_on_acros
     };
     bot = again(bot);
     let run = house.only_run();
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     let first = telegram.hear(7, "Вопрос 1 из 2");
     assert!(first.text.contains("Что в нём хранить?"), "{}", first.text);
     bot = again(bot);

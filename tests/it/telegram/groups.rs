@@ -1,6 +1,6 @@
 //! In groups: who answers, who sends files, and what strangers get there.
 
-use cgo::domain::run::{Request, RunStatus, Wait};
+use cgo::domain::run::{Ask, Request, RunStatus, Wait};
 use cgo::domain::user::Role;
 use cgo::ops::{runs, users};
 use cgo::pipeline::Ended;
@@ -17,7 +17,7 @@ fn a_question_in_a_group_is_answered_by_a_reply_of_who_may_and_by_nothing_else()
     let telegram = house.telegram.clone();
     let _bot = house.open();
     let run = house.begin(GROUP, 8, "/new make me a service");
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     let asked = telegram.hear(GROUP, "Question 1 of 2");
     house.settled();
     // Talk among people is no answer.

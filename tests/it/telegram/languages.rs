@@ -1,6 +1,6 @@
 //! The language of a conversation: the one a person has chosen, else the one they write in, else that of their program.
 
-use cgo::domain::run::{Batch, RunStatus, Wait};
+use cgo::domain::run::{Ask, Batch, RunStatus, Wait};
 use cgo::domain::spec::Language;
 use cgo::domain::user::Role;
 use cgo::graph::progress::{Event, Failure};
@@ -133,7 +133,7 @@ fn nothing_of_a_conversation_in_russian_is_english_however_its_runs_end() {
     let telegram = house.telegram.clone();
     let _bot = house.open();
     let cancelled = house.begin(7, 7, "сделай мне сервис");
-    assert!(matches!(house.drive(&cancelled, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&cancelled, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     telegram.hear(7, "Вопрос 1 из 2");
     telegram.say(7, "книги с названием и автором");
     let second = telegram.hear(7, "Вопрос 2 из 2");

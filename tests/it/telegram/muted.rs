@@ -3,7 +3,7 @@
 
 use cgo::domain::chat::{BotId, ChatId, Followed};
 use cgo::domain::ids::RunId;
-use cgo::domain::run::{RunStatus, Wait};
+use cgo::domain::run::{Ask, RunStatus, Wait};
 use cgo::domain::user::Role;
 use cgo::ops::chats::Chats;
 use cgo::ops::runs;
@@ -62,7 +62,7 @@ fn a_group_in_which_the_bot_may_not_write_is_left_alone_until_something_comes_fr
     telegram.say_in(GROUP, 8, "/new make me a service");
     until("it is noted that the group takes no messages", || is_noted_as_closed(&house, GROUP));
     let run = house.only_run();
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     looks_three_times(&house);
     assert_eq!(sent_to(&telegram, GROUP), 1, "it is tried again and again");
     assert!(!house.noted().iter().any(|line| line.contains("Trouble")), "{:?}", house.noted());
@@ -87,7 +87,7 @@ fn what_telegram_refuses_for_no_known_reason_is_noted_and_tried_again_only_with_
     let refused = || house.noted().iter().filter(|line| line.contains("SOMETHING_NEW_OF_NEXT_YEAR")).count();
     until("it is noted", || refused() > 0);
     let run = house.only_run();
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     until("the question counts as put", || followed(&house, &run).asked.is_some());
     // Neither how far it is nor what it asks has arrived, and both stay as they are.
     let tried = sent_to(&telegram, 8);

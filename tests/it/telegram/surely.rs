@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use cgo::domain::chat::{BotId, ChatId, Followed};
 use cgo::domain::ids::RunId;
-use cgo::domain::run::Wait;
+use cgo::domain::run::{Ask, Wait};
 use cgo::domain::user::{QuietHours, Role};
 use cgo::ops::chats::Chats;
 use cgo::ops::notify::Delivered;
@@ -97,7 +97,7 @@ fn a_notice_has_arrived_when_what_says_the_same_has_and_has_the_number_of_that_m
     house.settled();
     bot.kill();
     let run = house.only_run();
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     let question = house.with(async |app| {
         let run = runs::find(&app.context, run.as_str()).await.unwrap();
         format!("{}:{}", run.id, run.seq)
@@ -268,7 +268,7 @@ fn a_run_is_followed_where_its_group_has_gone_whoever_says_so_first() {
     // It finds out when it is refused.
     let moved_at = Instant::now();
     telegram.migrate(GROUPS[0], GROUPS[1]);
-    assert!(matches!(house.drive(&run, "never"), Ended::Waiting { wait: Wait::Input, .. }));
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
     telegram.hear(GROUPS[1], "Question 1 of 2");
     progress(&house, GROUPS[1]);
     house.settled();
