@@ -61,6 +61,8 @@ impl Channel for Kept {
 
     fn deliver<'a>(&'a self, letter: &'a Letter) -> Delivering<'a> {
         Box::pin(async {
+            // No message arrives in the very millisecond another one did.
+            tokio::time::sleep(Duration::from_millis(2)).await;
             if let Some(why) = self.fails.borrow().clone() {
                 return Err(why);
             }
