@@ -86,7 +86,7 @@ pub trait Conversations {
         update: i64,
     ) -> impl Future<Output = Result<Option<Card>, Error>> + Send;
     /// Keeps a question's message, what was said and whether it is closed, if `before` is what was said until now. False
-    /// when it is not.
+    /// when it is not. A message that is known stays so where `card` has none: it was read before that was sent.
     fn note_card(
         &self,
         bot: BotId,
@@ -407,7 +407,7 @@ impl Conversations for Store {
         transaction!(self, |tx| {
             let changed = tx
                 .execute(
-                    "update telegram_question set message_id = $3, said = $4, closed = $5, updated_at = $6 \
+                    "update telegram_question set message_id = coalesce($3, message_id), said = $4, closed = $5, updated_at = $6 \
                      where bot_id = $1 and ask_id = $2 and said = $7",
                     args![bot.0, card.ask.as_str(), card.message, &card.said, card.closed, at, before],
                 )

@@ -100,7 +100,11 @@ impl Desk<'_> {
         let Some(number) = self.sender.post(card.chat, &message).await? else { return Ok(false) };
         self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
         card.message = Some(number);
-        self.chats.note_card(&card, &card.said).await?;
+        while !self.chats.note_card(&card, &card.said).await? {
+            // Somebody said something to it meanwhile.
+            let Some(known) = self.chats.card_of(&card.ask).await? else { break };
+            card = Card { message: Some(number), ..known };
+        }
         if self.open_ask(&card).await?.is_none() {
             // It was answered in words before it was known which message has the buttons.
             self.close(card).await?;
