@@ -177,9 +177,7 @@ pub async fn check(context: &Context, actor: &Actor, press: &Press) -> Result<Co
     if open.as_ref().is_none_or(|open| open.id != ask.id) {
         return Err(Refusal::Late { run: run.id, status: run.status });
     }
-    if let Some(deadline) = ask.deadline.filter(|_| ask.is_over(context.now())) {
-        return Err(Refusal::Overdue { run: run.id, deadline });
-    }
+    super::runs::in_time(context, &ask)?;
     Ok(Counts { run, ask, person })
 }
 

@@ -392,9 +392,7 @@ pub async fn answer(
     if ask.wait == Wait::Approval {
         require_approver(context, &context.person.name)?;
     }
-    if let Some(deadline) = ask.deadline.filter(|_| ask.is_over(context.now())) {
-        return Err(Error::TooLate { run: run.id.clone(), deadline });
-    }
+    in_time(context, ask)?;
     let texts = match ask.wait {
         Wait::Secret => vec![check_secrets(context, run, ask, &reply.texts).await?],
         Wait::Input | Wait::Approval | Wait::Capacity => reply.texts.clone(),
@@ -409,6 +407,14 @@ pub async fn answer(
     let by = reply.by.unwrap_or_else(|| context.person.name.clone());
     let answer = Answer { approved: reply.approved, texts, by, at: moment_of(context, ask) };
     put_answer(context, run, ask, &answer, event(&ask.id, &answer)).await
+}
+
+/// Refuses an answer after the deadline.
+pub(super) fn in_time(context: &Context, ask: &Ask) -> Result<(), Error> {
+    match ask.deadline {
+        Some(deadline) if ask.is_over(context.now()) => Err(Error::TooLate { run: ask.run.clone(), deadline }),
+        _ => Ok(()),
+    }
 }
 
 /// Takes for an answer what the questions assume, because nobody answered in time: that is nobody's right.

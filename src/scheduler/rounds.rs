@@ -153,9 +153,15 @@ pub(super) async fn decide_overdue(shared: &Shared<'_>, cancel: &CancellationTok
     let mut ready = 0;
     for ask in overdue {
         let decided = async {
+            let run = runs::find(context, ask.run.as_str()).await?;
+            if ask.assumed().is_some() {
+                // Before: cut off after the answer, nobody finds it overdue any more.
+                runs::queue(context, &run).await?;
+            }
             let told = tape::time_is_up(context, &ask, cancel).await?;
             if told == Told::Answered {
-                runs::queue(context, &runs::find(context, ask.run.as_str()).await?).await?;
+                // After: it was not moved by somebody who goes on with it.
+                runs::queue(context, &run).await?;
             }
             Ok::<_, runner::Error>(told)
         };

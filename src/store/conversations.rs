@@ -407,8 +407,8 @@ impl Conversations for Store {
         transaction!(self, |tx| {
             let changed = tx
                 .execute(
-                    "update telegram_question set message_id = coalesce($3, message_id), said = $4, closed = $5, updated_at = $6 \
-                     where bot_id = $1 and ask_id = $2 and said = $7",
+                    "update telegram_question set message_id = coalesce($3, message_id), said = $4, closed = $5, \
+                     updated_at = $6 where bot_id = $1 and ask_id = $2 and said = $7",
                     args![bot.0, card.ask.as_str(), card.message, &card.said, card.closed, at, before],
                 )
                 .await?;

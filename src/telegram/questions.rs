@@ -101,8 +101,13 @@ impl Desk<'_> {
         self.chats.put_prompt(card.chat, number, &Prompt::Answer(ask.id.clone()).spelled()).await?;
         card.message = Some(number);
         while !self.chats.note_card(&card, &card.said).await? {
-            // Somebody said something to it meanwhile.
+            // Somebody said something to it while it was on its way.
             let Some(known) = self.chats.card_of(&card.ask).await? else { break };
+            if ask.wait == Wait::Input && said(&known).len() > at {
+                // That answers it: what is asked next has a message of its own.
+                self.sender.take_buttons(card.chat, number).await;
+                return Ok(true);
+            }
             card = Card { message: Some(number), ..known };
         }
         if self.open_ask(&card).await?.is_none() {
@@ -211,11 +216,14 @@ impl Desk<'_> {
         Ok(self.chats.card(Card { ask, run, chat, message: None, said: spelled(&[]), closed: false }).await?)
     }
 
+    /// A card as it stands now: it may have been sent since it was read.
+    async fn known(&self, card: Card) -> Result<Card, Error> {
+        Ok(self.chats.card_of(&card.ask).await?.unwrap_or(card))
+    }
+
     /// Nothing more is to be said to a question.
     pub async fn close(&self, card: Card) -> Result<(), Error> {
-        // It may have been sent since the card was read.
-        let sent = self.chats.card_of(&card.ask).await?.and_then(|known| known.message);
-        let closed = Card { closed: true, message: card.message.or(sent), ..card };
+        let closed = Card { closed: true, ..self.known(card).await? };
         self.chats.note_card(&closed, &closed.said).await?;
         if let Some(message) = closed.message {
             self.sender.take_buttons(closed.chat, message).await;
@@ -275,8 +283,9 @@ impl Desk<'_> {
         if !self.chats.note_card(&noted, &card.said).await? {
             return self.say(talk, Text::of(talk.words().answered_already)).await;
         }
-        if let Some(message) = card.message {
-            self.sender.take_buttons(card.chat, message).await;
+        let noted = self.known(noted).await?;
+        if let Some(message) = noted.message {
+            self.sender.take_buttons(noted.chat, message).await;
         }
         self.go_on_with(talk, noted).await
     }

@@ -1,6 +1,7 @@
 //! What comes close together: two changes of one project, and a kill between an answer and what follows from it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cgo::domain::chat::{BotId, Card};
 use cgo::domain::coder::CoderChoice;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conversation::progress;
 use super::house::House;
-use super::server::{BOT, Sent, Telegram};
+use super::server::{Asked, BOT, Sent, Telegram, Turn};
 use crate::support::env::until;
 use crate::users::new_project;
 
@@ -202,6 +203,56 @@ fn asking() -> (House, RunId, Sent) {
     bot.kill();
     house.sql("delete from run_queue");
     (house, run, asked)
+}
+
+/// The card of what a run waits for.
+fn card(house: &House, run: &RunId) -> Option<Card> {
+    house.with(async |app| {
+        let run = runs::find(&app.context, run.as_str()).await.expect("the run");
+        let ask = runs::waits_for(&app.context, &run).await.expect("the store answers")?;
+        Chats::of(&app.context, BotId(BOT)).card_of(&ask.id).await.expect("the store answers")
+    })
+}
+
+/// Long enough to do something while a message is on its way.
+const ON_ITS_WAY: Turn = Turn::DoesAndAnswersAfter(Duration::from_secs(2));
+
+#[test]
+fn an_approval_that_is_about_to_be_given_while_it_is_asked_for_loses_its_buttons() {
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new a notes API with title");
+    house.settled();
+    telegram.turn("sendMessage", ON_ITS_WAY);
+    house.wait_for(&run, Wait::Approval, "may it go on?");
+    let asked = telegram.hear(8, "may it go on?");
+    house.with(async |app| mark(&House::person(&app.context, 8).await, &run, 1001, "").await);
+    assert_eq!(card(&house, &run).expect("it was put").message, None, "its message is known already");
+    until("its message is known", || card(&house, &run).is_some_and(|card| card.message == Some(asked.id)));
+    telegram.say(8, "/approve");
+    telegram.hear(8, "Approved");
+    telegram.wait("the buttons are gone", |world| {
+        world.messages.iter().find(|sent| sent.id == asked.id && sent.labels().is_empty()).map(drop)
+    });
+    telegram.assert_content();
+}
+
+#[test]
+fn a_question_that_is_answered_while_it_is_asked_is_not_taken_for_the_next_one() {
+    let (house, telegram, _bot) = House::of_bo(Role::Member);
+    let run = house.begin(8, 8, "/new make me a service");
+    house.settled();
+    telegram.turn("sendMessage", ON_ITS_WAY);
+    assert!(matches!(house.drive(&run, "never"), Ended::Waiting(Ask { wait: Wait::Input, .. })));
+    let first = telegram.hear(8, "Question 1 of 2");
+    telegram.say(8, "books with author");
+    let second = telegram.hear(8, "Question 2 of 2");
+    assert!(first.at.elapsed() < Duration::from_secs(2), "the first one has arrived");
+    telegram.wait("the buttons of the first are taken away", |world| {
+        let gone = |asked: &&Asked| asked.method == "editMessageReplyMarkup" && asked.body["message_id"] == first.id;
+        world.asked.iter().find(gone).map(drop)
+    });
+    assert_eq!(card(&house, &run).expect("it waits").message, Some(second.id));
+    telegram.assert_content();
 }
 
 type Says = fn(&Telegram, &Sent);

@@ -34,6 +34,11 @@ fn asking() -> impl Iterator<Item = i64> {
     (25..=48).map(|number| number * 2)
 }
 
+/// Those of them who ask when the others were heard.
+fn asking_last() -> impl Iterator<Item = i64> {
+    asking().filter(|person| *person >= 74)
+}
+
 fn everybody() -> impl Iterator<Item = i64> {
     BUILDING.into_iter().chain(choosing()).chain(leaving()).chain(asking())
 }
@@ -142,28 +147,29 @@ fn fifty_conversations_go_on_to_their_end_across_kill_9_and_nothing_is_done_twic
         kills.push(Instant::now());
         serving.kill();
     };
+    let ask = |person| telegram.say(person, "How are things?");
     for person in everybody() {
-        telegram.say(
-            person,
-            match person {
-                1 | 3 => "сделай мне сервис",
-                2..=24 => "deploy it",
-                26..=48 => "make me a service",
-                _ => "How are things?",
-            },
-        );
+        match person {
+            1 | 3 => telegram.say(person, "сделай мне сервис"),
+            2..=24 => telegram.say(person, "deploy it"),
+            26..=48 => telegram.say(person, "make me a service"),
+            ..74 => ask(person),
+            _ => 0,
+        };
     }
     assert_eq!(everybody().count(), 50);
     // Killed when some are told that something happens, and some were not heard yet.
     let serving = Serving::start(&env, "first.log");
     telegram.wait("the first chats", |world| (world.messages.len() >= 15).then_some(()));
     kill(serving);
-    // Killed when some wait for an answer, some are at work, and most stand in the queue.
+    // Killed when some wait for an answer, some are at work, and others stand in the queue or were not heard yet.
     let serving = Serving::start(&env, "second.log");
     wait_for(&telegram, "a question", 8, || everybody().collect(), is_question);
+    for person in asking_last() {
+        ask(person);
+    }
     kill(serving);
-    let heard = have(&telegram, everybody(), |sent| is_question(sent) || is_result(sent));
-    assert!(heard < 50, "nobody waits for an answer");
+    assert!(have(&telegram, asking(), is_result) < 24, "nobody waits for an answer");
     // Killed when all who are asked something are.
     let serving = Serving::start(&env, "third.log");
     let asked = || BUILDING.into_iter().chain(choosing()).chain(leaving()).collect();

@@ -68,6 +68,8 @@ pub enum Turn {
     Breaks,
     /// It is done, and the connection breaks in the middle of the answer.
     DoesAndBreaks,
+    /// It is done, and the answer comes later.
+    DoesAndAnswersAfter(Duration),
 }
 
 /// A message of the bot.
@@ -449,7 +451,9 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
                 methods::answer(&mut world, method, &parsed)
             };
             shared.changed.notify_all();
-            if does.is_some() {
+            if let Some(Turn::DoesAndAnswersAfter(time)) = does {
+                std::thread::sleep(time);
+            } else if does.is_some() {
                 // The head and half of the body come, and then nothing.
                 let _ = write_part(stream, reply.status, &reply.body);
                 let _ = stream.shutdown(Shutdown::Both);
@@ -480,6 +484,10 @@ fn load(shared: &Shared, stream: &TcpStream, file: &str) -> Option<()> {
     };
     match turn {
         None | Some(Turn::Says(_)) => return write(stream, status, kind, &body),
+        Some(Turn::DoesAndAnswersAfter(time)) => {
+            std::thread::sleep(time);
+            return write(stream, status, kind, &body);
+        }
         Some(Turn::DoesAndBreaks) => {
             let _ = write_part(stream, status, &body);
         }
