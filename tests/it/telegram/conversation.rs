@@ -1,7 +1,7 @@
 //! Whole conversations: what a person says, what a run asks, what is answered, and what is told of it.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cgo::domain::ids::RunId;
 use cgo::domain::names::AgentName;
@@ -429,7 +429,8 @@ fn a_message_is_changed_no_more_often_than_a_person_can_read() {
     let changes =
         || telegram.world().messages.iter().find(|sent| sent.id == first.id).map_or(0, |sent| sent.edits.len());
     // A machine may go through several of these between two changes.
-    while changes() < 3 {
+    let end = Instant::now() + Duration::from_mins(1);
+    while changes() < 3 && Instant::now() < end {
         house.wait_for(&run, Wait::Approval, "again?");
         let asked = telegram.hear_after(8, first.id, "again?");
         telegram.press(8, &asked, "Approve");
