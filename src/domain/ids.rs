@@ -4,6 +4,7 @@
 //! store by its primary keys, not by the chance alone: whoever inserts one retries with another.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// What every id of this sort begins with.
@@ -45,7 +46,7 @@ macro_rules! id {
             /// A new id from a moment and a random number.
             #[must_use]
             pub fn new(at: Timestamp, random: u32) -> Self {
-                Self(format!("{}{}", $prefix, body(at, random)))
+                Self(format!("{}{}", $prefix, body(at, random)).into())
             }
 
             /// Parses a whole id.
@@ -57,7 +58,7 @@ macro_rules! id {
                     rest.len() == 12 && rest.bytes().all(|byte| ALPHABET.contains(&byte))
                 });
                 if ok {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(text.into()))
                 } else {
                     Err(InvalidName {
                         shown: text.chars().take(40).flat_map(char::escape_debug).collect(),

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -79,10 +80,16 @@ pub enum JournalError {
 /// same run is reached again.
 #[derive(Debug)]
 pub struct Effect<'a> {
-    /// The kind, such as `git_commit`.
-    pub kind: &'a str,
-    /// What it is done with.
-    pub args: serde_json::Value,
+    kind: &'a str,
+    args: String,
+}
+
+impl<'a> Effect<'a> {
+    /// An effect of that kind, such as `git_commit`, and what it is done with.
+    #[must_use]
+    pub fn new(kind: &'a str, args: &impl Serialize) -> Self {
+        Self { kind, args: body(args) }
+    }
 }
 
 /// The place in a run an effect belongs to: a visit, or a part of one, and how many effects it has had before.
@@ -511,9 +518,13 @@ impl<J: Journal> Recorder<J> {
         self.done(&self.key_at(place, place.first, what), what)
     }
 
-    /// Keeps something at the beginning of a part of a visit, whatever was done in it.
+    /// Keeps something at the beginning of a part of a visit, whatever was done in it. The first one counts: a visit that
+    /// goes on comes to its parts again.
     pub fn keep<T: Serialize>(&self, place: &Place, what: &Effect<'_>, value: &T) {
-        self.mark(place, &self.key_at(place, place.first, what), what, EffectMark::Done, Some(body(value)));
+        let key = self.key_at(place, place.first, what);
+        if self.mark_of(&key) != Some(EffectMark::Done) {
+            self.mark(place, &key, what, EffectMark::Done, Some(body(value)));
+        }
     }
 
     /// Whether the last effect of a part of a visit was begun and nobody knows whether it happened.
@@ -530,14 +541,15 @@ impl<J: Journal> Recorder<J> {
 
     fn key_at(&self, place: &Place, ordinal: u32, effect: &Effect<'_>) -> String {
         let mut hash = Sha256::new();
-        let at = format!("{ordinal}{}", place.beside);
-        for part in [self.run.as_str(), &place.visit.to_string(), &at, effect.kind] {
-            hash.update(part.as_bytes());
-            hash.update([0]);
+        write!(hash, "{}\0{}\0{ordinal}{}\0{}\0", self.run, place.visit, place.beside, effect.kind)
+            .expect("a hash takes everything");
+        hash.update(self.source.portable(&effect.args).as_bytes());
+        let mut key = String::with_capacity(32);
+        for byte in &hash.finalize()[..16] {
+            let digit = |half: u8| char::from_digit(half.into(), 16).expect("four bits are one digit");
+            key.extend([digit(byte >> 4), digit(byte & 15)]);
         }
-        hash.update(self.source.portable(&body(&effect.args)).as_bytes());
-        let digit = |half: u8| char::from_digit(half.into(), 16).expect("four bits are one digit");
-        hash.finalize()[..16].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        key
     }
 
     fn mark_of(&self, key: &str) -> Option<EffectMark> {
@@ -560,7 +572,7 @@ impl<J: Journal> Recorder<J> {
             run: self.run.clone(),
             kind: effect.kind.to_owned(),
             mark,
-            args: body(&effect.args),
+            args: effect.args.clone(),
             result,
             at: self.source.moment(format_args!("effect {key} {}", mark.as_str())),
         };

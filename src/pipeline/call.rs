@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::activity::Activity;
 use super::executor::Visit;
 use super::tools::{Context, Fault, Output, Tool, ToolError};
 use crate::domain::diagnose::Kind;
+use crate::domain::names::AgentName;
 use crate::domain::state::{Patch, ProjectState};
 use crate::domain::suggest::nearest;
 use crate::graph::engine::{NodeError, Outcome};
@@ -42,6 +43,14 @@ const REASON: usize = 300;
 struct Lost {
     fault: Fault,
     reason: String,
+}
+
+/// What the journal knows a call by.
+#[derive(Serialize)]
+struct Called<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a AgentName>,
+    tool: &'a str,
 }
 
 /// What came of a call that is over.
@@ -103,24 +112,19 @@ impl Visit<'_> {
         };
         (self.activity)(&Activity::Returned { outcome: ended, good: result.is_ok() });
         if is_over {
-            self.keep_end(&own, &call.name, ended, reason.map(String::as_str))?;
+            self.keep_end(&own, &call.name, ended, reason.map(String::as_str));
         }
         result
     }
 
     /// Keeps what came of a call. It is on disk with what follows: nobody waits for it.
-    fn keep_end(&self, own: &Place, name: &str, outcome: &str, reason: Option<&str>) -> Result<(), ToolError> {
-        let what = Effect { kind: TOOL_CALL, args: json!({ "agent": self.agent.id, "tool": shown(name) }) };
-        // A visit that goes on comes to its calls again.
-        if self.recorder.kept::<CallEnd>(own, &what).map_err(journal)?.is_some() {
-            return Ok(());
-        }
+    fn keep_end(&self, own: &Place, name: &str, outcome: &str, reason: Option<&str>) {
+        let what = Effect::new(TOOL_CALL, &Called { agent: Some(&self.agent.id), tool: &shown(name) });
         let line = |reason: &str| -> String {
             let clean = self.ops.secrets.clean(reason);
             clean.lines().next().unwrap_or_default().chars().take(REASON).collect()
         };
         self.recorder.keep(own, &what, &CallEnd { outcome: outcome.to_owned(), reason: reason.map(line) });
-        Ok(())
     }
 
     async fn carry_out(
@@ -151,7 +155,7 @@ impl Visit<'_> {
 
     /// The tool of that name, if the agent's file grants it.
     fn granted(&self, name: &str) -> Result<&Tool, ToolError> {
-        let own = self.agent.tools.iter().map(crate::domain::names::AgentName::as_str);
+        let own = self.agent.tools.iter().map(AgentName::as_str);
         let listed = || match own.clone().collect::<Vec<_>>().join(", ") {
             names if names.is_empty() => "you have none".to_owned(),
             names => format!("yours are {names}"),
@@ -178,7 +182,7 @@ impl Visit<'_> {
         state: &ProjectState,
         patch: &RefCell<Patch>,
     ) -> Result<Output, ToolError> {
-        let kept = Effect { kind: "tool_lost", args: json!({ "tool": tool.name }) };
+        let kept = Effect::new("tool_lost", &Called { agent: None, tool: tool.name.as_str() });
         if let Some(lost) = self.recorder.kept::<Lost>(place, &kept).map_err(journal)? {
             return Err(ToolError::fault(lost.fault, lost.reason));
         }

@@ -7,8 +7,8 @@ use std::cell::{Cell, RefCell};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::activity::{self, Activity};
 use super::circles::Circles;
@@ -77,6 +77,15 @@ pub struct Visit<'a> {
     pub notes: &'a dyn Fn(&str),
     /// Told each thing that happens within it.
     pub activity: &'a dyn Fn(&Activity<'_>),
+}
+
+/// What the journal knows a question by.
+#[derive(Serialize)]
+struct Asked<'a> {
+    agent: &'a AgentName,
+    provider: &'a str,
+    turn: u32,
+    request: &'a str,
 }
 
 /// What is remembered of a question: the answer, or what about it the conversation has to change for. Asking again
@@ -372,10 +381,13 @@ impl Visit<'_> {
     /// [`NodeError`] when there is no answer.
     pub async fn ask(&self, place: &Place, turn: u32, request: &Request) -> Result<Answer, NodeError> {
         let digest = digest(request, self.recorder.source());
-        let effect = Effect {
-            kind: MODEL_CALL,
-            args: json!({ "agent": self.agent.id, "provider": self.chosen.provider.name(), "turn": turn, "request": format!("{digest:016x}") }),
+        let asked = Asked {
+            agent: &self.agent.id,
+            provider: self.chosen.provider.name(),
+            turn,
+            request: &format!("{digest:016x}"),
         };
+        let effect = Effect::new(MODEL_CALL, &asked);
         let (real, told) = (Real::default(), Told);
         let world: &dyn World = if self.chosen.provider.replays() { &told } else { &real };
         let observer = |attempt: &Attempt<'_>| self.tell(attempt);
@@ -451,14 +463,15 @@ impl Visit<'_> {
     }
 }
 
-/// What a question says, as a number: the same question has the same one on any machine.
+/// What a question says, as a number: the same question has the same one on any machine. A conversation goes through it
+/// again with every turn, and nobody gains by two questions that look alike: a hash that is quick, not one that is safe.
 fn digest(request: &Request, source: &dyn Source) -> u64 {
-    let mut hash = Sha256::new();
+    let mut hash = Xxh3Default::new();
     let mut add = |parts: &[&str]| {
         for part in parts {
             hash.update(source.portable(part).as_bytes());
             // No text has such a byte.
-            hash.update([0xff]);
+            hash.update(&[0xff]);
         }
     };
     let Request { agent, model, temperature, max_tokens, messages, tools } = request;
@@ -480,7 +493,7 @@ fn digest(request: &Request, source: &dyn Source) -> u64 {
             }
         }
     }
-    hash.finalize()[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    hash.digest()
 }
 
 /// The part of the state an agent may see.

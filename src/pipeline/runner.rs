@@ -365,7 +365,7 @@ async fn drive_leased(
     let setting = Setting::of(&theirs, Some(models), &run)?;
     let (context, models) = (&*setting.context, setting.models.as_ref().unwrap_or(models));
     let engine_failed = |source: engine::Error| Error::Engine { run: run.id.clone(), source };
-    let loaded = Box::pin(load(context, leases, &run.id)).await?;
+    let loaded = Box::pin(load(context, leases, &run)).await?;
     setting.go_on(&loaded);
     let overtaken = Box::pin(beginning::overtaken(context, &run, &loaded)).await?;
     let recorder = Recorder::new(
@@ -421,13 +421,21 @@ async fn drive_leased(
 }
 
 /// What a run's journal holds; with a project, its lease is taken.
-async fn load(context: &Context, leases: &Leases<'_>, run: &RunId) -> Result<Loaded, Error> {
-    let (snapshot, events, effects) = runs::journal(context, run).await?;
+async fn load(context: &Context, leases: &Leases<'_>, run: &Run) -> Result<Loaded, Error> {
+    // Nothing is done, and no model asked, before the second event.
+    let is_fresh = run.seq <= 1;
+    let (snapshot, events, effects) = if is_fresh {
+        (None, runs::events(context, &run.id, 0).await?, Vec::new())
+    } else {
+        runs::journal(context, &run.id).await?
+    };
     let mut loaded = Loaded::fold(snapshot, &events, effects)
-        .map_err(|error| Error::Engine { run: run.clone(), source: error.into() })?;
-    loaded.calls = costs::of_run(context, run).await?;
+        .map_err(|error| Error::Engine { run: run.id.clone(), source: error.into() })?;
+    if !is_fresh {
+        loaded.calls = costs::of_run(context, &run.id).await?;
+    }
     if let Some(project) = &loaded.progress.state.current_project {
-        leases.take_project(&project.name, run.as_str()).await?;
+        leases.take_project(&project.name, run.id.as_str()).await?;
     }
     Ok(loaded)
 }

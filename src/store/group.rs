@@ -2,9 +2,10 @@
 //! durable.
 //!
 //! A part is taken back alone when it fails: beside others it is a savepoint, and the only one is the transaction itself,
-//! which saves SQLite a copy of every page it changes. Statements run in the task that asks for them; what
-//! may take long, waiting for another process's lock and the commit itself, runs on a thread. While a commit is under
-//! way the next parts wait for their turn, and then go into the next transaction together.
+//! which saves SQLite a copy of every page it changes. Statements run in the task that asks for them, and so does a commit
+//! for as long as commits are quick and nobody else writes ([`Pace`]); what may take long, waiting for another process's
+//! lock and any other commit, runs on a thread. While that is under way the next parts wait for their turn, and then go
+//! into the next transaction together.
 //!
 //! Nobody who is not polled holds anybody up: a turn is taken by whoever looks first, never handed over, and is over with
 //! the poll it was taken in, unless it is a task's of its own.
@@ -13,7 +14,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
@@ -88,6 +89,30 @@ struct Inner {
     lasting: Lasting,
     /// A task is on its way to commit.
     due: bool,
+    pace: Pace,
+}
+
+/// A commit that nobody else's work waits for is made where it is: a thread costs more than a quick disk does.
+#[derive(Debug, Default)]
+struct Pace {
+    /// How many of the next commits are made on a thread.
+    apart: u8,
+}
+
+impl Pace {
+    /// What a commit may take without the other tasks noticing.
+    const QUICK: Duration = Duration::from_millis(1);
+    /// How many commits it takes to forget a slow one, or one that several shared.
+    const MEMORY: u8 = 8;
+
+    fn is_quick(&self) -> bool {
+        self.apart == 0
+    }
+
+    /// What a commit of so many parts teaches.
+    fn learn(&mut self, parts: usize, took: Duration) {
+        self.apart = if parts > 1 || took > Self::QUICK { Self::MEMORY } else { self.apart.saturating_sub(1) };
+    }
 }
 
 /// A part under way; nobody else writes meanwhile. Dropped, it is taken back.
@@ -180,7 +205,13 @@ impl Inner {
         if !self.open {
             return;
         }
-        let committed = apart(self, committed).await.and_then(|committed| committed);
+        let (parts, begun) = (self.waiting.len(), Instant::now());
+        let committed = if parts <= 1 && self.pace.is_quick() {
+            self.connection().and_then(committed)
+        } else {
+            apart(self, committed).await.and_then(|committed| committed)
+        };
+        self.pace.learn(parts, begun.elapsed());
         self.tell(committed);
     }
 
@@ -227,7 +258,8 @@ impl Group {
     fn new(path: Option<PathBuf>, connection: Option<Connection>, patience: Duration) -> Self {
         let waiting = Vec::new();
         let lasting = Lasting::Power;
-        let inner = Inner { path, patience, connection, waiting, open: false, lasting, due: false };
+        let pace = Pace::default();
+        let inner = Inner { path, patience, connection, waiting, open: false, lasting, due: false, pace };
         Self { shared: Arc::new(Shared { inner: Arc::new(Mutex::new(inner)), free: Notify::new() }) }
     }
 
@@ -342,5 +374,38 @@ impl Drop for Part {
         if connection.is_autocommit() {
             self.turn.fail(&taken_back.err().unwrap_or_else(crashed));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_others_notice_sends_the_next_ones_to_a_thread() {
+        let slow = Pace::QUICK + Duration::from_micros(1);
+        for (parts, took) in [(1, slow), (2, Duration::ZERO)] {
+            let mut pace = Pace::default();
+            pace.learn(1, Pace::QUICK);
+            assert!(pace.is_quick(), "one is made where it is called until there is a reason");
+            pace.learn(parts, took);
+            for _ in 0..Pace::MEMORY {
+                assert!(!pace.is_quick());
+                pace.learn(1, Duration::ZERO);
+            }
+            assert!(pace.is_quick(), "and is so again after as many quick ones");
+        }
+    }
+
+    #[test]
+    fn a_slow_disk_holds_nobody_up() {
+        let mut pace = Pace::default();
+        let slow = Pace::QUICK * 10;
+        let held_up = (0..100).filter(|_| {
+            let is_quick = pace.is_quick();
+            pace.learn(1, slow);
+            is_quick
+        });
+        assert_eq!(held_up.count(), 1, "only the first");
     }
 }

@@ -148,15 +148,16 @@ impl Leases for Store {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), Error> {
+        let Holder { host, boot_id, pid, started } = &lease.holder;
         transaction!(self, Lasting::Process, |tx| {
-            match check(tx, lease).await {
-                Ok(()) => tx
-                    .execute("update lease set held = false where resource = $1", args![&lease.resource])
-                    .await
-                    .map(drop),
-                Err(Error::FenceLost { .. }) => Ok(()),
-                Err(error) => Err(error),
-            }
+            // One that somebody else has taken stays as it is.
+            tx.execute(
+                "update lease set held = false where resource = $1 and held and fence = $2 and host = $3 \
+                 and boot_id = $4 and pid = $5 and started = $6",
+                args![&lease.resource, lease.fence, host, boot_id, *pid, *started],
+            )
+            .await
+            .map(drop)
         })
     }
 

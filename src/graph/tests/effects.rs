@@ -22,7 +22,7 @@ async fn once(
 ) -> (bool, bool, Result<u32, Failed<Broken>>) {
     let (probed, acted) = (Cell::new(false), Cell::new(false));
     let recorder = memory.recorder();
-    let effect = Effect { kind: "write", args: json!({ "a": 1 }) };
+    let effect = Effect::new("write", &json!({ "a": 1 }));
     let result = recorder
         .effect(
             &Place::new(1),
@@ -98,7 +98,7 @@ async fn events_between_two_effects_share_one_write() {
 
 /// Keeps a value without changing the world, as the answer of a model is kept.
 async fn answered(recorder: &Recorder<Memory>, place: &Place, answer: u32) -> u32 {
-    let effect = Effect { kind: "model_call", args: json!({ "answer": answer }) };
+    let effect = Effect::new("model_call", &json!({ "answer": answer }));
     recorder.remember(place, effect, async || Ok::<u32, Broken>(answer)).await.unwrap_or_default()
 }
 
@@ -164,7 +164,7 @@ async fn everything_before_an_effect_is_on_disk_when_it_acts() {
                     tokio::time::sleep(std::time::Duration::from_millis(3)).await;
                 }
                 answered(recorder, &place, visit).await;
-                let effect = Effect { kind: "write", args: json!({}) };
+                let effect = Effect::new("write", &json!({}));
                 let done: Result<u32, Failed<Broken>> = recorder
                     .effect(
                         &place,

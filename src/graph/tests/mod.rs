@@ -204,7 +204,7 @@ async fn a_branch_that_fails_ends_the_run_while_another_writes_to_the_journal() 
                 return Err(NodeError::Failed(Failure::new("it broke", 1)));
             }
             let place = Place::new(visit);
-            let effect = Effect { kind: "write", args: json!({}) };
+            let effect = Effect::new("write", &json!({}));
             let done: Result<u32, Failed<Broken>> =
                 recorder.effect(&place, effect, async |_| Ok(None), async |_| Ok(1)).await;
             assert!(done.is_ok());

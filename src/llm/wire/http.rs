@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Url};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -150,14 +150,11 @@ impl Http {
         }
         let turn = self.turns.acquire().await.expect("nobody closes it");
         let accept = if streamed { "text/event-stream, application/json" } else { "application/json" };
-        let request = self
-            .client
-            .post(self.address.clone())
-            .headers(self.headers.clone())
-            .header(ACCEPT, accept)
-            .body(body())
-            .send();
-        match timeout(self.timers.first_byte, request).await {
+        let mut request = reqwest::Request::new(Method::POST, self.address.clone());
+        request.headers_mut().clone_from(&self.headers);
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
+        *request.body_mut() = Some(body().into());
+        match timeout(self.timers.first_byte, self.client.execute(request)).await {
             Ok(Ok(response)) => Ok(Incoming {
                 http: self,
                 _turn: turn,

@@ -91,7 +91,7 @@ async fn run_tests(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErro
         let of = |error: ops::Error| ToolError::of(&error);
         let work = Work::new(context.visit, &project, spec, context.cancel).map_err(of)?;
         let check = async || work.check(context.notes).await.map(in_its_words).map_err(Ended);
-        let checked = context.recorder.remember(context.place, Effect { kind: "run_tests", args }, check).await;
+        let checked = context.recorder.remember(context.place, Effect::new("run_tests", &args), check).await;
         checked.map_err(stopped)?
     } else if let Some(results) = known(context, &project).await? {
         // Kept as another kind of effect: only tests that ran are remembered by those to come.

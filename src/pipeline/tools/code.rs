@@ -143,10 +143,10 @@ async fn one(
             .recorder
             .repeat(
                 &place,
-                Effect {
-                    kind: "write_code",
-                    args: json!({ "folder": project.folder, "task": task.id, "attempt": task.attempts, "base": base }),
-                },
+                Effect::new(
+                    "write_code",
+                    &json!({ "folder": project.folder, "task": task.id, "attempt": task.attempts, "base": base }),
+                ),
                 async |key| {
                     work.attempt(&task, base, &place.beside(&task.attempts.to_string()), key, &note)
                         .await

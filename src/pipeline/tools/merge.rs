@@ -51,7 +51,7 @@ async fn merge_work(context: &Context<'_>, _: Nothing) -> Result<Output, ToolErr
             .recorder
             .effect(
                 context.place,
-                Effect { kind: "git_merge", args },
+                Effect::new("git_merge", &args),
                 async |_| work.joined(commit).await.map_err(Ended),
                 async |key| work.join(&task.id, &task.title, commit, key, context.notes).await.map_err(Ended),
             )

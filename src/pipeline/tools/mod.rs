@@ -272,7 +272,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        Ok(self.acting(kind, self.recorder.effect(self.place, Effect { kind, args }, probe, act)).await??)
+        Ok(self.acting(kind, self.recorder.effect(self.place, Effect::new(kind, &args), probe, act)).await??)
     }
 
     /// An effect at this place that may be done again; see [`Recorder::repeat`].
@@ -288,7 +288,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        Ok(self.acting(kind, self.recorder.repeat(self.place, Effect { kind, args }, act)).await??)
+        Ok(self.acting(kind, self.recorder.repeat(self.place, Effect::new(kind, &args), act)).await??)
     }
 
     /// Something looked at once at this place, so that a resumed visit sees the same. What is wrong with what was
@@ -302,7 +302,9 @@ impl Context<'_> {
         args: Value,
         look: impl AsyncFnOnce() -> Result<Value, ops::Error>,
     ) -> Result<Value, ToolError> {
-        told(self.recorder.remember(self.place, Effect { kind, args }, async || self.outside(kind, look).await).await)
+        told(
+            self.recorder.remember(self.place, Effect::new(kind, &args), async || self.outside(kind, look).await).await,
+        )
     }
 
     /// Asks somebody outside of the run: a service, or the machine as it is now. A run on a cassette writes the answer
@@ -365,7 +367,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        told(self.acting(kind, self.recorder.repeat(self.place, Effect { kind, args }, act)).await?)
+        told(self.acting(kind, self.recorder.repeat(self.place, Effect::new(kind, &args), act)).await?)
     }
 
     /// A value computed once at this place; see [`Recorder::remember`].
@@ -381,7 +383,7 @@ impl Context<'_> {
     where
         T: serde::Serialize + DeserializeOwned,
     {
-        Ok(self.recorder.remember(self.place, Effect { kind, args }, compute).await?)
+        Ok(self.recorder.remember(self.place, Effect::new(kind, &args), compute).await?)
     }
 }
 
