@@ -7,15 +7,49 @@ impl ProjectState {
     /// Whether it holds something that `other` does not: anything but what was said, what went wrong, and how often.
     #[must_use]
     pub fn brings_more_than(&self, other: &Self) -> bool {
-        let bare = |state: &Self| Self {
-            messages: Vec::new(),
-            errors: Vec::new(),
-            current_agent: None,
-            engineering_iterations: 0,
-            review_feedback: None,
-            ..state.clone()
-        };
-        bare(self) != bare(other)
+        let Self {
+            messages: _,
+            current_project,
+            project_spec,
+            project_intent,
+            po_intent,
+            allocated_resources,
+            repo_info,
+            sharing,
+            project_complexity,
+            architect_complete,
+            tasks,
+            engineering_status,
+            review_feedback: _,
+            engineering_iterations: _,
+            test_results,
+            needs_human_approval,
+            human_approval_reason,
+            server_to_provision,
+            is_incident_recovery,
+            provisioning_result,
+            current_agent: _,
+            errors: _,
+            deployed_url,
+        } = self;
+        *current_project != other.current_project
+            || *project_spec != other.project_spec
+            || *project_intent != other.project_intent
+            || *po_intent != other.po_intent
+            || *allocated_resources != other.allocated_resources
+            || *repo_info != other.repo_info
+            || *sharing != other.sharing
+            || *project_complexity != other.project_complexity
+            || *architect_complete != other.architect_complete
+            || *tasks != other.tasks
+            || *engineering_status != other.engineering_status
+            || *test_results != other.test_results
+            || *needs_human_approval != other.needs_human_approval
+            || *human_approval_reason != other.human_approval_reason
+            || *server_to_provision != other.server_to_provision
+            || *is_incident_recovery != other.is_incident_recovery
+            || *provisioning_result != other.provisioning_result
+            || *deployed_url != other.deployed_url
     }
 
     /// The language of the person: the one they plainly speak in the first thing they said, else the spec's.

@@ -42,7 +42,7 @@ pub fn client_that_trusts(
         .user_agent(concat!("cgo/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         // Whoever asks decides about asking again; without this a copy of each question is kept for it.
-        .retry(reqwest::retry::never())
+        .retry(reqwest::retry::never().max_retries_per_request(0))
         .referer(false)
         .connect_timeout(connect)
         .pool_idle_timeout(Duration::from_secs(30));

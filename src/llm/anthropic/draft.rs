@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::wire::fault::Fault;
 use super::super::wire::http::Http;
+use super::super::wire::json::Json;
 use super::super::wire::receive::{Assembly, Step};
 use super::super::wire::sse::Event;
 use super::super::wire::text;
@@ -58,7 +59,8 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When it is none.
     pub fn take_body(&mut self, body: &[u8]) -> Result<(), Error> {
-        let value = self.http.whole(body)?;
+        let body = String::from_utf8_lossy(body);
+        let value = Value::from(self.http.whole(&body)?);
         let Some(content) = value.get("content").and_then(Value::as_array) else {
             return Err(self.http.no_answer("it holds no content"));
         };
@@ -241,11 +243,12 @@ impl Assembly for Draft<'_> {
         if data == "[DONE]" {
             return Ok(Step::Over);
         }
-        let value: Value = serde_json::from_str(data)
+        let value: Json<'_> = serde_json::from_str(data)
             .map_err(|error| self.http.no_answer(&format!("an event is not JSON ({error})")))?;
         if let Some(fault) = Fault::inside(&value) {
             return Err(self.http.fault(fault));
         }
+        let value = Value::from(value);
         match value["type"].as_str().unwrap_or(&event.name) {
             "message_start" => {
                 self.begun = true;

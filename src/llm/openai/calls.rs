@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::ToolCall;
+use super::super::wire::json::{Json, member};
 use super::super::wire::text::tokens;
 
 /// Calls as they come together.
@@ -41,13 +42,13 @@ impl Calls {
     }
 
     /// Takes a whole call.
-    pub fn take_whole(&mut self, call: &Value) {
+    pub fn take_whole(&mut self, call: &Json<'_>) {
         let piece = read(call);
         self.begin(piece);
     }
 
     /// Takes a piece of a call; whether it said anything.
-    pub fn take_piece(&mut self, call: &Value) -> bool {
+    pub fn take_piece(&mut self, call: &Json<'_>) -> bool {
         let piece = read(call);
         let says = !(piece.id.is_empty() && piece.name.is_empty() && piece.arguments.is_empty());
         let begun = match piece.index {
@@ -108,32 +109,33 @@ fn continues(part: &Part, piece: &Piece) -> bool {
     piece.name == part.name && (piece.arguments.trim().is_empty() || !whole())
 }
 
-fn read(call: &Value) -> Piece {
-    let text = |value: Option<&Value>| match value {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+fn read(call: &Json<'_>) -> Piece {
+    let text = |value: Option<&Json<'_>>| match value {
+        Some(Json::Str(text)) => text.to_string(),
+        Some(Json::Number(number)) => number.to_string(),
         _ => String::new(),
     };
-    let kind = text(call.get("type"));
-    let empty = Value::Null;
-    let function = call.get("function").or_else(|| call.get("custom")).unwrap_or(&empty);
-    let mut name = text(function.get("name").or_else(|| call.get("name")));
-    let arguments = match function.get("arguments").or_else(|| function.get("input")).or_else(|| call.get("arguments"))
-    {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
+    let kind = text(member(call, "type"));
+    let empty = Json::Null;
+    let function = member(call, "function").or_else(|| member(call, "custom")).unwrap_or(&empty);
+    let mut name = text(member(function, "name").or_else(|| member(call, "name")));
+    let arguments =
+        match member(function, "arguments").or_else(|| member(function, "input")).or_else(|| member(call, "arguments"))
+        {
+            None | Some(Json::Null) => String::new(),
+            Some(Json::Str(text)) => text.to_string(),
+            Some(other) => other.to_string(),
+        };
     if !matches!(kind.as_str(), "" | "function") {
         // What is no function must not be taken for the tool of that name: no tool's name has a colon.
         name = format!("{kind}:{name}");
     }
     Piece {
-        index: call.get("index").and_then(Value::as_u64),
-        id: text(call.get("id")).trim().to_owned(),
+        index: member(call, "index").and_then(Json::as_u64),
+        id: text(member(call, "id")).trim().to_owned(),
         name,
         arguments,
-        extra: call.get("extra_content").cloned().unwrap_or_default(),
+        extra: member(call, "extra_content").map(Value::from).unwrap_or_default(),
     }
 }
 
@@ -146,7 +148,7 @@ mod tests {
     fn assembled(pieces: &[Value]) -> Vec<(String, String, String)> {
         let mut calls = Calls::default();
         for piece in pieces {
-            calls.take_piece(piece);
+            calls.take_piece(&Json::from(piece));
         }
         calls.finish().0.into_iter().map(|call| (call.id, call.name, call.arguments)).collect()
     }

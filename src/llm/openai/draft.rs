@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::wire::fault::Fault;
 use super::super::wire::http::Http;
+use super::super::wire::json::{Json, member};
 use super::super::wire::receive::{Assembly, Step};
 use super::super::wire::sse::Event;
 use super::super::wire::text;
@@ -52,68 +53,70 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// When it is none.
     pub fn take_body(&mut self, body: &[u8]) -> Result<(), Error> {
-        let value = self.http.whole(body)?;
+        let body = String::from_utf8_lossy(body);
+        let value = self.http.whole(&body)?;
         self.take_usage(&value);
-        let choices = value.get("choices").and_then(Value::as_array);
+        let choices = member(&value, "choices").and_then(Json::as_array);
         let Some(choice) = choices.and_then(|choices| choices.first()) else {
             return Err(self.http.no_answer("it holds no choices"));
         };
         self.take_choice(choice)?;
-        let message = choice.get("message").filter(|message| message.is_object());
+        let message = member(choice, "message").filter(|message| message.is_object());
         let Some(message) = message else {
             return Err(self.http.no_answer("its choice holds no message"));
         };
         self.take_text(message);
-        match message.get("tool_calls") {
-            None | Some(Value::Null) => {}
-            Some(Value::Array(calls)) => calls.iter().for_each(|call| self.calls.take_whole(call)),
+        match member(message, "tool_calls") {
+            None | Some(Json::Null) => {}
+            Some(Json::Array(calls)) => calls.iter().for_each(|call| self.calls.take_whole(call)),
             Some(_) => return Err(self.http.no_answer("its tool calls are no list")),
         }
-        if let Some(call) = message.get("function_call").filter(|call| call.is_object() && self.calls.is_empty()) {
-            self.calls.take_whole(&json!({ "function": call }));
+        if let Some(call) = member(message, "function_call").filter(|call| call.is_object() && self.calls.is_empty()) {
+            self.calls.take_whole(&Json::Object(vec![("function", call.clone())].into()));
         }
         Ok(())
     }
 
-    fn take_usage(&mut self, value: &Value) {
-        if let Some(told) = value.get("usage").and_then(usage::told) {
+    fn take_usage(&mut self, value: &Json<'_>) {
+        if let Some(told) = member(value, "usage").and_then(usage::told) {
             self.usage = Some(told);
         }
     }
 
-    fn take_choice(&mut self, choice: &Value) -> Result<(), Error> {
+    fn take_choice(&mut self, choice: &Json<'_>) -> Result<(), Error> {
         self.choices = true;
         if let Some(fault) = Fault::inside(choice) {
             return Err(self.http.fault(fault));
         }
-        if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|reason| !reason.is_empty()) {
+        if let Some(reason) = member(choice, "finish_reason").and_then(Json::as_str).filter(|reason| !reason.is_empty())
+        {
             reason.clone_into(&mut self.finish);
         }
         Ok(())
     }
 
     /// Takes what is said in a message or a piece of one; whether anything is.
-    fn take_text(&mut self, message: &Value) -> bool {
+    fn take_text(&mut self, message: &Json<'_>) -> bool {
         let mut said = false;
-        let (spoken, mut thought) = parts(message.get("content"));
+        let (spoken, mut thought) = parts(member(message, "content"));
         if !spoken.is_empty() {
             (self.on_text)(&spoken);
             self.content.push_str(&spoken);
             said = true;
         }
-        if let Some(refusal) = message.get("refusal").and_then(Value::as_str) {
+        if let Some(refusal) = member(message, "refusal").and_then(Json::as_str) {
             self.refused.push_str(refusal);
             said |= !refusal.is_empty();
         }
-        if let Some(reasoning) = message.get("reasoning_content").and_then(Value::as_str) {
+        if let Some(reasoning) = member(message, "reasoning_content").and_then(Json::as_str) {
             self.reasoning_content.push_str(reasoning);
             thought.push_str(reasoning);
-        } else if let Some(reasoning) = message.get("reasoning").and_then(Value::as_str) {
+        } else if let Some(reasoning) = member(message, "reasoning").and_then(Json::as_str) {
             thought.push_str(reasoning);
         }
-        for detail in message.get("reasoning_details").and_then(Value::as_array).into_iter().flatten() {
+        for detail in member(message, "reasoning_details").and_then(Json::as_array).into_iter().flatten() {
             said = true;
-            self.take_detail(detail);
+            self.take_detail(detail.into());
         }
         said |= !thought.is_empty();
         self.reasoning.push_str(&thought);
@@ -121,21 +124,22 @@ impl<'a> Draft<'a> {
     }
 
     /// Thoughts that are sent back: pieces of the same one are put together again.
-    fn take_detail(&mut self, detail: &Value) {
+    fn take_detail(&mut self, detail: Value) {
         let same = |last: &Value| {
             let equal = |name: &str| last.get(name) == detail.get(name);
             detail.get("index").is_some() && equal("index") && equal("type")
         };
         let Some(last) = self.details.last_mut().filter(|last| same(last)).and_then(Value::as_object_mut) else {
-            self.details.push(detail.clone());
+            self.details.push(detail);
             return;
         };
-        for (name, value) in detail.as_object().into_iter().flatten() {
-            match (name.as_str(), last.get_mut(name), value) {
+        let Value::Object(detail) = detail else { return };
+        for (name, value) in detail {
+            match (name.as_str(), last.get_mut(&name), &value) {
                 ("text" | "summary" | "data", Some(Value::String(begun)), Value::String(more)) => begun.push_str(more),
                 (_, _, Value::Null) => {}
                 _ => {
-                    last.insert(name.clone(), value.clone());
+                    last.insert(name, value);
                 }
             }
         }
@@ -230,31 +234,37 @@ impl Assembly for Draft<'_> {
         if data.is_empty() {
             return Ok(Step::Alive);
         }
-        let value: Value = serde_json::from_str(data)
+        let value: Json<'_> = serde_json::from_str(data)
             .map_err(|error| self.http.no_answer(&format!("an event is not JSON ({error})")))?;
         self.take_usage(&value);
-        let failed = || (event.name == "error").then(|| Fault::inside(&json!({ "error": value }))).flatten();
+        let failed = || {
+            (event.name == "error")
+                .then(|| Fault::inside(&Json::Object(vec![("error", value.clone())].into())))
+                .flatten()
+        };
         if let Some(fault) = Fault::inside(&value).or_else(failed) {
             return Err(self.http.fault(fault));
         }
         let mut step = Step::Alive;
-        let choices = value.get("choices").and_then(Value::as_array);
-        let first = |choice: &&Value| choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0;
+        let choices = member(&value, "choices").and_then(Json::as_array);
+        let first = |choice: &&Json<'_>| member(choice, "index").and_then(Json::as_u64).unwrap_or(0) == 0;
         for choice in choices.into_iter().flatten().filter(first) {
             self.take_choice(choice)?;
-            let Some(delta) = choice.get("delta").or_else(|| choice.get("message")) else { continue };
+            let Some(delta) = member(choice, "delta").or_else(|| member(choice, "message")) else { continue };
             let mut said = self.take_text(delta);
-            match delta.get("tool_calls") {
-                None | Some(Value::Null) => {}
-                Some(Value::Array(calls)) => {
+            match member(delta, "tool_calls") {
+                None | Some(Json::Null) => {}
+                Some(Json::Array(calls)) => {
                     for call in calls {
                         said |= self.calls.take_piece(call);
                     }
                 }
                 Some(_) => return Err(self.http.no_answer("its tool calls are no list")),
             }
-            if let Some(call) = delta.get("function_call").filter(|call| call.is_object()) {
-                said |= self.calls.take_piece(&json!({ "index": 0, "function": call }));
+            if let Some(call) = member(delta, "function_call").filter(|call| call.is_object()) {
+                said |= self
+                    .calls
+                    .take_piece(&Json::Object(vec![("index", 0_u64.into()), ("function", call.clone())].into()));
             }
             if said {
                 step = Step::Progress;
@@ -265,16 +275,16 @@ impl Assembly for Draft<'_> {
 }
 
 /// The text of a content, which may be a list of parts, and the thoughts in it.
-fn parts(content: Option<&Value>) -> (String, String) {
+fn parts(content: Option<&Json<'_>>) -> (String, String) {
     let mut said = String::new();
     let mut thought = String::new();
     match content {
-        Some(Value::String(text)) => said.push_str(text),
-        Some(Value::Array(list)) => {
+        Some(Json::Str(text)) => said.push_str(text),
+        Some(Json::Array(list)) => {
             for part in list {
-                if let Some(text) = part.as_str().or_else(|| part.get("text").and_then(Value::as_str)) {
+                if let Some(text) = part.as_str().or_else(|| member(part, "text").and_then(Json::as_str)) {
                     said.push_str(text);
-                } else if let Some(thinking) = part.get("thinking") {
+                } else if let Some(thinking) = member(part, "thinking") {
                     let (text, _) = parts(Some(thinking));
                     thought.push_str(&text);
                 }

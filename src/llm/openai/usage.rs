@@ -1,30 +1,29 @@
 //! What a call used, as endpoints tell it; counted from the texts where they do not.
 
-use serde_json::Value;
-
 use super::super::Usage;
+use super::super::wire::json::{Json, member};
 use crate::domain::money::Usd;
 
 /// What an endpoint says; none when it says nothing of use.
 #[must_use]
-pub fn told(usage: &Value) -> Option<Usage> {
-    let count = |value: Option<&Value>| value.and_then(whole);
-    let detail = |list: &str, name: &str| count(usage.get(list).and_then(|details| details.get(name)));
-    let input = count(usage.get("prompt_tokens")).or_else(|| count(usage.get("input_tokens")));
-    let output = count(usage.get("completion_tokens")).or_else(|| count(usage.get("output_tokens")));
-    let cost = usage.get("cost").and_then(Value::as_f64).and_then(Usd::from_dollars);
+pub fn told(usage: &Json<'_>) -> Option<Usage> {
+    let count = |value: Option<&Json<'_>>| value.and_then(whole);
+    let detail = |list: &str, name: &str| count(member(usage, list).and_then(|details| member(details, name)));
+    let input = count(member(usage, "prompt_tokens")).or_else(|| count(member(usage, "input_tokens")));
+    let output = count(member(usage, "completion_tokens")).or_else(|| count(member(usage, "output_tokens")));
+    let cost = member(usage, "cost").and_then(Json::as_f64).and_then(Usd::from_dollars);
     if input.is_none() && output.is_none() && cost.is_none() {
         return None;
     }
     let input_tokens = input.unwrap_or_default();
     // Some leave the tokens a model thinks with out of the answer's and count them in the total alone.
-    let rest = count(usage.get("total_tokens")).unwrap_or_default().saturating_sub(input_tokens);
+    let rest = count(member(usage, "total_tokens")).unwrap_or_default().saturating_sub(input_tokens);
     let output_tokens = output.unwrap_or_default();
     Some(Usage {
         input_tokens,
         output_tokens: if input.is_some() { output_tokens.max(rest) } else { output_tokens },
         cached_tokens: detail("prompt_tokens_details", "cached_tokens")
-            .or_else(|| count(usage.get("prompt_cache_hit_tokens")))
+            .or_else(|| count(member(usage, "prompt_cache_hit_tokens")))
             .unwrap_or_default()
             .min(input_tokens),
         cache_write_tokens: detail("prompt_tokens_details", "cache_write_tokens").unwrap_or_default().min(input_tokens),
@@ -35,7 +34,7 @@ pub fn told(usage: &Value) -> Option<Usage> {
 
 /// A count, however it is written.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-fn whole(value: &Value) -> Option<u64> {
+fn whole(value: &Json<'_>) -> Option<u64> {
     value.as_u64().or_else(|| {
         let number = value.as_f64()?;
         (0.0..1e15).contains(&number).then(|| number.round() as u64)
@@ -62,6 +61,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn told(usage: &serde_json::Value) -> Option<Usage> {
+        super::told(&Json::from(usage))
+    }
 
     #[test]
     fn counts_are_read_in_every_spelling() {

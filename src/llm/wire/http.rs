@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Url};
-use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::{Error, Refusal, Trouble, Usage};
 use super::fault::{Fault, Who};
+use super::json::Json;
 use super::{text, wait};
 use crate::domain::provider::Endpoint;
 use crate::net::{self, Key, cause, is_loopback, speaks_no_tls};
@@ -221,8 +221,7 @@ impl Http {
     ///
     /// # Errors
     /// When it is none: empty, a page, no JSON, or a fault in an answer's clothes.
-    pub fn whole(&self, body: &[u8]) -> Result<Value, Error> {
-        let body = String::from_utf8_lossy(body);
+    pub fn whole<'a>(&self, body: &'a str) -> Result<Json<'a>, Error> {
         let body = body.trim_start_matches('\u{feff}').trim();
         if body.is_empty() {
             return Err(self.no_answer("the body is empty"));
@@ -231,7 +230,7 @@ impl Http {
             let reason = format!("`{}` answers with a page: {}", self.who.provider, self.clean(&text::page(body)));
             return Err(self.who.refusal(Refusal::Endpoint, reason));
         }
-        let value: Value =
+        let value: Json<'a> =
             serde_json::from_str(body).map_err(|error| self.no_answer(&format!("the body is not JSON ({error})")))?;
         match Fault::inside(&value) {
             Some(fault) => Err(self.fault(fault)),

@@ -5,6 +5,7 @@
 
 pub mod fault;
 pub mod http;
+pub mod json;
 pub mod receive;
 pub mod sse;
 pub mod text;

@@ -7,8 +7,7 @@ mod class;
 
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::json::{Json, member};
 use super::{text, wait};
 pub use class::{Class, Who};
 
@@ -41,7 +40,7 @@ impl Fault {
         if text::is_page(body) {
             fault.page = true;
             fault.message = text::page(body);
-        } else if let Ok(value) = serde_json::from_str::<Value>(body.trim()) {
+        } else if let Ok(value) = serde_json::from_str::<Json<'_>>(body.trim()) {
             fault.take(&value);
         }
         if fault.message.is_empty() {
@@ -52,10 +51,10 @@ impl Fault {
 
     /// The failure inside an answer that claims to be one, if there is one.
     #[must_use]
-    pub fn inside(value: &Value) -> Option<Self> {
-        let error = value.get("error").filter(|error| !is_nothing(error));
+    pub fn inside(value: &Json<'_>) -> Option<Self> {
+        let error = member(value, "error").filter(|error| !is_nothing(error));
         let typed = || {
-            let is_error = |name| value.get(name).and_then(Value::as_str) == Some("error");
+            let is_error = |name| member(value, name).and_then(Json::as_str) == Some("error");
             (is_error("object") || is_error("type")).then_some(value)
         };
         let value = if error.is_some() { value } else { typed()? };
@@ -80,16 +79,16 @@ impl Fault {
     }
 
     /// Takes what a body says, in whichever of the shapes in use.
-    fn take(&mut self, value: &Value) {
-        let word = |value: &Value| match value {
-            Value::String(word) => word.clone(),
-            Value::Number(number) => number.to_string(),
+    fn take(&mut self, value: &Json<'_>) {
+        let word = |value: &Json<'_>| match value {
+            Json::Str(word) => word.to_string(),
+            Json::Number(number) => number.to_string(),
             _ => String::new(),
         };
         match value {
-            Value::Array(list) => list.iter().take(1).for_each(|first| self.take(first)),
-            Value::String(message) => self.message = text::line(message),
-            Value::Object(fields) => {
+            Json::Array(list) => list.iter().take(1).for_each(|first| self.take(first)),
+            Json::Str(message) => self.message = text::line(message),
+            Json::Object(fields) => {
                 // The inner object says more than what is around it.
                 // Gemini has the number in `code` and the word in `status`, the others the word in `code`.
                 for said in ["code", "status"].into_iter().filter_map(|name| fields.get(name)).map(word) {
@@ -116,29 +115,28 @@ impl Fault {
                 if let Some(metadata) = fields.get("metadata") {
                     self.take_metadata(metadata);
                 }
-                let details = fields.get("details").and_then(Value::as_array);
-                let delay = details.into_iter().flatten().find_map(|detail| detail.get("retryDelay")?.as_str());
+                let details = fields.get("details").and_then(Json::as_array);
+                let delay = details.into_iter().flatten().find_map(|detail| member(detail, "retryDelay")?.as_str());
                 self.after = self.after.or_else(|| delay.and_then(wait::span));
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
         }
     }
 
     /// FastAPI: a sentence, or a list of fields with what is wrong with each.
-    fn take_detail(&mut self, detail: &Value) {
+    fn take_detail(&mut self, detail: &Json<'_>) {
         match detail {
-            Value::Array(list) => {
+            Json::Array(list) => {
                 if let Some(first) = list.first() {
-                    let place: Vec<&str> = first
-                        .get("loc")
-                        .and_then(Value::as_array)
+                    let place: Vec<&str> = member(first, "loc")
+                        .and_then(Json::as_array)
                         .into_iter()
                         .flatten()
-                        .filter_map(Value::as_str)
+                        .filter_map(Json::as_str)
                         .collect();
-                    let message = first.get("msg").and_then(Value::as_str).unwrap_or("it is wrong");
+                    let message = member(first, "msg").and_then(Json::as_str).unwrap_or("it is wrong");
                     place.last().copied().unwrap_or_default().clone_into(&mut self.param);
-                    first.get("type").and_then(Value::as_str).unwrap_or_default().clone_into(&mut self.kind);
+                    member(first, "type").and_then(Json::as_str).unwrap_or_default().clone_into(&mut self.kind);
                     self.message = text::line(&format!("{}: {message}", place.join(".")));
                 }
             }
@@ -147,13 +145,13 @@ impl Fault {
     }
 
     /// OpenRouter: what the provider behind it said.
-    fn take_metadata(&mut self, metadata: &Value) {
-        let raw = match metadata.get("raw") {
-            Some(Value::String(raw)) => raw.clone(),
-            Some(raw @ Value::Object(_)) => raw.to_string(),
+    fn take_metadata(&mut self, metadata: &Json<'_>) {
+        let raw = match member(metadata, "raw") {
+            Some(Json::Str(raw)) => raw.to_string(),
+            Some(raw @ Json::Object(_)) => raw.to_string(),
             _ => String::new(),
         };
-        if metadata.get("reasons").is_some() {
+        if member(metadata, "reasons").is_some() {
             "content_filter".clone_into(&mut self.code);
         }
         if !raw.is_empty() {
@@ -163,12 +161,12 @@ impl Fault {
 }
 
 /// `null`, `false` and nothing inside: some answers carry an empty `error`.
-fn is_nothing(error: &Value) -> bool {
+fn is_nothing(error: &Json<'_>) -> bool {
     match error {
-        Value::Null | Value::Bool(false) => true,
-        Value::String(text) => text.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(_) | Value::Bool(true) | Value::Number(_) => false,
+        Json::Null | Json::Bool(false) => true,
+        Json::Str(text) => text.is_empty(),
+        Json::Object(fields) => fields.is_empty(),
+        Json::Array(_) | Json::Bool(true) | Json::Number(_) => false,
     }
 }
 
