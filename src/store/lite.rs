@@ -43,8 +43,9 @@ fn set_up(connection: Connection, purpose: Use, patience: Duration) -> Result<Co
     connection
         .execute_batch(match purpose {
             Use::Reads => "pragma query_only = on",
-            // Pages as they were before a part are kept in memory: written to a file, they cost more than the part. What
-            // is deleted is overwritten: a message may have held a secret. Half a megabyte of pages is more than a part needs.
+            // Pages as they were before a part are kept in memory: written to a file, they cost more than the part.
+            // What is deleted is overwritten: a message may have held a secret. Half a megabyte of pages is more than a
+            // part needs.
             Use::Writes => {
                 "pragma foreign_keys = on; pragma synchronous = full; pragma temp_store = memory; \
                  pragma secure_delete = on; pragma cache_size = -512"

@@ -88,10 +88,10 @@ impl Fault {
         match value {
             Json::Array(list) => list.iter().take(1).for_each(|first| self.take(first)),
             Json::Str(message) => self.message = text::line(message),
-            Json::Object(fields) => {
+            Json::Object(_) => {
                 // The inner object says more than what is around it.
                 // Gemini has the number in `code` and the word in `status`, the others the word in `code`.
-                for said in ["code", "status"].into_iter().filter_map(|name| fields.get(name)).map(word) {
+                for said in ["code", "status"].into_iter().filter_map(|name| member(value, name)).map(word) {
                     match said.parse::<u16>() {
                         Ok(number) if (400..600).contains(&number) => self.number = Some(number),
                         _ if !said.is_empty() => self.code = said,
@@ -99,23 +99,23 @@ impl Fault {
                     }
                 }
                 for (name, slot) in [("type", &mut self.kind), ("param", &mut self.param)] {
-                    if let Some(said) = fields.get(name).map(word).filter(|said| !said.is_empty()) {
+                    if let Some(said) = member(value, name).map(word).filter(|said| !said.is_empty()) {
                         *slot = said;
                     }
                 }
-                if let Some(message) = fields.get("message").map(word).filter(|said| !said.is_empty()) {
+                if let Some(message) = member(value, "message").map(word).filter(|said| !said.is_empty()) {
                     self.message = text::line(&message);
                 }
-                if let Some(error) = fields.get("error").filter(|error| !is_nothing(error)) {
+                if let Some(error) = member(value, "error").filter(|error| !is_nothing(error)) {
                     self.take(error);
                 }
-                if let Some(detail) = fields.get("detail") {
+                if let Some(detail) = member(value, "detail") {
                     self.take_detail(detail);
                 }
-                if let Some(metadata) = fields.get("metadata") {
+                if let Some(metadata) = member(value, "metadata") {
                     self.take_metadata(metadata);
                 }
-                let details = fields.get("details").and_then(Json::as_array);
+                let details = member(value, "details").and_then(Json::as_array);
                 let delay = details.into_iter().flatten().find_map(|detail| member(detail, "retryDelay")?.as_str());
                 self.after = self.after.or_else(|| delay.and_then(wait::span));
             }
