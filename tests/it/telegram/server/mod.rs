@@ -428,13 +428,17 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
         return write(stream, 401, "application/json", &Reply::bad(401, "Unauthorized").body);
     }
     let parsed: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let turn = {
+    let (turn, done) = {
         let mut world = shared.world.lock().ok()?;
         if verb != "POST" || !parsed.is_object() {
             world.violations.push(format!("{line} with {}", String::from_utf8_lossy(&body)));
         }
         world.asked.push(Asked { method: method.to_owned(), body: parsed.clone(), at: Instant::now() });
-        world.turns.get_mut(method).and_then(VecDeque::pop_front)
+        let turn = world.turns.get_mut(method).and_then(VecDeque::pop_front);
+        // Whoever sees that it was asked may change the world: what is done with it was done before.
+        let is_done_now = method != "getUpdates" && !matches!(turn, Some(Turn::Says(_) | Turn::Breaks));
+        let done = is_done_now.then(|| methods::answer(&mut world, method, &parsed));
+        (turn, done)
     };
     shared.changed.notify_all();
     let reply = match turn {
@@ -444,11 +448,9 @@ fn serve(shared: &Shared, stream: &TcpStream) -> Option<()> {
             return None;
         }
         does => {
-            let reply = if method == "getUpdates" {
-                updates(shared, stream, &parsed)?
-            } else {
-                let mut world = shared.world.lock().ok()?;
-                methods::answer(&mut world, method, &parsed)
+            let reply = match done {
+                Some(done) => done,
+                None => updates(shared, stream, &parsed)?,
             };
             shared.changed.notify_all();
             if let Some(Turn::DoesAndAnswersAfter(time)) = does {
